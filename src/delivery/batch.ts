@@ -23,9 +23,25 @@ export interface OpenSession {
   readonly hard: AbortSignal;
 }
 
-/** Deliveries that go through the steps together. */
-export interface Batch extends OpenSession {
+/** Deliveries that go through the steps together, before anything of their sources is read. */
+export interface Unread extends OpenSession {
   readonly items: readonly Item[];
+}
+
+/** The same while they are read. */
+export interface Batch extends Unread {
+  /** Nothing is read before it has answered, or it is read again. */
+  readonly writers: WritersLook;
+}
+
+/** The look for the writers of one batch. When it is disposed of, the hashes of what was read too early are forgotten. */
+export interface WritersLook extends Disposable {
+  /** Resolves when the look is over; then whatever is read is one version. */
+  over(): Promise<void>;
+  /** The same for what is read to be sent; where reading twice costs less, it resolves at once. */
+  beforeSending(): Promise<void>;
+  /** For what is to be published: what was read before the look was over is read again, and given up where it differs. */
+  confirm(items: readonly Item[]): Promise<void>;
 }
 
 /** A delivery in a batch. Once its `outcome` is known, the steps skip it. */

@@ -7,7 +7,7 @@
 import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
 import { stagedName } from "./attempts.ts";
-import { type Batch, failureOf, type Item, itemsOf, type OpenSession, undecided } from "./batch.ts";
+import { type Batch, failureOf, type Item, itemsOf, type OpenSession, undecided, type Unread } from "./batch.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { adoptExisting, adoptGone } from "./steps/adopt.ts";
@@ -17,6 +17,7 @@ import { publish } from "./steps/publish.ts";
 import { put } from "./steps/put.ts";
 import { record } from "./steps/record.ts";
 import { verifyStaged } from "./steps/verify.ts";
+import { lookForWriters } from "./steps/writers.ts";
 
 /** How often a batch is halved to find the file that makes it fail; then the rest shares its failure. */
 const MOST_PASSES = 40;
@@ -34,21 +35,22 @@ export async function carry(
   const { context, hard } = open;
   const items = itemsOf(deliveries, () => attempt, context);
   using _names = takeNames(items, context);
-  const batch: Batch = { ...open, items };
-  await pass(batch, attempt, { left: MOST_PASSES });
+  await pass({ ...open, items }, attempt, { left: MOST_PASSES });
   const failure = destinationFailure(items);
   for (const item of items) keepOrForget(item, context);
-  await record(batch, hard);
+  await record({ ...open, items }, hard);
   context.attempts.end(attempt);
   return failure;
 }
 
 /** One pass of the corridor. A batch that fails as a whole, but not by an outage, is tried again in halves. */
-async function pass(batch: Batch, attempt: string, budget: { left: number }): Promise<void> {
-  const { context, hard } = batch;
+async function pass(unread: Unread, attempt: string, budget: { left: number }): Promise<void> {
+  const { context, hard, items } = unread;
   budget.left -= 1;
   try {
-    await checkSources(batch);
+    await checkSources(unread);
+    using writers = lookForWriters(items, unread);
+    const batch: Batch = { ...unread, writers };
     await adoptGone(batch, hard);
     await adoptExisting(batch, hard);
     await put(batch, hard);
@@ -60,7 +62,7 @@ async function pass(batch: Batch, attempt: string, budget: { left: number }): Pr
   } catch (error) {
     const failure = failureRecord(error);
     if (failure.code === "internal") context.emit({ type: "notice", level: "error", message: failure.message, error });
-    const rest = undecided(batch.items);
+    const rest = undecided(items);
     if (isOutage(failure) || rest.length < 2 || budget.left < 2) {
       for (const item of rest) item.outcome = { failure };
       return;
@@ -68,7 +70,7 @@ async function pass(batch: Batch, attempt: string, budget: { left: number }): Pr
     const middle = Math.ceil(rest.length / 2);
     for (const [name, half] of [[`${attempt}a`, rest.slice(0, middle)], [`${attempt}b`, rest.slice(middle)]] as const) {
       stageAnew(half, name, context);
-      await pass({ ...batch, items: half }, name, budget);
+      await pass({ ...unread, items: half }, name, budget);
       // Not before: another worker may sweep ended attempts at any time.
       context.attempts.end(name);
     }

@@ -34,6 +34,7 @@ export type OutboxSystem = Pick<
   | "followedFacts"
   | "read"
   | "hash"
+  | "openForWriting"
   | "hashChunks"
   | "hashWithChunks"
   | "unlikeChunks"

@@ -29,9 +29,8 @@ export function nextState(delivery: Delivery, outcome: Outcome, rules: StateRule
   const { retryAttempts, retryDelayMs } = rules.destination;
   if (failure.code === "stopped" || (rules.stopping && isOutage(failure) && failure.next !== "hold")) return park(delivery);
   if (failure.next === "never") return fail(delivery, failure);
-  if (isOutage(failure) || outcome.counts === false) {
-    return defer(delivery, failure, rules.now + backOff(3, retryDelayMs, rules.random), false);
-  }
+  if (isOutage(failure)) return defer(delivery, failure, rules.now + backOff(3, retryDelayMs, rules.random), false);
+  if (outcome.counts === false) return defer(delivery, failure, rules.now + backOff(1, retryDelayMs, rules.random), false);
   const tried = delivery.attempts + 1;
   if (tried >= Math.max(1, retryAttempts)) {
     // The intake admits the new version when it is finished, and that ends the wait of this one.

@@ -15,6 +15,7 @@ import { checkSources, hashSources } from "./steps/check.ts";
 import { publish } from "./steps/publish.ts";
 import { record } from "./steps/record.ts";
 import { verifyStaged } from "./steps/verify.ts";
+import { lookForWriters } from "./steps/writers.ts";
 
 const CHUNK = 500;
 
@@ -31,7 +32,9 @@ export async function recover(deliveries: readonly Delivery[], open: OpenSession
   await sweepUnneeded([...left].filter((attempt) => !inHand.has(attempt)), open);
   for (const some of chunks(deliveries, CHUNK)) {
     const items = itemsOf(some, attemptOf, open.context);
-    await recoverBatch({ ...open, items }, left);
+    using writers = lookForWriters(items, open);
+    await writers.over();
+    await recoverBatch({ ...open, items, writers }, left);
   }
   await sweepUnneeded([...left].filter((attempt) => inHand.has(attempt)), open);
 }

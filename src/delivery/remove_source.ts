@@ -85,11 +85,14 @@ async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
     // The ledger blocks everything else.
     if (candidates.length === 0) await system.sleep(0, signal);
     const present = await presentEverywhere(candidates, removal.outboxes, signal);
+    // What a program is about to write to it would be lost.
+    const open = await system.openForWriting([...present].map(({ source }) => source.absolutePath), signal);
     const removed: number[] = [];
     for (const candidate of candidates) {
       // After a reload the job may have other destinations.
       if (signal.aborted) break;
-      if (present.has(candidate) && await removeOne(candidate, removal, signal)) removed.push(candidate.versionId);
+      if (open?.has(candidate.source.absolutePath) || !present.has(candidate)) continue;
+      if (await removeOne(candidate, removal, signal)) removed.push(candidate.versionId);
     }
     if (removed.length > 0) ledger.markRemoved(removed, system.now());
   }

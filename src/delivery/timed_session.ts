@@ -58,6 +58,7 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
     durability: session.durability,
     sendsStagedAgain: session.sendsStagedAgain,
     hashesSource: session.hashesSource,
+    ...(session.showsInPut ? { showsInPut: true } : {}),
     resumes: session.resumes,
     ...(session.parts === undefined ? {} : { parts: timedParts(session.parts, { destination, clock }) }),
     method: session.method,

@@ -167,6 +167,8 @@ export interface Session extends AsyncDisposable {
   readonly durability: Durability;
   /** {@linkcode put} gives `sent` for every file that it puts. */
   readonly hashesSource: boolean;
+  /** {@linkcode put} makes use of {@linkcode Upload.target}: what it sends may be seen before it is published. */
+  readonly showsInPut?: true;
   /** It resumes a part that an earlier attempt left. Where it cannot, a part is of no use. */
   readonly resumes: boolean;
   /**

@@ -57,7 +57,7 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
   const folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
   const clock = createFakeClock({ startMs: Date.now() });
-  const system: System = { ...createSystem(), ...clock, ...options.system };
+  const system: System = { ...createSystem(), ...clock, openForWriting: () => Promise.resolve(new Set()), ...options.system };
   const ledger = openLedger(folder.at("state"));
   const fake = fakeDestination();
   const destination = aDestination(options.destination);

@@ -35,6 +35,19 @@ Deno.test("sourceRemoval() removes a source that is proven at every destination,
   assertEquals(rig.ledger.removable("spring", ["nas"], 10), []);
 });
 
+Deno.test("sourceRemoval() keeps a source that a program has open for writing, until it is closed", async () => {
+  let open = true;
+  await using rig = await outboxRig({
+    system: { openForWriting: (paths) => Promise.resolve(new Set(open && rig.ledger.counts().delivered > 0 ? paths : [])) },
+  });
+  await delivered(rig);
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), true);
+  open = false;
+  await removal(rig).pass(never);
+  assertEquals(await isThere(rig), false);
+});
+
 Deno.test("sourceRemoval() keeps everything unless the job asks for it", async () => {
   await using rig = await outboxRig();
   await delivered(rig);

@@ -5,9 +5,11 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { python } from "../support/readers.ts";
+import { mountStallingDisk } from "../support/stalled_write.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
 /** Gets the finished content on a path of its own, and where to write it. Every pause is far longer than the quiet time. */
@@ -61,6 +63,32 @@ Deno.test({
       }),
     );
     const rows = await rig.installation.until(everyDelivered(Object.keys(WRITERS).length));
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(rows);
+  },
+});
+
+Deno.test({
+  name: "a finished file is rewritten in place by one long write() that stalls: no mixture of both versions is ever shown",
+  ignore: !has("fuse", "root"),
+  async fn() {
+    await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2 } });
+    await using daemon = await rig.installation.start();
+    // Longer than a file is racy: it is read again meanwhile.
+    await using disk = await mountStallingDisk(rig.folder.at("second"), rig.folder.at("stalling"), 1.5);
+    const rewritten = await Promise.all([0, 5, 10, 20, 50, 100, 200].map(async (pause) => {
+      const name = `${pause}.fits`;
+      const [first, second] = [fitsFile(4_000_000, 9200 + pause), fitsFile(4_000_000, 9500 + pause)];
+      await rig.expect(name, first);
+      const hash = await rig.expect(name, second);
+      await rig.folder.write(`second/${name}`, second);
+      await disk.writeTwice(`${rig.watched}/${name}`, await rig.folder.write(`first/${name}`, first), name, pause);
+      return hash;
+    }));
+    const isThere = (hash: string) => (row: DeliveryJson) => row.state === "delivered" && row.sha256 === hash;
+    const rows = await rig.installation.until((rows) =>
+      rewritten.every((hash) => rows.some(isThere(hash))) && everyDelivered(rewritten.length)(rows)
+    );
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows);
   },

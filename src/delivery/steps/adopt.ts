@@ -54,7 +54,7 @@ export async function adoptGone(batch: Batch, signal: AbortSignal): Promise<void
 /** The items whose targets are taken; hashed at both ends if the sizes are equal. */
 async function lookAt(
   items: readonly Item[],
-  { context, session }: Batch,
+  { context, session, writers }: Batch,
   signal: AbortSignal,
   staging?: string,
 ): Promise<Occupied[]> {
@@ -64,6 +64,7 @@ async function lookAt(
     const stat = stats[index];
     return stat?.kind === "file" && stat.bytes === delivery.source.size;
   });
+  if (alike.some(({ sha256 }) => sha256 === null)) await writers.over();
   await hashSources(alike, context, signal);
   const hashed = alike.filter((item) => item.sha256 !== null);
   const digests = hashed.length === 0 ? [] : await session.digest(hashed.map(targetOf), sizeOf(hashed), signal);

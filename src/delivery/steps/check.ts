@@ -10,11 +10,11 @@ import type { Digest } from "../../domain/receipt.ts";
 import { racyMs, racyUntil, sameFingerprint, type SourceFile, untilTicked } from "../../domain/source_file.ts";
 import { sourceFailure } from "../../system/source_failure.ts";
 import type { PathFacts } from "../../system/system.ts";
-import { type Batch, failureOf, giveUp, type Item, undecided } from "../batch.ts";
+import { failureOf, giveUp, type Item, undecided, type Unread } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 
 /** Checks the sources before anything is sent; those that are gone or changed are given up. */
-export async function checkSources({ items, context }: Batch): Promise<void> {
+export async function checkSources({ items, context }: Unread): Promise<void> {
   await each(items, context, async (item) => {
     const facts = await factsOf(item, context);
     if (facts === null) return;
@@ -27,7 +27,7 @@ export async function checkSources({ items, context }: Batch): Promise<void> {
  * Checks after sending that the sources did not change meanwhile. A changed ctime alone may only mean new permissions or another
  * link: then the content decides.
  */
-export async function recheckSources({ items, context }: Batch, signal: AbortSignal): Promise<void> {
+export async function recheckSources({ items, context }: Unread, signal: AbortSignal): Promise<void> {
   const doubtful: Item[] = [];
   await each(items, context, async (item) => {
     const facts = await factsOf(item, context);
@@ -97,7 +97,7 @@ const SMALL_BYTES = 1024 * 1024;
 const LONG_READ_BYTES = 1024 * 1024 * 1024;
 
 /** Whichever step missed a source: it only counts as gone if the watched folder is there and the file is not. */
-export async function confirmGone({ items, context }: Batch): Promise<void> {
+export async function confirmGone({ items, context }: Unread): Promise<void> {
   for (const item of items) {
     if (failureOf(item)?.code !== "source_gone") continue;
     const { source } = item.delivery;
@@ -146,7 +146,8 @@ function gone(source: SourceFile): Failure {
   });
 }
 
-function changed(source: SourceFile): Failure {
+/** It is not the version that was admitted any more. */
+export function changed(source: SourceFile): Failure {
   return new Failure("source_changed", `Cannot send ${quoted(source)}: it changed after it was finished`, {
     hint: "The new version is delivered when it is finished.",
   });

@@ -22,6 +22,7 @@ const TELLING_BYTES = 1024 * 1024;
 /** Waits for its turn, then puts all items in one call. Items that were not put are given up. */
 export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   const { context, session } = batch;
+  await batch.writers.beforeSending();
   const fitting = keepRoom(batch);
   if (fitting.length === 0) return;
   const hashes = context.destination.verify === "checksum";

@@ -9,13 +9,13 @@ import { failureRecord } from "../../domain/failure.ts";
 import { confirmGone } from "./check.ts";
 import { crashPoint } from "../crash_point.ts";
 import { nextState } from "../next_state.ts";
-import type { Batch } from "../batch.ts";
+import type { Unread } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 
 const RETRY_MS = 5_000;
 
 /** Records all items. While the ledger cannot be written (its disk is full), it waits and tries again. */
-export async function record(batch: Batch, signal: AbortSignal): Promise<void> {
+export async function record(batch: Unread, signal: AbortSignal): Promise<void> {
   const { items, context, session, soft } = batch;
   const { ledger, system, attempts, destination, once, emit } = context;
   await confirmGone(batch);

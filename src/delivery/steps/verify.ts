@@ -15,7 +15,7 @@ export async function verifyStaged(batch: Batch, signal: AbortSignal): Promise<v
   const { context: { destination, system }, session } = batch;
   const items = undecided(batch.items);
   if (items.length === 0) return;
-  const found = await digestsOf(items, batch, signal);
+  const [found] = await Promise.all([digestsOf(items, batch, signal), batch.writers.confirm(items)]);
   await recheckSources({ ...batch, items }, signal);
   const level = destination.verify === "checksum" ? session.proof : destination.verify;
   items.forEach((item, index) => {

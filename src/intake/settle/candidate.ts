@@ -134,14 +134,15 @@ export function mayPass({ state }: Candidate): boolean {
 
 /** What is known of it, for {@linkcode settle}. `wall` is the wall clock, `local` whether all its writers are on this machine. */
 export function observation(
-  { facts, content, changedAt, looks, grew, closed }: Candidate,
+  { facts, content, changedAt, looks, grew, closed, recheck }: Candidate,
   at: { now: number; wall: number; local: boolean; costly: boolean; marker: boolean; writer?: WriterState },
 ): Observation {
   const { now, wall, local, ...known } = at;
   return {
     unchangedMs: now - changedAt,
     ageMs: wall - Math.max(facts.mtimeMs, facts.ctimeMs),
-    ...{ looks, grew, closed: closed && local },
+    // What is read at once to be compared is looked at for writers first: since the close it may have been opened again.
+    ...{ looks, grew, closed: closed && local && !recheck },
     ...known,
     ...(content === undefined ? {} : { content }),
   };

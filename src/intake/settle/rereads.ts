@@ -6,7 +6,7 @@
  */
 import type { Job } from "../../config/settings.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
-import type { IntakeLedger, Reading } from "../../ledger/intake_ledger.ts";
+import type { IntakeLedger, Reading, Reread } from "../../ledger/intake_ledger.ts";
 import type { System } from "../../system/system.ts";
 import { bell } from "../../async/bell.ts";
 import { sameVersion } from "./candidate.ts";
@@ -15,7 +15,7 @@ import { absolutePathOf } from "../source_path.ts";
 
 /** What reading again needs. */
 interface RereadTools {
-  readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "separator">;
+  readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "openForWriting" | "separator">;
   readonly ledger: IntakeLedger;
   /** Settles files again whose bytes may be others by now. */
   readonly settle: (paths: readonly string[], signal: AbortSignal) => Promise<void>;
@@ -88,17 +88,20 @@ async function rereadDue(job: Job, tools: RereadTools, signal: AbortSignal): Pro
   const { system, ledger } = tools;
   const due = ledger.dueRereads(job.name, system.now(), AT_ONCE);
   if (due.length === 0) return false;
-  const readings = await mapLimit(due, READS_AT_ONCE, async (one) => (
-    { ...one, found: one.wasRead ? await read(job, one.facts, system, signal) : CERTAIN }
-  ), signal);
+  const pathOf = ({ facts }: Reread) => absolutePathOf(job.watchPath, facts.path, system.separator);
+  // Before anything is read: a long write() that has begun shows in no facts.
+  const open = await system.openForWriting(due.filter(({ wasRead }) => wasRead).map(pathOf), signal);
+  const readings = await mapLimit(due, READS_AT_ONCE, async (one) => {
+    const path = pathOf(one);
+    return { ...one, found: !one.wasRead ? CERTAIN : open?.has(path) ? DOUBTFUL : await read(path, one.facts, system, signal) };
+  }, signal);
   const doubtful = ledger.recordRereads(readings);
   if (doubtful.length > 0) await tools.settle(doubtful, signal);
   if (doubtful.length < due.length) tools.certain();
   return true;
 }
 
-async function read(job: Job, known: FileFacts, system: RereadTools["system"], signal: AbortSignal): Promise<Reading> {
-  const path = absolutePathOf(job.watchPath, known.path, system.separator);
+async function read(path: string, known: FileFacts, system: RereadTools["system"], signal: AbortSignal): Promise<Reading> {
   const isStill = async () => {
     const facts = await system.facts(path);
     return facts?.kind === "file" && sameVersion(known, { path: known.path, ...facts });

@@ -36,6 +36,7 @@ async function connect(destination: RcloneDestination, context: MethodContext, s
     durability: "unconfirmed",
     sendsStagedAgain: false,
     hashesSource: true,
+    showsInPut: true,
     // rclone begins a file again when it was cut.
     resumes: false,
     about: remote.about,
