@@ -169,7 +169,7 @@ function isRemovable(candidate: Removable, removal: Removal): boolean {
 
 /** Its bytes are what every destination has. */
 async function isProven({ source, receipts }: Removable, system: OutboxSystem, signal: AbortSignal): Promise<boolean> {
-  const { sha256 } = await system.hash(source.absolutePath, signal);
+  const { sha256 } = await system.hash(source, signal);
   return receipts.every((receipt) => receipt.sha256 === sha256);
 }
 

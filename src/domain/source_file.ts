@@ -23,6 +23,27 @@ export interface SourceFile extends FileFacts {
   readonly absolutePath: string;
 }
 
+/**
+ * What is to be opened, and what it must be then: a path can be exchanged for another one at any time. Without size and time the file may
+ * have been written meanwhile.
+ */
+export interface Expected {
+  readonly absolutePath: string;
+  readonly identity: string;
+  readonly size?: number;
+  readonly mtimeMs?: number;
+}
+
+/** The file itself, whatever has been written into it. */
+export function sameFile({ absolutePath, identity }: Expected): Expected {
+  return { absolutePath, identity };
+}
+
+/** Where that is, of what is given by its path or as a source. */
+export function pathToRead(what: string | Expected): string {
+  return typeof what === "string" ? what : what.absolutePath;
+}
+
 /** Two observations with the same fingerprint are the same version, unless a changed `ctimeMs` makes a second look worth while. */
 export function fingerprint(file: Fingerprinted): string {
   return `${file.identity}/${file.size}/${Math.trunc(file.mtimeMs)}`;
@@ -31,6 +52,14 @@ export function fingerprint(file: Fingerprinted): string {
 /** Whether both have the same fingerprint; cheaper than making the two. */
 export function sameFingerprint(a: Fingerprinted, b: Fingerprinted): boolean {
   return a.size === b.size && Math.trunc(a.mtimeMs) === Math.trunc(b.mtimeMs) && a.identity === b.identity;
+}
+
+/**
+ * Whether both can be the same file: as {@linkcode sameFingerprint}, but the number of a device may be another one after a reboot.
+ */
+export function sameInode(a: Pick<FileFacts, "identity">, b: Pick<FileFacts, "identity">): boolean {
+  const inodeOf = ({ identity }: Pick<FileFacts, "identity">) => identity.slice(identity.indexOf(":") + 1);
+  return a.identity === "" || b.identity === "" || inodeOf(a) === inodeOf(b);
 }
 
 type Fingerprinted = Pick<FileFacts, "identity" | "size" | "mtimeMs">;

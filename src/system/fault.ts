@@ -58,6 +58,8 @@ const BY_CODE: Readonly<Record<string, Fault>> = {
   ENOTCONN: "io",
   ESHUTDOWN: "io",
   EFBIG: "unsupported",
+  // Ours.
+  ECHANGED: "changed",
 };
 
 const BY_CLASS: Readonly<Record<string, Fault>> = {

@@ -8,7 +8,8 @@ import { Failure, type FailureCode, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { faultOf } from "./fault.ts";
-import type { Fault, Files } from "./system.ts";
+import { pathToRead } from "../domain/source_file.ts";
+import type { Fault, Files, ToRead } from "./system.ts";
 
 /** What an error met while reading a source means; one that is not the operating system's is `internal`. */
 export function sourceFailure(error: unknown, path: string): Failure {
@@ -35,17 +36,18 @@ export function sourceFailureOf(fault: Fault, path: string, detail = "", cause?:
  * where it cannot be read; null where it can. `whole` reads all of it, as after an error of a disk.
  */
 export async function sourceFault(
-  source: string,
+  from: ToRead,
   whole: boolean,
   system: Pick<Files, "followedFacts" | "read" | "hash">,
   signal: AbortSignal,
 ): Promise<Failure | null> {
+  const source = pathToRead(from);
   try {
     const facts = await system.followedFacts(source);
     if (facts === null) return sourceFailureOf("not_found", source);
     if (facts.kind !== "file") return sourceFailureOf("is_a_folder", source);
-    await system.read(source, 0, 1);
-    if (whole) await system.hash(source, signal);
+    await system.read(from, 0, 1);
+    if (whole) await system.hash(from, signal);
     return null;
   } catch (error) {
     signal.throwIfAborted();
@@ -65,6 +67,11 @@ const MEANING: Partial<Readonly<Record<Fault, Meaning>>> = {
   not_found: { code: "source_gone", reason: "it no longer exists", hint: GONE },
   not_a_folder: { code: "source_gone", reason: "its folder no longer exists", hint: GONE },
   is_a_folder: { code: "source_changed", reason: "it is no longer a regular file", hint: "It is checked again." },
+  changed: {
+    code: "source_changed",
+    reason: "it changed after it was finished, or another file has taken its place",
+    hint: "It is checked again.",
+  },
   permission: {
     code: "source_unreadable",
     reason: "permission denied",

@@ -10,12 +10,18 @@
  */
 import type { Pace } from "../async/pace.ts";
 import type { Digest } from "../domain/receipt.ts";
-import type { FileFacts } from "../domain/source_file.ts";
+import type { Expected, FileFacts } from "../domain/source_file.ts";
 import type { BulkFiles } from "./files/bulk_files.ts";
 import type { Lifetime, Serving, Terminal } from "./host/host.ts";
 
 /** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
+
+/**
+ * What is read: a path of ours or of the user's, or a source, which is read only if what was opened is what was found at its path before.
+ * A call that is given a source throws an error of the fault `changed` for anything else.
+ */
+export type ToRead = string | Expected;
 
 /** What stat(2) says of a path; times in milliseconds since 1970 UTC. */
 export interface PathFacts {
@@ -118,41 +124,41 @@ export interface Files {
    */
   walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncIterable<WalkBatch>;
   /** At most `length` bytes from `offset`; fewer at the end of the file. */
-  read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  read(from: ToRead, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** SHA-256 over the whole file, with one reused buffer. */
-  hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
+  hash(from: ToRead, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
    * A regular file as a whole, read and hashed once; null for one of 1 MiB or more, and perhaps for one that is not smaller than
    * `into`. Cheap for many at a time: a Worker reads it into `into`, which makes no garbage, or into a buffer of its own.
    *
    * @throws {Deno.errors.NotSupported} for what is no regular file.
    */
-  readSmall(path: string, into: SharedBytes | null, signal: AbortSignal): Promise<SmallFile | null>;
+  readSmall(from: ToRead, into: SharedBytes | null, signal: AbortSignal): Promise<SmallFile | null>;
   /**
    * Opens a regular file, has it read once from its beginning while it is hashed, and closes it.
    *
    * @throws {Deno.errors.NotSupported} for what is no regular file; what `use` throws.
    */
-  readSource<T>(path: string, use: (source: SourceReader) => Promise<T>, signal: AbortSignal): Promise<T>;
+  readSource<T>(from: ToRead, use: (source: SourceReader) => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
    * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed, unless told not to.
    * Continues after the first `options.from` bytes of an existing `to` (they are hashed from the source; anything after them in `to`
    * is cut off). Without `from`, throws AlreadyExists instead of writing into an existing file.
    * When aborted or failed, it leaves what it has written.
    */
-  copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
+  copy(from: ToRead, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
   /** SHA-256 of these chunks of a file, in order; each is `chunkBytes` long and numbered from 0. In Workers, two at a time. */
-  hashChunks(path: string, chunkBytes: number, chunks: readonly number[], signal: AbortSignal): Promise<string[]>;
+  hashChunks(from: ToRead, chunkBytes: number, chunks: readonly number[], signal: AbortSignal): Promise<string[]>;
   /** Those of these whole chunks that the file `like` does not have with the same bytes; all where that cannot be read. */
   unlikeChunks(
-    path: string,
+    from: ToRead,
     like: string,
     chunkBytes: number,
     chunks: readonly number[],
     signal: AbortSignal,
   ): Promise<number[]>;
   /** SHA-256 of a whole file and of each of its chunks, of the same bytes: it is read once. In two Workers. */
-  hashWithChunks(path: string, chunkBytes: number, like: LikeFile | null, signal: AbortSignal): Promise<ChunkedDigest>;
+  hashWithChunks(from: ToRead, chunkBytes: number, like: LikeFile | null, signal: AbortSignal): Promise<ChunkedDigest>;
   /** Writes into an existing file from `offset` on, over what is there. */
   writeInto(path: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** For many small files at a time: see {@linkcode BulkFiles}. */
@@ -388,5 +394,7 @@ export type Fault =
   | "cross_device"
   | "unsupported"
   | "io"
+  /** Of a source: another file has taken its place, or it was written again. */
+  | "changed"
   | "aborted"
   | "other";

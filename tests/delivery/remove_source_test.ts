@@ -4,6 +4,7 @@ import { sourceRemoval } from "../../src/delivery/remove_source.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
 import { aDestination, aJob } from "../support/makers.ts";
+import { pathToRead } from "../../src/domain/source_file.ts";
 
 const never = new AbortController().signal;
 
@@ -81,7 +82,7 @@ Deno.test("sourceRemoval() keeps a source that is written again while its bytes 
     system: {
       async hash(path, signal) {
         const digest = await real.hash(path, signal);
-        if (removing) await Deno.writeTextFile(path, "omega");
+        if (removing) await Deno.writeTextFile(pathToRead(path), "omega");
         return digest;
       },
     },
@@ -180,7 +181,7 @@ Deno.test("sourceRemoval() keeps what was rewritten under the same times, within
   const { mtime } = await Deno.stat(path);
   rig.start();
   await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
-  await Deno.writeTextFile(path, "omega");
+  await Deno.writeTextFile(pathToRead(path), "omega");
   await Deno.utime(path, mtime!, mtime!);
   const job = aJob(rig.folder.at("data"), { deleteSource: true });
   await sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, emit: rig.tools.emit })

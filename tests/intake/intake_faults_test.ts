@@ -5,6 +5,7 @@ import type { WatchEvent } from "../../src/system/system.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
+import { pathToRead } from "../../src/domain/source_file.ts";
 
 const image = fitsFile(6_000, 3);
 const real = createSystem();
@@ -277,7 +278,7 @@ Deno.test("intake() lists a file that its disk shows but does not find", async (
   await using rig = await runningIntake({
     system: {
       read: (path, offset, length) =>
-        path.endsWith("odd.fits")
+        pathToRead(path).endsWith("odd.fits")
           ? Promise.reject(new Deno.errors.NotFound("No such file or directory (os error 2)"))
           : real.read(path, offset, length),
     },
@@ -293,7 +294,7 @@ Deno.test("intake() lets a file that cannot be opened for long hold up no other"
     system: {
       sleep: (ms, signal) => real.sleep(Math.min(ms, 500), signal),
       read: async (path, offset, length) => {
-        if (path.endsWith("leased.fits")) await lease.promise;
+        if (pathToRead(path).endsWith("leased.fits")) await lease.promise;
         return await real.read(path, offset, length);
       },
     },

@@ -8,6 +8,7 @@ import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { type IntakeRig, intakeRig, pause, runningIntake } from "./intake_rig.ts";
 import { wasRead } from "../ledger/makers.ts";
+import { pathToRead } from "../../src/domain/source_file.ts";
 
 const image = fitsFile(6_000, 3);
 const posix = Deno.build.os !== "windows";
@@ -331,7 +332,7 @@ Deno.test("intake() lets one unreadable file among many wait alone, and tries it
   await using rig = await runningIntake({
     system: {
       read: (path, offset, length) =>
-        forbidden && path.endsWith("f13.fits")
+        forbidden && pathToRead(path).endsWith("f13.fits")
           ? Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"))
           : real.read(path, offset, length),
     },

@@ -9,6 +9,7 @@ import type { System } from "../../src/system/system.ts";
 import { aServer, type Differences, type LoginDifferences, STAGING, type upload } from "../conformance/rig.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { sourceAt } from "../support/source_at.ts";
 
 export interface Bench extends AsyncDisposable {
   readonly server: Sshd;
@@ -47,7 +48,7 @@ export async function openBench(
     },
     source: async (name, bytes) => {
       const absolutePath = await folder.write(`source/${name}`, Uint8Array.from(bytes));
-      return { job: "job", path: name, absolutePath, size: bytes.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+      return await sourceAt(absolutePath, name);
     },
     [Symbol.asyncDispose]: async () => {
       await server.thaw();

@@ -82,6 +82,7 @@ Deno.test("previews() rest between two pictures as long as the last one took", a
   await using folder = await tempFolder();
   const system = createSystem();
   const path = await folder.write("a.fits", fitsFile(30_000));
+  await Deno.utime(path, 0, 0.005);
   const { size } = await Deno.stat(path);
   const facts = {
     kind: "file",
@@ -120,6 +121,7 @@ Deno.test("previews() are made once, wait for each other, and are refused beyond
   const preview = previews({ ...system, facts: (path) => Promise.resolve(known.get(path) ?? null) }, end.signal);
   const wish = async (name: string) => {
     const path = await folder.write(name, fitsFile(30_000));
+    await Deno.utime(path, 0, 0.005);
     const { size } = await Deno.stat(path);
     known.set(path, { kind: "file", size, mtimeMs: 5, ctimeMs: 5, mode: 0o644, bornMs: 0, links: 1, identity: "", device: "" });
     const source = { job: "a", path: name, absolutePath: path, size, mtimeMs: 5, ctimeMs: 0, identity: "" };

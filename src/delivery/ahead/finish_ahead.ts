@@ -85,17 +85,17 @@ export async function finishAhead(
 
 /** Begins to read the source where its header was changed: that takes longest. What is not awaited may fail. */
 function lookAtHead(
-  { absolutePath }: SourceFile,
+  source: SourceFile,
   { there }: AheadPart,
   parts: PartFiles,
   system: OutboxSystem,
   signal: AbortSignal,
 ): Promise<Head> {
   const look = async (): Promise<Head> => {
-    const [sha256] = await system.hashChunks(absolutePath, CHUNK_BYTES, [0], signal);
+    const [sha256] = await system.hashChunks(source, CHUNK_BYTES, [0], signal);
     const isSame = sha256 === there[0];
     // A part on this computer is compared meanwhile, and must have its name for that.
-    const reading = isSame || parts.pathHere ? null : system.hashWithChunks(absolutePath, CHUNK_BYTES, null, signal);
+    const reading = isSame || parts.pathHere ? null : system.hashWithChunks(source, CHUNK_BYTES, null, signal);
     reading?.catch(() => undefined);
     return { isSame, reading };
   };
@@ -184,7 +184,7 @@ function readAll({ context: { system }, item, part, parts, signal }: Finishing):
   const path = parts.pathHere?.(item.staged);
   // The others are written meanwhile.
   const like = path === undefined ? null : { path, from: 1, to: part.there.length };
-  return system.hashWithChunks(item.delivery.source.absolutePath, CHUNK_BYTES, like, signal);
+  return system.hashWithChunks(item.delivery.source, CHUNK_BYTES, like, signal);
 }
 
 /** The destination has the file of this hash. */
@@ -196,10 +196,10 @@ async function take(finishing: Finishing, sha256: string): Promise<void> {
 
 /** Those of these chunks that the source has with other bytes than the destination, or of which that is not known. */
 async function differing({ context: { system }, item, part, parts, signal }: Finishing, chunks: readonly number[]) {
-  const { absolutePath } = item.delivery.source;
+  const { source } = item.delivery;
   const path = parts.pathHere?.(item.staged);
-  if (path !== undefined) return await system.unlikeChunks(absolutePath, path, CHUNK_BYTES, chunks, signal);
-  const here = await system.hashChunks(absolutePath, CHUNK_BYTES, chunks, signal);
+  if (path !== undefined) return await system.unlikeChunks(source, path, CHUNK_BYTES, chunks, signal);
+  const here = await system.hashChunks(source, CHUNK_BYTES, chunks, signal);
   return chunks.filter((chunk, index) => here[index] !== part.there[chunk]);
 }
 
@@ -234,10 +234,11 @@ async function* rest(
   { context: { system, ahead }, item, part, onBytes, signal }: Finishing,
   onChunk: (content: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array> {
-  const { absolutePath, size } = item.delivery.source;
+  const { source } = item.delivery;
+  const { size } = source;
   for (let from = part.there.length * CHUNK_BYTES; from < size; from += CHUNK_BYTES) {
     const length = Math.min(CHUNK_BYTES, size - from);
-    const content = await system.read(absolutePath, from, length);
+    const content = await system.read(source, from, length);
     if (content.length < length) throw sourceChanged(item);
     onChunk(content);
     for (let at = 0; at < length;) {
@@ -263,7 +264,7 @@ async function sendAgain(
   chunks: readonly number[],
 ): Promise<void> {
   for (const chunk of chunks) {
-    const content = await system.read(item.delivery.source.absolutePath, chunk * CHUNK_BYTES, CHUNK_BYTES);
+    const content = await system.read(item.delivery.source, chunk * CHUNK_BYTES, CHUNK_BYTES);
     await ahead.pace.next(content.length, signal);
     await parts.replace(item.staged, chunk, content, signal);
   }

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { format } from "@std/fmt/bytes";
 import { type FailureRecord, failureRecord, isOutage } from "../../domain/failure.ts";
 import type { GrowingFile } from "../../domain/growing_file.ts";
+import { sameFile } from "../../domain/source_file.ts";
 import { CHUNK_BYTES, type PartFiles } from "../../methods/method.ts";
 import type { OpenSession } from "../batch.ts";
 import { type AheadPart, takeOver } from "./ahead_parts.ts";
@@ -151,7 +152,7 @@ async function begin({ context, parts, over }: Sending, part: AheadPart): Promis
 async function compareFormer({ context: { system }, parts, over }: Sending, part: AheadPart, file: GrowingFile): Promise<void> {
   while (part.summed < part.there.length && !part.wanted) {
     const chunk = part.summed;
-    const content = await system.read(file.absolutePath, chunk * CHUNK_BYTES, CHUNK_BYTES);
+    const content = await system.read(sameFile(file), chunk * CHUNK_BYTES, CHUNK_BYTES);
     const sha256 = digestOf(content);
     if (sha256 !== part.there[chunk]) {
       part.there[chunk] = null;
@@ -218,7 +219,7 @@ function flushSoon({ context, parts, over }: Sending, part: AheadPart): void {
 async function* content(
   sending: Sending,
   part: AheadPart,
-  { absolutePath }: GrowingFile,
+  file: GrowingFile,
   count: number,
   sent: string[],
 ): AsyncGenerator<Uint8Array> {
@@ -226,7 +227,7 @@ async function* content(
   const first = part.there.length;
   while (sent.length < count && !part.wanted && !over.aborted) {
     if (sent.length > 0 && isBusy(sending)) return;
-    const chunk = await system.read(absolutePath, (first + sent.length) * CHUNK_BYTES, CHUNK_BYTES);
+    const chunk = await system.read(sameFile(file), (first + sent.length) * CHUNK_BYTES, CHUNK_BYTES);
     if (chunk.length < CHUNK_BYTES) throw new Error("it became shorter");
     const sha256 = digestOf(chunk);
     part.sum.update(chunk);

@@ -37,7 +37,7 @@ export async function recheckSources({ items, context }: Unread, signal: AbortSi
     try {
       // Without a hash it may be more than a change of permissions: the next attempt decides.
       if (item.sha256 === null) throw changed(item.delivery.source);
-      const again = await context.system.hash(item.delivery.source.absolutePath, signal);
+      const again = await context.system.hash(item.delivery.source, signal);
       if (again.sha256 !== item.sha256) throw changed(item.delivery.source);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -59,7 +59,7 @@ async function hashSource(item: Item, context: DestinationContext, signal: Abort
   try {
     await (isLongRead(item) ? outlastRacy : outlastTick)([item], context, signal);
     const readAt = context.system.now();
-    takeHash(item, await context.system.hash(source.absolutePath, signal), readAt);
+    takeHash(item, await context.system.hash(source, signal), readAt);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     giveUp(item, sourceFailure(error, source.absolutePath));

@@ -7,11 +7,11 @@ import { printable } from "./printable.ts";
 
 /**
  * Without the number, the call and the path that Deno adds: `Permission denied` of
- * `Permission denied (os error 13): open '/data/a.fits'`; anything else as it is.
+ * `Permission denied (os error 13): open '/data/a.fits'`, or of `EACCES: permission denied, open '/data/a.fits'`; anything else as it is.
  */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\.? \(os error \d+\).*$/s, "");
+  return message.replace(/\.? \(os error \d+\).*$/s, "").replace(/^E[A-Z]+: (.*), [a-z]+( '.*')?$/s, "$1");
 }
 
 /**

@@ -73,7 +73,7 @@ export async function compareKnown(context: SettleContext, candidate: Candidate,
     const looked = await lastLook(context, candidate, signal);
     if (looked === null) return;
     const { admission, refused } = looked;
-    const { sha256 } = await system.hash(admission.source.absolutePath, signal);
+    const { sha256 } = await system.hash(admission.source, signal);
     if (!await isStill(context, candidate)) return;
     const deliveries = ledger.recheck(admission, sha256, system.now());
     settled(context, candidate, refused);

@@ -33,7 +33,7 @@ export interface Looked {
 /** What is to be admitted; null where the file changed since it was settled, or is at fault: then it was refused. */
 export async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Looked | null> {
   const { job, system } = context;
-  const { path, size, mtimeMs } = candidate.facts;
+  const { path, size, mtimeMs, identity } = candidate.facts;
   const absolutePath = absolute(context, path);
   const before = { wall: system.now(), monotonic: system.monotonic() };
   const { admission, refused } = admissionOf(
@@ -50,7 +50,7 @@ export async function lastLook(context: SettleContext, candidate: Candidate, sig
     context.loops({ ...failure, next: "hold" });
     return null;
   }
-  const file = { absolutePath, name: lastPart(path), size, mtimeMs };
+  const file = { absolutePath, name: lastPart(path), size, mtimeMs, identity };
   const sums = job.verifySource === false ? null : await checkSums(file, candidate.content, system, signal);
   if (sums !== null && job.verifySource === "refuse") {
     refuse(context, candidate, corrupt(path, sums));

@@ -9,7 +9,7 @@ import { declaresSums, verifyFitsChecksums } from "../../formats/fits/fits_check
 import type { RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
 import { isBlank, windowed } from "../../formats/range_window.ts";
-import { type FileFacts, untilTicked } from "../../domain/source_file.ts";
+import { type FileFacts, sameFile, untilTicked } from "../../domain/source_file.ts";
 import type { Files, System } from "../../system/system.ts";
 import type { Cards } from "../admit/admission.ts";
 
@@ -28,6 +28,7 @@ export interface Content {
 interface InspectedFile {
   readonly absolutePath: string;
   readonly name: string;
+  readonly identity: string;
   readonly size: number;
   /** Header cards that are wanted besides those that are always kept. */
   readonly cards?: readonly string[];
@@ -35,11 +36,11 @@ interface InspectedFile {
 
 /** Asks the format of a file; a file that no format claims tells nothing. Errors of reading pass through. */
 export async function inspect(file: InspectedFile, system: Pick<Files, "read">, signal: AbortSignal): Promise<Content> {
-  const { absolutePath, name, size, cards } = file;
+  const { name, size, cards } = file;
   const format = formatOf(name);
   if (format === undefined) {
     // One byte: a file that cannot be read is found out now, not when it is sent.
-    if (size > 0) await system.read(absolutePath, 0, 1);
+    if (size > 0) await system.read(sameFile(file), 0, 1);
     return { verdict: { verdict: "undeclared" }, hasSums: null, emptyTail: false, cards: null };
   }
   const read = rangeReader(system, file);
@@ -75,7 +76,7 @@ export async function checkSums(
   if (!mayHaveSums(file.name, content)) return null;
   const waitMs = untilTicked([file], system.now());
   if (waitMs > 0) await system.sleep(waitMs, signal);
-  const read: RangeReader = (offset, length) => system.read(file.absolutePath, offset, length);
+  const read: RangeReader = (offset, length) => system.read(sameFile(file), offset, length);
   const sums = await verifyFitsChecksums(read, file.size, signal);
   return sums.ok ? null : sums.reason;
 }
@@ -99,8 +100,9 @@ export async function hasEmptyTail(read: RangeReader, size: number, verdict: Ver
  * Reads both ends at once, as both are wanted of nearly every file. Of the rest it remembers the last piece, so that a header read in
  * small steps, or twice, is one read.
  */
-function rangeReader(system: Pick<Files, "read">, { absolutePath, size }: InspectedFile): RangeReader {
-  const read: RangeReader = (offset, length) => system.read(absolutePath, offset, length);
+function rangeReader(system: Pick<Files, "read">, file: InspectedFile): RangeReader {
+  const { size } = file;
+  const read: RangeReader = (offset, length) => system.read(sameFile(file), offset, length);
   const window = windowed(read, size, PIECE);
   const lastAt = Math.max(0, size - LAST);
   const first = size === 0 ? Promise.resolve(new Uint8Array(0)) : read(0, Math.min(FIRST, size));

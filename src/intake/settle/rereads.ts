@@ -109,7 +109,7 @@ async function read(path: string, known: FileFacts, system: RereadTools["system"
   try {
     // What is gone may come back as it was: when its disk is mounted again.
     if (!await isStill()) return DOUBTFUL;
-    const { sha256 } = await system.hash(path, signal);
+    const { sha256 } = await system.hash({ absolutePath: path, ...known }, signal);
     return await isStill() ? { is: "read", sha256 } : DOUBTFUL;
   } catch (error) {
     if (signal.aborted) throw error;

@@ -39,7 +39,8 @@ export async function settleFile(
     let settlement = decide(candidate);
     if (settlement.is === "undecided" && settlement.ask === "content") {
       const cards = context.job.destinations.flatMap(({ layout }) => layoutCards(layout));
-      const file = { absolutePath: absolute(context, path), name: lastPart(path), size: candidate.facts.size, cards };
+      const { size, identity } = candidate.facts;
+      const file = { absolutePath: absolute(context, path), name: lastPart(path), size, identity, cards };
       candidate = withContent(candidate, await inspect(file, system, signal));
       if (!candidates.isCurrent(start)) return null;
       candidates.put(candidate);
@@ -86,6 +87,7 @@ async function whenUnreadable(context: SettleContext, candidate: Candidate, erro
     case "busy":
       return keepWaiting(context, candidate, { is: "waiting", reason: "writer open", againMs: SOON_MS });
     case "too_many_open_files":
+    case "changed":
       return soon();
     case "not_found": {
       // Gone, replaced just now, or listed by a disk that cannot find it.

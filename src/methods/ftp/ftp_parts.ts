@@ -79,7 +79,7 @@ async function isPrefix(
   const sum = createHash("sha256");
   for (let at = 0; at < bytes; at += COMPARE_BYTES) {
     signal.throwIfAborted();
-    const piece = await system.read(source.absolutePath, at, Math.min(COMPARE_BYTES, bytes - at)).catch(() => new Uint8Array());
+    const piece = await system.read(source, at, Math.min(COMPARE_BYTES, bytes - at)).catch(() => new Uint8Array());
     if (piece.length === 0) return false;
     sum.update(piece);
   }

@@ -233,7 +233,7 @@ async function failureOf({ base, signal }: Batch, { upload: { source } }: Sendin
   const { destination, context: { system } } = base;
   const reply = lastReply(ended);
   const what = `send "${printable(source.path)}" to ${destination.name}`;
-  const own = await sourceFault(source.absolutePath, ended.exit === 26, system, signal);
+  const own = await sourceFault(source, ended.exit === 26, system, signal);
   if (own) return own;
   if (reply === null || isYes(reply)) {
     if (ended.exit === 18 || ended.exit === 26) {

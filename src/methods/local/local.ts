@@ -9,13 +9,13 @@ import type { Pace } from "../../async/pace.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { SourceFile } from "../../domain/source_file.ts";
+import { sameFingerprint, type SourceFile } from "../../domain/source_file.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
-import { sourceFault } from "../../system/source_failure.ts";
+import { sourceFailure, sourceFault } from "../../system/source_failure.ts";
 import { attach, destinationFailure, type LocalBase, localBase, makeStaging, pathOf } from "./local_base.ts";
 import { digest, flush, LARGE_AT_ONCE, leftovers, modifiedAt, SMALL_BYTES, survey, sweep } from "./local_files.ts";
 import { publish } from "./local_names.ts";
@@ -49,7 +49,7 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     digest: (paths, signal) => digest(base, paths, signal),
     modifiedAt: (path) => modifiedAt(base, path),
     put: (uploads, onBytes, signal) => put(copying, uploads, onBytes, signal),
-    parts: localParts(base, (source, to) => keepTimesAndMode(copying, source.absolutePath, source.mtimeMs, to)),
+    parts: localParts(base, (source, to) => keepTimesAndMode(copying, source, to)),
     publish: (items, signal) => publish(base, items, signal),
     flush: (paths) => flush(base, paths),
     remove: (items, signal) => remove(base, items, signal),
@@ -104,7 +104,7 @@ async function putSmall(
     indices.map((index) => {
       const { source, staged } = uploads[index]!;
       return {
-        from: source.absolutePath,
+        from: source,
         to: pathOf(base, staged),
         mtimeMs: destination.preserveTimestamps ? source.mtimeMs : null,
         withMode: destination.preservePermissions && system.platform !== "windows",
@@ -135,7 +135,7 @@ async function putOne(
   const { base } = copying;
   const { system, destination } = base;
   const to = pathOf(base, upload.staged);
-  const from = upload.source.absolutePath;
+  const from = upload.source;
   try {
     let bytes = await takeOver(base, upload, to, signal);
     if (bytes > 0) onBytes(bytes);
@@ -147,15 +147,19 @@ async function putOne(
       flush: false,
       onBytes: (more) => onBytes(bytes += more),
     }, signal);
-    await keepTimesAndMode(copying, from, upload.source.mtimeMs, to);
+    await keepTimesAndMode(copying, from, to);
     if (!isSmall(upload)) flushBeside(base, to);
     return { put: true, sent };
   } catch (error) {
     signal.throwIfAborted();
     const told = faultOf(error);
-    const fault = BY_DESTINATION.has(told) ? null : await sourceFault(from, told === "io", system, signal);
+    const fault = told === "changed"
+      ? sourceFailure(error, from.absolutePath)
+      : BY_DESTINATION.has(told)
+      ? null
+      : await sourceFault(from, told === "io", system, signal);
     if (fault) return { put: false, failure: failureRecord(fault) };
-    const failure = await destinationFailure(base, error, `copy "${printable(from)}" to ${destination.name}`);
+    const failure = await destinationFailure(base, error, `copy "${printable(from.absolutePath)}" to ${destination.name}`);
     // A hold is the destination's, not this file's: no use in trying the others.
     if (failure.next === "hold") throw failure;
     return { put: false, failure: failureRecord(failure) };
@@ -192,12 +196,12 @@ async function takeOver(base: LocalBase, upload: Upload, to: string, signal: Abo
   if (left !== to) await system.rename(left, to);
   // An empty one is no beginning: the copy makes its file itself. A whole one may have heard of an error of the disk, which is told once.
   const fits = facts.kind === "file" && facts.size > 0 && facts.size < upload.source.size;
-  if (fits && await isPrefix(to, facts.size, upload.source.absolutePath, system, signal)) return facts.size;
+  if (fits && await isPrefix(to, facts.size, upload.source, system, signal)) return facts.size;
   await system.removeTree(to);
   return 0;
 }
 
-async function isPrefix(staged: string, size: number, source: string, system: System, signal: AbortSignal): Promise<boolean> {
+async function isPrefix(staged: string, size: number, source: SourceFile, system: System, signal: AbortSignal): Promise<boolean> {
   for (let at = 0; at < size; at += COMPARE_BYTES) {
     signal.throwIfAborted();
     const length = Math.min(COMPARE_BYTES, size - at);
@@ -208,14 +212,14 @@ async function isPrefix(staged: string, size: number, source: string, system: Sy
 }
 
 /** Some file systems keep neither (FAT, network drives of others): the bytes count, so that is only told. */
-async function keepTimesAndMode(copying: Copying, from: string, mtimeMs: number, to: string): Promise<void> {
+async function keepTimesAndMode(copying: Copying, source: SourceFile, to: string): Promise<void> {
   const { system, destination } = copying.base;
   try {
     if (destination.preservePermissions && system.platform !== "windows") {
-      const mode = (await system.followedFacts(from))?.mode;
-      if (mode !== undefined) await system.setMode(to, mode & 0o777);
+      const facts = await system.facts(source.absolutePath);
+      if (facts?.kind === "file" && sameFingerprint(facts, source)) await system.setMode(to, facts.mode & 0o777);
     }
-    if (destination.preserveTimestamps) await system.setTimes(to, mtimeMs);
+    if (destination.preserveTimestamps) await system.setTimes(to, source.mtimeMs);
   } catch (error) {
     const fault = faultOf(error);
     if (fault !== "permission" && fault !== "unsupported") throw error;

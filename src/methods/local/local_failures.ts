@@ -35,6 +35,7 @@ const MEANING: Readonly<Record<Fault, Meaning>> = {
     reason: "it no longer exists",
     hint: "Another program removed it while it was in use; it is retried automatically.",
   },
+  changed: { code: "interrupted", reason: "another file has taken its place", hint: "It is retried automatically." },
   exists: { code: "exists", reason: "the name is taken", hint: "Move the existing file, or set on_conflict." },
   permission: {
     code: "permission_denied",

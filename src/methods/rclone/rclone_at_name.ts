@@ -184,7 +184,7 @@ async function copyAll({ remote, bulk }: Naming, uploads: readonly Upload[], fol
   const { context: { system }, hash } = remote;
   const also = hash === null || hash === "sha256" ? undefined : hash;
   const copies = uploads.map(({ source, target }) => ({
-    from: source.absolutePath,
+    from: source,
     to: join(folder, target!),
     mtimeMs: source.mtimeMs,
     withMode: false,
@@ -202,11 +202,11 @@ async function copyAll({ remote, bulk }: Naming, uploads: readonly Upload[], fol
     return null;
   }, signal);
 
-  async function copyOne({ absolutePath, mtimeMs }: SourceFile, to: string): Promise<Hashed | null> {
+  async function copyOne(source: SourceFile, to: string): Promise<Hashed | null> {
     try {
       await using file = await system.createFile(to);
-      const hashed = await hashSource(absolutePath, hash, system, signal, (piece) => file.write(piece));
-      await system.setTimes(to, mtimeMs);
+      const hashed = await hashSource(source, hash, system, signal, (piece) => file.write(piece));
+      await system.setTimes(to, source.mtimeMs);
       return hashed instanceof Failure ? null : hashed;
     } catch {
       // The memory may be full: then it is sent from where it lies.

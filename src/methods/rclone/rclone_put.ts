@@ -48,7 +48,7 @@ async function stage(
   const hashing = mapLimit(
     uploads,
     HASHED_AT_ONCE,
-    ({ source }) => hashSource(source.absolutePath, hash, context.system, over.signal),
+    ({ source }) => hashSource(source, hash, context.system, over.signal),
   );
   hashing.catch(() => undefined); // Awaited below, unless sending fails first.
   const failure = await orFull(remote, uploads, copyAll(remote, links.folder, uploads, onBytes, signal), signal);
@@ -59,7 +59,7 @@ async function stage(
     const hashed = hashes[index]!;
     if (hashed instanceof Failure) return { put: false, failure: failureRecord(hashed) };
     if (found && found[index]?.bytes !== upload.source.size) {
-      const fault = await sourceFault(upload.source.absolutePath, false, context.system, signal);
+      const fault = await sourceFault(upload.source, false, context.system, signal);
       return { put: false, failure: failureRecord(fault ?? failure!) };
     }
     sent.set(upload.staged, hashed);

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
+import type { SourceFile } from "../../domain/source_file.ts";
 import { sourceFault } from "../../system/source_failure.ts";
 import type { System } from "../../system/system.ts";
 import type { StoreHash } from "./rclone_remote.ts";
@@ -18,48 +19,50 @@ const PIECE_BYTES = 1 << 20;
 
 /** Gives a Failure where it cannot be read. `write` is given what was read, in order. */
 export async function hashSource(
-  path: string,
+  source: SourceFile,
   kind: StoreHash | null,
   system: System,
   signal: AbortSignal,
   write?: (piece: Uint8Array) => Promise<void>,
 ): Promise<Failure | Hashed> {
   try {
-    return await read(path, kind, system, signal, write);
+    return await read(source, kind, system, signal, write);
   } catch (error) {
     signal.throwIfAborted();
-    const fault = await sourceFault(path, true, system, signal);
+    const fault = await sourceFault(source, true, system, signal);
     if (fault) return fault;
     const reason = error instanceof Error ? error.message : String(error);
-    return new Failure("source_unreadable", `Cannot read "${printable(path)}": ${printable(reason)}`, { cause: error });
+    return new Failure("source_unreadable", `Cannot read "${printable(source.absolutePath)}": ${printable(reason)}`, {
+      cause: error,
+    });
   }
 }
 
 async function read(
-  path: string,
+  source: SourceFile,
   kind: StoreHash | null,
   system: System,
   signal: AbortSignal,
   write?: (piece: Uint8Array) => Promise<void>,
 ): Promise<Hashed> {
   const other = kind === null || kind === "sha256" ? null : createHash(kind);
-  const small = await system.readSmall(path, null, signal);
+  const small = await system.readSmall(source, null, signal);
   if (small !== null) {
     other?.update(small.content);
     await write?.(small.content);
     return { bytes: small.content.length, sha256: small.sha256, hash: other?.digest("hex") ?? null };
   }
-  return await system.readSource(path, async (source) => {
+  return await system.readSource(source, async (reader) => {
     let bytes = 0;
-    while (bytes < source.bytes) {
+    while (bytes < reader.bytes) {
       const before = bytes;
-      for await (const piece of source.read(Math.min(PIECE_BYTES, source.bytes - bytes))) {
+      for await (const piece of reader.read(Math.min(PIECE_BYTES, reader.bytes - bytes))) {
         other?.update(piece);
         await write?.(piece);
         bytes += piece.length;
       }
       if (bytes === before) break;
     }
-    return { bytes, sha256: source.sha256(), hash: other?.digest("hex") ?? null };
+    return { bytes, sha256: reader.sha256(), hash: other?.digest("hex") ?? null };
   }, signal);
 }

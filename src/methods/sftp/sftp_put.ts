@@ -125,7 +125,7 @@ async function carry(
   const { connection: { calls }, context: { system }, files, flushes, destination: { preservePermissions }, signal } = carrying;
   const isWhole = async () => {
     const [there] = await files.digest([staged], signal);
-    return there?.sha256 === (await system.hash(source.absolutePath, signal)).sha256;
+    return there?.sha256 === (await system.hash(source, signal)).sha256;
   };
   // What was found to be wrong before is as long as the file, and so is what may have been flushed with an answer that nobody heard: Linux
   // tells of an error of the disk only once (fsync(2)).
@@ -160,14 +160,15 @@ interface Read extends Digest, Pick<SourceReader, "mode"> {}
 /** Null where it is not small. */
 async function sendSmall(
   { connection: { sending, limits }, pace, context: { system }, signal }: Carrying,
-  { absolutePath, size }: SourceFile,
+  source: SourceFile,
   writes: FileWrites,
 ): Promise<Read | null> {
+  const { size } = source;
   if (size >= SMALL_BYTES || pace.atOnce < SMALL_BYTES) return null;
   await sending.take(size, signal);
   let left = size;
   try {
-    const small = await system.readSmall(absolutePath, null, signal);
+    const small = await system.readSmall(source, null, signal);
     if (small === null) return null;
     const content = small.content.subarray(0, size);
     await pace.next(content.length, signal);
@@ -185,10 +186,11 @@ async function sendSmall(
 
 async function sendLarge(
   { connection: { sending, limits }, pace, context: { system }, signal }: Carrying,
-  { absolutePath, size }: SourceFile,
+  source: SourceFile,
   writes: FileWrites,
 ): Promise<Read> {
-  return await system.readSource(absolutePath, async (reader) => {
+  const { size } = source;
+  return await system.readSource(source, async (reader) => {
     // What was sent before is hashed as well.
     for await (const _piece of reader.read(writes.at)) signal.throwIfAborted();
     for await (const piece of reader.read(size - writes.at, limits.writeBytes)) {

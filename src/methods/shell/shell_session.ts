@@ -180,7 +180,7 @@ async function outcomesOf(
       continue;
     }
     // A tool passes over what is no file any more without a word.
-    const known = said ?? await sourceFault(upload.source.absolutePath, false, system, signal);
+    const known = said ?? await sourceFault(upload.source, false, system, signal);
     outcomes.push({ put: false, failure: known === null ? unexplained(upload, sender) : failureRecord(known) });
   }
   return outcomes;

@@ -41,10 +41,10 @@ export async function* readAhead(
     const files = (groups[index] ?? []).map((upload): Ahead => {
       const at = used;
       used += roomFor(upload);
-      const { absolutePath, size } = upload.source;
+      const { source } = upload;
       // One byte more than the file should have, so that one that grows is noticed.
-      const into = buffer.subarray(at + TAR_BLOCK, at + TAR_BLOCK + size + 1);
-      const small = used === at ? Promise.resolve(null) : system.readSmall(absolutePath, into, signal);
+      const into = buffer.subarray(at + TAR_BLOCK, at + TAR_BLOCK + source.size + 1);
+      const small = used === at ? Promise.resolve(null) : system.readSmall(source, into, signal);
       small.catch(() => undefined); // Heard when it is its turn.
       return { upload, small, at };
     });

@@ -242,7 +242,8 @@ async function addFile(
   small: SmallFile | null,
   { sent, signal }: Sending,
 ): Promise<Digest> {
-  const { absolutePath, path, size: bytes } = upload.source;
+  const { source } = upload;
+  const { path, size: bytes } = source;
   const name = linkName(upload);
   if (small !== null) {
     if (small.content.length !== bytes) throw changed(path);
@@ -252,7 +253,7 @@ async function addFile(
   }
   const add = (reader: SourceReader) =>
     stream.add(entryOf(upload, reader, destination), reader, (bytes) => sent.bytes(name, bytes));
-  const digest = await system.readSource(absolutePath, add, signal);
+  const digest = await system.readSource(source, add, signal);
   if (digest.bytes !== bytes) throw changed(path);
   return digest;
 }
@@ -266,7 +267,7 @@ async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: 
   const [part] = await files.digest([staged], signal);
   if (!part || part.bytes === 0 || part.bytes > source.size) return false;
   try {
-    return await system.readSource(source.absolutePath, async (reader) => {
+    return await system.readSource(source, async (reader) => {
       let bytes = 0;
       for await (const piece of reader.read(part.bytes)) sent.bytes(name, bytes += piece.length);
       if (reader.sha256() !== part.sha256) return false;

@@ -10,11 +10,12 @@
 import { setImmediate } from "node:timers";
 import { chunks } from "../../domain/chunks.ts";
 import type { Digest } from "../../domain/receipt.ts";
+import { expectedOnly } from "./open_source.ts";
 import { clock } from "../host/clock.ts";
 import { within } from "../../async/deadline.ts";
 import type { Answer, Ask, BatchingCalls, Found, ReadInto } from "./batching_worker.ts";
 import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_calls.ts";
-import type { PathFacts, SharedBytes, SmallFile } from "../system.ts";
+import type { PathFacts, SharedBytes, SmallFile, ToRead } from "../system.ts";
 
 /** Calls that are made at the same time run together. `alone` makes the call directly. */
 interface Batching {
@@ -22,15 +23,15 @@ interface Batching {
   followedFacts(path: string, alone: () => Promise<PathFacts | null>): Promise<PathFacts | null>;
   /** For at most {@linkcode SHORT_BYTES}. */
   read(
-    path: string,
+    from: ToRead,
     offset: number,
     length: number,
     alone: () => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Uint8Array<ArrayBuffer>>;
   /** For small files; a large one is hashed by `alone`. */
-  hash(path: string, alone: () => Promise<Digest>): Promise<Digest>;
+  hash(from: ToRead, alone: () => Promise<Digest>): Promise<Digest>;
   /** The Worker reads into `into`; `alone` must not: a Worker that is late may still write there. */
-  content(path: string, into: SharedBytes | null, alone: () => Promise<SmallFile | null>): Promise<SmallFile | null>;
+  content(from: ToRead, into: SharedBytes | null, alone: () => Promise<SmallFile | null>): Promise<SmallFile | null>;
 }
 
 /** Longest read in a batch, bytes. */
@@ -94,10 +95,11 @@ export function createBatching({ startFor = START_FOR, longSilenceMs = LONG_SILE
   return {
     facts: (path, alone) => ask({ do: "facts", path }, alone) as Promise<PathFacts | null>,
     followedFacts: (path, alone) => ask({ do: "followedFacts", path }, alone) as Promise<PathFacts | null>,
-    read: (path, offset, length, alone) => ask({ do: "read", path, offset, length }, alone) as Promise<Uint8Array<ArrayBuffer>>,
-    hash: async (path, alone) => await ask({ do: "hash", path }, alone) as Digest | null ?? await alone(),
-    content: async (path, into, alone) => {
-      const found = await ask({ do: "content", path, into }, alone) as SmallFile | ReadInto | null;
+    read: (from, offset, length, alone) =>
+      ask({ do: "read", from: expectedOnly(from), offset, length }, alone) as Promise<Uint8Array<ArrayBuffer>>,
+    hash: async (from, alone) => await ask({ do: "hash", from: expectedOnly(from) }, alone) as Digest | null ?? await alone(),
+    content: async (from, into, alone) => {
+      const found = await ask({ do: "content", from: expectedOnly(from), into }, alone) as SmallFile | ReadInto | null;
       return found === null || "content" in found ? found : { ...found, content: into!.subarray(0, found.bytes) };
     },
   };

@@ -9,14 +9,17 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { pathFacts } from "./path_facts.ts";
-import type { PathFacts, SharedBytes, SmallFile } from "../system.ts";
+import { pathToRead } from "../../domain/source_file.ts";
+import type { PathFacts, SharedBytes, SmallFile, ToRead } from "../system.ts";
+import { type OpenFile, openToReadSync } from "./open_source.ts";
 import { carried, type CarriedError, HandedOver, serveCalls } from "../workers/serve_calls.ts";
 
 /** One thing to find out. `hash` is for small files: one of {@linkcode SMALL_BYTES} or more is skipped. */
 export type Ask =
-  | { readonly do: "facts" | "followedFacts" | "hash"; readonly path: string }
-  | { readonly do: "content"; readonly path: string; readonly into: SharedBytes | null }
-  | { readonly do: "read"; readonly path: string; readonly offset: number; readonly length: number };
+  | { readonly do: "facts" | "followedFacts"; readonly path: string }
+  | { readonly do: "hash"; readonly from: ToRead }
+  | { readonly do: "content"; readonly from: ToRead; readonly into: SharedBytes | null }
+  | { readonly do: "read"; readonly from: ToRead; readonly offset: number; readonly length: number };
 
 /** What was found; null if nothing is there, or if the file is not small. */
 export type Found = PathFacts | Digest | Uint8Array<ArrayBuffer> | SmallFile | ReadInto | null;
@@ -64,29 +67,29 @@ function find(ask: Ask, room: Uint8Array<ArrayBuffer>): Found {
     case "followedFacts":
       return pathFacts(Deno.statSync(ask.path));
     case "read":
-      return readSync(ask.path, ask.offset, room);
+      return readSync(ask.from, ask.offset, room);
     case "hash":
-      return hashSync(ask.path, room);
+      return hashSync(ask.from, room);
     case "content":
-      return contentSync(ask.path, ask.into ?? room, ask.into === null);
+      return contentSync(ask.from, ask.into ?? room, ask.into === null);
     default:
       return ask satisfies never;
   }
 }
 
-function hashSync(path: string, room: Uint8Array<ArrayBuffer>): Digest | null {
-  const bytes = readSync(path, 0, room);
+function hashSync(from: ToRead, room: Uint8Array<ArrayBuffer>): Digest | null {
+  const bytes = readSync(from, 0, room);
   if (bytes.length === room.length) return null;
   return { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-function contentSync(path: string, room: Uint8Array, copied: boolean): SmallFile | ReadInto | null {
-  using file = Deno.openSync(path);
-  const { isFile, mode } = file.statSync();
-  if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
+function contentSync(from: ToRead, room: Uint8Array, copied: boolean): SmallFile | ReadInto | null {
+  using file = openToReadSync(from);
+  const { kind, mode } = file.factsSync();
+  if (kind !== "file") throw new Deno.errors.NotSupported(`"${pathToRead(from)}" is not a regular file`);
   const read = fillFrom(file, room);
   if (read.length === room.length) return null;
-  const facts = { mode: (mode ?? 0) & 0o7777, sha256: createHash("sha256").update(read).digest("hex") };
+  const facts = { mode, sha256: createHash("sha256").update(read).digest("hex") };
   return copied ? { ...facts, content: Uint8Array.from(read) } : { ...facts, bytes: read.length };
 }
 
@@ -96,13 +99,13 @@ function buffersOf(answer: Answer): ArrayBuffer[] {
 }
 
 /** A view into the room. */
-function readSync<B extends ArrayBufferLike>(path: string, offset: number, room: Uint8Array<B>): Uint8Array<B> {
-  using file = Deno.openSync(path);
-  if (offset > 0) file.seekSync(offset, Deno.SeekMode.Start);
+function readSync<B extends ArrayBufferLike>(from: ToRead, offset: number, room: Uint8Array<B>): Uint8Array<B> {
+  using file = openToReadSync(from);
+  if (offset > 0) file.seek(offset);
   return fillFrom(file, room);
 }
 
-function fillFrom<B extends ArrayBufferLike>(file: Deno.FsFile, into: Uint8Array<B>): Uint8Array<B> {
+function fillFrom<B extends ArrayBufferLike>(file: Pick<OpenFile, "readSync">, into: Uint8Array<B>): Uint8Array<B> {
   let filled = 0;
   while (filled < into.length) {
     const got = file.readSync(into.subarray(filled));

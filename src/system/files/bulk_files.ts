@@ -4,6 +4,7 @@
  * @module
  */
 import type { Digest } from "../../domain/receipt.ts";
+import type { ToRead } from "../system.ts";
 
 /**
  * Does with many small files what can be done without a question. What it has not done is to be done by the calls for one file, which
@@ -25,7 +26,7 @@ export interface BulkFiles extends Disposable {
 
 /** A file that is to be copied. */
 export interface BulkCopy {
-  readonly from: string;
+  readonly from: ToRead;
   readonly to: string;
   /** The copy's time, milliseconds since 1970 UTC; null for now. */
   readonly mtimeMs: number | null;

@@ -7,6 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
+import { pathToRead } from "../../domain/source_file.ts";
+import { type OpenFile, openToReadSync } from "./open_source.ts";
 import type { BulkCopy, BulkName } from "./bulk_files.ts";
 import { serveCalls } from "../workers/serve_calls.ts";
 
@@ -57,9 +59,9 @@ function orNull<T>(act: () => T): T | null {
 }
 
 function copy({ from, to, mtimeMs, withMode, most, also }: BulkCopy, stop: Stop): Copied {
-  using source = Deno.openSync(from);
-  const { isFile, mode } = source.statSync();
-  if (!isFile) throw new Deno.errors.NotSupported(`"${from}" is not a regular file`);
+  using source = openToReadSync(from);
+  const { kind, mode } = source.factsSync();
+  if (kind !== "file") throw new Deno.errors.NotSupported(`"${pathToRead(from)}" is not a regular file`);
   using target = Deno.openSync(to, { write: true, createNew: true });
   try {
     const other = also && createHash(also);
@@ -67,7 +69,7 @@ function copy({ from, to, mtimeMs, withMode, most, also }: BulkCopy, stop: Stop)
       other?.update(bytes);
       writeAll(target, bytes);
     });
-    if (withMode && mode !== null) Deno.chmodSync(to, mode & 0o777);
+    if (withMode) Deno.chmodSync(to, mode & 0o777);
     if (mtimeMs !== null) target.utimeSync(new Date(), new Date(mtimeMs));
     return other ? { ...digest, also: other.digest("hex") } : digest;
   } catch (error) {
@@ -86,7 +88,7 @@ function hash(path: string, stop: Stop): Digest {
 }
 
 /** Reads it to its end, or so many bytes. */
-function transfer(file: Deno.FsFile, most: number, stop: Stop, use: (bytes: Uint8Array) => void): Digest {
+function transfer(file: Pick<OpenFile, "readSync">, most: number, stop: Stop, use: (bytes: Uint8Array) => void): Digest {
   const sum = createHash("sha256");
   let bytes = 0;
   while (bytes < most) {

@@ -6,7 +6,8 @@
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { serveCalls } from "../workers/serve_calls.ts";
-import type { LikeFile, SharedBytes } from "../system.ts";
+import type { LikeFile, SharedBytes, ToRead } from "../system.ts";
+import { type OpenFile, openToReadSync } from "./open_source.ts";
 
 const buffer = new Uint8Array(256 * 1024);
 /** What another file has at the same place. */
@@ -14,7 +15,7 @@ const beside = new Uint8Array(buffer.length);
 
 /** A file that is hashed as a whole. */
 interface Hashing {
-  readonly file: Deno.FsFile;
+  readonly file: OpenFile;
   readonly sum: Hash;
   bytes: number;
 }
@@ -22,8 +23,8 @@ const hashings = new Map<number, Hashing>();
 
 /** A file that is hashed chunk by chunk here, and as a whole by another thread. */
 interface Reading {
-  readonly file: Deno.FsFile;
-  readonly other: Deno.FsFile | null;
+  readonly file: OpenFile;
+  readonly other: OpenFile | null;
   /** Of the chunk in hand; null as long as the other file has the same bytes. */
   sum: Hash | null;
   bytes: number;
@@ -35,18 +36,18 @@ const sums = new Map<number, { readonly sum: Hash; bytes: number }>();
 
 const calls = {
   /** SHA-256 of each of these chunks; of what there is of one at the end. */
-  chunks(path: string, chunkBytes: number, chunks: readonly number[]): string[] {
-    using file = Deno.openSync(path);
+  chunks(from: ToRead, chunkBytes: number, chunks: readonly number[]): string[] {
+    using file = openToReadSync(from);
     return chunks.map((chunk) => {
-      file.seekSync(chunk * chunkBytes, Deno.SeekMode.Start);
+      file.seek(chunk * chunkBytes);
       const sum = createHash("sha256");
       addTo(sum, file, chunkBytes);
       return sum.digest("hex");
     });
   },
   /** Hashes the next bytes of a file; with the first call, opens it. The hash is told once there is no more. */
-  more(id: number, path: string, length: number): { readonly bytes: number; readonly sha256: string | null } {
-    const hashing = hashings.get(id) ?? { file: Deno.openSync(path), sum: createHash("sha256"), bytes: 0 };
+  more(id: number, from: ToRead, length: number): { readonly bytes: number; readonly sha256: string | null } {
+    const hashing = hashings.get(id) ?? { file: openToReadSync(from), sum: createHash("sha256"), bytes: 0 };
     hashings.set(id, hashing);
     try {
       const added = addTo(hashing.sum, hashing.file, length);
@@ -61,10 +62,10 @@ const calls = {
   },
   /** Forgets a file that is not to be hashed any further. */
   drop(id: number): void {
-    hashings.get(id)?.file.close();
+    hashings.get(id)?.file[Symbol.dispose]();
     hashings.delete(id);
-    readings.get(id)?.file.close();
-    readings.get(id)?.other?.close();
+    readings.get(id)?.file[Symbol.dispose]();
+    readings.get(id)?.other?.[Symbol.dispose]();
     readings.delete(id);
     sums.delete(id);
   },
@@ -72,9 +73,9 @@ const calls = {
    * Reads the next bytes of a file into `room`, several of which make a chunk; with the first call, opens it. At the end of a chunk tells its
    * SHA-256, or null where `like` has the same bytes.
    */
-  read(id: number, path: string, room: SharedBytes, chunkBytes: number, like: LikeFile | null) {
+  read(id: number, from: ToRead, room: SharedBytes, chunkBytes: number, like: LikeFile | null) {
     const reading = readings.get(id) ??
-      { file: Deno.openSync(path), other: like === null ? null : opened(like.path), sum: null, bytes: 0, isOver: false };
+      { file: openToReadSync(from), other: like === null ? null : opened(like.path), sum: null, bytes: 0, isOver: false };
     readings.set(id, reading);
     const wasOver = reading.isOver;
     const chunk = Math.floor(reading.bytes / chunkBytes);
@@ -104,11 +105,11 @@ const calls = {
     return sums.get(id)!.sum.digest("hex");
   },
   /** Those of these whole chunks that the file `like` does not have with the same bytes. */
-  unlike(path: string, like: string, chunkBytes: number, chunks: readonly number[]): number[] {
-    using file = Deno.openSync(path);
+  unlike(from: ToRead, like: string, chunkBytes: number, chunks: readonly number[]): number[] {
+    using file = openToReadSync(from);
     using other = opened(like);
     return chunks.filter((chunk) => {
-      file.seekSync(chunk * chunkBytes, Deno.SeekMode.Start);
+      file.seek(chunk * chunkBytes);
       for (let done = 0; done < chunkBytes;) {
         const got = file.readSync(buffer.subarray(0, Math.min(chunkBytes - done, buffer.length)));
         if (got === null || !hasBytes(other, chunk * chunkBytes + done, buffer.subarray(0, got))) return true;
@@ -128,7 +129,7 @@ function judge(reading: Reading, content: Uint8Array, begin: number, isCompared:
     reading.sum = createHash("sha256");
     // What was the same until now.
     if (bytes > begin) {
-      other!.seekSync(begin, Deno.SeekMode.Start);
+      other!.seek(begin);
       addTo(reading.sum, other!, bytes - begin);
     }
   }
@@ -136,17 +137,17 @@ function judge(reading: Reading, content: Uint8Array, begin: number, isCompared:
 }
 
 /** Null where it cannot be read: then it has no bytes that could be the same. */
-function opened(path: string): Deno.FsFile | null {
+function opened(path: string): OpenFile | null {
   try {
-    return Deno.openSync(path);
+    return openToReadSync(path);
   } catch {
     return null;
   }
 }
 
-function hasBytes(file: Deno.FsFile | null, offset: number, content: Uint8Array): boolean {
+function hasBytes(file: OpenFile | null, offset: number, content: Uint8Array): boolean {
   try {
-    file?.seekSync(offset, Deno.SeekMode.Start);
+    file?.seek(offset);
     for (let at = 0; at < content.length;) {
       const got = file?.readSync(beside.subarray(0, Math.min(content.length - at, beside.length))) ?? null;
       if (got === null || Buffer.compare(beside.subarray(0, got), content.subarray(at, at + got)) !== 0) return false;
@@ -159,7 +160,7 @@ function hasBytes(file: Deno.FsFile | null, offset: number, content: Uint8Array)
 }
 
 /** How many bytes there were. */
-function addTo(sum: Hash, file: Deno.FsFile, length: number): number {
+function addTo(sum: Hash, file: OpenFile, length: number): number {
   let added = 0;
   while (added < length) {
     const got = file.readSync(buffer.subarray(0, Math.min(length - added, buffer.length)));

@@ -7,7 +7,9 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { CHUNK_BYTES, pieces } from "./hash.ts";
-import type { CopyOptions } from "../system.ts";
+import { pathToRead } from "../../domain/source_file.ts";
+import type { CopyOptions, ToRead } from "../system.ts";
+import { openToRead } from "./open_source.ts";
 
 /**
  * Copies `from` to the new file `to` and gives the digest of all bytes read, those before `options.from` included.
@@ -15,11 +17,11 @@ import type { CopyOptions } from "../system.ts";
  * @throws {Deno.errors.AlreadyExists} without `options.from`, when something is at `to`.
  * @throws {Deno.errors.InvalidData} when there is less than `options.from` at either side, or `to` is no regular file.
  */
-export async function copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest> {
+export async function copy(from: ToRead, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest> {
   signal.throwIfAborted();
   const start = options.from ?? 0;
   const sum = createHash("sha256");
-  using source = await Deno.open(from);
+  using source = await openToRead(from);
   using target = start === 0 ? await Deno.open(to, { write: true, createNew: true }) : await openPartial(to, start);
 
   let bytes = 0;
@@ -28,7 +30,9 @@ export async function copy(from: string, to: string, options: CopyOptions, signa
     bytes += piece.length;
   }
   if (bytes < start) {
-    throw new Deno.errors.InvalidData(`Cannot continue the copy "${to}" at byte ${start}: "${from}" has only ${bytes} bytes`);
+    throw new Deno.errors.InvalidData(
+      `Cannot continue the copy "${to}" at byte ${start}: "${pathToRead(from)}" has only ${bytes} bytes`,
+    );
   }
 
   const { most = Infinity, pace, onBytes } = options;

@@ -6,6 +6,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
 import { chunks } from "../../domain/chunks.ts";
+import { pathToRead } from "../../domain/source_file.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { bulkFiles } from "./bulk.ts";
 import { createBulkheads } from "./bulkheads.ts";
@@ -15,10 +16,11 @@ import { hash } from "./hash.ts";
 import { hashChunks, hashWithChunks, unlikeChunks } from "./hash_chunks.ts";
 import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./unusable_names.ts";
+import { openToRead } from "./open_source.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync, writeText } from "./durable.ts";
 import { readSmall, readSource } from "./read_source.ts";
-import type { Files, FileWriter, PathFacts } from "../system.ts";
+import type { Files, FileWriter, PathFacts, ToRead } from "../system.ts";
 import { createWalk } from "./walk.ts";
 
 const batching = createBatching();
@@ -35,24 +37,24 @@ export const files: Files = {
   names: (folder) => at(folder, async () => (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name)),
   list,
   walk: createWalk(at),
-  read: (path, offset, length) => {
-    const alone = () => at(path, () => read(path, offset, length));
-    return length > SHORT_BYTES ? alone() : batching.read(path, offset, length, alone);
+  read: (from, offset, length) => {
+    const alone = () => at(pathToRead(from), () => read(from, offset, length));
+    return length > SHORT_BYTES ? alone() : batching.read(from, offset, length, alone);
   },
-  hash: async (path, signal, onBytes) => {
+  hash: async (from, signal, onBytes) => {
     signal.throwIfAborted();
-    const alone = () => at(path, () => hash(path, signal, onBytes));
+    const alone = () => at(pathToRead(from), () => hash(from, signal, onBytes));
     if (onBytes !== undefined) return await alone();
-    const digest = await batching.hash(path, alone);
+    const digest = await batching.hash(from, alone);
     signal.throwIfAborted();
     return digest;
   },
-  readSmall: (path, into, signal) => contents.content(path, into, () => at(path, () => readSmall(path, signal))),
-  readSource: (path, use, signal) => at(path, () => readSource(path, use, signal)),
+  readSmall: (from, into, signal) => contents.content(from, into, () => at(pathToRead(from), () => readSmall(from, signal))),
+  readSource: (from, use, signal) => at(pathToRead(from), () => readSource(from, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   hashChunks,
   unlikeChunks,
-  hashWithChunks: (path, chunkBytes, like, signal) => at(path, () => hashWithChunks(path, chunkBytes, like, signal)),
+  hashWithChunks: (from, chunkBytes, like, signal) => at(pathToRead(from), () => hashWithChunks(from, chunkBytes, like, signal)),
   bulkFiles,
   writeInto: (path, offset, content, signal) => at(path, () => writeInto(path, offset, content, signal)),
   sync: (path) => at(path, () => sync(path)),
@@ -122,9 +124,9 @@ async function createFile(path: string): Promise<FileWriter> {
   };
 }
 
-async function read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  using file = await Deno.open(path);
-  if (offset > 0) await file.seek(offset, Deno.SeekMode.Start);
+async function read(from: ToRead, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await openToRead(from);
+  if (offset > 0) file.seek(offset);
   const buffer = new Uint8Array(length);
   let filled = 0;
   while (filled < length) {

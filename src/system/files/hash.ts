@@ -6,7 +6,9 @@
  */
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
+import type { ToRead } from "../system.ts";
 import { hashLarge } from "./hash_chunks.ts";
+import { type OpenFile, openToRead } from "./open_source.ts";
 
 /** Read at a time: large enough for full speed, small enough for many files side by side. */
 export const CHUNK_BYTES = 256 * 1024;
@@ -14,11 +16,11 @@ export const CHUNK_BYTES = 256 * 1024;
 const LARGE_BYTES = 64 * 1024 * 1024;
 
 /** Reads and hashes the file; throws the signal's reason when aborted. `onBytes` is called with the bytes of each piece. */
-export async function hash(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest> {
+export async function hash(from: ToRead, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest> {
   signal.throwIfAborted();
-  using file = await Deno.open(path);
-  const { isFile, size } = await file.stat();
-  const digest = isFile && size >= LARGE_BYTES ? await hashLarge(path, signal, onBytes) : null;
+  using file = await openToRead(from);
+  const { kind, size } = await file.facts();
+  const digest = kind === "file" && size >= LARGE_BYTES ? await hashLarge(from, signal, onBytes) : null;
   if (digest !== null) return digest;
   const sum = createHash("sha256");
   let bytes = 0;
@@ -35,7 +37,7 @@ export async function hash(path: string, signal: AbortSignal, onBytes?: (bytes: 
  * is valid until the next is asked for.
  */
 export async function* pieces(
-  file: Deno.FsFile,
+  file: Pick<OpenFile, "read">,
   length: number,
   signal: AbortSignal,
   chunkBytes: () => number = () => CHUNK_BYTES,

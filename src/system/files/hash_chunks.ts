@@ -6,7 +6,8 @@
  */
 import type { Digest } from "../../domain/receipt.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
-import type { ChunkedDigest, LikeFile, SharedBytes } from "../system.ts";
+import { expectedOnly } from "./open_source.ts";
+import type { ChunkedDigest, LikeFile, SharedBytes, ToRead } from "../system.ts";
 import type { ChunkCalls } from "./chunk_worker.ts";
 
 /** Each Worker ends when it had nothing to do for so long, milliseconds. */
@@ -42,24 +43,34 @@ let count = 0;
 
 /** See `Files.hashChunks`. */
 export async function hashChunks(
-  path: string,
+  from: ToRead,
   chunkBytes: number,
   chunks: readonly number[],
   signal: AbortSignal,
 ): Promise<string[]> {
-  return (await inTwoLanes(chunks, chunkBytes, signal, ({ worker }, some) => worker.call("chunks", path, chunkBytes, some)))
+  return (await inTwoLanes(
+    chunks,
+    chunkBytes,
+    signal,
+    ({ worker }, some) => worker.call("chunks", expectedOnly(from), chunkBytes, some),
+  ))
     .flat();
 }
 
 /** See `Files.unlikeChunks`. */
 export async function unlikeChunks(
-  path: string,
+  from: ToRead,
   like: string,
   chunkBytes: number,
   chunks: readonly number[],
   signal: AbortSignal,
 ): Promise<number[]> {
-  const found = inTwoLanes(chunks, chunkBytes, signal, ({ worker }, some) => worker.call("unlike", path, like, chunkBytes, some));
+  const found = inTwoLanes(
+    chunks,
+    chunkBytes,
+    signal,
+    ({ worker }, some) => worker.call("unlike", expectedOnly(from), like, chunkBytes, some),
+  );
   return (await found).flat();
 }
 
@@ -87,7 +98,7 @@ async function inTwoLanes<T>(
 
 /** See `Files.hashWithChunks`. One Worker reads and hashes or compares each chunk, another one hashes the whole. */
 export async function hashWithChunks(
-  path: string,
+  from: ToRead,
   chunkBytes: number,
   like: LikeFile | null,
   signal: AbortSignal,
@@ -100,7 +111,7 @@ export async function hashWithChunks(
       const fillAgain = async (room: SharedBytes) => {
         while (!found.isOver) {
           signal.throwIfAborted();
-          const { bytes, isOver, sha256 } = await each.worker.call("read", id, path, room, chunkBytes, like);
+          const { bytes, isOver, sha256 } = await each.worker.call("read", id, expectedOnly(from), room, chunkBytes, like);
           if (sha256 !== undefined) found.chunks.push(sha256);
           found.isOver ||= isOver;
           const adding = whole.worker.call("add", id, found.bytes, room.subarray(0, bytes));
@@ -123,13 +134,13 @@ export async function hashWithChunks(
 }
 
 /** A whole file; null where no Worker is free. */
-export async function hashLarge(path: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest | null> {
+export async function hashLarge(from: ToRead, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest | null> {
   const lane = leastBusy();
   if (lane.users > 0) return null;
   return await inLane(lane, async ({ worker }) => {
     const id = ++count;
     for (let before = 0;;) {
-      const { bytes, sha256 } = await worker.call("more", id, path, CALL_BYTES);
+      const { bytes, sha256 } = await worker.call("more", id, expectedOnly(from), CALL_BYTES);
       if (signal.aborted) {
         if (sha256 === null) await worker.call("drop", id);
         throw signal.reason;

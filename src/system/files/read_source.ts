@@ -4,24 +4,26 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { SmallFile, SourceReader } from "../system.ts";
+import { pathToRead } from "../../domain/source_file.ts";
+import type { SmallFile, SourceReader, ToRead } from "../system.ts";
 import { CHUNK_BYTES, pieces } from "./hash.ts";
+import { openToRead } from "./open_source.ts";
 
 /** See `Files.readSource`. What is no regular file is not read: a pipe would never end. */
 export async function readSource<T>(
-  path: string,
+  from: ToRead,
   use: (source: SourceReader) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
   signal.throwIfAborted();
-  using file = await Deno.open(path);
-  const { isFile, size, mode, mtime } = await file.stat();
-  if (!isFile) throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
+  using file = await openToRead(from);
+  const { kind, size, mode, mtimeMs } = await file.facts();
+  if (kind !== "file") throw new Deno.errors.NotSupported(`"${pathToRead(from)}" is not a regular file`);
   const sum = createHash("sha256");
   return await use({
     bytes: size,
-    mode: (mode ?? 0) & 0o7777,
-    mtimeMs: mtime?.getTime() ?? 0,
+    mode,
+    mtimeMs,
     async *read(length, pieceBytes = CHUNK_BYTES) {
       for await (const piece of pieces(file, length, signal, () => pieceBytes, pieceBytes)) {
         sum.update(piece);
@@ -33,8 +35,8 @@ export async function readSource<T>(
 }
 
 /** See `Files.readSmall`. */
-export function readSmall(path: string, signal: AbortSignal): Promise<SmallFile | null> {
-  return readSource(path, async (source) => {
+export function readSmall(from: ToRead, signal: AbortSignal): Promise<SmallFile | null> {
+  return readSource(from, async (source) => {
     if (source.bytes >= SMALL_BYTES) return null;
     // One byte more than it should have: so a file that grows is noticed.
     const content = new Uint8Array(source.bytes + 1);

@@ -8,12 +8,13 @@
 import { greyPng } from "../../formats/preview/png.ts";
 import { fitsPreview } from "../../formats/preview/preview.ts";
 import { files } from "../../system/files/files.ts";
+import type { ToRead } from "../../system/system.ts";
 import { serveCalls } from "../../system/workers/serve_calls.ts";
 
 /** Which file, and how big the picture may be. */
 export interface PreviewRequest {
-  /** Absolute; `size` is the file's in bytes, `mostSide` the picture's in pixels. */
-  readonly path: string;
+  /** `size` is the file's in bytes, `mostSide` the picture's in pixels. */
+  readonly from: ToRead;
   readonly size: number;
   readonly mostSide: number;
 }
@@ -22,8 +23,8 @@ export interface PreviewRequest {
 export type PreviewAnswer = { readonly png: Uint8Array<ArrayBuffer> } | { readonly problem: string };
 
 const calls = {
-  async preview({ path, size, mostSide }: PreviewRequest): Promise<PreviewAnswer> {
-    const preview = await fitsPreview((offset, length) => files.read(path, offset, length), size, mostSide);
+  async preview({ from, size, mostSide }: PreviewRequest): Promise<PreviewAnswer> {
+    const preview = await fitsPreview((offset, length) => files.read(from, offset, length), size, mostSide);
     return preview === null ? { problem: "the file contains no image that can be shown" } : { png: greyPng(preview) };
   },
 };

@@ -8,8 +8,8 @@ import { onAbort } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { mutex } from "../../async/mutex.ts";
 import { type Destination, isOnThisComputer } from "../../config/settings.ts";
-import type { SourceFile } from "../../domain/source_file.ts";
-import type { System } from "../../system/system.ts";
+import { sameFingerprint, sameInode, type SourceFile } from "../../domain/source_file.ts";
+import type { System, ToRead } from "../../system/system.ts";
 import { workerCalls } from "../../system/workers/worker_calls.ts";
 import type { PreviewAnswer, PreviewCalls, PreviewRequest } from "./preview_worker.ts";
 
@@ -80,13 +80,13 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
 
   async function make(wish: PreviewWish, key: string): Promise<PreviewAnswer> {
     try {
-      const path = await whereItIs(wish, system);
+      const from = await whereItIs(wish, system);
       // Not remembered: it may come back.
-      if (path === null) return { problem: "the file is no longer on this computer" };
+      if (from === null) return { problem: "the file is no longer on this computer" };
       const answer = await inTurn(async () => {
         await rested;
         const start = system.monotonic();
-        const made = await maker({ path, size: wish.source.size, mostSide: wish.side });
+        const made = await maker({ from, size: wish.source.size, mostSide: wish.side });
         rested = system.sleep(Math.min(LONGEST_REST_MS, system.monotonic() - start), signal);
         return made;
       });
@@ -99,15 +99,17 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
 }
 
 /** The source while it is unchanged, or its copy in a local destination. */
-async function whereItIs({ source, target, destination }: PreviewWish, system: PreviewSystem): Promise<string | null> {
+async function whereItIs({ source, target, destination }: PreviewWish, system: PreviewSystem): Promise<ToRead | null> {
   const there = await system.facts(source.absolutePath).catch(() => null);
-  if (there?.kind === "file" && there.size === source.size && Math.trunc(there.mtimeMs) === Math.trunc(source.mtimeMs)) {
-    return source.absolutePath;
+  if (there?.kind === "file" && sameInode(there, source) && sameFingerprint(there, { ...source, identity: there.identity })) {
+    return { ...source, identity: there.identity };
   }
   if (destination === null || !isOnThisComputer(destination)) return null;
   const copy = join(destination.basePath, target);
   const facts = await system.facts(copy).catch(() => null);
-  return facts?.kind === "file" && facts.size === source.size ? copy : null;
+  return facts?.kind === "file" && facts.size === source.size
+    ? { absolutePath: copy, identity: facts.identity, size: facts.size }
+    : null;
 }
 
 /** Asks the Worker, which is started when it is needed; to be called one after the other. */

@@ -8,6 +8,7 @@ import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { aComputer } from "../a_computer.ts";
+import { pathToRead } from "../../../src/domain/source_file.ts";
 
 const VALID = "watch_path: /data\nremote_host: freya\nremote_base_path: /images\n";
 const USUAL = ".config/image-transfer/config.yaml";
@@ -152,7 +153,7 @@ Deno.test("loadSettings() means the state of the service that was started with t
   const there = (path: string) => /^\/(var\/lib|etc\/systemd)/.test(path) ? dir.at(path.slice(1)) : path;
   const services: Partial<typeof real> = {
     list: (path) => real.list(there(path)),
-    read: (path, offset, length) => real.read(there(path), offset, length),
+    read: (path, offset, length) => real.read(there(pathToRead(path)), offset, length),
     followedFacts: (path) => real.followedFacts(there(path)),
   };
   const system = { ...real, ...services };

@@ -4,6 +4,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import type { System } from "../../../src/system/system.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { type OutboxRig, outboxRig, type RigOptions } from "../outbox_rig.ts";
+import { pathToRead } from "../../../src/domain/source_file.ts";
 
 /** A system that notes how each file below the watched folder is read from its beginning. */
 function counting(): { reads: string[]; system: Partial<System> } {
@@ -12,15 +13,15 @@ function counting(): { reads: string[]; system: Partial<System> } {
   const note = (how: string, path: string) => void (/[/\\]data[/\\]/.test(path) && reads.push(how));
   const system: Partial<System> = {
     hash(path, signal) {
-      note("hash", path);
+      note("hash", pathToRead(path));
       return real.hash(path, signal);
     },
     copy(from, to, options, signal) {
-      note("copy", from);
+      note("copy", pathToRead(from));
       return real.copy(from, to, options, signal);
     },
     read(path, from, length) {
-      note("read", path);
+      note("read", pathToRead(path));
       return real.read(path, from, length);
     },
   };

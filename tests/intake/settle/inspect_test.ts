@@ -11,7 +11,7 @@ for (const name of ["a.fits", "a.fits.gz", "a.xisf", "a.ser", "a.tif", "a.raw"])
     globalThis.addEventListener("unhandledrejection", hear);
     try {
       const read = () => Promise.reject(new Deno.errors.NotFound("gone"));
-      const file = { absolutePath: `/data/${name}`, name, size: 1_000_000 };
+      const file = { absolutePath: `/data/${name}`, name, identity: "1:2", size: 1_000_000 };
       await assertRejects(() => inspect(file, { read }, new AbortController().signal), Deno.errors.NotFound);
       // Deno tells of them after all that waits.
       await new Promise((resolve) => setTimeout(resolve));

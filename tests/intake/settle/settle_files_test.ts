@@ -9,6 +9,7 @@ import { createFakeClock } from "../../support/fake_clock.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
 import { aJob } from "../../support/makers.ts";
 import { tempFolder } from "../../support/temp.ts";
+import { pathToRead } from "../../../src/domain/source_file.ts";
 
 const never = new AbortController().signal;
 const image = fitsFile(6_000, 3);
@@ -29,7 +30,7 @@ async function bench(...names: string[]) {
       separator: "/",
       facts: () => Promise.resolve({ kind: "file", device: "1", mode: 0o644, bornMs: 0, links: 1, ...facts }),
       read: async (path, offset, length) => {
-        await disk.beforeRead(path.slice("/data/".length));
+        await disk.beforeRead(pathToRead(path).slice("/data/".length));
         return image.subarray(offset, offset + length);
       },
       hash: () => Promise.resolve({ bytes: image.length, sha256: "0".repeat(64) }),

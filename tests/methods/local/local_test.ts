@@ -6,6 +6,7 @@ import type { System } from "../../../src/system/system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { aDestination, ignoreBytes, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
+import { sourceAt } from "../../support/source_at.ts";
 
 const signal = new AbortController().signal;
 
@@ -26,7 +27,7 @@ async function staged(folder: TempFolder, session: Session, text: string): Promi
   const number = ++count;
   const name = `s${number}`;
   const absolutePath = await folder.write(name, text);
-  const source = { job: "job", path: name, absolutePath, size: text.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+  const source = await sourceAt(absolutePath, name);
   const [outcome] = await session.put([upload(source, number)], ignoreBytes, signal);
   assert(outcome?.put);
   return `${STAGING}/a1/${number}`;
@@ -293,7 +294,7 @@ Deno.test("local put() copies a file anew whose whole part may have heard of an 
     },
   });
   const absolutePath = await folder.write("big", "x".repeat(2_000_000));
-  const source = { job: "job", path: "big", absolutePath, size: 2_000_000, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+  const source = await sourceAt(absolutePath, "big");
   for (const [number, bytes] of [[1, 2_000_000], [2, 1_500_000]] as const) {
     const leftover = `${STAGING}/old/${number}`;
     await folder.write(`base/${leftover}`, "x".repeat(bytes));
@@ -406,8 +407,7 @@ Deno.test("local put(), digest() and publish() of many small files: those at fau
   const uploads = [];
   for (const [index, text] of texts.entries()) {
     const absolutePath = await folder.write(`many/${index}`, text);
-    const source = { job: "job", path: `${index}`, absolutePath, size: text.length, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
-    uploads.push(upload(source, index));
+    uploads.push(upload(await sourceAt(absolutePath, `${index}`), index));
   }
   await Deno.remove(uploads[4]!.source.absolutePath);
   const outcomes = await session.put(uploads, ignoreBytes, signal);
@@ -433,18 +433,21 @@ Deno.test("local put(), digest() and publish() of many small files: those at fau
 });
 
 for (const many of [1, 100]) {
-  Deno.test(`local put() of ${many} copies no more than it needs to notice that a file has grown`, async () => {
+  Deno.test(`local put() of ${many} refuses a file that has grown, and copies none of it`, async () => {
     await using folder = await tempFolder();
     await using session = await opened(folder);
     const uploads = await Promise.all(Array.from({ length: many }, async (_, number) => {
       const name = `f${number}`;
       const absolutePath = await folder.write(name, "text");
-      return upload({ job: "job", path: name, absolutePath, size: 4, mtimeMs: 1e12, ctimeMs: 0, identity: "" }, number);
+      return upload(await sourceAt(absolutePath, name), number);
     }));
     await Deno.truncate(uploads[0]!.source.absolutePath, 20e9);
     const outcomes = await session.put(uploads, ignoreBytes, signal);
-    assertEquals(outcomes.map((one) => one.put && one.sent?.bytes), uploads.map((_, index) => index === 0 ? 5 : 4));
-    assertEquals((await Deno.stat(folder.at("base", uploads[0]!.staged))).size, 5);
+    assertEquals(
+      outcomes.map((one) => one.put ? one.sent?.bytes : one.failure.code),
+      uploads.map((_, index) => index === 0 ? "source_changed" : 4),
+    );
+    await assertRejects(() => Deno.stat(folder.at("base", uploads[0]!.staged)), Deno.errors.NotFound);
   });
 }
 

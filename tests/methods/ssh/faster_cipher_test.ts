@@ -14,6 +14,7 @@ import { aServer, ignoreBytes, STAGING, upload } from "../../conformance/rig.ts"
 import { has } from "../../support/needs.ts";
 import { type SshdOptions, startSshd } from "../../support/sshd.ts";
 import { tempFolder } from "../../support/temp.ts";
+import { sourceAt } from "../../support/source_at.ts";
 
 const ignore = !has("sshd", "rsync", "aes");
 const signal = new AbortController().signal;
@@ -38,7 +39,7 @@ async function set(method: Method<"tar" | "rsync" | "sftp" | "scp">, options: Ss
   const destination = aServer(method.name, { host: server.host, port: server.port }, { basePath: folder.at("base") });
   const absolutePath = await folder.write("source/large", "");
   await Deno.truncate(absolutePath, MUCH);
-  const source = { job: "job", path: "large", absolutePath, size: MUCH, mtimeMs: 1e12, ctimeMs: 0, identity: "" };
+  const source = await sourceAt(absolutePath, "large");
   const rest = stack.move();
   return {
     server,

@@ -11,6 +11,7 @@ import { has } from "../../support/needs.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../support/sshd.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
+import { sourceAt } from "../../support/source_at.ts";
 
 const signal = new AbortController().signal;
 const ignore = !has("sshd", "rsync");
@@ -47,7 +48,7 @@ function withServer(name: string, options: SshdOptions, run: (server: Sshd, fold
 
 async function source(folder: TempFolder, text: string) {
   const absolutePath = await folder.write(`source/${text}`, text);
-  return { job: "job", path: text, absolutePath, size: text.length, mtimeMs: 0, ctimeMs: 0, identity: "" };
+  return await sourceAt(absolutePath, text);
 }
 
 withServer("a session logs in once, whatever it does", {}, async (server, folder) => {
