@@ -10,6 +10,7 @@ import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { System } from "../system/system.ts";
+import type { WaySystem } from "../system/way_to.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Candidates } from "./settle/candidates.ts";
 import type { Rereads } from "./settle/rereads.ts";
@@ -25,7 +26,7 @@ import type { UnreadablePaths } from "./watch/unreadable_paths.ts";
 /** For the steps from a file that was found to its admission. Paths are relative to the watched folder, with `/`. */
 export interface SettleContext {
   readonly job: Job;
-  readonly system: Pick<System, "now" | "monotonic" | "sleep" | "facts" | "read" | "hash" | "separator">;
+  readonly system: Pick<System, "now" | "monotonic" | "sleep" | "facts" | "read" | "hash" | "separator"> & WaySystem;
   readonly ledger: IntakeLedger;
   readonly candidates: Candidates;
   readonly writers: Writers;
@@ -44,7 +45,7 @@ export interface SettleContext {
 
 /** For the steps before: from an event, or a scan, to the files that were found. */
 export interface IntakeContext extends SettleContext {
-  readonly system: SettleContext["system"] & Pick<System, "list" | "walk" | "run" | "platform" | "realPath">;
+  readonly system: SettleContext["system"] & Pick<System, "list" | "walk" | "run">;
   readonly patterns: Patterns;
   readonly dirty: DirtyFolders;
   readonly recentCloses: RecentCloses;

@@ -38,6 +38,9 @@ export interface PathFacts {
   readonly links: number;
   /** `device:inode`, empty where the system gives none. */
   readonly identity: string;
+  /** The accounts that it belongs to; null where the system does not tell (Windows). */
+  readonly uid?: number | null;
+  readonly gid?: number | null;
   /** Number of the device; empty where the system gives none. It may change with a reboot. */
   readonly device: string;
 }

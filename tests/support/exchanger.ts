@@ -1,32 +1,37 @@
 /**
- * A process that exchanges two names without a pause, as an attacker does: renameat2(RENAME_EXCHANGE).
+ * A process that exchanges names in a folder without a pause, as an attacker does: renameat2(RENAME_EXCHANGE).
  *
  * @module
  */
 
-/** The program; `uid` null stays this account. Runs until it is killed. */
+/** It runs until it is killed; each pair is exchanged twice, so that in the end all are as before. */
 const PROGRAM = `
-import ctypes, os, sys, time
-a, b, uid, pause = sys.argv[1].encode(), sys.argv[2].encode(), sys.argv[3], float(sys.argv[4])
-if uid != "": os.setgroups([]); os.setgid(int(uid)); os.setuid(int(uid))
+import ctypes, os, signal, sys
+os.chdir(sys.argv[1])
+pairs = [one.encode() for one in sys.argv[3:]]
+pairs = list(zip(pairs[::2], pairs[1::2]))
+if sys.argv[2] != "": os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
 libc = ctypes.CDLL(None, use_errno=True)
-def exchange():
-    if libc.renameat2(-100, a, -100, b, 2) != 0: raise OSError(ctypes.get_errno(), "renameat2")
-exchange(); exchange()
-os.write(1, b"ready")
-while True:
-    exchange()
-    if pause: time.sleep(pause)
+over = []
+signal.signal(signal.SIGTERM, lambda *_: over.append(1))
+def exchange(a, b):
+    if libc.renameat2(-100, a, -100, b, 2) != 0 and ctypes.get_errno() != 2: raise OSError(ctypes.get_errno(), "renameat2")
+for first in (True, False):
+    while not over or first:
+        for a, b in pairs:
+            exchange(a, b); exchange(a, b)
+        if first: break
+    if first: os.write(1, b"ready")
 `;
 
-/** Exchanges until it is disposed of. Resolves when it has begun. */
+/** Exchanges these names in the folder until it is disposed of; then they are as before. Resolves when it has begun. */
 export async function exchanging(
-  a: string,
-  b: string,
-  { uid = null, pauseSeconds = 0 }: { readonly uid?: number | null; readonly pauseSeconds?: number } = {},
+  folder: string,
+  pairs: readonly (readonly [string, string])[],
+  uid: number | null = null,
 ): Promise<AsyncDisposable> {
   const child = new Deno.Command("python3", {
-    args: ["-c", PROGRAM, a, b, uid === null ? "" : String(uid), String(pauseSeconds)],
+    args: ["-c", PROGRAM, folder, uid === null ? "" : String(uid), ...pairs.flat()],
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -37,7 +42,7 @@ export async function exchanging(
   if (done) throw new Error("The names cannot be exchanged");
   return {
     async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
+      child.kill("SIGTERM");
       await child.status;
     },
   };

@@ -8,11 +8,12 @@ import { mapLimit } from "../../async/map_limit.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
-import type { SettleContext } from "../intake_context.ts";
-import type { Candidate } from "../settle/candidate.ts";
+import { wayTo } from "../../system/way_to.ts";
+import { absolute, type SettleContext } from "../intake_context.ts";
+import { type Candidate, lookAgain } from "../settle/candidate.ts";
 import { refuse } from "../settle/conclude.ts";
 import { mayHaveSums } from "../settle/inspect.ts";
-import { lastPart } from "../source_path.ts";
+import { folderOf, lastPart } from "../source_path.ts";
 import { unreadable } from "../source_faults.ts";
 import { isStill, lastLook } from "./last_look.ts";
 
@@ -36,11 +37,12 @@ async function admitSome(
   signal: AbortSignal,
 ): Promise<number> {
   const { system, ledger, candidates } = context;
+  const steady = await steadyWays(context, finished, signal);
   const looked = await mapLimit(finished, atOnce, async (candidate) => {
     const looked = await orRefuse(context, candidate, signal, () => lastLook(context, candidate, signal));
     return looked && { candidate, ...looked };
   }, signal);
-  const sound = looked.filter((each) => each !== null);
+  const sound = await steady(looked.filter((each) => each !== null));
   let count = 0;
   for (let start = 0; start < sound.length; start += BATCH) {
     // A transaction blocks the event loop: others get their turn between two.
@@ -58,6 +60,31 @@ async function admitSome(
     count += batch.length;
   }
   return count;
+}
+
+/**
+ * Gives what leaves out the files that were perhaps not found in the watched folder, because another account may have exchanged a folder
+ * on the way to them while they were looked at. They are looked at again.
+ */
+async function steadyWays(context: SettleContext, finished: readonly Candidate[], signal: AbortSignal) {
+  const { job, system, candidates } = context;
+  const folderIn = ({ facts }: Candidate) => absolute(context, folderOf(facts.path));
+  const folders = [...new Set(finished.map(folderIn))];
+  const find = (some: readonly string[]) =>
+    mapLimit(some, LOOKS_AT_ONCE, (folder) => wayTo(folder, job.watchPath, system), signal);
+  const before = new Map((await find(folders)).map((way, index) => [folders[index]!, way]));
+  return async <T extends { readonly candidate: Candidate }>(looked: readonly T[]): Promise<T[]> => {
+    const doubtful = folders.filter((folder) => before.get(folder)!.exchangeable.length > 0);
+    const after = new Map((await find(doubtful)).map(({ state }, index) => [doubtful[index]!, state]));
+    return looked.filter(({ candidate }) => {
+      const folder = folderIn(candidate);
+      const { is, state } = before.get(folder)!;
+      if (is === "steady" && (after.get(folder) ?? state) === state) return true;
+      if (is === "elsewhere") candidates.forget(candidate.facts.path);
+      else if (candidates.isCurrent(candidate)) candidates.put(lookAgain(candidate, system.monotonic() + SOON_MS));
+      return false;
+    });
+  };
 }
 
 /** The ledger has it; it stays listed where some destinations do not get it. */
@@ -116,6 +143,7 @@ function tellWarning({ emit, job }: SettleContext, { facts: { path }, incomplete
   emit({ type: "notice", level: "warning", message: `"${path}" ${what}: ${warning}` });
 }
 
+const SOON_MS = 1_000;
 /** Whole files. */
 const READS_AT_ONCE = 8;
 const LOOKS_AT_ONCE = 500;

@@ -8,7 +8,19 @@ import type { PathFacts } from "../system.ts";
 /** The part of `Deno.FileInfo` that is used. */
 type Info = Pick<
   Deno.FileInfo,
-  "isFile" | "isDirectory" | "isSymlink" | "size" | "mtime" | "ctime" | "birthtime" | "mode" | "nlink" | "dev" | "ino"
+  | "isFile"
+  | "isDirectory"
+  | "isSymlink"
+  | "size"
+  | "mtime"
+  | "ctime"
+  | "birthtime"
+  | "mode"
+  | "nlink"
+  | "dev"
+  | "ino"
+  | "uid"
+  | "gid"
 >;
 
 /** Times whole milliseconds; `mode` only the permission bits, 0 on Windows. */
@@ -23,6 +35,8 @@ export function pathFacts(info: Info): PathFacts {
     mode: Deno.build.os === "windows" ? 0 : (info.mode ?? 0) & 0o7777,
     links: info.nlink ?? 1,
     identity: identityOf(info),
+    uid: info.uid,
+    gid: info.gid,
     device: info.dev === null ? "" : String(info.dev),
   };
 }

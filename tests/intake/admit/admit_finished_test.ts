@@ -30,6 +30,12 @@ async function bench(names: readonly string[] = NAMES, facts: (path: string) => 
     system: {
       ...createFakeClock(),
       separator: "/",
+      // Has no accounts.
+      platform: "windows",
+      uid: null,
+      followedFacts: () => Promise.resolve(null),
+      realPath: () => Promise.resolve(null),
+      readText: () => Promise.reject(new Deno.errors.NotFound()),
       facts: async (path) => ({
         kind: "file",
         device: "1",

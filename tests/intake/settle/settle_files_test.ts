@@ -28,6 +28,12 @@ async function bench(...names: string[]) {
     system: {
       ...clock,
       separator: "/",
+      // Has no accounts.
+      platform: "windows",
+      uid: null,
+      followedFacts: () => Promise.resolve(null),
+      realPath: () => Promise.resolve(null),
+      readText: () => Promise.reject(new Deno.errors.NotFound()),
       facts: () => Promise.resolve({ kind: "file", device: "1", mode: 0o644, bornMs: 0, links: 1, ...facts }),
       read: async (path, offset, length) => {
         await disk.beforeRead(pathToRead(path).slice("/data/".length));

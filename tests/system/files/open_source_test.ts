@@ -53,7 +53,7 @@ for (const [name, reads] of Object.entries(READS)) {
       await using made = await makeSource();
       const { source, dir, copy, like } = made;
       const own = await reads(source, copy, like);
-      await using _exchanging = await exchanging(dir.at("watched/night"), dir.at("watched/link"));
+      await using _exchanging = await exchanging(dir.at("watched"), [["night", "link"]]);
       let refused = 0;
       for (let tries = 0; tries < 100 || (refused === 0 && tries < 10_000); tries++) {
         try {

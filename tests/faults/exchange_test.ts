@@ -1,0 +1,64 @@
+/**
+ * Another account that may write in the watched folder exchanges folders for links all the time: nothing from elsewhere is sent or removed.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { exchanging } from "../support/exchanger.ts";
+import { fitsFile, sha256 } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
+import { makeRig, type Rig, until } from "./rig.ts";
+
+/** An account that nobody has. */
+const STRANGER = 54_321;
+const FOLDERS = 40;
+
+/** Files of a stranger, and beside each folder a link to files of ours that have the same names, sizes and times. */
+async function makeTrap(rig: Rig): Promise<{ readonly secret: string; readonly hash: string }> {
+  const secret = rig.folder.at("secret");
+  await Deno.mkdir(secret);
+  await Deno.chmod(rig.folder.path, 0o755);
+  const [own, ours] = [fitsFile(20_000, 1), fitsFile(20_000, 2)];
+  for (let number = 0; number < FOLDERS; number++) {
+    const folder = join(rig.watched, `f${number}`);
+    await Deno.mkdir(folder);
+    for (const [path, content] of [[join(folder, `${number}.fits`), own], [join(secret, `${number}.fits`), ours]] as const) {
+      await Deno.writeFile(path, content, { mode: 0o640 });
+      await Deno.utime(path, 1_700_000_000, 1_700_000_000);
+    }
+    await Deno.chown(folder, STRANGER, STRANGER);
+    await Deno.chown(join(folder, `${number}.fits`), STRANGER, STRANGER);
+    await Deno.symlink(secret, join(rig.watched, `link${number}`));
+  }
+  await Deno.chown(rig.watched, STRANGER, STRANGER);
+  return { secret, hash: await sha256(own) };
+}
+
+Deno.test({
+  name: "folders of another account that are exchanged for links while they are read: nothing from behind the links is sent",
+  ignore: !has("root"),
+  async fn() {
+    await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0 } });
+    const { hash } = await makeTrap(rig);
+    const sent = async () => {
+      const hashes: string[] = [];
+      for await (const { name } of Deno.readDir(rig.there)) {
+        for (const file of name.startsWith(".") ? [] : Deno.readDirSync(join(rig.there, name))) {
+          hashes.push(await sha256(await Deno.readFile(join(rig.there, name, file.name))));
+        }
+      }
+      return hashes;
+    };
+    await using daemon = await rig.installation.start();
+    {
+      const pairs = Array.from({ length: FOLDERS }, (_, number) => [`f${number}`, `link${number}`] as const);
+      await using _exchanging = await exchanging(rig.watched, pairs, STRANGER);
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      assertEquals((await sent()).filter((one) => one !== hash).length, 0);
+    }
+    await until(async () => (await sent()).length >= FOLDERS, "all are delivered once nobody exchanges folders");
+    assertEquals([...new Set(await sent())], [hash]);
+    assertEquals(await daemon.stop(), 0);
+  },
+});
