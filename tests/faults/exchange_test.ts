@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { exchanging } from "../support/exchanger.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
-import { makeRig, type Rig, until } from "./rig.ts";
+import { makeRig, namesIn, type Rig, until } from "./rig.ts";
 
 /** An account that nobody has. */
 const STRANGER = 54_321;
@@ -42,13 +42,8 @@ Deno.test({
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0 } });
     const { hash } = await makeTrap(rig);
     const sent = async () => {
-      const hashes: string[] = [];
-      for await (const { name } of Deno.readDir(rig.there)) {
-        for (const file of name.startsWith(".") ? [] : Deno.readDirSync(join(rig.there, name))) {
-          hashes.push(await sha256(await Deno.readFile(join(rig.there, name, file.name))));
-        }
-      }
-      return hashes;
+      const delivered = (await namesIn(rig.there)).filter((name) => !name.startsWith("."));
+      return await Promise.all(delivered.map(async (name) => await sha256(await Deno.readFile(join(rig.there, name)))));
     };
     await using daemon = await rig.installation.start();
     {
