@@ -34,6 +34,12 @@ export interface Expected {
   readonly mtimeMs?: number;
 }
 
+/**
+ * What is read: a path of ours or of the user's, or a source, which is read only if what was opened is what was found at its path before.
+ * A call that is given a source throws an error of the fault `changed` for anything else.
+ */
+export type ToRead = string | Expected;
+
 /** The file itself, whatever has been written into it. */
 export function sameFile({ absolutePath, identity }: Expected): Expected {
   return { absolutePath, identity };

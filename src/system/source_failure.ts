@@ -8,8 +8,8 @@ import { Failure, type FailureCode, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { faultOf } from "./fault.ts";
-import { pathToRead } from "../domain/source_file.ts";
-import type { Fault, Files, ToRead } from "./system.ts";
+import { pathToRead, type ToRead } from "../domain/source_file.ts";
+import type { Fault, Files } from "./system.ts";
 
 /** What an error met while reading a source means; one that is not the operating system's is `internal`. */
 export function sourceFailure(error: unknown, path: string): Failure {

@@ -10,18 +10,12 @@
  */
 import type { Pace } from "../async/pace.ts";
 import type { Digest } from "../domain/receipt.ts";
-import type { Expected, FileFacts } from "../domain/source_file.ts";
+import type { FileFacts, ToRead } from "../domain/source_file.ts";
 import type { BulkFiles } from "./files/bulk_files.ts";
 import type { Lifetime, Serving, Terminal } from "./host/host.ts";
 
 /** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
-
-/**
- * What is read: a path of ours or of the user's, or a source, which is read only if what was opened is what was found at its path before.
- * A call that is given a source throws an error of the fault `changed` for anything else.
- */
-export type ToRead = string | Expected;
 
 /** What stat(2) says of a path; times in milliseconds since 1970 UTC. */
 export interface PathFacts {

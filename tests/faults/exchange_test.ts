@@ -42,8 +42,9 @@ Deno.test({
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0 } });
     const { hash } = await makeTrap(rig);
     const sent = async () => {
-      const delivered = (await namesIn(rig.there)).filter((name) => !name.startsWith("."));
-      return await Promise.all(delivered.map(async (name) => await sha256(await Deno.readFile(join(rig.there, name)))));
+      const folders = (await namesIn(rig.there)).filter((name) => !name.startsWith(".")).map((name) => join(rig.there, name));
+      const files = await Promise.all(folders.map(async (folder) => (await namesIn(folder)).map((name) => join(folder, name))));
+      return await Promise.all(files.flat().map(async (file) => await sha256(await Deno.readFile(file))));
     };
     await using daemon = await rig.installation.start();
     {

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { ToRead } from "../../domain/source_file.ts";
 import { setImmediate } from "node:timers";
 import { chunks } from "../../domain/chunks.ts";
 import type { Digest } from "../../domain/receipt.ts";
@@ -15,7 +16,7 @@ import { clock } from "../host/clock.ts";
 import { within } from "../../async/deadline.ts";
 import type { Answer, Ask, BatchingCalls, Found, ReadInto } from "./batching_worker.ts";
 import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_calls.ts";
-import type { PathFacts, SharedBytes, SmallFile, ToRead } from "../system.ts";
+import type { PathFacts, SharedBytes, SmallFile } from "../system.ts";
 
 /** Calls that are made at the same time run together. `alone` makes the call directly. */
 interface Batching {

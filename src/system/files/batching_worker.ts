@@ -9,8 +9,8 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { pathFacts } from "./path_facts.ts";
-import { pathToRead } from "../../domain/source_file.ts";
-import type { PathFacts, SharedBytes, SmallFile, ToRead } from "../system.ts";
+import { pathToRead, type ToRead } from "../../domain/source_file.ts";
+import type { PathFacts, SharedBytes, SmallFile } from "../system.ts";
 import { type OpenFile, openToReadSync } from "./open_source.ts";
 import { carried, type CarriedError, HandedOver, serveCalls } from "../workers/serve_calls.ts";
 

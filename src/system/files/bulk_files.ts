@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { ToRead } from "../../domain/source_file.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { ToRead } from "../system.ts";
 
 /**
  * Does with many small files what can be done without a question. What it has not done is to be done by the calls for one file, which

@@ -1,12 +1,13 @@
 /**
- * The Worker of `hash_chunks.ts`. It is bundled and embedded separately: import nothing heavy here.
+ * The Worker of `hash_chunks.ts`. It is bundled and embedded separately: import type { ToRead } from "../../domain/source_file.ts";
+import nothing heavy here.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { serveCalls } from "../workers/serve_calls.ts";
-import type { LikeFile, SharedBytes, ToRead } from "../system.ts";
+import type { LikeFile, SharedBytes } from "../system.ts";
 import { type OpenFile, openToReadSync } from "./open_source.ts";
 
 const buffer = new Uint8Array(256 * 1024);

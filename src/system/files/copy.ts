@@ -7,8 +7,8 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { CHUNK_BYTES, pieces } from "./hash.ts";
-import { pathToRead } from "../../domain/source_file.ts";
-import type { CopyOptions, ToRead } from "../system.ts";
+import { pathToRead, type ToRead } from "../../domain/source_file.ts";
+import type { CopyOptions } from "../system.ts";
 import { openToRead } from "./open_source.ts";
 
 /**

@@ -6,7 +6,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "@std/path";
 import { chunks } from "../../domain/chunks.ts";
-import { pathToRead } from "../../domain/source_file.ts";
+import { pathToRead, type ToRead } from "../../domain/source_file.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { bulkFiles } from "./bulk.ts";
 import { createBulkheads } from "./bulkheads.ts";
@@ -20,7 +20,7 @@ import { openToRead } from "./open_source.ts";
 import { pathFacts } from "./path_facts.ts";
 import { sync, writeText } from "./durable.ts";
 import { readSmall, readSource } from "./read_source.ts";
-import type { Files, FileWriter, PathFacts, ToRead } from "../system.ts";
+import type { Files, FileWriter, PathFacts } from "../system.ts";
 import { createWalk } from "./walk.ts";
 
 const batching = createBatching();

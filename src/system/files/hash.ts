@@ -4,9 +4,9 @@
  *
  * @module
  */
+import type { ToRead } from "../../domain/source_file.ts";
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
-import type { ToRead } from "../system.ts";
 import { hashLarge } from "./hash_chunks.ts";
 import { type OpenFile, openToRead } from "./open_source.ts";
 

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { ToRead } from "../../domain/source_file.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
 import { expectedOnly } from "./open_source.ts";
-import type { ChunkedDigest, LikeFile, SharedBytes, ToRead } from "../system.ts";
+import type { ChunkedDigest, LikeFile, SharedBytes } from "../system.ts";
 import type { ChunkCalls } from "./chunk_worker.ts";
 
 /** Each Worker ends when it had nothing to do for so long, milliseconds. */

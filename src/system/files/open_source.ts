@@ -7,8 +7,8 @@
  * @module
  */
 import { closeSync, constants, fstat, fstatSync, open, openSync, read, readSync, type Stats } from "node:fs";
-import { type Expected, sameFingerprint } from "../../domain/source_file.ts";
-import type { PathFacts, ToRead } from "../system.ts";
+import { type Expected, sameFingerprint, type ToRead } from "../../domain/source_file.ts";
+import type { PathFacts } from "../system.ts";
 import { identityOf, pathFacts, timeOf } from "./path_facts.ts";
 
 /** For a message to a Worker: a source may carry more than that. */

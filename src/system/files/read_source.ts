@@ -4,8 +4,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { pathToRead } from "../../domain/source_file.ts";
-import type { SmallFile, SourceReader, ToRead } from "../system.ts";
+import { pathToRead, type ToRead } from "../../domain/source_file.ts";
+import type { SmallFile, SourceReader } from "../system.ts";
 import { CHUNK_BYTES, pieces } from "./hash.ts";
 import { openToRead } from "./open_source.ts";
 

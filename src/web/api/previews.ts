@@ -8,8 +8,8 @@ import { onAbort } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { mutex } from "../../async/mutex.ts";
 import { type Destination, isOnThisComputer } from "../../config/settings.ts";
-import { sameFingerprint, sameInode, type SourceFile } from "../../domain/source_file.ts";
-import type { System, ToRead } from "../../system/system.ts";
+import { sameFingerprint, sameInode, type SourceFile, type ToRead } from "../../domain/source_file.ts";
+import type { System } from "../../system/system.ts";
 import { workerCalls } from "../../system/workers/worker_calls.ts";
 import type { PreviewAnswer, PreviewCalls, PreviewRequest } from "./preview_worker.ts";
 

@@ -1,7 +1,8 @@
+import type { ToRead } from "../../../src/domain/source_file.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { faultOf } from "../../../src/system/fault.ts";
-import type { Files, ToRead } from "../../../src/system/system.ts";
+import type { Files } from "../../../src/system/system.ts";
 import { exchanging } from "../../support/exchanger.ts";
 import { tempFolder } from "../../support/temp.ts";
 
