@@ -1,9 +1,9 @@
 /**
- * The Worker of `hash_chunks.ts`. It is bundled and embedded separately: import type { ToRead } from "../../domain/source_file.ts";
-import nothing heavy here.
+ * The Worker of `hash_chunks.ts`. It is bundled and embedded separately: import nothing heavy here.
  *
  * @module
  */
+import type { ToRead } from "../../domain/source_file.ts";
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { serveCalls } from "../workers/serve_calls.ts";

@@ -1,11 +1,11 @@
 /**
  * The Worker that makes previews, so that the work of a big image holds up no delivery. One at a time.
  *
- * It is bundled and embedded separately: import type { ToRead } from "../../domain/source_file.ts";
-import nothing heavy here.
+ * It is bundled and embedded separately: import nothing heavy here.
  *
  * @module
  */
+import type { ToRead } from "../../domain/source_file.ts";
 import { greyPng } from "../../formats/preview/png.ts";
 import { fitsPreview } from "../../formats/preview/preview.ts";
 import { files } from "../../system/files/files.ts";
