@@ -13,6 +13,7 @@ import { COMMANDS } from "./src/commands/commands.ts";
 import { failureText, INTERRUPTED } from "./src/commands/text/failure_text.ts";
 import { plainRun } from "./src/commands/plain_run.ts";
 import { fitted } from "./src/domain/wrapped.ts";
+import { markDamaged } from "./src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "./src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "./src/system/create_system.ts";
 import type { System } from "./src/system/system.ts";
@@ -50,6 +51,7 @@ async function main(argv: readonly string[], system: System): Promise<number> {
     system,
     openLedger,
     readLedger,
+    markDamaged,
     cwd: Deno.cwd(),
     stdout,
     stderr,

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Failure, failureRecord } from "../domain/failure.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Job, Settings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
@@ -25,7 +26,7 @@ import { type Corridors, corridors } from "./corridors.ts";
 import { type PidFile, pidFile } from "./pid_file.ts";
 import { lockState } from "../system/files/lock.ts";
 import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
-import type { System } from "../system/system.ts";
+import type { Lock, System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { HttpApp, Origin } from "./control/http_app.ts";
@@ -37,6 +38,8 @@ import { pageFleet } from "./page_fleet.ts";
 import { setupLog } from "./setup_log.ts";
 import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
+import { sweepState } from "./sweep_state.ts";
+import { type StateWatch, stateWatch } from "./watch_state.ts";
 
 /** What a daemon is handed; `demo` and tests hand it others. */
 interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
@@ -67,7 +70,9 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
   startUrl(): string | null;
   /** Aborted when somebody asked for the end. */
   readonly ending: AbortSignal;
-  /** True if it stops because of an internal error: it should be started again. */
+  /** What keeps the daemon itself from delivering; null where nothing does. */
+  trouble(): FailureRecord | null;
+  /** True if it stops because of an internal error or the loss of its state: it should be started again. */
   broken(): boolean;
   /** Resolves when everything has ended and the lock is free. */
   readonly stopped: Promise<void>;
@@ -108,6 +113,13 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     closing: new AbortController(),
     inTurn: mutex(),
     fleet: fleetView(events, () => parts.settings.pocketbase?.url ?? null, system),
+    state: stateWatch({
+      ...{ ...opened, emit: events.emit, stateDirectory: first.stateDirectory, once: options.once ?? false },
+      end(failure) {
+        parts.broken = true;
+        askToEnd(parts, failure.message);
+      },
+    }),
     settings: first,
     broken: false,
     web: null,
@@ -120,7 +132,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   events.emit({ type: "started", version: VERSION, pid: system.pid });
   await apply(first, parts);
   parts.channel = await openChannel(parts, http);
-  const stopped = stopWhenAsked(parts);
+  const stopped = stopWhenAsked(parts, parts.state.run(parts.ending.signal));
 
   return {
     ...control,
@@ -129,6 +141,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     fleetAsked: parts.fleet.asked,
     startUrl: () => parts.web?.server()?.startUrl ?? null,
     ending: parts.ending.signal,
+    trouble: parts.state.trouble,
     broken: () => parts.broken,
     stopped,
     unsettled: () => jobs.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
@@ -150,7 +163,7 @@ async function finishAll(all: readonly Corridor[], signal: AbortSignal) {
 /** What is opened before anything runs, and closed last. */
 interface Opened {
   readonly system: System;
-  readonly lock: AsyncDisposable;
+  readonly lock: Lock;
   readonly events: EventStream;
   readonly progress: Progress;
   readonly cadence: Cadences;
@@ -182,6 +195,7 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   events.listen(cadence.listen);
   const called = hooks({ system, ledger, emit: events.emit });
   events.listen(called.listen);
+  await sweepState(stateDirectory, system, events.emit);
   const work = opening.use(await workFolder(stateDirectory, ledger.instance, system));
   const pid = opening.use(pidFile(system, events.emit));
   await pid.adopt(path);
@@ -200,6 +214,7 @@ interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
   /** Runs what must not run during a reload. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   readonly fleet: FleetView;
+  readonly state: StateWatch;
   /** The current ones. */
   settings: Settings;
   broken: boolean;
@@ -244,7 +259,7 @@ function askToEnd({ ending, events }: Parts, reason: string): void {
 }
 
 /** Waits until it is asked to end, then stops the parts, those that others depend on last. */
-async function stopWhenAsked(parts: Parts): Promise<void> {
+async function stopWhenAsked(parts: Parts, watching: Promise<void>): Promise<void> {
   const { ending, closing, inTurn, jobs, web, hooks, channel, pid, work, events, ledger, lock } = parts;
   await aborted(ending.signal);
   // A reload under way ends first: it may be exchanging jobs.
@@ -252,7 +267,7 @@ async function stopWhenAsked(parts: Parts): Promise<void> {
   await Promise.all([jobs.stop(), web?.stop()]);
   await hooks.stop();
   closing.abort();
-  await channel?.finished;
+  await Promise.all([watching, channel?.finished]);
   try {
     await pid[Symbol.asyncDispose]();
     await work[Symbol.asyncDispose]();
@@ -289,7 +304,12 @@ function askedByPage(parts: Parts, check: DaemonTools["check"]): Pick<PageSource
 }
 
 function stateOf(parts: Parts): DaemonState {
-  return runningState({ ...parts, settings: () => parts.settings, page: () => parts.web?.server() ?? null });
+  return runningState({
+    ...parts,
+    trouble: parts.state.trouble,
+    settings: () => parts.settings,
+    page: () => parts.web?.server() ?? null,
+  });
 }
 
 function openPage(parts: Parts, source: PageSource, http: HttpApp): Promise<DaemonWeb> {
@@ -333,7 +353,7 @@ async function openChannel(parts: Parts, http: HttpApp): Promise<ControlServer |
   try {
     return await controlServer(http, { stateDirectory, version: VERSION, url, system, onError }, closing.signal);
   } catch (error) {
-    const message = `Cannot listen for commands (status, stop, …): ${failureRecord(error).message}`;
+    const message = `Cannot listen for commands (status, stop, …), which need control.json: ${reasonOf(error)}`;
     emit({ type: "notice", level: "warning", message });
     return null;
   }

@@ -27,6 +27,7 @@ interface RunningTools {
   readonly cadence: Cadences;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
   readonly hooks: Pick<Hooks, "waiting">;
+  readonly trouble: DaemonState["trouble"];
   readonly settings: () => Settings;
   readonly system: Pick<System, "pid" | "now">;
   /** Milliseconds since 1970 UTC. */
@@ -37,7 +38,7 @@ interface RunningTools {
 
 /** Everything is read when it is requested. */
 export function runningState(
-  { ledger, progress, fleet, cadence, jobs, hooks, settings, system, startedAt, page }: RunningTools,
+  { ledger, progress, fleet, cadence, jobs, hooks, trouble, settings, system, startedAt, page }: RunningTools,
 ): DaemonState {
   return {
     ledger,
@@ -49,6 +50,7 @@ export function runningState(
       url: page()?.url ?? null,
       configuration: settings().file,
     }),
+    trouble,
     fleet: fleet.now,
     hooks: () => hooks.waiting(),
     orphans: () => orphans(ledger, settings().jobs),

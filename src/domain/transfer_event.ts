@@ -18,6 +18,8 @@ export type TransferEvent =
     | { readonly type: "stopping"; readonly reason: string }
     | { readonly type: "stopped" }
     | { readonly type: "reloaded" }
+    /** What keeps the daemon itself from delivering; null when it is over. */
+    | { readonly type: "trouble"; readonly failure: FailureRecord | null }
     | { readonly type: "reload_refused"; readonly message: string }
     | { readonly type: "watching"; readonly job: string; readonly folder: string; readonly how: "events" | "poll" }
     | { readonly type: "not_watching"; readonly job: string; readonly folder: string; readonly failure: FailureRecord }

@@ -180,6 +180,7 @@ function daemonLine(
     | "stopped"
     | "reloaded"
     | "reload_refused"
+    | "trouble"
     | "watching"
     | "not_watching"
     | "scanned"
@@ -196,6 +197,10 @@ function daemonLine(
       return line("info", `Stopping: ${event.reason}`);
     case "stopped":
       return line("info", "Stopped");
+    case "trouble":
+      return event.failure === null
+        ? line("info", "Deliveries are recorded again")
+        : line("error", `Nothing can be delivered: ${withHint(event.failure)}`);
     case "reloaded":
       return line("info", "Configuration reloaded");
     case "reload_refused":

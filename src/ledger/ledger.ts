@@ -7,6 +7,7 @@
  * @module
  */
 import type { AuditHistory, AuditLedger } from "./audit_ledger.ts";
+import type { FailureRecord } from "../domain/failure.ts";
 import type { AvailabilityHistory, AvailabilityLedger } from "./availability_ledger.ts";
 import type { HookLedger } from "./hook_ledger.ts";
 import type { History } from "./history.ts";
@@ -37,8 +38,33 @@ export interface ReadLedger
   integrity(): string[];
 }
 
+/** What keeps the ledger from recording anything. */
+export interface LedgerTrouble {
+  readonly failure: FailureRecord;
+  /** Only a new start helps: it is damaged, or no longer the file that was opened. */
+  readonly ends: boolean;
+}
+
+/** How the ledger itself is. */
+export interface LedgerCare {
+  /** Null where nothing is known to keep it from recording. */
+  trouble(): LedgerTrouble | null;
+  /** Looks whether its files are those that were opened, and, where something could not be recorded, whether it can be now. */
+  lookAfter(): LedgerTrouble | null;
+  /** Has `check` tell what is wrong with the file if it is too large for every start to check; if anything is, {@linkcode lookAfter} tells. */
+  checkAll(check: (path: string) => Promise<readonly string[]>): Promise<void>;
+}
+
 /** The whole ledger, as the daemon opens it. */
-export type Ledger = ReadLedger & IntakeLedger & OutboxLedger & MirrorLedger & HookLedger & AuditLedger & AvailabilityLedger;
+export type Ledger =
+  & LedgerCare
+  & ReadLedger
+  & IntakeLedger
+  & OutboxLedger
+  & MirrorLedger
+  & HookLedger
+  & AuditLedger
+  & AvailabilityLedger;
 
 /** Told what a person should know, as one sentence: a damaged ledger was moved aside, a ledger was missing. */
 export type OnNotice = (notice: string) => void;
@@ -59,4 +85,6 @@ export interface LedgerAccess {
    * @throws {Failure} as `openLedger`, and `internal` (damaged).
    */
   readonly readLedger: (folder: string, onNotice?: OnNotice) => ReadLedger;
+  /** Has a running daemon stop, and the next start check and repair the ledger in this folder; null, or why it cannot be marked for that. */
+  readonly markDamaged: (folder: string) => FailureRecord | null;
 }

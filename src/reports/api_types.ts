@@ -231,7 +231,7 @@ export interface TroubleItem {
   readonly key: string;
   /** Which {@linkcode TroubleCause}. */
   readonly cause: string;
-  readonly kind: "destination" | "job" | "delivery" | "file";
+  readonly kind: "daemon" | "destination" | "job" | "delivery" | "file";
   readonly severity: "warning" | "bad";
   /** What: the name of the destination or job, or the path. */
   readonly what: string;

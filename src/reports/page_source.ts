@@ -82,6 +82,8 @@ export interface DaemonState {
   readonly ledger: History & AuditHistory & AvailabilityHistory & Pick<IntakeLedger, "unknown">;
   readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
   about(): About;
+  /** What keeps the daemon itself from delivering; null where nothing does. */
+  trouble(): FailureRecord | null;
   jobs(): readonly JobNow[];
   destinations(): readonly DestinationNow[];
   orphans(): readonly Orphan[];

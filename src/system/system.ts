@@ -92,7 +92,15 @@ export interface Clock {
 }
 
 /** Files and folders. No call blocks the event loop, and a disk that does not respond delays only calls about itself. */
+/** Held until it is disposed of, or the process ends. */
+export interface Lock extends AsyncDisposable {
+  /** Whether its file still has its name: otherwise it excludes nobody. True where that cannot be told. */
+  isInPlace(): Promise<boolean>;
+}
+
 export interface Files {
+  /** What SQLite finds wrong with a database that may be in use; empty where nothing is. Works beside the main thread. */
+  checkDatabase(path: string, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * Names the folders (absolute) that may be on disks of their own: one that stops responding delays only calls about itself.
    */
@@ -367,7 +375,7 @@ export interface Surroundings {
   /** Ends this process at once: no clean-up, no `finally`. For the named crash points of the fault tests. */
   crash(): never;
   /** Holds an exclusive lock on the file until released or the process ends; null when another process holds it. */
-  lock(path: string): Promise<AsyncDisposable | null>;
+  lock(path: string): Promise<Lock | null>;
 }
 
 export type * from "./host/host.ts";

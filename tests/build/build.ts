@@ -18,6 +18,7 @@ const WORKERS: readonly string[] = [
   "src/system/files/batching_worker.ts",
   "src/system/files/bulk_worker.ts",
   "src/system/files/chunk_worker.ts",
+  "src/system/files/check_database_worker.ts",
   "src/system/processes/start_worker.ts",
   "src/web/api/preview_worker.ts",
 ];

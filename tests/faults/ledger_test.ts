@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { has } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
-import { mountSmallDisk } from "../support/small_disk.ts";
+import { fill, mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 import { everyDelivered, makeRig } from "./rig.ts";
 
@@ -81,17 +81,6 @@ Deno.test({
     await rig.allIsWell(rows);
   },
 });
-
-async function fill(path: string): Promise<void> {
-  using file = await Deno.open(path, { write: true, create: true });
-  for (let size = 65536; size >= 512; size /= 2) {
-    try {
-      for (;;) await file.write(new Uint8Array(size));
-    } catch (error) {
-      assertMatch(String(error), /No space left/);
-    }
-  }
-}
 
 async function identities(folder: string): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();

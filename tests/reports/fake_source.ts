@@ -12,6 +12,7 @@ import type { PageSource } from "../../src/reports/page_source.ts";
 export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): PageSource {
   return {
     about: () => ({ pid: 1, version: "0.1.0", startedAt: 0, url: null, configuration: null }),
+    trouble: () => null,
     sync: () => [],
     retry: () => 0,
     pause: () => [],

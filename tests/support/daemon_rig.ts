@@ -8,6 +8,7 @@ import type { Settings } from "../../src/config/settings.ts";
 import { type Daemon, type DaemonOptions, startDaemon } from "../../src/daemon/daemon.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { checkAll } from "../../src/commands/checks/check_all.ts";
+import { markDamaged } from "../../src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
@@ -17,6 +18,8 @@ import { type TempFolder, tempFolder } from "./temp.ts";
 export interface DaemonRig extends AsyncDisposable {
   readonly folder: TempFolder;
   readonly daemon: Daemon;
+  /** Starts another one in its place, once it has stopped. */
+  start(): Promise<Daemon>;
   readonly events: readonly TransferEvent[];
   readonly system: System;
   /** What a reload reads. */
@@ -43,8 +46,8 @@ export async function daemonRig(
   const system = { ...createSystem(), ...instead };
   const startedAt = system.now();
   const events: TransferEvent[] = [];
-  const settings = (changes: Record<string, unknown> = {}) => {
-    const all = {
+  const keys = (changes: Record<string, unknown> = {}) =>
+    JSON.stringify({
       watch_path: folder.at("data"),
       state_directory: folder.at("state"),
       log_directory: folder.at("logs"),
@@ -56,18 +59,24 @@ export async function daemonRig(
       destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
       ...config,
       ...changes,
-    };
-    return parseSettings(JSON.stringify(all), folder.at("config.yaml"), "yaml", system);
-  };
+    });
+  const settings = (changes?: Record<string, unknown>) => parseSettings(keys(changes), folder.at("config.yaml"), "yaml", system);
+  // For commands.
+  await folder.write("config.yaml", keys());
   const state = { next: () => settings() };
   const readSettings = async () => await Promise.resolve(state.next());
   const listeners = [(event: TransferEvent) => void events.push(event)];
-  const check = (settings: Settings, signal: AbortSignal) => checkAll(settings, { system, readLedger, signal });
-  const daemon = await startDaemon(settings(), { system, openLedger, readSettings, listeners, check }, options);
-  if (daemon === null) throw new Error("another daemon has the state directory");
+  const check = (settings: Settings, signal: AbortSignal) => checkAll(settings, { system, readLedger, markDamaged, signal });
+  const start = async () => {
+    const daemon = await startDaemon(settings(), { system, openLedger, readSettings, listeners, check }, options);
+    if (daemon === null) throw new Error("another daemon has the state directory");
+    return daemon;
+  };
+  const daemon = await start();
   return Object.assign(state, {
     folder,
     daemon,
+    start,
     events,
     system,
     settings,

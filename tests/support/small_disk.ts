@@ -26,6 +26,18 @@ export async function mountSmallDisk(path: string, megabytes: number): Promise<S
   };
 }
 
+/** Writes a file that takes the last byte of its disk. */
+export async function fill(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  for (let size = 65536; size >= 512; size /= 2) {
+    try {
+      for (;;) await file.write(new Uint8Array(size));
+    } catch (error) {
+      if (!/No space left/.test(String(error))) throw error;
+    }
+  }
+}
+
 async function run(program: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
   if (!success) throw new Error(`${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Tools } from "../../src/commands/command.ts";
+import { markDamaged } from "../../src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
@@ -41,6 +42,7 @@ export function testTools(
     system: { ...createSystem(), home: cwd, env: () => undefined, isTerminal: () => false, columns: () => null, ...system },
     openLedger,
     readLedger,
+    markDamaged,
     cwd,
     stdout: (text) => {
       printed.stdout += text;

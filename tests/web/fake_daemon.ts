@@ -15,6 +15,7 @@ import { join } from "@std/path";
 const COUNTS = { queued: 4, sending: 1, deferred: 0, delivered: 12, failed: 0 };
 
 export const STATUS: StatusParts = {
+  trouble: null,
   hooks: [],
   pid: Deno.pid,
   version: "0.1.0",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "@std/path";
 import type { LiveMessage } from "../../src/reports/api_types.ts";
 import type { System } from "../../src/system/system.ts";
 import { type DaemonRig, daemonRig } from "../support/daemon_rig.ts";
@@ -27,7 +28,7 @@ export async function webRig(config: Record<string, unknown> = {}, instead: Part
   const rig = await daemonRig({ web: { listen: "127.0.0.1:0" }, ...config }, { instead: { home: home.path, ...instead } });
   const end = rig[Symbol.asyncDispose].bind(rig);
   const start = new URL(rig.daemon.opening()?.once ?? "http://nowhere/");
-  const token = (JSON.parse(await rig.folder.read("state/web.json")) as { token: string }).token;
+  const token = (JSON.parse(await Deno.readTextFile(join(rig.settings().stateDirectory, "web.json"))) as { token: string }).token;
   const { cookie } = await login(start.href);
   const headersOf = (more: Record<string, string>) => ({ cookie, ...more });
   return Object.assign(rig, {

@@ -28,9 +28,12 @@ export function ownAccess(system: AccessSystem): Access {
     makeFolder: (path, mode) => system.makeFolder(path, mode),
     async write(folder) {
       const probe = `${folder}${system.separator}.image-transfer-check-${crypto.randomUUID()}`;
-      await using file = await system.createFile(probe);
-      await file.write(new TextEncoder().encode("check\n"));
-      await system.remove(probe);
+      try {
+        await using file = await system.createFile(probe);
+        await file.write(new TextEncoder().encode("check\n"));
+      } finally {
+        await system.remove(probe);
+      }
     },
     async read(path) {
       const facts = await system.followedFacts(path);

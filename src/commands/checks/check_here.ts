@@ -6,10 +6,11 @@
 import { counted } from "../../domain/names/counted.ts";
 import { dirname } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
-import { Failure } from "../../domain/failure.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
+import type { Tools } from "../command.ts";
 import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
@@ -18,8 +19,11 @@ import { checkPocketbase } from "./check_pocketbase.ts";
 import { checkSecrets } from "./check_secrets.ts";
 import { fault, type Finding, HERE, ok, warning } from "./finding.ts";
 
+/** What looking at this computer needs. */
+export type HereTools = AskTools & Pick<Tools, "markDamaged">;
+
 /** Everything on this computer that the daemon needs. */
-export async function checkHere(settings: Settings, tools: AskTools): Promise<Finding[]> {
+export async function checkHere(settings: Settings, tools: HereTools): Promise<Finding[]> {
   const { system, signal } = tools;
   const access = ownAccess(system);
   return [
@@ -77,7 +81,7 @@ export async function checkPidFile(
   }
 }
 
-function ledger(settings: Settings, { readLedger }: AskTools): Finding {
+function ledger(settings: Settings, { readLedger, markDamaged }: HereTools): Finding {
   try {
     using opened = readLedger(settings.stateDirectory);
     const damage = opened.integrity();
@@ -85,13 +89,20 @@ function ledger(settings: Settings, { readLedger }: AskTools): Finding {
     if (damage.length === 0) {
       return ok(HERE, `Ledger is intact: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
     }
-    throw new Failure("internal", `The ledger is damaged: ${damage[0]}`, {
-      hint: "The next start sets it aside and creates a new one; delivered files are recognised at the destinations.",
-    });
+    throw new Failure("internal", `The ledger is damaged: ${damage[0]}`, { hint: REPAIR });
   } catch (error) {
-    return fault(HERE, error);
+    const isDamaged = error instanceof Failure && error.code === "internal";
+    const problem = isDamaged ? markDamaged(settings.stateDirectory) : null;
+    if (problem === null) return fault(HERE, error);
+    const hint =
+      `Restart image-transfer to repair it. It could not be marked for the repair: ${problem.message}. ${problem.hint}`;
+    return fault(HERE, new Failure("internal", failureRecord(error).message, { hint, cause: error }));
   }
 }
+
+const REPAIR =
+  "It has been marked: a running daemon stops for its service to start it again, and the next start repairs the ledger. " +
+  "What cannot be repaired is kept beside a new one, and delivered files are recognised at the destinations.";
 
 /** Nothing if it cannot be determined: the daemon itself reports folders that it has to poll. */
 async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {

@@ -30,7 +30,7 @@ export async function deliverOnce(
   const saying = sayWaiting(daemon.unsettled, waiting, tools.system, over.signal);
   try {
     const finishes = await unlessAborted(daemon.finished(), daemon.ending, null);
-    if (finishes === null) missing.push("it was stopped before everything was delivered");
+    if (finishes === null) missing.push(whyStopped(daemon));
     for (const { job, finish } of finishes ?? []) {
       for (const { path, reason, detail } of finish.incomplete) {
         missing.push(`job ${job}: "${printable(path)}" is ${reason}${detail === "" ? "" : `: ${printable(detail)}`}`);
@@ -54,6 +54,11 @@ export async function deliverOnce(
   for (const line of missing.slice(0, LINES)) say(`Not delivered: ${line}`, "ERROR");
   if (missing.length > LINES) say(`… and ${missing.length - LINES} more: image-transfer history --failed`, "ERROR");
   return missing.length === 0 ? EXIT.done : EXIT.notDelivered;
+}
+
+function whyStopped(daemon: Pick<Daemon, "trouble">): string {
+  const trouble = daemon.trouble();
+  return trouble === null ? "it was stopped before everything was delivered" : `${trouble.message}. ${trouble.hint}`;
 }
 
 const LINES = 20;

@@ -60,7 +60,7 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
         adopt: ({ log }) => shown.adopt(log),
         check: async (settings, signal) => {
           const { checkAll } = await import("../checks/check_all.ts");
-          return await checkAll(settings, { system, readLedger: tools.readLedger, signal });
+          return await checkAll(settings, { ...tools, signal });
         },
       },
       { once: input.once },

@@ -33,6 +33,7 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
   const { live, overview, now, columns } = about;
   return [
     ...verdict(report, about),
+    ...troubleLines(report, columns),
     "",
     ...destinationLines(report, columns),
     "",
@@ -87,9 +88,14 @@ function unwell({ headline }: StatusReport, overview: Overview, wait: string, co
   ];
 }
 
+/** What keeps the daemon itself from delivering, with its place. */
+function troubleLines({ trouble }: StatusReport, columns: number): string[] {
+  return trouble === undefined ? [] : wrapped(printable(`${trouble.message}. ${trouble.hint}`), columns, "  ", HANGING);
+}
+
 /** What kind of attention is needed. */
 function wordOf(overview: Overview): string {
-  if (troublesOf(overview).length > 0) return "TROUBLE";
+  if (only(overview, "stopped").length > 0 || troublesOf(overview).length > 0) return "TROUBLE";
   if (only(overview, "paused").length > 0) return "PAUSED";
   if (only(overview, "unmatched").length > 0) return "CHECK THE PATTERNS";
   return only(overview, "removals_held").length > 0 ? "REMOVALS WAIT" : "FILES MISSING";
@@ -198,7 +204,7 @@ const STATES = {
   unknown: "",
 } as const satisfies Record<StatusReport["destinations"][number]["state"], string>;
 
-function jobLines({ jobs, running }: StatusReport, columns: number, now: number): string[] {
+function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now: number): string[] {
   return jobs.flatMap((job) => {
     const {
       name,
@@ -216,7 +222,9 @@ function jobLines({ jobs, running }: StatusReport, columns: number, now: number)
     const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     // Those that are given up are listed below, each with its reason.
     const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
-    const waits = unfinished > 0 ? `  (${counted(unfinished, "file")} not finished yet)` : "";
+    const waits = unfinished > 0
+      ? `  (${counted(unfinished, "file")} ${trouble === undefined ? "not finished yet" : "waiting"})`
+      : "";
     const below = [
       ...reason === undefined ? [] : [printable(reason)],
       ...silent ? [silence(job, now)] : [],

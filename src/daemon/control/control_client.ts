@@ -9,6 +9,7 @@ import { deadline } from "../../async/deadline.ts";
 import type { FormerFiles } from "../../domain/destination_state.ts";
 import { Failure, type FailureCode } from "../../domain/failure.ts";
 import type { Forgotten } from "../../ledger/orphans.ts";
+import { unusableLock } from "../../system/files/lock.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
@@ -79,6 +80,7 @@ export async function findDaemon(options: ControlClientOptions, signal: AbortSig
     if (file !== null && ask !== null && await ask("GET", "/status") !== null) return client(file, ask, options, signal);
     if (await isFree(options)) return null;
     if (system.monotonic() - start > SETTLE_MS) {
+      await refuseFolder(options);
       throw new Failure("unreachable", `A daemon uses "${stateDirectory}" but is not responding`, {
         hint: "It may be starting or stopping, or was started with --once. Try again in a moment.",
       });
@@ -86,6 +88,15 @@ export async function findDaemon(options: ControlClientOptions, signal: AbortSig
     signal.throwIfAborted();
     await system.sleep(100, signal);
   }
+}
+
+/** @throws {Failure} where a daemon cannot tell where it listens. */
+async function refuseFolder({ stateDirectory, system }: ControlClientOptions): Promise<void> {
+  const path = controlPath(stateDirectory);
+  if ((await system.facts(path))?.kind !== "folder") return;
+  throw new Failure("exists", `Cannot read "${path}": a folder has that name`, {
+    hint: "Move the folder away, then stop the daemon and start it again.",
+  });
 }
 
 /** True when no process holds the state directory: the lock ends with its process, however that ends. */
@@ -99,7 +110,8 @@ async function isFree({ stateDirectory, system }: ControlClientOptions): Promise
   } catch (cause) {
     // On a disk that became read-only no daemon can start, and one that runs has left its control.json.
     if (faultOf(cause) === "read_only") return true;
-    throw notAllowed(path, cause);
+    if (faultOf(cause) === "permission") throw notAllowed(path, cause);
+    throw unusableLock(path, cause);
   }
 }
 
@@ -182,15 +194,15 @@ async function readControlFile({ stateDirectory, system }: ControlClientOptions)
     return parseControlFile(await system.readText(path));
   } catch (cause) {
     const fault = faultOf(cause);
-    if (fault === "not_found" || fault === "not_a_folder") return null;
+    if (fault === "not_found" || fault === "not_a_folder" || fault === "is_a_folder") return null;
     throw notAllowed(path, cause);
   }
 }
 
 function notAllowed(path: string, cause: unknown): unknown {
   if (faultOf(cause) !== "permission") return cause;
-  return new Failure("permission_denied", `Cannot use "${path}": it belongs to another account`, {
-    hint: "Run this command as the account that runs the daemon, or with sudo.",
+  return new Failure("permission_denied", `Cannot use "${path}": permission denied`, {
+    hint: "Run this command as the account that runs the daemon, or with sudo. If that file is yours, correct its mode.",
     cause,
   });
 }

@@ -37,6 +37,12 @@ export function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEv
       const text = `Run of job ${event.job} started: ${counted(event.waiting, "delivery", "deliveries")} waiting`;
       return { ...nothing("scheduled", event.at), job: event.job, trigger_type: "scheduled", path: job.watchPath, text };
     }
+    case "trouble": {
+      if (event.failure === null) return { ...nothing("resumed", event.at), text: "image-transfer is delivering again" };
+      const { code, message, hint } = event.failure;
+      const text = `image-transfer cannot deliver: ${sentence(message, hint)}`;
+      return { ...nothing("held", event.at), error: { code, message, hint }, text };
+    }
     case "destination": {
       const { now, before, name: destination, job } = event;
       if (now.state === "on_hold") {

@@ -149,7 +149,8 @@ function notListed({ name, watchPath }: Job, error: unknown, state: ScanState, e
   const fault = faultOf(error);
   const ours = fault === "other";
   const failure = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error));
-  const text = `Job ${name}: ${ours ? `cannot list "${watchPath}": ` : ""}${failure.message}. ${failure.hint}`.trim();
+  const listing = failure.code === "internal" ? `cannot list "${watchPath}": ` : "";
+  const text = `Job ${name}: ${listing}${failure.message}. ${failure.hint}`.trim();
   if (text !== state.told) emit({ type: "notice", level: "warning", message: text, ...(ours ? { error } : {}) });
   // Other faults may be over in a moment; those that are ours say nothing about the folder.
   if (fault === "permission" || (!ours && state.told !== "")) state.failure = failure;

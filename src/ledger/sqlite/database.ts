@@ -5,7 +5,7 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { Failure } from "../../domain/failure.ts";
+import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 
 /** The values in our tables; there are no blobs and no 64-bit integers beyond 2^53. */
 export type Value = string | number | null;
@@ -16,16 +16,27 @@ export type Row = Record<string, unknown>;
 /** How long a statement waits for another process that writes, milliseconds. */
 const BUSY_MS = 10_000;
 
+/** What is to be done with an open file. */
+interface DatabaseCare {
+  /** Called before the failure is thrown, when SQLite finds the file damaged. */
+  readonly onDamage?: () => void;
+  /** Called before anything is changed; throws where the file is not ours. */
+  readonly admit?: (db: Database) => void;
+}
+
 /** An open SQLite file. Close it with `using`. */
 export class Database implements Disposable {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #onDamage: () => void;
+  #trouble: FailureRecord | null = null;
 
-  /** @param onDamage called once, before the failure is thrown, when SQLite finds the file damaged. */
-  constructor(readonly path: string, readonly readOnly: boolean, readonly onDamage: () => void = () => {}) {
+  constructor(readonly path: string, readonly readOnly: boolean, { onDamage = () => {}, admit = () => {} }: DatabaseCare = {}) {
+    this.#onDamage = onDamage;
     this.#db = this.#guarded("open", () => new DatabaseSync(path, { readOnly }));
     try {
       this.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+      admit(this);
       if (!readOnly) this.exec("PRAGMA journal_mode = WAL");
       // FULL and fullfsync: what is recorded as delivered survives a power cut, on macOS too.
       this.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON");
@@ -129,6 +140,16 @@ export class Database implements Disposable {
     }
   }
 
+  /** Why the last statements failed; null until one does, and again since {@linkcode Database.settle}. */
+  trouble(): FailureRecord | null {
+    return this.#trouble;
+  }
+
+  /** What failed works again. */
+  settle(): void {
+    this.#trouble = null;
+  }
+
   [Symbol.dispose](): void {
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();
@@ -144,8 +165,10 @@ export class Database implements Disposable {
     try {
       return work();
     } catch (error) {
-      if (isDamage(error)) this.onDamage();
-      throw sqliteFailure(`${action} the ledger "${this.path}"`, error);
+      if (isDamage(error)) this.#onDamage();
+      const failure = sqliteFailure(`${action} the ledger "${this.path}"`, error);
+      if (failure instanceof Failure) this.#trouble = failureRecord(failure);
+      throw failure;
     }
   }
 }
@@ -190,13 +213,13 @@ const MEANINGS = [
     /readonly|read-only/i,
     "permission_denied",
     "it is read-only for this account",
-    "Check the owner and the mode of its folder.",
+    "Check the owner and the mode of the file and of its folder.",
   ],
   [
     /unable to open/i,
     "permission_denied",
     "it cannot be opened",
-    "Check that its folder exists and that this account may read and write there.",
+    "Check that its folder exists, and that this account may read and write the file and its folder.",
   ],
   [
     /malformed|not a database|unsupported file format/i,

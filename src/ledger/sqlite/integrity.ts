@@ -4,74 +4,180 @@
  *
  * @module
  */
-import { failureRecord } from "../../domain/failure.ts";
+import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { join } from "@std/path";
 import { Database, isDamage, type Row } from "./database.ts";
-import type { OnNotice } from "../ledger.ts";
+import type { LedgerCare, LedgerTrouble, OnNotice } from "../ledger.ts";
+import { FILL_NIGHTS } from "./night_schema.ts";
 import { number, text } from "./rows.ts";
-import { migrate } from "./schema.ts";
-import { changedAt, isThere, move, removeIfThere, writeDurably } from "./state_files.ts";
+import { FILL_TOTALS, migrate, refuseForeign } from "./schema.ts";
+import { changedAt, identityOf, isThere, move, refuseFolders, removeIfThere, sizeOf, writeDurably } from "./state_files.ts";
 
 /** The ledger's file in the state directory. */
 export const LEDGER_FILE = "ledger.sqlite";
-/** Left when SQLite found damage while running: the next start checks every page. */
+/** Left when damage was found: a running daemon stops, and the next start checks every page. */
 const SUSPECT_FILE = "ledger-suspect";
-/** Up to this size every start checks every page, bytes; it takes about 0.1 s. */
+/** Up to this size every start checks every page and index, bytes. */
 const ALWAYS_CHECKED = 32 * 1024 * 1024;
 
+/** An open ledger, and who looks after it. */
+export interface SoundLedger {
+  readonly db: Database;
+  readonly care: LedgerCare;
+}
+
 /**
- * Opens the ledger for writing, its schema current.
+ * Opens the ledger for writing, its schema current. Where only its indices or sums are damaged, they are made anew from the rows.
  *
- * @throws {Failure} `local_disk_full`, `permission_denied`, `configuration` (newer schema), `timeout` (held by another program).
+ * @throws {Failure} `local_disk_full`, `permission_denied`, `configuration` (newer schema, or another program's), `timeout` (held by
+ * another program), `exists` (a folder has its name).
  */
-export function openSound(folder: string, onNotice: OnNotice): Database {
+export function openSound(folder: string, onNotice: OnNotice): SoundLedger {
   const path = join(folder, LEDGER_FILE);
   const suspect = join(folder, SUSPECT_FILE);
   const markSuspect = () => {
-    try {
-      writeDurably(suspect, "SQLite found damage in ledger.sqlite; the next start checks all of it.\n");
-    } catch (error) {
-      onNotice(`Cannot mark the ledger as damaged in "${folder}": ${failureRecord(error).message}`);
-    }
+    const { message } = markDamaged(folder) ?? {};
+    if (message !== undefined) onNotice(`Cannot mark the ledger as damaged in "${folder}": ${message}`);
   };
-  try {
-    const db = openChecked(path, markSuspect, isThere(suspect));
+  const open = (thorough: boolean): SoundLedger => {
+    const db = openChecked(path, { onDamage: markSuspect, thorough, onNotice });
     removeIfThere(suspect);
-    return db;
+    return { db, care: ledgerCare(db, folder, markSuspect) };
+  };
+  refuseFolders(path);
+  keepLoneLog(folder, onNotice);
+  try {
+    return open(isThere(suspect));
   } catch (error) {
     if (!isDamage(error)) throw error;
     const aside = moveAside(folder);
     onNotice(
       `The ledger was damaged. It was kept as "${aside}" and a new one was created. Files already at the destinations are found there and not sent again.`,
     );
-    const db = openChecked(path, markSuspect, false);
-    salvage(aside, db, onNotice);
-    removeIfThere(suspect);
-    return db;
+    const fresh = open(false);
+    salvage(aside, fresh.db, onNotice);
+    return fresh;
   }
 }
 
-function openChecked(path: string, onDamage: () => void, thorough: boolean): Database {
-  const db = new Database(path, false, onDamage);
+/** Has the next start check all of the ledger and repair it; null, or why it cannot be marked. */
+export function markDamaged(folder: string): FailureRecord | null {
   try {
-    const { page_count } = db.get("PRAGMA page_count") as Row;
-    const { page_size } = db.get("PRAGMA page_size") as Row;
-    if (thorough || Number(page_count) * Number(page_size) <= ALWAYS_CHECKED) {
-      const [problem] = problems(db, thorough ? "integrity_check" : "quick_check", 1);
-      if (problem !== undefined) throw new Error(`database disk image is malformed: ${problem}`);
-    }
+    writeDurably(join(folder, SUSPECT_FILE), "Damage was found in ledger.sqlite; the next start checks all of it.\n");
+    return null;
+  } catch (error) {
+    return failureRecord(error);
+  }
+}
+
+interface Opening {
+  readonly onDamage: () => void;
+  /** Whatever its size. */
+  readonly thorough: boolean;
+  readonly onNotice: OnNotice;
+}
+
+function openChecked(path: string, { onDamage, thorough, onNotice }: Opening): Database {
+  const db = new Database(path, false, { onDamage, admit: refuseForeign });
+  try {
+    const isChecked = thorough || !isLarge(db);
+    const damagedIndices = isChecked && problems(db, 1).length > 0;
+    if (damagedIndices) db.exec("REINDEX");
+    const [problem] = damagedIndices ? problems(db, 1) : [];
+    if (problem !== undefined) throw damage(problem);
     migrate(db);
+    // Where nothing can be written, that is told now.
+    db.run(FORGET_PROBE);
+    const damagedSums = isChecked && ownProblems(db).length > 0;
+    if (damagedSums) db.transaction(() => db.exec(FILL_TOTALS + FILL_NIGHTS));
+    const [wrong] = damagedSums ? ownProblems(db) : [];
+    if (wrong !== undefined) throw damage(wrong);
+    if (damagedIndices || damagedSums) onNotice("The ledger's index was damaged and has been rebuilt. No record was lost.");
+    db.settle();
     return db;
   } catch (error) {
     db[Symbol.dispose]();
-    throw error;
+    throw isConflict(error) ? damage(failureRecord(error).message) : error;
   }
+}
+
+function damage(problem: string): Error {
+  return new Error(`database disk image is malformed: ${problem}`);
+}
+
+/** An index cannot be made of rows that contradict each other. */
+function isConflict(error: unknown): boolean {
+  return error instanceof Error && /constraint failed/i.test(error.message);
+}
+
+/** Too large to be checked whole by every start. */
+function isLarge(db: Database): boolean {
+  const { page_count } = db.get("PRAGMA page_count") as Row;
+  const { page_size } = db.get("PRAGMA page_size") as Row;
+  return Number(page_count) * Number(page_size) > ALWAYS_CHECKED;
+}
+
+function ledgerCare(db: Database, folder: string, markSuspect: () => void): LedgerCare {
+  const paths = ["", "-wal"].map((ending) => join(folder, LEDGER_FILE + ending));
+  const opened = paths.map(identityOf);
+  const last = (): LedgerTrouble | null => {
+    const failure = db.trouble();
+    return failure === null ? null : { failure, ends: failure.code === "internal" };
+  };
+  return {
+    trouble: last,
+    lookAfter() {
+      const isMoved = paths.some((path, n) => opened[n] !== null && identityOf(path) !== opened[n]);
+      if (isMoved) return { failure: moved(folder), ends: true };
+      if (isThere(join(folder, SUSPECT_FILE))) return { failure: damaged(db.path), ends: true };
+      if (db.trouble() !== null) tryToWrite(db);
+      return last();
+    },
+    async checkAll(check) {
+      if (!isLarge(db)) return;
+      const found = await check(db.path);
+      if (found.length > 0) markSuspect();
+    },
+  };
+}
+
+/** More than what a full disk still takes, so that one small row does not pass for recovery. */
+function tryToWrite(db: Database): void {
+  try {
+    db.transaction(() => db.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', ?)", "x".repeat(PROBE_BYTES)));
+    db.run(FORGET_PROBE);
+    db.settle();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
+}
+
+const PROBE_BYTES = 128 * 1024;
+const FORGET_PROBE = "DELETE FROM meta WHERE key = 'probe'";
+
+function moved(folder: string): FailureRecord {
+  return failureRecord(
+    new Failure("device_missing", `The state directory "${folder}" was emptied, or another disk is mounted there`, {
+      hint: "image-transfer stops, because nothing it records would be found again. Mount the right disk there, then start it.",
+    }),
+  );
+}
+
+function damaged(path: string): FailureRecord {
+  return failureRecord(
+    new Failure("internal", `The ledger "${path}" is damaged`, {
+      hint: "image-transfer stops; its next start repairs the ledger.",
+    }),
+  );
 }
 
 /** SQLite's own check, and ours: the totals and the sums of the nights agree with the rows. Empty when sound. */
 export function integrity(db: Database): string[] {
-  return db.snapshot(() => [
-    ...problems(db, "integrity_check", 100),
+  return db.snapshot(() => [...problems(db, 100), ...ownProblems(db)]);
+}
+
+function ownProblems(db: Database): string[] {
+  return [
     ...db.all("PRAGMA foreign_key_check").map((row) =>
       `row ${String(row["rowid"])} of ${String(row["table"])} refers to nothing`
     ),
@@ -85,18 +191,29 @@ export function integrity(db: Database): string[] {
         text(row, "job")
       }, its sums say ${number(row, "total")}`
     ),
-  ]);
+  ];
 }
 
-function problems(db: Database, check: "quick_check" | "integrity_check", most: number): string[] {
-  return db.all(`PRAGMA ${check}(${most})`).map((row) => text(row, check)).filter((answer) => answer !== "ok");
+/** Indices are compared with their tables, which `quick_check` does not do. */
+function problems(db: Database, most: number): string[] {
+  return db.all(`PRAGMA integrity_check(${most})`).map((row) => text(row, "integrity_check")).filter((answer) => answer !== "ok");
+}
+
+/** SQLite removes a write-ahead log that has no database, but after a crash it may hold everything. */
+function keepLoneLog(folder: string, onNotice: OnNotice): void {
+  const path = join(folder, LEDGER_FILE);
+  if (sizeOf(path) > 0 || sizeOf(`${path}-wal`) === 0) return;
+  const aside = moveAside(folder);
+  onNotice(
+    `The ledger's database file was missing or empty beside its log. The log was kept as "${aside}-wal" and a new ledger was created. Files already at the destinations are found there and not sent again.`,
+  );
 }
 
 /** Moves the ledger and its write-ahead log out of the way; returns the new path. */
 function moveAside(folder: string): string {
   const path = join(folder, LEDGER_FILE);
   // When it was last written: that tells more than when the damage was found.
-  const time = changedAt(path).toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[:-]/g, "");
+  const time = changedAt(isThere(path) ? path : `${path}-wal`).toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[:-]/g, "");
   let aside = join(folder, `ledger-damaged-${time}.sqlite`);
   for (let n = 2; isThere(aside); n++) aside = join(folder, `ledger-damaged-${time}-${n}.sqlite`);
   for (const ending of ["-wal", ""]) {
@@ -122,7 +239,15 @@ function salvage(aside: string, db: Database, onNotice: OnNotice): void {
     });
   } catch (error) {
     onNotice(`Which destinations were paused could not be read from the damaged ledger: ${failureRecord(error).message}`);
+  } finally {
+    sweepBeside(aside);
   }
+}
+
+/** What SQLite leaves beside a ledger that was only read; a log with something in it belongs to the ledger. */
+function sweepBeside(aside: string): void {
+  removeIfThere(`${aside}-shm`);
+  if (sizeOf(`${aside}-wal`) === 0) removeIfThere(`${aside}-wal`);
 }
 
 const WRONG_TOTALS = `

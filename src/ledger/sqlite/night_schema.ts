@@ -55,6 +55,19 @@ const NIGHT_TRIGGERS = `
   END;
 `;
 
+const SUMS_OF_ALL = `INSERT INTO nights
+    SELECT night, job, destination, min(id), ${Object.values(SUMS).map((column) => `sum(${column("d")})`).join(", ")}
+    FROM deliveries d GROUP BY night, job, destination;
+  INSERT INTO night_files
+    SELECT n.night, count(v.id), coalesce(sum(v.size), 0)
+    FROM (SELECT DISTINCT night FROM nights) n
+      LEFT JOIN (SELECT DISTINCT night, version_id FROM deliveries d WHERE ${counts("d")}) c ON c.night = n.night
+      LEFT JOIN versions v ON v.id = c.version_id
+    GROUP BY n.night;`;
+
+/** Makes the sums anew. */
+export const FILL_NIGHTS = `DELETE FROM nights; DELETE FROM night_files; ${SUMS_OF_ALL}`;
+
 /** Rows of `deliveries` are never deleted, and keep their night, job and destination. */
 export const NIGHTS_MIGRATION = `
   CREATE TABLE nights (
@@ -76,15 +89,7 @@ export const NIGHTS_MIGRATION = `
     bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  INSERT INTO nights
-    SELECT night, job, destination, min(id), ${Object.values(SUMS).map((column) => `sum(${column("d")})`).join(", ")}
-    FROM deliveries d GROUP BY night, job, destination;
-  INSERT INTO night_files
-    SELECT n.night, count(v.id), coalesce(sum(v.size), 0)
-    FROM (SELECT DISTINCT night FROM nights) n
-      LEFT JOIN (SELECT DISTINCT night, version_id FROM deliveries d WHERE ${counts("d")}) c ON c.night = n.night
-      LEFT JOIN versions v ON v.id = c.version_id
-    GROUP BY n.night;
+  ${SUMS_OF_ALL}
 
   ${NIGHT_TRIGGERS}
 `;

@@ -24,13 +24,15 @@ import { removalQueries } from "./removal_queries.ts";
 import { requeueQueries } from "./requeue_queries.ts";
 import { rereadQueries } from "./reread_queries.ts";
 import { text } from "./rows.ts";
-import { isNew, migrate } from "./schema.ts";
-import { isThere, makeFolder, readIfThere, writeDurably } from "./state_files.ts";
+import { isNew, migrate, refuseForeign } from "./schema.ts";
+import { isThere, makeFolder, readIfThere, refuseFolders, writeDurably } from "./state_files.ts";
 
 /** The ledger in this folder, see {@linkcode LedgerAccess.openLedger}. */
 export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledger {
   makeFolder(folder);
-  return opened(openSound(folder, onNotice), (db) => ({
+  const { db, care } = openSound(folder, onNotice);
+  return opened(db, (db) => ({
+    ...care,
     ...readQueries(db, instanceOf(db, folder, onNotice)),
     ...intakeQueries(db),
     ...rereadQueries(db),
@@ -86,6 +88,7 @@ function opened<T>(db: Database, rest: (db: Database) => T): T {
 
 function openForReading(folder: string, onNotice: OnNotice): Database {
   const path = join(folder, LEDGER_FILE);
+  refuseFolders(path);
   const there = isThere(path) ? openReadOnly(path) : null;
   if (there !== null && !isNew(there)) return opened(there, (db) => (migrate(db), db));
   // A process that is killed as it makes its ledger leaves it without tables.
@@ -100,12 +103,21 @@ function openForReading(folder: string, onNotice: OnNotice): Database {
 /** A ledger at rest is read where SQLite cannot make its own files beside it, too: on a read-only disk, or in another account's folder. */
 function openReadOnly(path: string): Database {
   // SQLite makes its files at the first question.
-  const asked = (path: string) => opened(new Database(path, true), (db) => (isNew(db), db));
+  const asked = (path: string) => opened(new Database(path, true, { admit: refuseForeign }), (db) => (isNew(db), db));
   try {
     return asked(path);
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "permission_denied" || isThere(`${path}-wal`)) throw error;
+    return immutable(asked, path, error);
+  }
+}
+
+/** @throws the first reason: it names the file as people know it. */
+function immutable(asked: (path: string) => Database, path: string, reason: Failure): Database {
+  try {
     return asked(`${toFileUrl(path)}?immutable=1`);
+  } catch (error) {
+    throw error instanceof Failure && error.code === reason.code ? reason : error;
   }
 }
 

@@ -149,6 +149,22 @@ export const SCHEMA_VERSION: number = MIGRATIONS.length;
 /** `image` in ASCII + `tr`: marks the file as ours (SQLite's `application_id`). */
 const APPLICATION_ID = 0x696d_7472;
 
+/** Makes the totals anew. */
+export const FILL_TOTALS =
+  "DELETE FROM totals; INSERT INTO totals SELECT job, destination, count(*) FROM deliveries GROUP BY job, destination;";
+
+/** @throws {Failure} `configuration` where the file is a database of another program. */
+export function refuseForeign(db: Database): void {
+  const id = Number(db.get("PRAGMA application_id")?.["application_id"] ?? 0);
+  if (id === APPLICATION_ID || (id === 0 && isNew(db))) return;
+  // Damage may have hit the mark itself.
+  const ours = db.all("SELECT name FROM sqlite_schema WHERE name IN ('meta', 'versions', 'deliveries', 'totals')");
+  if (ours.length === 4) return;
+  throw new Failure("configuration", `Cannot use "${db.path}": it is the database of another program`, {
+    hint: "Move it away, or choose another folder with state_directory. It was not changed.",
+  });
+}
+
 /**
  * Brings the tables to {@linkcode SCHEMA_VERSION}, all or nothing.
  *

@@ -53,6 +53,28 @@ export function removeIfThere(path: string): void {
   if (isThere(path)) guarded(`remove "${path}"`, () => Deno.removeSync(path));
 }
 
+/** Which file has this name, as the operating system tells files apart; null where there is none, or where that is not known. */
+export function identityOf(path: string): string | null {
+  return guarded(`access "${path}"`, () => {
+    if (!isThere(path)) return null;
+    const { dev, ino } = Deno.statSync(path);
+    return ino === null || ino === 0 ? null : `${dev}:${ino}`;
+  });
+}
+
+/** @throws {Failure} `exists` where a folder has the name of one of SQLite's files. */
+export function refuseFolders(path: string): void {
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    if (!guarded(`access "${file}"`, () => isThere(file) && Deno.lstatSync(file).isDirectory)) continue;
+    throw new Failure("exists", `Cannot open the ledger "${file}": a folder has that name`, { hint: "Move the folder away." });
+  }
+}
+
+/** 0 where there is none. @throws {Failure} */
+export function sizeOf(path: string): number {
+  return guarded(`access "${path}"`, () => isThere(path) ? Deno.statSync(path).size : 0);
+}
+
 /** When the file was last changed. @throws {Failure} */
 export function changedAt(path: string): Date {
   return guarded(`access "${path}"`, () => Deno.statSync(path).mtime ?? new Date(0));

@@ -20,18 +20,19 @@ export interface Reasons {
 }
 
 /** `status` is that of the running daemon; null where none runs. */
-export function reasonsFrom(status: Pick<StatusReport, "jobs" | "destinations"> | null): Reasons {
+export function reasonsFrom(status: Pick<StatusReport, "jobs" | "destinations" | "trouble"> | null): Reasons {
   if (status === null) return { ofFile: () => NOBODY, ofWaiting: () => NOBODY };
   const notSent = new Map(status.jobs.flatMap(({ not_sent }) => not_sent ?? []).map((one) => [one.path, one]));
   return {
     ofFile(path) {
       const one = notSent.get(path);
-      if (one === undefined) return NOT_YET;
+      if (one === undefined) return status.trouble ?? NOT_YET;
       return { message: one.reason === "incomplete" ? `it is incomplete: ${one.message}` : one.message, hint: one.hint };
     },
     ofWaiting(job, destination) {
       const one = status.destinations.find((one) => one.name === destination && one.job === job);
       if (one === undefined) return { message: `${destination} is no longer configured`, hint: "" };
+      if (status.trouble !== undefined) return status.trouble;
       return one.reason === null ? null : { message: one.reason, hint: "" };
     },
   };

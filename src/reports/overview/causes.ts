@@ -83,6 +83,32 @@ export function causeOf(code: FailureCode, names: string, isOne: boolean): { rea
   return { text: `${names} ${isOne ? is : are}`, advice };
 }
 
+const OWN: Partial<Readonly<Record<FailureCode, { readonly text: string; readonly advice: string }>>> = {
+  local_disk_full: {
+    text: "This computer's disk with the state directory is full or failing",
+    advice: "Free some space on it; delivery resumes automatically.",
+  },
+  permission_denied: {
+    text: "The state directory is read-only",
+    advice: "Make it writable; delivery resumes automatically.",
+  },
+  timeout: {
+    text: "Another program keeps the ledger locked",
+    advice: "Close it; delivery resumes automatically.",
+  },
+  device_missing: {
+    text: "The state directory was emptied or is on another disk",
+    advice: "Mount the right disk. The service starts image-transfer again.",
+  },
+};
+const OWN_READ_ONLY: FailureCode = "read_only";
+
+/** What keeps the daemon itself from working, and what to do about it. */
+export function ownCauseOf(code: FailureCode): { readonly text: string; readonly advice: string } {
+  return OWN[code === OWN_READ_ONLY ? "permission_denied" : code] ??
+    { text: "The ledger is damaged", advice: "The next start repairs it. The service starts image-transfer again." };
+}
+
 const FAILED: Partial<Readonly<Record<FailureCode, string>>> = {
   exists: "A different file of that name exists at the destination",
   damaged: "Damaged at the destination since delivery",

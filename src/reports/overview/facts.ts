@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FailureRecord } from "../../domain/failure.ts";
 import type { Counts, History } from "../../ledger/history.ts";
 import type { Orphan } from "../../ledger/orphans.ts";
 import type { AvailabilityNote } from "../../ledger/availability_ledger.ts";
@@ -27,6 +28,7 @@ interface Facts extends About {
   readonly jobs: readonly JobNow[];
   readonly destinations:
     readonly (DestinationNow & { readonly counts: Counts; readonly missingBytes: number | null } & OutagesNow)[];
+  readonly trouble: FailureRecord | null;
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
   readonly hooks: ReturnType<DaemonState["hooks"]>;
@@ -54,6 +56,7 @@ export function judged(state: DaemonState, now: number): Judged {
     now,
     jobs,
     destinations,
+    trouble: state.trouble(),
     counts: ledger.counts(),
     orphans: state.orphans(),
     hooks: state.hooks(),

@@ -10,7 +10,7 @@ import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
-import { causeOf } from "./causes.ts";
+import { causeOf, ownCauseOf } from "./causes.ts";
 import { listed } from "./listed.ts";
 import { type Missing, only, type Overview, severityOf } from "./overview.ts";
 import { safetyOf } from "./safety.ts";
@@ -47,6 +47,8 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
   switch (worst) {
     case "not_running":
       return NOT_RUNNING;
+    case "stopped":
+      return stopped(only(overview, "stopped")[0]?.trouble.code);
     case "on_hold":
     case "backing_off":
       return unavailable(worst, parts);
@@ -98,6 +100,12 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
     default:
       return worst satisfies never;
   }
+}
+
+/** The daemon itself cannot work: its disk, its ledger, not the destinations. */
+function stopped(code: FailureCode = "internal"): Sentence {
+  const { text, advice } = ownCauseOf(code);
+  return { text: `${text}: nothing can be delivered`, advice };
 }
 
 /** What rotted or vanished, and what to do. */

@@ -13,6 +13,8 @@ import type { StatusReport } from "./status_json.ts";
 /** Something that is not as it should be. */
 export type Finding =
   | { readonly is: "not_running" }
+  /** The daemon itself cannot work. */
+  | { readonly is: "stopped"; readonly trouble: NonNullable<StatusReport["trouble"]> }
   | { readonly is: "on_hold" | "backing_off" | "paused"; readonly job: string; readonly destination: string }
   | { readonly is: "not_watched" | "unmatched"; readonly job: string }
   | { readonly is: "failed"; readonly count: number }
@@ -73,6 +75,7 @@ interface Besides {
 /** Worst first: in this order they are listed, and the first one is the headline. */
 const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   not_running: "bad",
+  stopped: "bad",
   on_hold: "bad",
   not_watched: "bad",
   lost: "bad",
@@ -101,6 +104,7 @@ export function overviewOf(
     ...status.running ? [...status.jobs.flatMap(findingsOfJob), ...status.destinations.flatMap(findingsOfDestination)] : [
       { is: "not_running" } as const,
     ],
+    ...status.running && status.trouble !== undefined ? [{ is: "stopped", trouble: status.trouble } as const] : [],
     ...failed > 0 ? [{ is: "failed", count: failed } as const] : [],
     ...missingOf(tonight, status.destinations).map((missing) => ({ is: "missing", missing }) as const),
     ...fault === null ? [] : [{ is: "misconfigured", fault } as const],

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts } from "../../ledger/history.ts";
 import type { DestinationState } from "../../domain/destination_state.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
@@ -24,6 +25,8 @@ export interface StatusReport {
   readonly all_well: boolean;
   /** The same in words, as the page shows it. */
   readonly headline: Headline;
+  /** What keeps the daemon itself from delivering: its state disk is full, its ledger is damaged. Absent where nothing does. */
+  readonly trouble?: { readonly code: FailureCode; readonly message: string; readonly hint: string };
   readonly pid: number | null;
   readonly version: string;
   readonly started_at: string | null;

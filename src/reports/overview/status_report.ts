@@ -35,6 +35,7 @@ export interface StatusParts extends About {
       /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
       readonly missingBytes?: number | null;
     })[];
+  readonly trouble: FailureRecord | null;
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
   readonly hooks: ReturnType<DaemonState["hooks"]>;
@@ -46,13 +47,14 @@ const MOST_NAMED = 100;
 
 /** The status of a running daemon. */
 export function statusReport(parts: StatusParts): StatusReport {
-  const { pid, version, startedAt, url, configuration, counts } = parts;
+  const { pid, version, startedAt, url, configuration, trouble, counts } = parts;
   const status = {
     pid,
     version,
     started_at: new Date(startedAt).toISOString(),
     url,
     configuration,
+    ...(trouble === null ? {} : { trouble: { code: trouble.code, message: trouble.message, hint: trouble.hint } }),
     jobs: parts.jobs.map((one) => jobStatus(one, parts.now)),
     destinations: parts.destinations.map((
       { destination, method, state, freeBytes, limit, heldRemovals, made, audit, counts },

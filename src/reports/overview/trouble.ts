@@ -11,6 +11,7 @@ import { counted } from "../../domain/names/counted.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import type { TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
+import { ownCauseOf } from "./causes.ts";
 import { causeKey, causesOf, type FailedReason } from "./trouble_causes.ts";
 import { type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
 
@@ -74,6 +75,8 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
       return [heldItem(finding)];
     case "orphaned":
       return [orphanItem(finding.orphan)];
+    case "stopped":
+      return [ownItem(finding.trouble)];
     case "not_running":
     case "misconfigured":
       // Only a command finds these: a page is shown by a running daemon, which keeps the configuration it has.
@@ -81,6 +84,20 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
     default:
       return finding satisfies never;
   }
+}
+
+function ownItem({ code, message, hint }: Extract<Finding, { is: "stopped" }>["trouble"]): Item {
+  return {
+    key: "daemon",
+    cause: "daemon",
+    kind: "daemon",
+    what: ownCauseOf(code).text,
+    where: "itself",
+    message,
+    hint,
+    since: null,
+    action: null,
+  };
 }
 
 function isLost({ delivery: { state } }: DeliveryRow): boolean {

@@ -91,6 +91,8 @@ function titleOf(items: readonly TroubleItem[]): string {
   const [first] = items;
   const files = items.length === 1 ? "1 file" : `${items.length} files`;
   switch (first?.cause) {
+    case "daemon":
+      return first.what;
     case "incomplete":
       return `${files} ${items.length === 1 ? "is" : "are"} incomplete`;
     case "refused":

@@ -13,6 +13,7 @@ import { createBulkheads } from "./bulkheads.ts";
 import { copy, writeInto } from "./copy.ts";
 import { createBatching, SHORT_BYTES } from "./batching.ts";
 import { hash } from "./hash.ts";
+import { checkDatabase } from "./check_database.ts";
 import { hashChunks, hashWithChunks, unlikeChunks } from "./hash_chunks.ts";
 import { lockFolder } from "./lock.ts";
 import { NOT_UTF8 } from "./unusable_names.ts";
@@ -52,6 +53,7 @@ export const files: Files = {
   readSmall: (from, into, signal) => contents.content(from, into, () => at(pathToRead(from), () => readSmall(from, signal))),
   readSource: (from, use, signal) => at(pathToRead(from), () => readSource(from, use, signal)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
+  checkDatabase,
   hashChunks,
   unlikeChunks,
   hashWithChunks: (from, chunkBytes, like, signal) => at(pathToRead(from), () => hashWithChunks(from, chunkBytes, like, signal)),

@@ -8,12 +8,17 @@ import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { clock } from "../host/clock.ts";
-import type { System } from "../system.ts";
+import { faultOf } from "../fault.ts";
+import type { Fault, Lock, System } from "../system.ts";
 import { identityOf } from "./path_facts.ts";
 
-/** Holds the exclusive lock of the file (made when missing, never removed) until disposed of; null when someone holds it. */
-export async function lock(path: string): Promise<AsyncDisposable | null> {
+/**
+ * Holds the exclusive lock of the file (made when missing, never removed) until disposed of; null when someone holds it. A link is refused:
+ * its target would be made.
+ */
+export async function lock(path: string): Promise<Lock | null> {
   while (true) {
+    if ((await lookAt(path))?.isFile === false) throw new Error("it is not a regular file");
     const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
     let held = false;
     try {
@@ -24,7 +29,10 @@ export async function lock(path: string): Promise<AsyncDisposable | null> {
         held = false;
         continue;
       }
-      return { [Symbol.asyncDispose]: () => Promise.resolve(file.close()) };
+      return {
+        isInPlace: () => isStillThere(file, path).catch(() => true),
+        [Symbol.asyncDispose]: () => Promise.resolve(file.close()),
+      };
     } finally {
       if (!held) file.close();
     }
@@ -63,20 +71,60 @@ async function isStillThere(file: Deno.FsFile, path: string): Promise<boolean> {
   }
 }
 
+async function lookAt(path: string): Promise<Deno.FileInfo | null> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
 /** Makes the directory if needed. Null if another process holds it. @throws {Failure} `configuration` if it cannot be used. */
-export async function lockState(folder: string, system: Pick<System, "makeFolder" | "lock">): Promise<AsyncDisposable | null> {
+export async function lockState(
+  folder: string,
+  system: Pick<System, "makeFolder" | "lock" | "facts">,
+): Promise<Lock | null> {
+  const path = join(folder, "lock");
   try {
     await system.makeFolder(folder, 0o700);
-    return await system.lock(join(folder, "lock"));
+    return await system.lock(path);
   } catch (cause) {
-    throw unusableState(folder, cause);
+    // A full or read-only disk is not the file's fault.
+    const isFile = ABOUT_THE_FILE.has(faultOf(cause)) && await isThere(path, system);
+    throw isFile ? unusableLock(path, cause) : unusableState(folder, cause);
   }
+}
+
+const ABOUT_THE_FILE: ReadonlySet<Fault> = new Set(["permission", "is_a_folder", "other"]);
+
+async function isThere(path: string, { facts }: Pick<System, "facts">): Promise<boolean> {
+  try {
+    return await facts(path) !== null;
+  } catch (error) {
+    // The folder is at fault.
+    return !(error instanceof Error);
+  }
+}
+
+/** The failure of a lock file that is there and cannot be locked. */
+export function unusableLock(path: string, cause: unknown): Failure {
+  return new Failure("configuration", `Cannot lock "${path}": ${reasonOf(cause)}`, {
+    hint: "Remove that file if no daemon is running, or give this account permission to write it. The next start makes it again.",
+    cause,
+  });
 }
 
 /** The failure of a state directory that cannot be written to. */
 export function unusableState(folder: string, cause: unknown): Failure {
   return new Failure("configuration", `Cannot use the state directory "${folder}": ${reasonOf(cause)}`, {
-    hint: "Make it writable for this account, or choose another one with state_directory.",
+    hint: HINTS[faultOf(cause)] ?? "Make it writable for this account, or choose another one with state_directory.",
     cause,
   });
 }
+
+const HINTS: Partial<Readonly<Record<Fault, string>>> = {
+  no_space: "Free some space on its disk.",
+  read_only: "Mount its disk for writing, or choose another one with state_directory.",
+  io: "Check its disk: the system log has the errors.",
+};

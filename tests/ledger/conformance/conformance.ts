@@ -22,7 +22,7 @@ import { REQUEUE } from "./requeue_checks.ts";
 import { REREADS } from "./reread_checks.ts";
 
 /** An implementation of the ledger. */
-export interface Candidate extends LedgerAccess {
+export interface Candidate extends Omit<LedgerAccess, "markDamaged"> {
   readonly name: string;
   /** A module that exports its `openLedger`, for processes of their own. */
   readonly module: string;

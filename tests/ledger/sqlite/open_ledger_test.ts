@@ -2,12 +2,14 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from
 import { DatabaseSync } from "node:sqlite";
 import { Failure } from "../../../src/domain/failure.ts";
 import { Database } from "../../../src/ledger/sqlite/database.ts";
+import { markDamaged } from "../../../src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { SCHEMA_VERSION } from "../../../src/ledger/sqlite/schema.ts";
 import { has } from "../../support/needs.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";
+import { dice } from "../../support/seeded.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
-import { anAdmission, deliveryOf, NOW, proven } from "../makers.ts";
+import { aClaim, anAdmission, deliveryOf, NOW, proven } from "../makers.ts";
 
 /** A ledger with `files` delivered files, closed. */
 function fill(dir: TempFolder, files: number): void {
@@ -148,6 +150,159 @@ Deno.test("openLedger() recovers from damage found while running", async () => {
   using again = openLedger(dir.path);
   assertEquals(again.integrity(), []);
   assertEquals((await names(dir)).filter((name) => name === "ledger-suspect"), []);
+});
+
+/** The pages of one kind in a ledger's file: 10 is a leaf of an index, 13 one of a table (fileformat2.html, 1.6). */
+function pagesOf(bytes: Uint8Array, kind: 10 | 13): number[] {
+  return Array.from({ length: bytes.length / 4096 }, (_, page) => page * 4096).filter((at) => bytes[at] === kind && at > 0);
+}
+
+Deno.test("openLedger() rebuilds an index of which one byte is wrong, and loses nothing", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 500);
+  const sound = await Deno.readFile(dir.at("ledger.sqlite"));
+  const expected = (() => {
+    using ledger = readLedger(dir.path);
+    return JSON.stringify(ledger.query({}));
+  })();
+  let rebuilt = 0;
+  for (const page of pagesOf(sound, 10)) {
+    const bytes = sound.slice();
+    bytes[page + 4096 - 6]! ^= 0x10;
+    await Deno.writeFile(dir.at("ledger.sqlite"), bytes);
+    const notices: string[] = [];
+    using ledger = openLedger(dir.path, (notice) => notices.push(notice));
+    assertEquals(ledger.integrity(), []);
+    if (!notices.some((notice) => notice.includes("has been rebuilt. No record was lost"))) continue;
+    rebuilt++;
+    assertEquals(JSON.stringify(ledger.query({})), expected);
+  }
+  assert(rebuilt > 3, String(rebuilt));
+});
+
+Deno.test("openLedger() has a sound ledger whatever single byte of it is wrong", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 300);
+  const sound = await Deno.readFile(dir.at("ledger.sqlite"));
+  const thrown = dice(20261124);
+  for (let n = 0; n < 40; n++) {
+    const bytes = sound.slice();
+    // Behind the header, whose schema version alone may belong to a newer program.
+    const at = thrown.int(100, bytes.length - 1);
+    bytes[at]! ^= 1 << thrown.int(0, 7);
+    await Deno.writeFile(dir.at("ledger.sqlite"), bytes);
+    using ledger = openLedger(dir.path);
+    assertEquals(ledger.integrity(), [], `byte ${at}`);
+    const [added] = ledger.admit([anAdmission(`new${n}.fits`)], NOW);
+    assertEquals(ledger.claim(aClaim()).map(({ id }) => id), [added!.id], `byte ${at}`);
+  }
+});
+
+Deno.test("openLedger() repairs sums that contradict the rows where they were found to", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 20);
+  {
+    using db = new DatabaseSync(dir.at("ledger.sqlite"));
+    db.exec("UPDATE totals SET number = number + 7; UPDATE nights SET delivered = 3");
+  }
+  using broken = readLedger(dir.path);
+  assertNotEquals(broken.integrity(), []);
+  assertEquals(markDamaged(dir.path), null);
+  using ledger = openLedger(dir.path);
+  assertEquals([ledger.integrity(), ledger.counts().delivered, (await names(dir)).includes("ledger-suspect")], [[], 20, false]);
+});
+
+Deno.test("openLedger() and readLedger() refuse the database of another program, and leave it as it is", async () => {
+  for (
+    const sql of [
+      "CREATE TABLE meta (id INTEGER PRIMARY KEY)",
+      "CREATE TABLE shopping (item TEXT)",
+      "CREATE TABLE shopping (item TEXT); PRAGMA user_version = 999",
+      "PRAGMA application_id = 252006673",
+    ]
+  ) {
+    await using dir = await tempFolder();
+    {
+      using db = new DatabaseSync(dir.at("ledger.sqlite"));
+      db.exec(sql);
+    }
+    const before = await Deno.readFile(dir.at("ledger.sqlite"));
+    for (const open of [openLedger, readLedger]) {
+      const failure = assertThrows(() => open(dir.path), Failure, "it is the database of another program");
+      assertEquals(failure.code, "configuration");
+    }
+    assertEquals([await Deno.readFile(dir.at("ledger.sqlite")), await names(dir)], [before, ["ledger.sqlite"]]);
+  }
+});
+
+Deno.test("openLedger() keeps the log of a ledger whose database file is missing or empty", async () => {
+  for (const left of ["missing", "empty"]) {
+    await using dir = await tempFolder();
+    await using copy = await tempFolder();
+    let log: Uint8Array<ArrayBuffer>;
+    {
+      using ledger = openLedger(dir.path);
+      ledger.admit([anAdmission("a.fits")], NOW);
+      log = await Deno.readFile(dir.at("ledger.sqlite-wal"));
+    }
+    await copy.write("ledger.sqlite-wal", log);
+    if (left === "empty") await copy.write("ledger.sqlite", "");
+    const notices: string[] = [];
+    using _ledger = openLedger(copy.path, (notice) => notices.push(notice));
+    const kept = (await names(copy)).find((name) => /^ledger-damaged-.*\.sqlite-wal$/.test(name)) ?? "";
+    assertEquals(await Deno.readFile(copy.at(kept)), log);
+    assertMatch(notices.join("\n"), new RegExp(`The log was kept as ".*${kept}"`));
+  }
+});
+
+Deno.test("openLedger() leaves nothing beside a damaged ledger that it set aside", async () => {
+  await using dir = await tempFolder();
+  fill(dir, 500);
+  const bytes = await Deno.readFile(dir.at("ledger.sqlite"));
+  await Deno.writeFile(dir.at("ledger.sqlite"), bytes.fill(0x5a, bytes.length - 4096 * 5));
+  openLedger(dir.path)[Symbol.dispose]();
+  assertEquals((await names(dir)).filter((name) => !/^ledger-damaged-\d+T\d+Z\.sqlite$/.test(name)), [
+    "instance",
+    "ledger.sqlite",
+  ]);
+});
+
+Deno.test({
+  name: "trouble() says why nothing can be recorded, and lookAfter() that it can be again",
+  ignore: !has("root"),
+  fn: async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("disk"), 1);
+    using ledger = openLedger(disk.path);
+    assertEquals([ledger.trouble(), ledger.lookAfter()], [null, null]);
+    assertThrows(() => {
+      for (let n = 0;; n++) ledger.admit([anAdmission(`${n}.fits`)], NOW);
+    }, Failure);
+    for (const trouble of [ledger.trouble(), ledger.lookAfter()]) {
+      assertEquals([trouble?.failure.code, trouble?.ends], ["local_disk_full", false]);
+    }
+    await disk.resize(8);
+    assertEquals([ledger.lookAfter(), ledger.trouble()], [null, null]);
+  },
+});
+
+Deno.test({
+  name: "lookAfter() sees that the ledger is no longer the file that was opened, and a mark that it is damaged",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    for (const missing of ["ledger.sqlite", "ledger.sqlite-wal"]) {
+      await using dir = await tempFolder();
+      using ledger = openLedger(dir.path);
+      await Deno.rename(dir.at(missing), dir.at("elsewhere"));
+      assertEquals([ledger.lookAfter()?.failure.code, ledger.lookAfter()?.ends], ["device_missing", true]);
+      await Deno.copyFile(dir.at("elsewhere"), dir.at(missing));
+      assertEquals(ledger.lookAfter()?.failure.code, "device_missing");
+    }
+    await using dir = await tempFolder();
+    using ledger = openLedger(dir.path);
+    assertEquals(markDamaged(dir.path), null);
+    assertEquals(ledger.lookAfter()?.ends, true);
+  },
 });
 
 Deno.test("openLedger() reads a write-ahead log that was cut anywhere", async () => {

@@ -208,7 +208,7 @@ withServer("scripts take turns: more at once than there are shells", {}, async (
 function unlocked(context: MethodContext) {
   return async (path: string) => {
     await context.system.writeText(path, "");
-    return { [Symbol.asyncDispose]: () => Promise.resolve() };
+    return { isInPlace: () => Promise.resolve(true), [Symbol.asyncDispose]: () => Promise.resolve() };
   };
 }
 

@@ -142,6 +142,7 @@ function isPaused(name: string): boolean {
 }
 
 const WHERE: Readonly<Record<TroubleItem["kind"], string>> = {
+  daemon: "The daemon",
   destination: "Destination",
   job: "Watched folder",
   delivery: "To",
