@@ -100,10 +100,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     once: options.once ?? false,
     progress: opened.progress,
     workFolder: opened.work.path,
-    broken: () => {
-      parts.broken = true;
-      askToEnd(parts, "an internal error");
-    },
+    broken: () => breakDown(parts, "an internal error"),
   });
   const parts: Parts = {
     ...opened,
@@ -115,10 +112,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     fleet: fleetView(events, () => parts.settings.pocketbase?.url ?? null, system),
     state: stateWatch({
       ...{ ...opened, emit: events.emit, stateDirectory: first.stateDirectory, once: options.once ?? false },
-      end(failure) {
-        parts.broken = true;
-        askToEnd(parts, failure.message);
-      },
+      end: ({ message }) => breakDown(parts, message),
     }),
     settings: first,
     broken: false,
@@ -250,6 +244,12 @@ async function reload(parts: Parts): Promise<{ ok: boolean; message: string }> {
   await apply(next, parts);
   emit({ type: "reloaded" });
   return { ok: true, message: "Configuration reloaded" };
+}
+
+/** Asks for the end of a daemon that should be started again. */
+function breakDown(parts: Parts, reason: string): void {
+  parts.broken = true;
+  askToEnd(parts, reason);
 }
 
 function askToEnd({ ending, events }: Parts, reason: string): void {
