@@ -12,7 +12,7 @@ import type { Pace } from "../async/pace.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { FileFacts, ToRead } from "../domain/source_file.ts";
 import type { BulkFiles } from "./files/bulk_files.ts";
-import type { Lifetime, Serving, Terminal } from "./host/host.ts";
+import type { Lifetime, Lock, Serving, Terminal } from "./host/host.ts";
 
 /** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
@@ -92,12 +92,6 @@ export interface Clock {
 }
 
 /** Files and folders. No call blocks the event loop, and a disk that does not respond delays only calls about itself. */
-/** Held until it is disposed of, or the process ends. */
-export interface Lock extends AsyncDisposable {
-  /** Whether its file still has its name: otherwise it excludes nobody. True where that cannot be told. */
-  isInPlace(): Promise<boolean>;
-}
-
 export interface Files {
   /** What SQLite finds wrong with a database that may be in use; empty where nothing is. Works beside the main thread. */
   checkDatabase(path: string, signal: AbortSignal): Promise<readonly string[]>;

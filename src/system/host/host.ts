@@ -106,3 +106,9 @@ export interface Lifetime {
   /** Kills all children, then ends the process. */
   exit(code: number): never;
 }
+
+/** Held until it is disposed of, or the process ends. */
+export interface Lock extends AsyncDisposable {
+  /** Whether its file still has its name: otherwise it excludes nobody. True where that cannot be told. */
+  isInPlace(): Promise<boolean>;
+}
