@@ -33,6 +33,7 @@ export async function checkHere(settings: Settings, tools: HereTools): Promise<F
     await checkFolder("log", settings.log.directory, access, system),
     ledger(settings, tools),
     ...await limits(system, signal),
+    ...await checkDescriptors(system, signal),
     ...await checkPage(settings, system, signal),
     ...await checkPocketbase(settings, system, signal),
     ...await checkPidFile(settings.pidFile, access, system),
@@ -115,6 +116,26 @@ async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
       HERE,
       `The system can watch only ${most} folders at once`,
       "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then, the remaining folders are polled.",
+    ),
+  ];
+}
+
+/** The page and the commands may take 512 of them, each transfer a handful. Deno raises the soft limit to the hard one, which programs inherit. */
+export async function checkDescriptors(
+  system: Pick<System, "platform" | "which" | "run">,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  if (system.platform !== "linux") return [];
+  const program = await system.which("grep");
+  if (program === null) return [];
+  const { stdout } = await system.run({ program, args: ["^Max open files", "/proc/self/limits"] }, signal);
+  const most = Number(/^Max open files\s+(\d+)/.exec(stdout)?.[1] ?? NaN);
+  if (!(most < 1024)) return [];
+  return [
+    warning(
+      HERE,
+      `This account can open only ${most} files at once`,
+      "Raise it to 1024 or more: ulimit -n 4096 in a shell, LimitNOFILE=4096 in a systemd unit.",
     ),
   ];
 }

@@ -1,75 +1,22 @@
 /**
- * HTTP and WebSockets, over `Deno.serve`.
+ * HTTP and WebSockets, to and from this process.
  *
  * @module
  */
 import { X509Certificate } from "node:crypto";
 import { onAbort } from "../../async/abort.ts";
-import type { Listening, ListenOptions, LocalAnswer, LocalQuestion, Serving } from "../system.ts";
-import { clock } from "./clock.ts";
+import type { LocalAnswer, LocalQuestion, Serving } from "../system.ts";
+import { boundedServer } from "./bounded_server.ts";
 import type { RemoteQuestion, RemoteStream } from "./host.ts";
 
 export const serving: Serving = {
-  listen,
+  listen: (options, signal) => boundedServer(options, signal),
   askLocal,
   askRemote,
   hearRemote,
   certifies,
   upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
 };
-
-// Asynchronous by contract: the port may be taken, and a caller awaits and catches in one place.
-// deno-lint-ignore require-await
-async function listen(options: ListenOptions, signal: AbortSignal): Promise<Listening> {
-  signal.throwIfAborted();
-  const first = serve(options, signal);
-  const { hostname, port } = first.server.addr;
-  return { host: hostname, port, finished: keepServing(first, { ...options, port }, signal) };
-}
-
-/** A server, and what ends it when the signal is aborted: one that has ended on its own must not be ended again. */
-interface Served {
-  readonly server: Deno.HttpServer<Deno.NetAddr>;
-  readonly following: Disposable;
-}
-
-function serve(options: ListenOptions, signal: AbortSignal): Served {
-  const end = new AbortController();
-  const server = Deno.serve(
-    {
-      hostname: options.host,
-      port: options.port,
-      signal: end.signal,
-      onListen: () => undefined,
-      onError(error) {
-        options.onError?.(error);
-        return new Response("Internal error\n", { status: 500 });
-      },
-      ...options.tls,
-      ...SMALL_ANSWERS,
-    },
-    (request, { remoteAddr }) => options.handler(request, peerOf(remoteAddr)),
-  );
-  return { server, following: onAbort(signal, () => end.abort(signal.reason)) };
-}
-
-/** A server of Deno ends at the first connection that it cannot accept, as when the process has too many files open: another one takes its place. */
-async function keepServing(first: Served, options: ListenOptions, signal: AbortSignal): Promise<void> {
-  for (let served: Served | null = first; !signal.aborted;) {
-    try {
-      served ??= serve(options, signal);
-      return await served.server.finished;
-    } catch (error) {
-      // One outage is told once, however long it lasts.
-      if (served !== null) options.onError?.(error);
-      served?.following[Symbol.dispose]();
-      served = null;
-      await clock.sleep(SERVE_AGAIN_MS, signal);
-    }
-  }
-}
-
-const SERVE_AGAIN_MS = 1_000;
 
 async function askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer> {
   // Without a proxy: HTTP_PROXY, common in institutes, would otherwise receive what is meant for this computer.
@@ -147,12 +94,6 @@ function trusting(ca: string): Deno.HttpClient {
 }
 
 const MOST_ANSWER = 1024 * 1024;
-/** Compressed if the browser accepts it, for slow mobile connections. Deno 2.7 always does so, and does not know the key. */
-const SMALL_ANSWERS = { automaticCompression: true };
-
-function peerOf(address: Deno.Addr): { host: string; port: number } {
-  return address.transport === "tcp" ? { host: address.hostname, port: address.port } : { host: "", port: 0 };
-}
 
 function certifies(cert: string, host: string): boolean {
   try {

@@ -11,6 +11,8 @@ export interface OwnAddress {
   readonly listen: string;
   /** The computer's name. */
   readonly hostname: string;
+  /** True where it is served with TLS. */
+  readonly secure: boolean;
   /** True where its TLS certificate names this host; always false without TLS. */
   readonly certifies: (host: string) => boolean;
 }
@@ -38,7 +40,7 @@ export function isOwnHost(request: Request, own: OwnAddress): boolean {
  * A request that a page of another origin makes a browser send is not ours; what is no browser sends neither header. Hono's `csrf`
  * lets every GET through, and what has either header right: here all of a request must be right.
  */
-export function isOwnPage(request: Request): boolean {
+export function isOwnPage(request: Request, { secure }: Pick<OwnAddress, "secure">): boolean {
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site");
   // Forms of a page that keeps its address to itself send "null", as sandboxed frames do; no page can set the other header.
@@ -47,7 +49,7 @@ export function isOwnPage(request: Request): boolean {
     if (!URL.canParse(origin)) return false;
     const { protocol, host } = new URL(origin);
     const asked = request.headers.get("host") ?? authority(request.url);
-    return protocol === new URL(request.url).protocol.replace("ws", "http") && host === asked?.toLowerCase();
+    return protocol === (secure ? "https:" : "http:") && host === asked?.toLowerCase();
   }
   if (site === null || site === "same-origin" || site === "none") return true;
   // Following a link to the page shows it, and does nothing else.

@@ -26,8 +26,8 @@ export interface LiveHub {
   dismiss(code: number, reason: string): void;
 }
 
-/** Most pages at a time. */
-export const MOST_CLIENTS = 500;
+/** Most pages at a time: the rest of the server's connections are for requests. */
+export const MOST_CLIENTS = 96;
 /** Bytes that may wait for a client before it is dropped. */
 export const MOST_BUFFERED = 1024 * 1024;
 const MOST_DELIVERIES = 50;

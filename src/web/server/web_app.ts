@@ -47,7 +47,7 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
 async function ownRequests(c: Context<WebEnv>, next: Next): Promise<void> {
   if (!isOwnHost(c.req.raw, c.env.own)) {
     c.res = refusal(c, 421, "configuration", "This server does not accept requests for that host name", OWN_NAMES);
-  } else if (!isOwnPage(c.req.raw)) {
+  } else if (!isOwnPage(c.req.raw, c.env.own)) {
     c.res = refusal(c, 403, "permission_denied", "Requests from other websites are not allowed");
   } else await next();
   // The answer that opens a WebSocket must go out as it is.

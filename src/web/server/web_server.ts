@@ -56,6 +56,7 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
     own: {
       listen: settings.host,
       hostname: system.hostname,
+      secure: tls !== null,
       certifies: (host) => tls !== null && system.certifies(tls.cert, host),
     },
     hub: liveHub(source, { system, onError }, signal),

@@ -1,6 +1,6 @@
 /** What doctor finds on this computer. */
 import { assertEquals } from "@std/assert";
-import { checkHere } from "../../../src/commands/checks/check_here.ts";
+import { checkDescriptors, checkHere } from "../../../src/commands/checks/check_here.ts";
 import { loadSettings } from "../../../src/config/read/load.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 import type { System } from "../../../src/system/system.ts";
@@ -43,4 +43,15 @@ Deno.test("checkHere() says nothing of the system's watches where nobody knows",
   assertEquals(await watches({}), []);
   assertEquals((await watches({ "/sbin/sysctl": { code: 255, stdout: "" } })).length, 1);
   assertEquals((await watches({ "/sbin/sysctl": { code: 0, stdout: "many" } })).length, 1);
+});
+
+Deno.test("checkDescriptors() warns where this account can open too few files", async () => {
+  const told = async (limit: string) => {
+    const run = () =>
+      Promise.resolve({ code: 0, signal: null, stderr: "", stdout: `Max open files            ${limit}   4096   files\n` });
+    const system = { platform: "linux" as const, which: () => Promise.resolve("grep"), run };
+    return (await checkDescriptors(system as never, new AbortController().signal)).map(({ what }) => what);
+  };
+  assertEquals(await told("512"), ["This account can open only 512 files at once"]);
+  assertEquals([...await told("1024"), ...await told("unlimited")], []);
 });
