@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { BandwidthLimit } from "../domain/bandwidth.ts";
 import type { NightRule } from "../domain/night/night.ts";
 import type { commonKeys } from "./schema/schema_destination.ts";
 import type { finishedKeys, watchKeys } from "./schema/schema_job.ts";
@@ -46,6 +47,8 @@ export interface Destination<T extends { readonly method: MethodName } = Transpo
   readonly job: string;
   /** How files get there: the method, with the options that it alone has. */
   readonly transport: T;
+  /** The limit of this computer's line, for all destinations elsewhere together; null is none, and on this computer. */
+  readonly lineLimit: BandwidthLimit;
 }
 
 /** A method with its own options. */

@@ -7,6 +7,8 @@
 import { counted } from "../domain/names/counted.ts";
 import { join } from "@std/path";
 import { type Destination, type Job, loginOf, serverOf, type Settings } from "../config/settings.ts";
+import type { Pace } from "../async/pace.ts";
+import { bandwidth } from "../methods/bandwidth.ts";
 import type { Method } from "../methods/method.ts";
 import { type Corridor, corridor, type CorridorTools } from "./corridor.ts";
 import { dryCorridor } from "./dry_corridor.ts";
@@ -49,6 +51,7 @@ export function corridors(tools: CorridorsTools): Corridors {
     running,
     loops: loopGuard(() => state.settings?.jobs ?? [], tools.system),
     breakers: new Map(),
+    paceFor: bandwidth(() => state.settings?.jobs ?? [], tools.system),
     concurrentSyncsOf: groupSemaphore(Infinity),
     settings: null,
   };
@@ -77,6 +80,8 @@ interface State extends CorridorsTools {
   readonly loops: LoopGuard;
   /** One for each account on a host, so that a login refused to one does not stop the others; a local destination has its own. */
   readonly breakers: Map<string, Breaker>;
+  /** One for each destination of a job: all of them keep the limits together. */
+  readonly paceFor: (destination: Destination) => Pace;
   concurrentSyncsOf: () => Semaphore;
   settings: Settings | null;
 }
@@ -201,6 +206,7 @@ function outboxOptions(job: Job, destination: Destination, settings: Settings, s
       workFolder: join(state.workFolder, key),
       log: (level, message) => emit({ type: "notice", level, message: `${destination.name}: ${message}` }),
       logIn: hostBreaker.enter,
+      pace: state.paceFor(destination),
     },
     shutdownTimeoutMs: settings.shutdownTimeoutMs,
     fileOperations: settings.maxFileOperations,

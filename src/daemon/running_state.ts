@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { limitAt } from "../domain/bandwidth.ts";
 import type { Settings } from "../config/settings.ts";
 import { freeSpace } from "../delivery/free_space.ts";
 import type { Outbox } from "../delivery/outbox.ts";
@@ -13,6 +12,7 @@ import type { Hooks } from "../events/hooks/hooks.ts";
 import type { Progress } from "../events/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { orphans } from "../ledger/orphans.ts";
+import { limitNow } from "../methods/bandwidth.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import type { DaemonState, JobNow } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
@@ -79,7 +79,7 @@ export function runningState(
           audit: box.destination.audit === null
             ? null
             : { plan: box.destination.audit, run: ledger.auditOf(box.destination.job, box.destination.name) },
-          limit: limitAt(box.destination.bandwidthLimit, system.now()),
+          limit: limitNow(box.destination, system),
           survey: async (targets, signal) => await box.session()?.survey(targets, signal) ?? null,
         };
       });

@@ -130,7 +130,7 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     ahead: aheadParts(
       { stagingRoot: options.methodContext.stagingRoot, job: job.name, destination: destination.name },
       attempted,
-      paceOf(destination, system),
+      paceOf(destination, options.methodContext),
     ),
     transfers: transfers(system, emit),
     parallelTransfers: semaphore(destination.parallelTransfers),

@@ -5,7 +5,7 @@
  * @module
  */
 import { failureRecord } from "../domain/failure.ts";
-import { slowestOf } from "../domain/bandwidth.ts";
+import { lowestEver } from "../domain/bandwidth.ts";
 import type { Destination } from "../config/settings.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Emit } from "../domain/transfer_event.ts";
@@ -131,9 +131,9 @@ function timedParts(
       ),
     replace: (staged, chunk, content, signal) =>
       withWatchdog(
-        limit("write the part of a file", content.length),
+        limit("write the part of a file"),
         signal,
-        (end) => parts.replace(staged, chunk, content, end),
+        (end, alive) => parts.replace(staged, chunk, noticed(content, alive), end),
       ),
     digests: (staged, chunks, signal) =>
       withWatchdog(
@@ -160,8 +160,8 @@ async function* noticed(content: AsyncIterable<Uint8Array>, alive: () => void): 
 const COPIED_BYTES = 100e9;
 
 /** The silence allowed, and the time that 5 MB/s would need; or half a bandwidth limit, where that is respected. */
-function hashingMs({ timeoutMs, bandwidthLimit }: Destination, bytes: number, calm?: "calm"): number {
-  const slowest = calm === undefined || bandwidthLimit === null ? null : slowestOf(bandwidthLimit);
+function hashingMs({ timeoutMs, bandwidthLimit, lineLimit }: Destination, bytes: number, calm?: "calm"): number {
+  const slowest = calm === undefined ? null : lowestEver([bandwidthLimit, lineLimit]);
   return timeoutMs + Math.max(bytes / 5_000, slowest === null ? 0 : 2_000 * bytes / slowest);
 }
 

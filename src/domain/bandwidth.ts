@@ -30,11 +30,21 @@ export function limitAt(limit: BandwidthLimit, nowMs: number): number | null {
   return limit.entries.find((entry) => holds(entry, minute))?.limit ?? null;
 }
 
-/** The lowest limit of all times; null is none. */
-export function slowestOf(limit: BandwidthLimit): number | null {
-  if (limit === null || typeof limit === "number") return limit;
-  const limits = limit.entries.flatMap((entry) => entry.limit ?? []);
-  return limits.length === 0 ? null : Math.min(...limits);
+/** The lowest of several limits that hold together; null is none. */
+export function lowestAt(limits: readonly BandwidthLimit[], nowMs: number): number | null {
+  return least(limits.map((limit) => limitAt(limit, nowMs)));
+}
+
+/** The lowest of all times. */
+export function lowestEver(limits: readonly BandwidthLimit[]): number | null {
+  return least(
+    limits.flatMap((limit) => limit === null || typeof limit === "number" ? limit : limit.entries.map(({ limit }) => limit)),
+  );
+}
+
+function least(limits: readonly (number | null)[]): number | null {
+  const set = limits.filter((limit) => limit !== null);
+  return set.length === 0 ? null : Math.min(...set);
 }
 
 /** The first two entries that hold at the same time, by their numbers; null where none do. */

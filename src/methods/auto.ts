@@ -7,6 +7,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Destination, Transport } from "../config/settings.ts";
+import { isLimited } from "./bandwidth.ts";
 import type { Connector, Method, MethodContext, Session } from "./method.ts";
 
 /**
@@ -44,11 +45,15 @@ export const auto: Connector<"auto"> = {
 
 /** Fastest first, and why the first is. */
 function inOrder(
-  { transport }: AutoDestination,
+  destination: AutoDestination,
   { system: { platform } }: MethodContext,
 ): { readonly names: readonly Candidate[]; readonly because: string } {
-  if (transport.rsyncOptions.length > 0) {
+  if (destination.transport.rsyncOptions.length > 0) {
     return { names: ["rsync", "tar", "sftp", "scp"], because: "rsync_options are set" };
+  }
+  if (isLimited(destination)) {
+    const names: Candidate[] = platform === "windows" ? ["sftp", "tar", "rsync", "scp"] : ["tar", "sftp", "rsync", "scp"];
+    return { names, because: "it keeps bandwidth_limit best" };
   }
   // Connections cannot be shared there: each batch by tar would be a login of its own.
   if (platform === "windows") return { names: ["rsync", "sftp", "tar", "scp"], because: "it is the fastest that Windows can do" };

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Pace } from "../async/pace.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { ConflictPolicy, Destination, MethodName, Transport } from "../config/settings.ts";
 import type { Digest, ProofLevel } from "../domain/receipt.ts";
@@ -28,6 +29,8 @@ export interface MethodContext {
    * else logs in to that host, or while it is in trouble.
    */
   readonly logIn?: () => (() => void) | null;
+  /** Keeps the limits of the line and of the destination; without it, a session keeps those of its destination alone. */
+  readonly pace?: Pace;
 }
 
 /** What opens sessions: a method, or `auto`, which chooses one. */
@@ -149,7 +152,7 @@ export interface PartFiles {
   /** Writes chunks behind the `count` that are there; resolves when the destination has them all. */
   append(staged: string, count: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** Writes one chunk in the place of another one. */
-  replace(staged: string, chunk: number, content: Uint8Array, signal: AbortSignal): Promise<void>;
+  replace(staged: string, chunk: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** SHA-256 of these chunks as the destination has them, in order; null for one that is not there. */
   digests(staged: string, chunks: readonly number[], signal: AbortSignal): Promise<(string | null)[]>;
   /** Has the destination begin to write it to its disk, so that publishing needs not wait for all of it. */

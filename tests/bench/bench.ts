@@ -10,6 +10,7 @@
  */
 import { parseArgs } from "node:util";
 import { backlog } from "./backlog.ts";
+import { bandwidth } from "./bandwidth.ts";
 import { fleet } from "./fleet.ts";
 import { ftp } from "./ftp.ts";
 import { growing } from "./growing.ts";
@@ -61,6 +62,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   watching,
   backlog,
   pages,
+  bandwidth,
   fleet,
   windows,
 };

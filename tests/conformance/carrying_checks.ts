@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { bandwidth } from "../../src/methods/bandwidth.ts";
 import { assertAllPublished, assertAllPut, codeOf, HOSTILE_NAMES } from "./expectations.ts";
 import { type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 
@@ -192,6 +193,25 @@ export const CARRYING: readonly Check[] = [
       const next = await session(await rig({ settings: { basePath: it.destination.basePath } }));
       assertAllPut(await next.put([upload(file, 1, "a2")], ignoreBytes, signal));
       assertEquals(await next.digest([`${STAGING}/a2/1`], signal), [await digestOf(content)]);
+    },
+  },
+  {
+    name: "put() keeps bandwidth_limit, whatever sessions and batches send at the same time",
+    run: async ({ rig, session, signal, source }) => {
+      const it = await rig({ settings: { bandwidthLimit: 3e6 } });
+      const jobs = [{ destinations: [it.destination] }];
+      const paceFor = bandwidth(() => jobs, it.context.system);
+      const open = () => session({ ...it, context: { ...it.context, pace: paceFor(it.destination) } });
+      const [first, second] = [await open(), await open()];
+      const files = await Promise.all([1, 2, 3].map((number) => source(`${number}.fits`, noise(2e6, number))));
+      const batches = files.map((file, index) => [upload(file, index, `b${index}`)]);
+      const began = performance.now();
+      const outcomes = await Promise.all(
+        batches.map((uploads, index) => (index === 0 ? first : second).put(uploads, ignoreBytes, signal)),
+      );
+      const rate = 6e6 / (performance.now() - began) * 1000;
+      assertAllPut(outcomes.flat());
+      assert(rate <= 1.05 * 3e6, `${Math.round(rate)} B/s`);
     },
   },
   {

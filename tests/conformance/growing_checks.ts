@@ -25,14 +25,14 @@ export const GROWING: readonly Check[] = [
       assertEquals(await parts.begin(PART, null, signal), 0);
       assertEquals(await parts.digests(PART, [0], signal), [null]);
       await parts.append(PART, 0, inPieces(chunksOf(content, 0, 2)), signal);
-      await parts.replace(PART, 0, noise(CHUNK_BYTES, 6), signal);
+      await parts.replace(PART, 0, inPieces(noise(CHUNK_BYTES, 6)), signal);
       assertEquals(await parts.digests(PART, [0, 1, 2], signal), [
         await sha256Of(noise(CHUNK_BYTES, 6)),
         await sha256Of(chunksOf(content, 1, 2)),
         null,
       ]);
       await parts.flush(PART, signal);
-      await parts.replace(PART, 0, chunksOf(content, 0, 1), signal);
+      await parts.replace(PART, 0, inPieces(chunksOf(content, 0, 1)), signal);
       await parts.move(PART, STAGED, signal);
       await parts.append(STAGED, 2, inPieces(chunksOf(content, 2, 4)), signal);
       await parts.finish(STAGED, file, signal);

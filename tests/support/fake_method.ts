@@ -243,6 +243,9 @@ function session(fake: FakeDestination, context: MethodContext, to: Kept): Sessi
       return { put: false, failure: failureRecord(new Failure(code, `Cannot read "${path}": it is not there`)) };
     }
     if (upload.leftover !== undefined) fake.files.delete(upload.leftover);
+    for (let left = facts.size; left > 0 && context.pace; left -= context.pace.atOnce) {
+      await context.pace.next(Math.min(left, context.pace.atOnce), signal);
+    }
     const read = await context.system.read(path, 0, facts.size);
     const bytes = fake.garble(upload, read);
     fake.files.set(upload.staged, {

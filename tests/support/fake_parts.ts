@@ -37,13 +37,11 @@ export function fakeParts(fake: FakeDestination, { system }: Pick<MethodContext,
     },
     async append(staged, count, content, signal) {
       await step(signal);
-      const pieces: Uint8Array[] = [];
-      for await (const piece of content) pieces.push(piece.slice());
-      write(staged, count * CHUNK_BYTES, new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()));
+      write(staged, count * CHUNK_BYTES, await joined(content));
     },
     async replace(staged, chunk, content, signal) {
       await step(signal);
-      write(staged, chunk * CHUNK_BYTES, content);
+      write(staged, chunk * CHUNK_BYTES, await joined(content));
     },
     async digests(staged, chunks, signal) {
       await step(signal);
@@ -68,4 +66,10 @@ export function fakeParts(fake: FakeDestination, { system }: Pick<MethodContext,
       fake.files.set(staged, { bytes: bytesOf(staged), mtimeMs: preserveTimes ? mtimeMs : 0, mode: mode & 0o777 });
     },
   };
+}
+
+async function joined(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of content) pieces.push(piece.slice());
+  return new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer());
 }

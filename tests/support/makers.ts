@@ -21,6 +21,7 @@ export function aDestination(changes: Partial<Destination> = {}): Destination {
     order: "oldest_first",
     onConflict: "version",
     bandwidthLimit: null,
+    lineLimit: null,
     preservePermissions: true,
     preserveTimestamps: true,
     fileMode: null,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { commonKeys } from "../schema/schema_destination.ts";
 import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
 import { hookKey } from "../schema/schema_hooks.ts";
 import { scheduleKeys } from "../schema/schema_schedule.ts";
@@ -14,7 +15,7 @@ import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { expandPath, isWithin } from "./expand_path.ts";
 import { findLoops } from "./loops.ts";
 import { splitWatched } from "./night_path.ts";
-import { resolveDestination } from "./resolve_destination.ts";
+import { inZone, resolveDestination } from "./resolve_destination.ts";
 import { resolveProgram } from "./resolve_program.ts";
 import { expandSecret, resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import type { Path } from "../read/source.ts";
@@ -47,7 +48,11 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
   );
   const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
   const settings = { ...program.settings, report, log: { ...program.settings.log, namesDestinations } };
-  const full = { jobs: jobs.map(({ full }) => full), ...program.full };
+  const full = {
+    jobs: jobs.map(({ full }) => full),
+    ...withDefaults({ bandwidth_limit: commonKeys.bandwidth_limit }, root),
+    ...program.full,
+  };
   return { settings: { file, notes: [], jobs: jobs.map(({ job }) => job), ...settings, full }, full };
 }
 
@@ -66,7 +71,11 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     : [[path, {}]];
   const above = { ...merged };
   delete above["name"];
-  const made = places.map(([at, own]) => resolveDestination({ ...above, ...own }, at, name, to));
+  // At the top, it is the limit of the line. Only a destination that is written there itself has it as its own.
+  const isAtTop = list.length === 0 && !ADDRESS.some((key) => section[key] !== undefined);
+  if (!isAtTop && section["bandwidth_limit"] === undefined) delete above["bandwidth_limit"];
+  const line = inZone(commonKeys.bandwidth_limit.parse(root["bandwidth_limit"]), root);
+  const made = places.map(([at, own]) => resolveDestination({ ...above, ...own }, { path: at, job: name, line }, to));
   const destinations = made.map(({ destination }) => destination);
   refuseSameNames(
     destinations.map((destination) => destination.name),

@@ -19,8 +19,7 @@ import type { Path } from "../read/source.ts";
 /** Resolves a destination from its keys and those above it. */
 export function resolveDestination(
   written: Section,
-  path: Path,
-  job: string,
+  { path, job, line }: { readonly path: Path; readonly job: string; readonly line: BandwidthLimit },
   to: Resolving,
 ): { destination: Destination; full: Section } {
   const at = (key: string): Path => to.placeOf(path, key);
@@ -48,6 +47,7 @@ export function resolveDestination(
     destination: {
       ...common,
       bandwidthLimit: inZone(common.bandwidthLimit, merged),
+      lineLimit: isOnThisComputer({ transport }) ? null : line,
       name,
       job,
       transport,
@@ -84,8 +84,8 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
   } as Transport;
 }
 
-/** A timetable follows the clock of the job. */
-function inZone(limit: BandwidthLimit, { night_timezone }: Section): BandwidthLimit {
+/** A timetable follows the clock of the section that it is set for. */
+export function inZone(limit: BandwidthLimit, { night_timezone }: Section): BandwidthLimit {
   if (limit === null || typeof limit === "number") return limit;
   return { ...limit, timezone: typeof night_timezone === "string" ? night_timezone : null };
 }

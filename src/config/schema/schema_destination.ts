@@ -18,7 +18,7 @@ const DAY = 86_400_000;
 /** The method; what each of them uses besides is in `schema_methods.ts`. */
 export const transferMethod = oneOf(METHOD_NAMES).prefault("auto").meta({
   description:
-    "`auto`: tar if the far end has a shell and tar, else rsync if both ends have a compatible version, else sftp, else scp (rsync first if `rsync_options` are set, and on Windows); local for `localhost` without a user. `tar`: one stream over ssh, the fastest. `ftp`, `ftps`: for servers that have nothing else; files are read back to verify them unless the server hashes them. `local`: a folder on this computer, such as a mounted drive. `rclone`: everything that the program rclone can reach, such as S3",
+    "`auto`: tar if the far end has a shell and tar, else rsync if both ends have a compatible version, else sftp, else scp (rsync first if `rsync_options` are set, and on Windows; sftp before rsync with a `bandwidth_limit`); local for `localhost` without a user. `tar`: one stream over ssh, the fastest. `ftp`, `ftps`: for servers that have nothing else; files are read back to verify them unless the server hashes them. `local`: a folder on this computer, such as a mounted drive. `rclone`: everything that the program rclone can reach, such as S3",
 });
 
 const folderKeys = {
@@ -91,7 +91,7 @@ const carryKeys = {
     .prefault(false)
     .meta({
       description:
-        'Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit. A list sets limits for times of day, in `night_timezone`: `[{from: "20:00", to: "06:00", limit: "2 MB/s"}]`; at other times there is no limit. With rsync, scp and ftp, a new limit applies from the next transfer on',
+        'Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit. In a destination, it is one limit for everything that is sent there, by all jobs; in a job, it applies to each of its destinations. At the top, it is one limit for the line of this computer, shared by all destinations but those with `local`. Both apply together. A list sets limits for times of day, in `night_timezone`: `[{from: "20:00", to: "06:00", limit: "2 MB/s"}]`; at other times there is no limit. With rsync, scp and ftp, whose rate is set when they start, a new limit applies from the next transfer on, and with several at a time each gets its share from the next one on: `auto` then prefers tar and sftp',
     }),
 };
 

@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { anySignal } from "../../async/abort.ts";
+import { paced } from "../../async/pace.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
@@ -16,9 +17,6 @@ import { type Batch, giveUp, type Item } from "../batch.ts";
 import type { OutboxSystem } from "../destination_context.ts";
 import { type AheadPart, type FormerPart, takeOver } from "./ahead_parts.ts";
 import { writeFrom } from "./write_from.ts";
-
-/** A piece that is handed to the method. */
-const PIECE_BYTES = 256 * 1024;
 
 /** The part of a finished file, under the staging name of its delivery. */
 interface Finishing extends Batch {
@@ -241,12 +239,10 @@ async function* rest(
     const content = await system.read(source, from, length);
     if (content.length < length) throw sourceChanged(item);
     onChunk(content);
-    for (let at = 0; at < length;) {
-      const piece = content.subarray(at, at + Math.min(PIECE_BYTES, ahead.pace.atOnce));
-      await ahead.pace.next(piece.length, signal);
+    let at = from;
+    for await (const piece of paced(content, ahead.pace, signal)) {
       yield piece;
-      at += piece.length;
-      onBytes(from + at);
+      onBytes(at += piece.length);
     }
   }
 }
@@ -265,8 +261,7 @@ async function sendAgain(
 ): Promise<void> {
   for (const chunk of chunks) {
     const content = await system.read(item.delivery.source, chunk * CHUNK_BYTES, CHUNK_BYTES);
-    await ahead.pace.next(content.length, signal);
-    await parts.replace(item.staged, chunk, content, signal);
+    await parts.replace(item.staged, chunk, paced(content, ahead.pace, signal), signal);
   }
 }
 

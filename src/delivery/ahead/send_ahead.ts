@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { format } from "@std/fmt/bytes";
+import { paced } from "../../async/pace.ts";
 import { type FailureRecord, failureRecord, isOutage } from "../../domain/failure.ts";
 import type { GrowingFile } from "../../domain/growing_file.ts";
 import { sameFile } from "../../domain/source_file.ts";
@@ -25,8 +26,6 @@ const AFTER_FAILURE_MS = 5_000;
 const ROUND_CHUNKS = 8;
 /** Flushed at a time: what is left when the file is finished must not take long. */
 const FLUSH_CHUNKS = 8;
-/** A piece that is handed to the method. */
-const PIECE_BYTES = 256 * 1024;
 /** While others are sent, an empty piece says that this is not stuck. */
 const STILL_THERE_MS = 1_000;
 /** So long after the session has begun, what is left of files that nobody waits for is removed: by then they were seen to grow again. */
@@ -149,14 +148,18 @@ async function begin({ context, parts, over }: Sending, part: AheadPart): Promis
 }
 
 /** What was taken over is compared with the source; chunks that differ are sent again. */
-async function compareFormer({ context: { system }, parts, over }: Sending, part: AheadPart, file: GrowingFile): Promise<void> {
+async function compareFormer(
+  { context: { system, ahead }, parts, over }: Sending,
+  part: AheadPart,
+  file: GrowingFile,
+): Promise<void> {
   while (part.summed < part.there.length && !part.wanted) {
     const chunk = part.summed;
     const content = await system.read(sameFile(file), chunk * CHUNK_BYTES, CHUNK_BYTES);
     const sha256 = digestOf(content);
     if (sha256 !== part.there[chunk]) {
       part.there[chunk] = null;
-      await parts.replace(part.staged, chunk, content, over);
+      await parts.replace(part.staged, chunk, paced(content, ahead.pace, over), over);
       part.there[chunk] = await sameThere(parts, part, chunk, sha256, over);
     }
     part.sum.update(content);
@@ -231,16 +234,13 @@ async function* content(
     if (chunk.length < CHUNK_BYTES) throw new Error("it became shorter");
     const sha256 = digestOf(chunk);
     part.sum.update(chunk);
-    for (let at = 0; at < chunk.length;) {
+    for await (const piece of paced(chunk, pace, over)) {
+      yield piece;
       // A limit is for all that is sent together: others have it first.
       while (pace.atOnce < Infinity && isBusy(sending) && !part.wanted && !over.aborted) {
         yield NOTHING;
         await system.sleep(STILL_THERE_MS, over);
       }
-      const piece = chunk.subarray(at, at + Math.min(PIECE_BYTES, pace.atOnce));
-      await pace.next(piece.length, over);
-      yield piece;
-      at += piece.length;
     }
     part.summed += 1;
     sent.push(sha256);

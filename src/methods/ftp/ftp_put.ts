@@ -7,12 +7,11 @@
 import { join } from "@std/path";
 import { anySignal } from "../../async/abort.ts";
 import { mapLimit } from "../../async/map_limit.ts";
-import { mutex } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
-import { limitNow } from "../bandwidth.ts";
-import { linkName, linkUploads } from "../links.ts";
+import { paceOf } from "../bandwidth.ts";
+import { bytesOf, linkName, linkUploads } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { type DigestQuestion, makeCopies } from "./content_question.ts";
 import type { Transfer } from "./curl_config.ts";
@@ -37,6 +36,8 @@ interface Batch {
   readonly base: FtpBase;
   readonly onBytes: (index: number, bytes: number) => void;
   readonly outcomes: PutOutcome[];
+  /** Bytes per second; null is no limit. */
+  readonly limit: number | null;
   readonly signal: AbortSignal;
 }
 
@@ -44,14 +45,14 @@ interface Batch {
 const LARGE_BYTES = 4 * 1024 * 1024;
 const SOURCES_AT_ONCE = 16;
 
-/** Makes `Session.put`. The limit is the destination's, so with one there is one run at a time. */
+/** Makes `Session.put`. With a limit, there is one run at a time: it has the lease. */
 export function ftpPut(base: FtpBase): Session["put"] {
-  const alone = mutex();
+  const pace = paceOf(base.destination, base.context);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
-    const batch: Batch = { base, onBytes, outcomes: [], signal };
-    const put = () => putAll(batch, uploads);
-    await (base.destination.bandwidthLimit === null ? put() : alone(put));
+    using lease = await pace.lease(bytesOf(uploads), signal, () => onBytes(0, 0));
+    const batch: Batch = { base, onBytes, outcomes: [], limit: lease.rate, signal };
+    await putAll(batch, uploads);
     return batch.outcomes;
   };
 }
@@ -90,7 +91,7 @@ async function sendSideBySide(batch: Batch, sendings: readonly Sending[], links?
   const weightOf = ({ upload, skip }: Sending) => upload.source.size - skip + FILE_BYTES;
   const all = sendings.reduce((sum, sending) => sum + weightOf(sending), 0);
   const wanted = Math.min(sendings.length, Math.ceil(all / (SHARE_BYTES * Math.max(1, base.loginMs / 100))));
-  using connections = base.connections.take(base.destination.bandwidthLimit === null ? wanted : 1);
+  using connections = base.connections.take(batch.limit === null ? wanted : 1);
   const shares = Array.from({ length: connections.count }, () => ({ weight: 0, sendings: [] as Sending[] }));
   for (const sending of sendings) {
     const lightest = shares.reduce((least, share) => share.weight < least.weight ? share : least);
@@ -124,7 +125,7 @@ async function sendShare(batch: Batch, sendings: readonly Sending[], links?: str
 
 /** Sends to the first that cannot be sent, and says why it cannot; gives how many were sent. What was sent is read back in the same run. */
 async function sendSome(batch: Batch, sendings: readonly Sending[], before: readonly string[], links?: string): Promise<number> {
-  const { base, outcomes, signal } = batch;
+  const { base, outcomes, limit, signal } = batch;
   await using proof = await proofOf(batch, sendings);
   const { question } = proof;
   const last: Transfer = { kind: "commands", commands: afterwards(base, sendings.at(-1)!) };
@@ -138,7 +139,7 @@ async function sendSome(batch: Batch, sendings: readonly Sending[], before: read
     },
     ...(large ? { onBytes: (number: number, bytes: number) => tellBytes(batch, sendings[number], bytes) } : {}),
     onPiece: (number, piece) => question.onPiece(number - transfers.length, piece),
-    bytesPerSecond: limitNow(base.destination, base.context.system),
+    bytesPerSecond: limit,
     ...(links === undefined ? {} : { cwd: links }),
   });
   const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;

@@ -34,7 +34,7 @@ export const local: Method<"local"> = {
 
 function openLocal(destination: Destination, context: MethodContext): Session {
   const base = localBase(destination, context);
-  const copying: Copying = { base, log: context.log, pace: paceOf(destination, context.system), toldOfTimes: false };
+  const copying: Copying = { base, log: context.log, pace: paceOf(destination, context), toldOfTimes: false };
   return {
     method: "local",
     proof: "checksum",

@@ -41,7 +41,7 @@ export function localParts(base: LocalBase, keep: (source: SourceFile, to: strin
         await system.writeInto(path, count * CHUNK_BYTES, content, signal);
       }, signal),
     replace: (staged, chunk, content, signal) =>
-      toPart(staged, (path) => system.writeInto(path, chunk * CHUNK_BYTES, one(content), signal), signal),
+      toPart(staged, (path) => system.writeInto(path, chunk * CHUNK_BYTES, content, signal), signal),
     digests: (staged, chunks, signal) =>
       toPart(staged, async (path) => {
         const size = (await system.facts(path).catch(nothing))?.size ?? 0;
@@ -70,8 +70,4 @@ export function localParts(base: LocalBase, keep: (source: SourceFile, to: strin
 function nothing(error: unknown): null {
   if (faultOf(error) === "not_found") return null;
   throw error;
-}
-
-async function* one(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(content);
 }

@@ -6,10 +6,11 @@
 import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
+import { limitNow } from "../bandwidth.ts";
 import type { Mount, Session, Stat } from "../method.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
-import { failureOf, keepLimit, type Remote, type StoreHash } from "./rclone_remote.ts";
+import { failureOf, keepLimits, type Remote, type StoreHash } from "./rclone_remote.ts";
 import type { Hashed } from "./source_hash.ts";
 
 /** Hashes of what this session has sent, by where it was put: what the store's hash is compared with. */
@@ -42,8 +43,13 @@ export function rcloneFiles(
     attach: (create, signal, probe) => attach(remote, create, signal, probe),
     survey: (paths, signal) => survey(remote, folders, paths, signal),
     async digest(paths, signal, calm) {
-      if (calm !== undefined) await keepLimit(remote, signal);
-      return await digest(remote, folders, sent, paths, signal);
+      if (calm === undefined) return await digest(remote, folders, sent, paths, signal);
+      await keepLimits(remote, { down: limitNow(remote.destination, remote.context.system) }, signal);
+      try {
+        return await digest(remote, folders, sent, paths, signal);
+      } finally {
+        await keepLimits(remote, { down: null }, signal);
+      }
     },
     modifiedAt: (path, signal) => modifiedAt(remote, path, signal),
     leftovers: (signal) => leftovers(remote, signal),

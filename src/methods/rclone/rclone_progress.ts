@@ -1,5 +1,5 @@
 /**
- * Watches rclone while it sends: tells how far each file is, has it keep the bandwidth limit, and ends what cannot succeed any more.
+ * Watches rclone while it sends: tells how far each file is, and ends what cannot succeed any more.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Upload } from "../method.ts";
 import { RcloneError } from "./rclone_daemon.ts";
 import { rcloneFailure } from "./rclone_failures.ts";
-import { keepLimit, type Remote } from "./rclone_remote.ts";
+import type { Remote } from "./rclone_remote.ts";
 
 /** How often it is looked how far rclone is. */
 const LOOK_MS = 500;
@@ -54,7 +54,6 @@ async function lookUntilEnd(
     await system.sleep(LOOK_MS, signal);
     if (signal.aborted) return;
     try {
-      await keepLimit(remote, signal);
       const { transferring, lastError } = await call("core/stats", { group }, signal);
       for (const { name, bytes } of (transferring ?? []) as readonly { readonly name: string; readonly bytes: number }[]) {
         const index = indexOf.get(name);

@@ -6,26 +6,34 @@
  */
 import { anySignal } from "../../async/abort.ts";
 import { mapLimit } from "../../async/map_limit.ts";
+import type { Lease } from "../../async/pace.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { sourceFault } from "../../system/source_failure.ts";
-import { linkName, linkUploads, stagingOf } from "../links.ts";
+import { isLimited, paceOf } from "../bandwidth.ts";
+import { bytesOf, linkName, linkUploads, stagingOf } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { type Naming, putAtNames } from "./rclone_at_name.ts";
 import { AT_ONCE, RcloneError } from "./rclone_daemon.ts";
 import { checkBase, freeSpace } from "./rclone_files.ts";
 import { type OnBytes, watched } from "./rclone_progress.ts";
-import { failureOf, keepLimit, type Remote } from "./rclone_remote.ts";
+import { failureOf, keepLimits, type Remote } from "./rclone_remote.ts";
 import { hashSource } from "./source_hash.ts";
 
 const HASHED_AT_ONCE = 4;
+/** How often the share of the bandwidth is adapted. */
+const RENEWED_MS = 500;
 
 /** What `Session.put` does: straight at the final name where that can be, else at a staging name. */
 export function rclonePut(naming: Naming): Session["put"] {
   const { remote } = naming;
+  const pace = paceOf(remote.destination, remote.context);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
     await checkBase(remote, signal);
-    await keepLimit(remote, signal);
+    using lease = await pace.lease(bytesOf(uploads), signal, () => onBytes(0, 0));
+    await keepLimits(remote, { up: lease.rate }, signal, "anew");
+    using over = anySignal(signal);
+    if (isLimited(remote.destination)) void keepLease(remote, lease, over.signal);
     const outcomes = await putAtNames(naming, uploads, onBytes, signal);
     const rest = uploads.flatMap((upload, index) => outcomes[index] === null ? [{ upload, index }] : []);
     if (rest.length === 0) return outcomes.filter((outcome) => outcome !== null);
@@ -33,6 +41,17 @@ export function rclonePut(naming: Naming): Session["put"] {
     const staged = await stage(naming, rest.map(({ upload }) => upload), tell, signal);
     return uploads.map((_, index) => outcomes[index] ?? staged[rest.findIndex((one) => one.index === index)]!);
   };
+}
+
+/** Follows the limits, and who else sends. */
+async function keepLease(remote: Remote, lease: Lease, over: AbortSignal): Promise<void> {
+  for (;;) {
+    await remote.context.system.sleep(RENEWED_MS, over);
+    if (over.aborted) return;
+    lease.renew();
+    // The next one tells it again; what is wrong with rclone shows in the call that sends.
+    await keepLimits(remote, { up: lease.rate }, over).catch(() => undefined);
+  }
 }
 
 /** Puts files under their staging names. What arrives is remembered in `sent`. */

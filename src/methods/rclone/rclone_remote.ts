@@ -5,7 +5,6 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { limitNow } from "../bandwidth.ts";
 import type { MethodContext } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { AT_ONCE, type Fields, type RcloneDaemon, type RcloneDestination, RcloneError } from "./rclone_daemon.ts";
@@ -166,13 +165,36 @@ export function checked({ where, isObjectStore }: Pick<Remote, "where" | "isObje
 // deno-lint-ignore no-control-regex -- they are what is refused
 const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
 
-/** The limit that each rclone was told last: a timetable may change it while a file is sent. */
-const limits = new WeakMap<Remote, number | null>();
+/** What each rclone was told last, bytes per second: for what it sends, and for what it fetches. */
+const limits = new WeakMap<Remote, Limits>();
 
-/** Has it keep the limit in force; it holds for all that it sends and fetches. */
-export async function keepLimit(remote: Remote, signal: AbortSignal): Promise<void> {
-  const limit = limitNow(remote.destination, remote.context.system);
-  if (limit === (limits.get(remote) ?? null)) return;
-  await remote.call("core/bwlimit", { rate: limit === null ? "off" : `${limit}B` }, signal);
-  limits.set(remote, limit);
+interface Limits {
+  readonly up: number | null;
+  readonly down: number | null;
 }
+
+/**
+ * Has it keep these limits for all that it sends or fetches. Told `anew`, rclone forgets what it could have sent while nothing was to be
+ * sent: up to 4 MiB, which it would send at once.
+ */
+export async function keepLimits(remote: Remote, change: Partial<Limits>, signal: AbortSignal, anew?: "anew"): Promise<void> {
+  const before = limits.get(remote) ?? { up: null, down: null };
+  const { up, down } = { ...before, ...change };
+  if (up === before.up && down === before.down && (anew === undefined || up === null)) return;
+  const [sent, fetched] = [up, down].map((limit) => limit === null ? "off" : `${Math.max(1, Math.floor(limit))}B`);
+  await remote.call(
+    "core/bwlimit",
+    { rate: COUNTED_AS_ONE.has(remote.type) && up !== null ? sent : `${sent}:${fetched}` },
+    signal,
+  );
+  limits.set(remote, { up, down });
+}
+
+/**
+ * rclone tells the two directions apart where it counts bytes of the network. These are no network, do not use its connections, or may
+ * lead to such: there, a limit is for both directions together.
+ */
+const COUNTED_AS_ONE: ReadonlySet<string> = new Set([
+  ...["local", "hdfs", "storj", "memory"],
+  ...["alias", "chunker", "combine", "compress", "crypt", "hasher", "union", "cache"],
+]);

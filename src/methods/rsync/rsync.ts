@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Destination, Transport } from "../../config/settings.ts";
-import { limitNow } from "../bandwidth.ts";
+import { paceOf } from "../bandwidth.ts";
 import { bytesOf, linkName } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
 import { rsyncArgs } from "./rsync_args.ts";
@@ -75,12 +75,12 @@ async function rsyncSender(
   }
   const pair = pairOf(here, there, destination.name);
   if (connection.startupOutput !== "") throw await startupOutputFailure(connection, signal);
+  const pace = paceOf(destination, context);
   const runs = rsyncRuns({
     path: here.path,
     readsNames: pair.readsNames,
     // Without a shared connection each would be a login of its own.
     ahead: connection.sharing === null ? 0 : Math.min(2, destination.parallelTransfers),
-    limit: () => limitNow(destination, context.system),
     args: (into, resumes, limit) => {
       const shell = sshForRsync(connection.ssh, connection.settings, connection.sharing);
       return rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes, limit });
@@ -94,7 +94,8 @@ async function rsyncSender(
     signal: AbortSignal,
   ): Promise<FileFailures | null> {
     const progress = rsyncProgress(new Set(uploads.map(linkName)), sent.bytes);
-    const end = await runs.send(uploads, prepared, progress, signal);
+    using lease = await pace.lease(bytesOf(uploads), signal, sent.alive);
+    const end = await runs.send({ uploads, prepared, limit: lease.rate, onText: progress }, signal);
     connection.carried(bytesOf(uploads));
     if (end.code === 0) return null;
     if (!PARTIAL.has(end.code)) {
@@ -116,7 +117,8 @@ async function rsyncSender(
     ...(destination.preservePermissions
       ? {}
       : { finish: (uploads: readonly Upload[], signal: AbortSignal) => givePlainModes(uploads, files, signal) }),
-    makeReady: runs.startAhead,
+    // With a limit, what a run may send is known only when it starts.
+    makeReady: () => pace.atOnce < Infinity ? undefined : runs.startAhead(),
     close: runs.close,
   };
 }

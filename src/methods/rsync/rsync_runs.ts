@@ -21,14 +21,8 @@ interface RsyncEnd {
 
 /** The runs of one session. Several batches may be sent at a time. */
 interface RsyncRuns {
-  /** Sends files once `prepared` resolves; what rsync prints goes to `onText`. */
-  send(
-    uploads: readonly Upload[],
-    prepared: Promise<void>,
-    onText: (text: string) => void,
-    signal: AbortSignal,
-  ): Promise<RsyncEnd>;
-  /** Starts a run ahead if there is none. Never throws. */
+  send(batch: Batch, signal: AbortSignal): Promise<RsyncEnd>;
+  /** Starts a run without a limit ahead if there is none. Never throws. */
   startAhead(): void;
   /** Ends the runs that wait; to be called when no batch is under way any more. */
   close(): Promise<void>;
@@ -42,17 +36,13 @@ interface RsyncProgram {
   readonly readsNames: boolean;
   /** Runs ahead at most. */
   readonly ahead: number;
-  /** Bytes per second that a run may send now; null is no limit. */
-  limit(): number | null;
-  /** The arguments for a folder relative to the base path; `resumes` where parts lie there already. */
+  /** The arguments for a folder relative to the base path; `resumes` where parts lie there already; `limit` in bytes per second. */
   args(into: string, resumes: boolean, limit: number | null): string[];
 }
 
 interface Run extends Waiting {
   readonly links: Links;
   readonly child: Child;
-  /** The bandwidth limit that it was started with. */
-  readonly limit: number | null;
 }
 
 /** The files of one run. */
@@ -60,6 +50,8 @@ interface Batch {
   readonly uploads: readonly Upload[];
   /** Resolves when their staging folder is there. */
   readonly prepared: Promise<void>;
+  /** Bytes per second; null is no limit. */
+  readonly limit: number | null;
   /** What rsync prints. */
   readonly onText: (text: string) => void;
 }
@@ -68,26 +60,29 @@ interface Batch {
 export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncRuns {
   const { system, log, stagingRoot } = context;
   /** A run that is told the names later. */
-  const startRun = async (resumes: boolean) => await start(await makeLinks(context), program, stagingRoot, resumes, system);
-  const ahead = startedAhead(program.readsNames ? program.ahead : 0, () => startRun(false), (message) => log("debug", message));
+  const startRun = async (resumes: boolean, limit: number | null) =>
+    await start(await makeLinks(context), program, program.args(stagingRoot, resumes, limit), system);
+  const ahead = startedAhead(
+    program.readsNames ? program.ahead : 0,
+    () => startRun(false, null),
+    (message) => log("debug", message),
+  );
   return {
     startAhead: ahead.startMore,
     close: ahead.close,
-    async send(uploads, prepared, onText, signal) {
+    async send(batch, signal) {
+      const { uploads, limit, onText } = batch;
       const resumes = uploads.some(({ leftover }) => leftover !== undefined);
-      const batch: Batch = { uploads, prepared, onText };
       if (!program.readsNames) return await sendFolder(program, context, batch, resumes, signal);
-      const waiting = resumes ? undefined : await ahead.take();
-      // The timetable of the limit may have turned since it was started.
-      if (waiting && waiting.limit !== program.limit()) await waiting[Symbol.asyncDispose]();
-      else if (waiting) {
+      const waiting = resumes || limit !== null ? undefined : await ahead.take();
+      if (waiting) {
         let moved = false;
         const end = await sendNames(waiting, { ...batch, onText: (text) => onText((moved = true, text)) }, signal);
         // One that died while it waited says nothing about the files: they go with a new one.
         if (end.code === 0 || PARTIAL.has(end.code) || moved) return end;
         log("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
       }
-      return await sendNames(await startRun(resumes), batch, signal);
+      return await sendNames(await startRun(resumes, limit), batch, signal);
     },
   };
 }
@@ -95,7 +90,7 @@ export function rsyncRuns(program: RsyncProgram, context: MethodContext): RsyncR
 async function sendFolder(
   program: RsyncProgram,
   context: MethodContext,
-  { uploads, prepared, onText }: Batch,
+  { uploads, prepared, limit, onText }: Batch,
   resumes: boolean,
   signal: AbortSignal,
 ): Promise<RsyncEnd> {
@@ -104,7 +99,7 @@ async function sendFolder(
     await links[Symbol.asyncDispose]();
     throw error;
   });
-  await using run = await start(links, program, stagingOf(uploads), resumes, context.system);
+  await using run = await start(links, program, program.args(stagingOf(uploads), resumes, limit), context.system);
   await run.child.closeStdin();
   return await endOf(run.child, onText, signal);
 }
@@ -128,21 +123,17 @@ async function sendNames(run: Run, { uploads, prepared, onText }: Batch, signal:
 async function start(
   links: Links,
   program: RsyncProgram,
-  into: string,
-  resumes: boolean,
+  args: string[],
   system: Pick<System, "spawn">,
 ): Promise<Run> {
   const life = new AbortController();
   try {
-    const limit = program.limit();
-    const args = program.args(into, resumes, limit);
     const child = await system.spawn({ program: program.path, args, cwd: links.folder, env: { LC_ALL: "C" } }, life.signal);
     let over = false;
     const ended = child.finished.then(() => over = true);
     return {
       links,
       child,
-      limit,
       get over() {
         return over;
       },

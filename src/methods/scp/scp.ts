@@ -8,7 +8,7 @@ import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { sourceFailureOf } from "../../system/source_failure.ts";
-import { limitNow } from "../bandwidth.ts";
+import { paceOf } from "../bandwidth.ts";
 import { watchGrowth } from "../growth.ts";
 import { bytesOf, linkName, makeLinks, stagingOf } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
@@ -59,6 +59,7 @@ function scpSender(
   program: string,
   version: OpenSshVersion | null,
 ): Promise<Sender> {
+  const pace = paceOf(destination, context);
   let toldAnew = false;
 
   async function send(
@@ -86,12 +87,11 @@ function scpSender(
     );
     const failures = new Map(await irregular(uploads, context));
     const regular = uploads.map(linkName).filter((name) => !failures.has(name)).map((name) => `./${name}`);
+    using lease = await pace.lease(bytesOf(uploads), signal, sent.alive);
     // Windows allows 32,767 characters on a command line.
     const groups = wordGroups(regular, 20_000);
     for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
-      const limit = limitNow(destination, context.system);
-      const { settings, sharing, ssh } = connection;
-      const args = scpArgs({ settings, sharing, ssh, version, staging: stagingOf(uploads), names, limit });
+      const args = scpArgs(connection, { version, staging: stagingOf(uploads), names, limit: lease.rate });
       const finished = await context.system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
       if (finished.code === 0) continue;
       const said = scpFileFailures(finished.stderr, uploads);

@@ -18,12 +18,16 @@ export function openSshVersion(text: string): OpenSshVersion | null {
   return found ? { major: Number(found[1]), minor: Number(found[2]) } : null;
 }
 
-/** What one run depends on. */
-interface ScpRun {
+/** What all runs go through. */
+interface ScpConnection {
   readonly settings: SshSettings;
   readonly sharing: Sharing;
   /** The absolute path of `ssh`: scp would take the one it was built with. */
   readonly ssh: string;
+}
+
+/** What one run depends on. */
+interface ScpRun {
   /** Null where it is not known: then it is taken for a new one. */
   readonly version: OpenSshVersion | null;
   /** The staging folder, relative to the base path; made of safe characters. */
@@ -35,7 +39,7 @@ interface ScpRun {
 }
 
 /** To be run in the folder of links. */
-export function scpArgs({ settings, sharing, ssh, version, staging, names, limit }: ScpRun): string[] {
+export function scpArgs({ settings, sharing, ssh }: ScpConnection, { version, staging, names, limit }: ScpRun): string[] {
   const { destination } = settings;
   const path = `${remoteBase(destination)}/${staging}/`;
   const mode = transferMode(version);

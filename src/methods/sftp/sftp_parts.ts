@@ -38,7 +38,7 @@ export function sftpWriting(
   };
   return {
     append: (staged, count, content, signal) => write(staged, count * CHUNK_BYTES, content, signal),
-    replace: (staged, chunk, content, signal) => write(staged, chunk * CHUNK_BYTES, one(content), signal),
+    replace: (staged, chunk, content, signal) => write(staged, chunk * CHUNK_BYTES, content, signal),
   };
 }
 
@@ -167,8 +167,4 @@ async function readAll(
     got += value.length;
   }
   return all.subarray(0, got);
-}
-
-async function* one(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(content);
 }

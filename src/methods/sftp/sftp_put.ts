@@ -66,7 +66,7 @@ class RefusedError extends Error {
 /** Makes `Session.put`. The bandwidth limit holds for all its calls together. */
 export function sftpPut(sending: SftpSending): Session["put"] {
   const { channels, files, context, destination } = sending;
-  const shared = paceOf(destination, context.system);
+  const shared = paceOf(destination, context);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
     const bytes = bytesOf(uploads);

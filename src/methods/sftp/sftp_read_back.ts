@@ -30,7 +30,7 @@ export async function digest(
   calm?: "calm",
 ): Promise<(Digest | null)[]> {
   const { channels, destination, context: { system } } = base;
-  const limit = calm === undefined ? null : paceOf(destination, system);
+  const limit = calm === undefined ? null : paceOf(destination, { system });
   const stats = await Promise.all(paths.map((path) => look(base, pathOf(base, path))));
   const openFiles = await channels.ready(stats.reduce((sum, stat) => sum + (stat?.bytes ?? 0), 0), signal);
   return await mapLimit(paths, Math.min(FILES_AT_ONCE, openFiles), async (path, index) => {

@@ -53,6 +53,8 @@ export interface Sender {
 export interface Sent {
   /** How far the file is. */
   bytes(name: string, bytes: number): void;
+  /** It waits for others: nothing hangs. */
+  alive(): void;
   /** What was read of the source: all of it. */
   digest(name: string, digest: Digest): void;
   /** SHA-256 of what the destination has now. */
@@ -140,6 +142,7 @@ async function put(
       const index = indices.get(name);
       if (index !== undefined) onBytes(index, bytes);
     },
+    alive: () => onBytes(0, 0),
     digest: (name, digest) => digests.set(name, digest),
     there: (name, sha256) => there.set(name, sha256),
   };

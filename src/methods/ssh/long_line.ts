@@ -10,6 +10,7 @@
  */
 import type { Login, SshDestination } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
+import { isLimited } from "../bandwidth.ts";
 import type { MethodContext } from "../method.ts";
 import type { Further, Sharing } from "./ssh.ts";
 import type { SshConnection } from "./ssh_connection.ts";
@@ -204,12 +205,12 @@ class Line implements LongLine {
   }
 
   #mayOpen(): boolean {
-    const { sharing, destination: { bandwidthLimit, transport }, context: { system } } = this.parts;
-    if (sharing() === null || bandwidthLimit !== null) return false;
+    const { sharing, destination, context: { system } } = this.parts;
+    if (sharing() === null || isLimited(destination)) return false;
     if (this.#opening !== null || this.#connections.length >= MOST_CONNECTIONS) return false;
     // A server that refuses channels is sparing with logins, too.
     if (this.#connections.some(({ most }) => most < MOST_CHANNELS)) return false;
-    return system.monotonic() >= (notBefore.get(accountOf(transport)) ?? -Infinity);
+    return system.monotonic() >= (notBefore.get(accountOf(destination.transport)) ?? -Infinity);
   }
 
   async #open(before: number): Promise<void> {

@@ -69,7 +69,7 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     files,
     system: context.system,
     receivers,
-    pace: paceOf(destination, context.system),
+    pace: paceOf(destination, context),
   };
   return Promise.resolve({
     method: "tar",

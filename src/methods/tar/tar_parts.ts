@@ -30,7 +30,7 @@ export function streamedWriting(
     async replace(staged, chunk, content, signal) {
       // What a former one has left would come before it.
       const piece = `${staged}.chunk${++pieces}`;
-      await append(receivers, destination, piece, inPieces(content), signal);
+      await append(receivers, destination, piece, content, signal);
       const put = `dd if=${piece} of=${staged} bs=${CHUNK_BYTES} seek=${chunk} conv=notrunc 2>&1 && rm -f ${shellWords([piece])}`;
       await files.inBase("replace a chunk of a file", put, signal);
     },
@@ -68,9 +68,3 @@ class Broken extends Error {
     super("The far end takes no more");
   }
 }
-
-async function* inPieces(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < content.length; at += PIECE_BYTES) yield await Promise.resolve(content.subarray(at, at + PIECE_BYTES));
-}
-
-const PIECE_BYTES = 256 * 1024;

@@ -359,6 +359,22 @@ for (const [written, limit] of SPEEDS) {
   });
 }
 
+Deno.test("parseSettings() takes bandwidth_limit at the top for that of the line, and each other one for that of a destination", () => {
+  const limits = (text: string) =>
+    settingsOf(text).jobs.flatMap(({ destinations }) => destinations.map((each) => [each.lineLimit, each.bandwidthLimit]));
+  const to = (host: string, more = "") => `{ remote_host: ${host}, remote_base_path: /data${more} }`;
+  const list = `destinations: [${to("nas")}, ${to("freya", ", bandwidth_limit: 2 MB/s")}, ${to("localhost")}]`;
+  const top = "bandwidth_limit: 5 MB/s\n";
+  assertEquals(limits(`watch_path: /camera\n${top}${list}\n`), [[5e6, null], [5e6, 2e6], [null, null]]);
+  // A destination that is written at the top has it as its own, too.
+  assertEquals(limits(`watch_path: /camera\n${top}remote_host: localhost\nremote_base_path: /data\n`), [[null, 5e6]]);
+  const job = `jobs: [{ name: a, watch_path: /camera, bandwidth_limit: 3 MB/s, ${list} }, { name: b, watch_path: /b, ${list} }]`;
+  assertEquals(limits(`${top}${job}\n`), [
+    ...[[5e6, 3e6], [5e6, 2e6], [null, 3e6]],
+    ...[[5e6, null], [5e6, 2e6], [null, null]],
+  ]);
+});
+
 Deno.test("parseSettings() takes a timetable of the bandwidth in the job's time zone", () => {
   const timetable =
     'bandwidth_limit: [{ from: "20:00", to: "6:00", limit: 2 MB/s }, { from: "06:00", to: "08:30", limit: false }]';

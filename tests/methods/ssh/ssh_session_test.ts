@@ -120,6 +120,16 @@ withServer("auto takes rsync on Windows, where a batch by tar would be a login",
   assertEquals(session.method, "rsync");
 });
 
+withServer(
+  "auto takes sftp before rsync with a bandwidth limit, which rsync keeps worse",
+  { without: ["tar"] },
+  async (server, folder) => {
+    const { context, destination } = surroundings(server, folder, "auto");
+    await using session = await auto.connect({ ...destination, lineLimit: 1e6 }, context, signal);
+    assertEquals(session.method, "sftp");
+  },
+);
+
 withServer("auto takes rsync where rsync_options are set", {}, async (server, folder) => {
   const { context, destination } = surroundings(server, folder, "auto");
   const transport = { ...destination.transport, rsyncOptions: ["--numeric-ids"] };

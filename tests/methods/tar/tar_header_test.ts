@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { pace } from "../../../src/async/pace.ts";
+import { bucket, pace } from "../../../src/async/pace.ts";
 import { tarHeader } from "../../../src/methods/tar/tar_header.ts";
 import { tarStream } from "../../../src/methods/tar/tar_stream.ts";
 import { has } from "../../support/needs.ts";
@@ -42,7 +42,7 @@ Deno.test("tarStream() stays a stream when a source ends early or cannot be read
   using file = await Deno.open(folder.at("stream.tar"), { write: true, createNew: true });
   const stream = tarStream(
     async (bytes) => void await file.write(bytes),
-    pace(() => null, { monotonic: () => 0, sleep: () => Promise.resolve() }),
+    pace(bucket(() => null, { monotonic: () => 0, sleep: () => Promise.resolve() })),
     new AbortController().signal,
   );
   const entry = (name: string, bytes: number) => ({ name, bytes, mode: 0o600, mtimeMs: 0 });
