@@ -15,6 +15,8 @@ export interface Lies {
   readonly cutsAtStor?: boolean;
   /** Commands that it does not know. */
   readonly unknown?: readonly string[];
+  /** Called before a file is sent back. */
+  readonly onRetr?: () => Promise<void>;
   /** Says that it has renamed, and has not. */
   readonly renamesNothing?: boolean;
 }
@@ -75,6 +77,7 @@ async function serve(connection: Deno.Conn, lies: Lies, commands: string[]): Pro
       data.close();
       data = null;
       if (name === "STOR" && lies.cutsAtStor) return peer.close();
+      if (name === "RETR") await lies.onRetr?.();
       await carry(peer, name, pathIn(path), lies);
       await say("226 done");
     } else if (name === "RNFR") {

@@ -11,24 +11,22 @@ import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, type Claim, claimsFor, resolveConflict } from "../naming.ts";
+import { takeTurn, TURN, type Turn, type TurnFolder } from "../turn.ts";
 import { isYes, type Reply } from "./dialogue.ts";
 import { checkBase, command, folderOf, type FtpBase, look, noBase, pathOf, type RepliesOf, unknownFolders } from "./ftp_base.ts";
 import { meaningOfReply, replyText } from "./ftp_failures.ts";
 import { chmod, digest } from "./ftp_files.ts";
-import { commandAndList } from "./ftp_listing.ts";
+import { commandAndList, namesIn } from "./ftp_listing.ts";
 
 /** Two that give names at once could both keep the same former file: one after the other, over all sessions. */
 const nameLock = keyedMutex();
 
-/** Whoever makes this folder gives names; it lies beside the staging folders. */
-const LOCK = ".image-transfer-turn";
-/** One that stays for so long was left behind by a process that was killed, or by a connection that broke. */
-const STALE_MS = 30_000;
 const RETRY_MS = 200;
+/** More names take longer than others wait for a sign of life: the turn is taken before, and given back afterwards, by runs of their own. */
+const SOON = 50;
 
 /** What was found before names are given. */
 interface Look {
-  readonly locked: boolean;
   readonly replies: RepliesOf;
   /** Folders of many names that were made just now: nothing in them has a name. */
   readonly made: ReadonlySet<string>;
@@ -53,21 +51,17 @@ async function giveNames(
   outcomes: Map<Publication, PublishOutcome>,
   signal: AbortSignal,
 ): Promise<void> {
-  const found = await lookUnderLock(base, claims, signal);
-  const unlock = found.locked ? [`RMD ${pathOf(base, LOCK)}`] : [];
+  const { turn: taken, ...found } = await lookInTurn(base, claims, signal);
+  await using turn = taken;
   const free = freeOf(base, claims, found);
-  const unlocksAtOnce = free.length === claims.length;
   signal.throwIfAborted();
-  const { named, given } = await rename(base, claims, free, found, unlocksAtOnce ? unlock : [], signal);
-  try {
-    for (const claim of claims) {
-      const forbidden = !named.has(claim) && meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
-      if (forbidden) outcomes.set(claim.item, { published: false, failure: failureRecord(mayNotRename(base, claim.item)) });
-      else outcomes.set(claim.item, named.has(claim) ? { published: true } : await orWhy(base, claim, signal));
-    }
-  } finally {
-    // Also where it was stopped: others wait.
-    if (!unlocksAtOnce) await command(base, unlock, new AbortController().signal).catch(() => undefined);
+  const endsAtOnce = turn !== null && free.length === claims.length && free.length <= SOON;
+  const { named, given } = await rename(base, claims, free, found, endsAtOnce ? removals(base, await turn.stop()) : [], signal);
+  if (endsAtOnce) turn.removed();
+  for (const claim of claims) {
+    const forbidden = !named.has(claim) && meaningOfReply(given(`RNFR ${claim.staged}`))?.code === "permission_denied";
+    if (forbidden) outcomes.set(claim.item, { published: false, failure: failureRecord(mayNotRename(base, claim.item)) });
+    else outcomes.set(claim.item, named.has(claim) ? { published: true } : await orWhy(base, claim, signal));
   }
 }
 
@@ -119,42 +113,58 @@ function mayNotRename(base: FtpBase, item: Publication): Failure {
 
 const RENAME = "Give the account there permission to write and to rename (RNFR, RNTO); the disk there may be full or read-only.";
 
-/** Takes the lock, makes folders, sets modes, and asks which names are taken: one run. */
-async function lookUnderLock(base: FtpBase, claims: readonly Claim[], signal: AbortSignal): Promise<Look> {
-  const { system } = base.context;
-  const lock = pathOf(base, LOCK);
-  const [enter, make, exists] = [`CWD ${base.folder}`, `MKD ${lock}`, `RNFR ${lock}`];
+/** Takes the turn, makes folders, sets modes, and asks which names are taken: one run, or two for many. */
+async function lookInTurn(base: FtpBase, claims: readonly Claim[], signal: AbortSignal): Promise<Look & { turn: Turn | null }> {
   // Most of those that are not known are made here. Some servers say so of a folder that is there.
   const unknown = new Set(unknownFolders(base, claims.map(({ target }) => target)));
-  const isMade = (folder: string, replies: RepliesOf) => !isYes(replies(`CWD ${folder}`)) && isYes(replies(`MKD ${folder}`));
   const isUnknown = ({ target }: Claim) => unknown.has(folderOf(target));
   const commands = [
-    enter,
-    make,
     ...[...unknown].map((folder) => `CWD ${folder}`),
     ...foldersOf(base, claims).map(([folder]) => `MKD ${folder}`),
     ...claims.flatMap(({ item, staged }) => item.fileMode === null ? [] : [chmod(item.fileMode, staged)]),
     ...claims.flatMap((claim) => isUnknown(claim) ? [] : [question(base, claim.target)]),
-    // Last: proftpd refuses what comes between RNFR and RNTO.
-    exists,
   ];
-  // Who waits is itself given up after its time-out, and must have found out before.
-  const staleAt = system.monotonic() + Math.min(STALE_MS, base.destination.timeoutMs / 2);
-  for (;;) {
-    const replies = await command(base, commands, signal);
-    if (!isYes(replies(enter))) throw noBase(base, replies(enter), false);
-    // It is ours; or whatever keeps it from being made, it is not another one's lock.
-    if (isYes(replies(make)) || !isYes(replies(exists))) {
-      const made = new Set([...unknown].filter((folder) => isMade(folder, replies)));
-      for (const folder of unknown) base.known.add(folder);
-      const rest = claims.filter((claim) => isUnknown(claim) && !made.has(folderOf(claim.target)));
-      const asked = rest.length === 0 ? replies : await command(base, rest.map(({ target }) => question(base, target)), signal);
-      return { locked: isYes(replies(make)), replies: (each) => replies(each) ?? asked(each), made };
-    }
-    if (system.monotonic() > staleAt) await command(base, [`RMD ${lock}`], signal);
-    await system.sleep(RETRY_MS * (0.5 + system.random()), signal);
-    signal.throwIfAborted();
-  }
+  let replies: RepliesOf = () => null;
+  const isSoon = claims.length <= SOON;
+  const turn = await takeTurn(turnFolder(base, isSoon ? commands : [], (given) => replies = given), signal);
+  await using stack = new AsyncDisposableStack();
+  stack.use(turn);
+  const told = isSoon ? replies : await command(base, commands, signal);
+  const isMade = (folder: string) => !isYes(told(`CWD ${folder}`)) && isYes(told(`MKD ${folder}`));
+  const made = new Set([...unknown].filter(isMade));
+  for (const folder of unknown) base.known.add(folder);
+  const rest = claims.filter((claim) => isUnknown(claim) && !made.has(folderOf(claim.target)));
+  const asked = rest.length === 0 ? told : await command(base, rest.map(({ target }) => question(base, target)), signal);
+  stack.move();
+  return { turn, replies: (each) => told(each) ?? asked(each), made };
+}
+
+/** The folder of the turn, which is made together with the first `commands` that need it. */
+function turnFolder(base: FtpBase, commands: readonly string[], onReplies: (replies: RepliesOf) => void): TurnFolder {
+  const folder = pathOf(base, TURN);
+  const [enter, make, exists] = [`CWD ${base.folder}`, `MKD ${folder}`, `RNFR ${folder}`];
+  return {
+    clock: base.context.system,
+    timeoutMs: base.destination.timeoutMs,
+    retryMs: RETRY_MS,
+    async make(signal) {
+      // What comes between RNFR and RNTO is refused by proftpd: it is the last.
+      const replies = await command(base, [enter, make, ...commands, exists], signal);
+      if (!isYes(replies(enter))) throw noBase(base, replies(enter), false);
+      onReplies(replies);
+      return isYes(replies(make)) ? "made" : isYes(replies(exists)) ? "taken" : "impossible";
+    },
+    names: async (signal) => (await namesIn(base, [folder], signal))[0]!,
+    beat: (name, former, signal) =>
+      command(base, [`MKD ${folder}/${name}`, ...former.map((each) => `RMD ${folder}/${each}`)], signal),
+    remove: (names, signal) => command(base, removals(base, names), signal),
+  };
+}
+
+/** The commands that give the turn back. */
+function removals(base: FtpBase, names: readonly string[]): string[] {
+  const folder = pathOf(base, TURN);
+  return [...names.map((name) => `RMD ${folder}/${name}`), `RMD ${folder}`];
 }
 
 /** The command that is refused where nothing has the name. */

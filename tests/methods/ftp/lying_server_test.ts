@@ -11,7 +11,7 @@ import { type TempFolder, tempFolder } from "../../support/temp.ts";
 const SIGNAL = new AbortController().signal;
 
 /** A session with such a server. */
-function lied(name: string, lies: Lies, test: (session: Session, folder: TempFolder) => Promise<void>): void {
+function lied(name: string, lies: Lies, test: (session: Session, folder: TempFolder) => Promise<void>, timeoutMs = 20_000): void {
   Deno.test({
     name: `ftp with a server that ${name}`,
     ignore: !has("vsftpd"),
@@ -19,7 +19,10 @@ function lied(name: string, lies: Lies, test: (session: Session, folder: TempFol
       await using folder = await tempFolder();
       await using server = startLyingFtpd(lies);
       const login = { host: "127.0.0.1", port: server.port, user: null, password: null, passwordFile: null };
-      const destination = { ...aDestination({ basePath: folder.at("base") }), transport: { method: "ftp" as const, ...login } };
+      const destination = {
+        ...aDestination({ basePath: folder.at("base"), timeoutMs }),
+        transport: { method: "ftp" as const, ...login },
+      };
       const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
       await using session = await ftp.connect(destination, context, SIGNAL);
       await session.attach(true, SIGNAL);
@@ -68,3 +71,40 @@ lied("says that it has renamed, and has not: nothing counts as published", { ren
   const [outcome] = await session.publish([publication(STAGED, "a")], SIGNAL);
   assert(outcome && !outcome.published, JSON.stringify(outcome));
 });
+
+const TURN = ".image-transfer-turn";
+
+async function namesIn(path: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
+}
+
+const asBefore: { onRetr?: () => Promise<void> } = {};
+lied("is slow: who compares a file shows that the turn to give names is still needed", asBefore, async (session, folder) => {
+  await folder.write("base/a", "other");
+  await put(session, folder, new TextEncoder().encode("bytes"));
+  let beats: string[] = [];
+  asBefore.onRetr = async () => {
+    for (let looks = 0; beats.length === 0 && looks < 300; looks++) {
+      beats = await namesIn(folder.at("base", TURN));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  assertEquals(await session.publish([publication(STAGED, "a")], SIGNAL), [{ published: true, former: "a.v1" }]);
+  assertEquals(beats.length, 1, "a sign of life");
+  assertEquals((await namesIn(folder.at("base"))).includes(TURN), false);
+}, 2_000);
+
+lied("has another installation at work: its turn is not taken while it shows that it is alive", {}, async (session, folder) => {
+  await put(session, folder, CONTENT);
+  await Deno.mkdir(folder.at("base", TURN));
+  const publishing = session.publish([publication(STAGED, "a")], SIGNAL);
+  for (let beat = 0; beat < 20; beat++) {
+    await Deno.mkdir(folder.at("base", TURN, String(beat)));
+    if (beat > 0) await Deno.remove(folder.at("base", TURN, String(beat - 1)));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assertEquals((await namesIn(folder.at("base"))).includes("a"), false, `after ${beat} signs of life`);
+  }
+  // Left behind like this, it is taken.
+  assertEquals(await publishing, [{ published: true }]);
+  assertEquals((await namesIn(folder.at("base"))).includes(TURN), false);
+}, 2_000);
