@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { onAbort } from "../../async/abort.ts";
+import { anySignal, onAbort, unlessAborted } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Listening, ListenOptions } from "../system.ts";
 import { clock } from "./clock.ts";
@@ -49,17 +49,14 @@ export async function boundedServer(options: ListenOptions, signal: AbortSignal,
   onAbort(signal, () => {
     listener.close();
     for (const connection of open) connection.endSoon();
-    if (open.size === 0) over.resolve();
+    void Promise.all([...open].map(({ closed }) => closed)).then(() => over.resolve());
   });
   void acceptAll(listener, options, signal, (accepted) => {
     const peer = accepted.remoteAddr.hostname;
     if (!makeRoom(open, peer, limits)) return close(accepted);
     const connection = new Connection(accepted, peer, tools);
     open.add(connection);
-    void connection.finished.then(() => {
-      open.delete(connection);
-      if (signal.aborted && open.size === 0) over.resolve();
-    });
+    void connection.finished.then(() => open.delete(connection));
   });
   return { host: listener.addr.hostname, port: listener.addr.port, finished: over.promise };
 }
@@ -129,23 +126,25 @@ type Phase = "head" | "body" | "busy" | "idle" | "socket";
 class Connection {
   phase: Phase = "head";
   since = performance.now();
-  /** Resolves when nothing of it is left. */
+  /** Resolves when nothing of it is left. On Deno 2.7 a write that waits for the other side outlives the close. */
   readonly finished: Promise<void>;
+  /** Resolves when both its ends are closed. */
+  readonly closed: Promise<void>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #inner: Inner | null = null;
-  #ended = false;
+  readonly #end = anySignal();
 
   constructor(readonly outer: Deno.TcpConn | Deno.TlsConn, readonly peer: string, readonly tools: ConnectionTools) {
     this.#expect("head", tools.limits.headMs);
     this.finished = this.#carry().catch((error) => {
       // Whoever breaks a connection off gets no attention; what we cannot open is ours to say.
-      if (this.#inner === null && !this.#ended && !isBrokenOff(error)) this.tools.options.onError?.(error);
+      if (this.#inner === null && !this.#end.signal.aborted && !isBrokenOff(error)) this.tools.options.onError?.(error);
     }).finally(() => this.end()).then(() => this.#inner?.finished);
+    this.closed = unlessAborted(this.finished, this.#end.signal, undefined).then(() => this.#inner?.finished);
   }
 
   end(): void {
-    this.#ended = true;
-    // What has been ended makes no more room.
+    this.#end.abort();
     this.#expect("busy", null);
     close(this.outer);
     this.#inner?.end();
@@ -160,9 +159,10 @@ class Connection {
 
   #expect(phase: Phase, ms: number | null): void {
     if (phase !== this.phase) this.since = performance.now();
-    this.phase = phase;
     clearTimeout(this.#timer);
-    if (ms !== null && !this.#ended) this.#timer = setTimeout(() => this.end(), ms);
+    // What has been ended makes no more room.
+    this.phase = this.#end.signal.aborted ? "busy" : phase;
+    if (ms !== null && !this.#end.signal.aborted) this.#timer = setTimeout(() => this.end(), ms);
   }
 
   async #carry(): Promise<void> {
@@ -170,7 +170,7 @@ class Connection {
     if (head === null) return;
     const inner = await openInner(this.tools.folder, (request) => this.#answer(request));
     this.#inner = inner;
-    if (this.#ended) return inner.end();
+    if (this.#end.signal.aborted) return inner.end();
     await writeAll(inner.connection, head);
     const { headMs, idleMs } = this.tools.limits;
     void pass(this.outer, inner.connection, () => {
