@@ -109,6 +109,7 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
     async run(signal) {
       using _following = onAbort(signal, () => ending.abort());
       await Promise.all([
+        removal.restore(),
         taking.run(signal),
         schedule?.run(signal),
         once ? null : mirror.run(signal),

@@ -15,6 +15,7 @@ export type CrashPoint =
   | "after_publish"
   | "before_record"
   | "after_record"
+  | "after_source_moved"
   | "after_source_removed"
   | "before_removal"
   | "after_removal";

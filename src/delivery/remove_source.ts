@@ -13,6 +13,7 @@ import type { Emit } from "../domain/transfer_event.ts";
 import { faultOf } from "../system/fault.ts";
 import type { OutboxLedger, Removable } from "../ledger/outbox_ledger.ts";
 import { crashPoint } from "./crash_point.ts";
+import { type GuardedRemoval, guardedRemoval } from "./guarded_removal.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutboxSystem } from "./destination_context.ts";
 
@@ -27,6 +28,8 @@ interface RemovalTools {
 
 /** The removals of one job. */
 interface SourceRemoval {
+  /** Puts back what a process that ended had moved and not yet removed. Never throws. */
+  restore(): Promise<void>;
   /** Removes what can be removed now; calls during a pass share one more pass. Never throws. */
   pass(signal: AbortSignal): Promise<void>;
 }
@@ -34,13 +37,14 @@ interface SourceRemoval {
 interface Removal extends RemovalTools {
   readonly job: Job;
   readonly outboxes: readonly Outbox[];
+  readonly guarded: GuardedRemoval;
 }
 
 const AT_ONCE = 500;
 
 /** Source removal of one job; does nothing unless the job asks for it and every destination compares checksums. */
 export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools): SourceRemoval {
-  const removal: Removal = { ...tools, job, outboxes };
+  const removal: Removal = { ...tools, job, outboxes, guarded: guardedRemoval(job, tools) };
   const allowed = job.deleteSource && job.destinations.length > 0 &&
     job.destinations.every(({ verify }) => verify === "checksum");
   let running: Promise<void> | null = null;
@@ -61,6 +65,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
   }
 
   return {
+    restore: () => removal.guarded.restore(),
     async pass(signal) {
       if (!allowed) return;
       if (running) {
@@ -135,12 +140,14 @@ async function removeOne(candidate: Removable, removal: Removal, signal: AbortSi
   const { source } = candidate;
   try {
     if (await system.facts(source.absolutePath) === null) return await system.followedFacts(job.watchPath) !== null;
+    const remove = await removal.guarded.prepare(source, signal);
+    if (remove === null) return false;
     // A ctime in whole seconds does not show a rewrite in the same second, so the file is read, and then checked once more.
     const isDelivered = await isStill(source, system) && await isProven(candidate, system, signal) &&
       await isStill(source, system);
     // After a reload a file may be wanted elsewhere, or not be removed at all.
     if (!isDelivered || signal.aborted || !isRemovable(candidate, removal)) return false;
-    await system.remove(source.absolutePath);
+    if (!await remove()) return false;
   } catch (error) {
     if (signal.aborted || faultOf(error) === "not_found") return false;
     const message = `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`;

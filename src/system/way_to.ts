@@ -39,6 +39,13 @@ export async function wayTo(folder: string, root: string, system: WaySystem): Pr
   };
 }
 
+/** Whether nobody but this account and root can exchange what this account puts into the folder. */
+export async function isOnlyOurs(folder: string, system: WaySystem): Promise<boolean> {
+  const [facts, way] = await Promise.all([system.followedFacts(folder), wayTo(folder, folder, system)]);
+  if (facts === null || way.exchangeable.length > 0 || way.is === "elsewhere") return false;
+  return !await mayExchange(facts, { ...facts, uid: system.uid }, system);
+}
+
 async function oneStep(entry: string, above: string, isBelowRoot: boolean, system: WaySystem): Promise<Way> {
   const [its, outer] = await Promise.all([system.facts(entry), system.followedFacts(above)]);
   if (its === null || outer === null || (isBelowRoot && its.kind !== "folder")) {

@@ -2,8 +2,11 @@ import { assertEquals } from "@std/assert";
 import type { Job } from "../../src/config/settings.ts";
 import { sourceRemoval } from "../../src/delivery/remove_source.ts";
 import { createSystem } from "../../src/system/create_system.ts";
+import type { Clock } from "../../src/system/system.ts";
 import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
+import { exchanging } from "../support/exchanger.ts";
 import { aDestination, aJob } from "../support/makers.ts";
+import { has } from "../support/needs.ts";
 import { pathToRead } from "../../src/domain/source_file.ts";
 
 const never = new AbortController().signal;
@@ -14,9 +17,17 @@ async function delivered(rig: OutboxRig): Promise<void> {
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
 }
 
-function removal(rig: OutboxRig, changes: Partial<Job> = {}) {
+function removal(rig: OutboxRig, changes: Partial<Job> = {}, clock: Partial<Clock> = {}) {
   const job = aJob(rig.folder.at("data"), { deleteSource: true, ...changes });
-  return sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, emit: rig.tools.emit });
+  return sourceRemoval(job, [rig.outbox], {
+    system: { ...rig.tools.system, ...clock },
+    ledger: rig.ledger,
+    emit: rig.tools.emit,
+  });
+}
+
+function namesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 }
 
 async function isThere(rig: OutboxRig, name = "a.fits"): Promise<boolean> {
@@ -47,6 +58,33 @@ Deno.test("sourceRemoval() keeps a source that a program has open for writing, u
   open = false;
   await removal(rig).pass(never);
   assertEquals(await isThere(rig), false);
+});
+
+Deno.test({
+  name:
+    "sourceRemoval() removes no file of others while another account exchanges the folder of its sources for a link to theirs",
+  ignore: !has("root"),
+  async fn() {
+    await using rig = await outboxRig();
+    const names = Array.from({ length: 20 }, (_, number) => `night/${number}.fits`);
+    for (const name of names) await rig.admit(name, "alpha");
+    for (const name of names) await rig.folder.write(name.replace("night", "secret"), "omega");
+    await Deno.symlink(rig.folder.at("secret"), rig.folder.at("data/link"));
+    await Deno.chown(rig.folder.at("data"), 54_321, 54_321);
+    rig.start();
+    await rig.until(() => names.every((name) => rig.state(name) === "delivered"), "delivered");
+    const { now, sleep } = createSystem();
+    const remove = removal(rig, {}, { now, sleep });
+    {
+      await using _exchanging = await exchanging(rig.folder.at("data"), [["night", "link"]]);
+      const over = new AbortController();
+      setTimeout(() => over.abort(), 2_500);
+      while (!over.signal.aborted) await remove.pass(over.signal);
+    }
+    assertEquals(namesIn(rig.folder.at("secret")).length, names.length);
+    await remove.pass(never);
+    assertEquals([await isThere(rig, names[0]), namesIn(rig.folder.at("data"))], [false, ["link", "night"]]);
+  },
 });
 
 Deno.test("sourceRemoval() keeps everything unless the job asks for it", async () => {

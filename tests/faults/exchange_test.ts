@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { exchanging } from "../support/exchanger.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
@@ -56,5 +56,27 @@ Deno.test({
     await until(async () => (await sent()).length >= FOLDERS, "all are delivered once nobody exchanges folders");
     assertEquals([...new Set(await sent())], [hash]);
     assertEquals(await daemon.stop(), 0);
+  },
+});
+
+Deno.test({
+  name:
+    "delete_source where another account may exchange folders, kill -9 while a source is moved: it is put back, and removed at the next start",
+  ignore: !has("root"),
+  async fn() {
+    await using rig = await makeRig({ method: "local", config: { delete_source: true } });
+    await rig.expose("night/a.fits");
+    await Deno.chown(rig.watched, STRANGER, STRANGER);
+    await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: "after_source_moved" }, wait: false });
+    assert(await broken.ended > 0);
+    const ours = async () => (await namesIn(rig.folder.path)).filter((name) => name.startsWith(".image-transfer-"));
+    assertEquals([await namesIn(join(rig.watched, "night")), (await ours()).length], [[], 1]);
+    await using daemon = await rig.installation.start();
+    await until(async () => (await ours()).length === 0, "it is put back");
+    await rig.expose("night/b.fits");
+    await until(async () => (await namesIn(join(rig.watched, "night"))).length === 0, "both are delivered and removed");
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(await rig.installation.until(() => true), { crashed: true });
+    assertEquals(await ours(), []);
   },
 });
