@@ -134,9 +134,9 @@ export function pace(through: Bucket): Pace {
       if (limitsOf(own).length === 0) return;
       await inTurn(async () => {
         if (left < bytes) {
-          const piece = Math.max(bytes, Math.min(atOnce(), MOST_BYTES));
+          const piece = Math.max(bytes - left, Math.min(atOnce(), MOST_BYTES));
           await take(piece, signal);
-          left = piece;
+          left += piece;
         }
         left -= bytes;
       });

@@ -15,6 +15,16 @@ Deno.test("pace() holds the limit over any second, for all who share it, and sav
   assertKept(world.sent, 1e6);
 });
 
+Deno.test("pace() loses nothing where pieces are smaller than they may be", async () => {
+  const world = aWorld();
+  const one = pace(bucket(() => 1e6, world.clock));
+  const sizes = Array.from({ length: 300 }, (_, index) => index % 3 === 0 ? 3_000 : 6_000);
+  const send = async () => {
+    for (const bytes of sizes) await world.send(one, bytes);
+  };
+  assertNear(await world.took([send()]), 1_490);
+});
+
 Deno.test("pace() without a limit never waits", async () => {
   const clock = { monotonic: () => 0, sleep: () => Promise.reject(new Error("waited")) };
   const free = pace(bucket(() => null, clock));
