@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path";
-import { loginTo } from "../faults/rig.ts";
+import { bytesIn, loginTo } from "../faults/rig.ts";
 import { install } from "../support/daemon_process.ts";
 import { startFtpd } from "../support/ftpd.ts";
 import { has } from "../support/needs.ts";
@@ -142,17 +142,4 @@ function landing(root: string, places: readonly string[]) {
     },
     [Symbol.dispose]: () => clearInterval(timer),
   };
-}
-
-function bytesIn(folder: string): number {
-  let sum = 0;
-  try {
-    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-      sum += isDirectory ? bytesIn(join(folder, name)) : Deno.statSync(join(folder, name)).size;
-    }
-  } catch (error) {
-    // It was renamed meanwhile.
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return sum;
 }

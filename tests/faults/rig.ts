@@ -158,6 +158,20 @@ export const everyDelivered = (count: number) => (rows: readonly DeliveryJson[])
 export const troubled = (code: string) => (rows: readonly DeliveryJson[]): boolean =>
   rows.some(({ error }) => error?.code === code);
 
+/** Bytes of all files below the folder now. */
+export function bytesIn(folder: string): number {
+  let sum = 0;
+  try {
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      sum += isDirectory ? bytesIn(join(folder, name)) : Deno.statSync(join(folder, name)).size;
+    }
+  } catch (error) {
+    // It was renamed meanwhile.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return sum;
+}
+
 /** Waits until it holds; throws, saying what was waited for. */
 export async function until(done: () => boolean | Promise<boolean>, what: string, seconds = 30): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
