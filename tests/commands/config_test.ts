@@ -66,17 +66,24 @@ Deno.test({
   async fn() {
     await using dir = await tempFolder();
     const config = "watch_path: /cam\nremote_host: nas\nremote_base_path: /data\ntransfer_method: ftp\n";
-    const warns = async (more: string, mode: number) => {
+    const warns = async (more: string, mode: number, named = "password") => {
       await Deno.chmod(await dir.write("c.yaml", `${config}${more}`), mode);
       const { code, stdout } = await image_transfer(dir.path, "config", "validate", "-c", "c.yaml");
       assertEquals(code, 0);
-      return /Note: Other accounts can read the password in .*c\.yaml\. Run `chmod 600 /.test(stdout);
+      const told = /Note: Other accounts can read the (.*) in .*c\.yaml\. Run `chmod 600 /.exec(stdout)?.[1];
+      return told === undefined ? false : told === named || told;
     };
     assertEquals(await warns("password: geheim\n", 0o644), true);
     assertEquals(await warns('"password": "geheim"\n', 0o640), true);
     assertEquals(await warns("password: geheim\n", 0o600), false);
     assertEquals(await warns('# password: geheim\npassword: "$HOME"\n', 0o644), false);
     assertEquals(await warns("password_file: /no/such\n", 0o644), false);
+    const token = "web: { token: sixteen-letters-and-more, metrics_token: another-sixteen-letters }\n";
+    assertEquals(await warns(token, 0o644, "web.token, web.metrics_token"), true);
+    const hook = "hooks: [{ on: [failed], url: 'https://chat.example/abc', secret: s3cret }]\n";
+    assertEquals(await warns(hook, 0o644, "hooks.url, hooks.secret"), true);
+    const server = "pocketbase: { url: 'https://pb.example', admin_email: a@b.example, admin_password: geheim }\n";
+    assertEquals(await warns(server, 0o644, "pocketbase.admin_password"), true);
   },
 });
 

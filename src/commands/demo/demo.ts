@@ -127,7 +127,9 @@ async function makePlaces(folder: string, system: System): Promise<Places> {
 function introduce(daemon: Daemon, places: Places, input: DemoInput, tools: Tools): void {
   emit(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
   const url = daemon.startUrl();
-  if (url !== null) emit(tools, `Watch it live at   ${cyan(url)}`);
+  // The token is in it: a file could be read by others.
+  const shown = tools.system.isTerminal("stdout") ? url : url?.split("?")[0] ?? null;
+  if (shown !== null) emit(tools, `Watch it live at   ${cyan(shown)}`);
   emit(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
 }
 

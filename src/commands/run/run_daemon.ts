@@ -125,11 +125,12 @@ async function untilTheEnd(daemon: Daemon, shown: Console, input: Running, tools
   return daemon.broken() ? EXIT.notDelivered : EXIT.done;
 }
 
-/** The start-up line, which contains the token; not printed where it would be stored for others to read. */
+/** The start-up line, which contains the token; printed at a terminal only: elsewhere it could be stored for others to read. */
 function sayWhereThePageIs(daemon: Daemon, { system, stderr }: Tools): void {
   const address = daemon.startUrl();
-  const isKept = system.env("JOURNAL_STREAM") !== undefined || system.env("XPC_SERVICE_NAME")?.includes("imagetransfer");
-  if (address !== null && !isKept && daemon.settings().log.format === "text") stderr(`Watch it live: ${address}\n`);
+  if (address !== null && system.isTerminal("stderr") && daemon.settings().log.format === "text") {
+    stderr(`Watch it live: ${address}\n`);
+  }
 }
 
 function fileReader(file: string, input: Omit<RunInput, "config">, { system }: Tools): () => Promise<Settings> {

@@ -25,7 +25,7 @@ export interface ControlServer {
   readonly port: number;
   /** Resolves when nothing listens any more and `control.json` is gone. */
   readonly finished: Promise<void>;
-  /** Writes a changed address of the page into `control.json`. */
+  /** Writes a changed address of the page into `control.json`, unless that is being taken away. */
   announce(url: string | null): Promise<void>;
 }
 
@@ -58,10 +58,20 @@ export async function controlServer(
     await server.finished;
     throw error;
   }
+  // One after the other, and none after the file was taken away: the page's address changes once more while the daemon stops.
+  let isOver = false;
+  let written = Promise.resolve();
+  const announce = (url: string | null) => {
+    const announced = written.then(() => isOver ? undefined : write(url));
+    written = announced.catch(() => undefined);
+    return announced;
+  };
   const finished = server.finished.then(async () => {
     ended[Symbol.dispose]();
+    isOver = true;
+    await written;
     // A daemon started since has its own file there.
     if (parseControlFile(await system.readText(path))?.secret === secret) await system.remove(path);
   }).catch(onError);
-  return { port: server.port, finished, announce: write };
+  return { port: server.port, finished, announce };
 }

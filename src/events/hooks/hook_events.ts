@@ -8,6 +8,7 @@ import { basename } from "@std/path/posix";
 import type { Job } from "../../config/settings.ts";
 import type { HookEvent } from "../../domain/hook.ts";
 import { counted } from "../../domain/names/counted.ts";
+import { printable } from "../../domain/names/printable.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import type { HookNote } from "../../ledger/hook_ledger.ts";
 
@@ -28,7 +29,7 @@ export function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEv
         path,
         name: basename(event.path),
         size,
-        text: `${WORDS[event.type]}: ${path}`,
+        text: `${WORDS[event.type]}: ${printable(path)}`,
       };
     }
     case "run_started": {
@@ -65,16 +66,18 @@ export function keptEvent(note: HookNote): HookEvent {
   if (note.event === "report") return { ...nothing("report", note.at), text: note.text };
   const { source: { job, absolutePath, path, size }, destination, target, method, night, state } = note.delivery;
   const about = { job, path: absolutePath, name: basename(path), size, destination, target, method, night };
+  // A line feed in a name must not make lines of its own in a message.
+  const shown = printable(about.name);
   if (note.event === "delivered") {
     const sha256 = state.state === "delivered" ? state.receipt.sha256 : null;
-    return { ...nothing("delivered", note.at), ...about, sha256, text: `${about.name} is on ${destination}` };
+    return { ...nothing("delivered", note.at), ...about, sha256, text: `${shown} is on ${destination}` };
   }
   const { message, hint } = note.failure;
   // Found by an audit: its message says what became of it.
   const isLost = note.failure.code === "damaged" || note.failure.code === "vanished";
   const text = isLost
-    ? `${about.name}: ${sentence(message, hint)}`
-    : `${about.name} could not be delivered to ${destination}: ${sentence(message, hint)}`;
+    ? `${shown}: ${sentence(message, hint)}`
+    : `${shown} could not be delivered to ${destination}: ${sentence(message, hint)}`;
   return { ...nothing("failed", note.at), ...about, error: note.failure, text };
 }
 

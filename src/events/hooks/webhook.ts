@@ -41,18 +41,27 @@ function bodyOf({ url, format, chatId }: Webhook, event: HookEvent): { url: stri
     case "json":
       return { url, message: event };
     case "slack":
+      return { url, message: { text: text.replace(/[&<>]/g, (sign) => SLACK_ESCAPES[sign]!) } };
     case "mattermost":
-      return { url, message: { text } };
+      return { url, message: { text: withoutMentions(text) } };
     case "discord":
       // A file name must not call everybody on the channel.
       return { url, message: { content: text, allowed_mentions: { parse: [] } } };
     case "telegram":
-      return { url, message: { chat_id: chatId, text } };
+      return { url, message: { chat_id: chatId, text: withoutMentions(text) } };
     case "ntfy":
       return ntfy(url, event, text);
     default:
       return format satisfies never;
   }
+}
+
+/** `<!channel>` would call everybody: https://docs.slack.dev/messaging/formatting-message-text/#escaping */
+const SLACK_ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+
+/** A name that begins with `@` would call people: an invisible character behind the sign keeps it a name. */
+function withoutMentions(text: string): string {
+  return text.replace(/(?<!\w)@(?=\w)/g, "@\u200b");
 }
 
 /** As JSON to the address of the server, which unlike headers may have any letter: https://docs.ntfy.sh/publish/#publish-as-json */

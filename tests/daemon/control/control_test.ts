@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
+import { controlServer } from "../../../src/daemon/control/control_server.ts";
 import { findDaemon } from "../../../src/daemon/control/control_client.ts";
 import { statusReport } from "../../../src/reports/overview/status_report.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
@@ -24,6 +25,27 @@ Deno.test("controlServer() writes control.json for its owner only, and takes it 
     assert(/^[0-9a-f]{64}$/.test(String(secret)));
     if (Deno.build.os !== "windows") assertEquals((await Deno.stat(dir.at("control.json"))).mode! & 0o777, 0o600);
   }
+  await assertRejects(() => dir.read("control.json"), Deno.errors.NotFound);
+});
+
+Deno.test("control.json is not written again by the page that stops while it is taken away", async () => {
+  await using dir = await tempFolder();
+  const end = new AbortController();
+  const app = { fetch: () => new Response() };
+  const errors: unknown[] = [];
+  const options = {
+    stateDirectory: dir.path,
+    version: "1",
+    url: null,
+    system,
+    onError: (error: unknown) => errors.push(error),
+  };
+  const channel = await controlServer(app, options, end.signal);
+  end.abort();
+  const announced = channel.announce(null);
+  await Promise.all([announced, channel.finished]);
+  await channel.announce(null);
+  assertEquals(errors, []);
   await assertRejects(() => dir.read("control.json"), Deno.errors.NotFound);
 });
 

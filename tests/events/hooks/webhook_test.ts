@@ -47,3 +47,17 @@ Deno.test("webhookRequest() cuts what a chat service would refuse", async () => 
   const { body } = await bodyFor({ format: "discord" }, { text: "x".repeat(100_000) });
   assertEquals(body.content.length, 1901);
 });
+
+Deno.test("webhookRequest() lets no file name call everybody", async () => {
+  const text = "<!channel> & <@U123> @all a@b could not be delivered";
+  assertEquals(
+    (await bodyFor({ format: "slack" }, { text })).body.text,
+    "&lt;!channel&gt; &amp; &lt;@U123&gt; @all a@b could not be delivered",
+  );
+  for (const format of ["mattermost", "telegram"] as const) {
+    assertEquals(
+      (await bodyFor({ format, chatId: "1" }, { text })).body.text,
+      "<!channel> & <@\u200bU123> @\u200ball a@b could not be delivered",
+    );
+  }
+});
