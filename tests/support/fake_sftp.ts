@@ -38,7 +38,10 @@ export function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Ui
 
 /** A packet: its length in front, its type first. */
 export function packetOf(type: number, body: Uint8Array): Uint8Array {
-  return Uint8Array.from([...bytesOf(1 + body.length), type, ...body]);
+  const packet = new Uint8Array(5 + body.length);
+  packet.set([...bytesOf(1 + body.length), type]);
+  packet.set(body, 5);
+  return packet;
 }
 
 /** The server's first packet. */
@@ -61,9 +64,11 @@ export function fakeSftp(greeting: Uint8Array, tell: (asked: Asked, data: Uint8A
         const told = tell(inWords(packet), packet);
         if (told === "end") return end(255);
         if (told === "silence") return;
-        output.push(
-          told instanceof Uint8Array ? told : packetOf(told.type, Uint8Array.from([...packet.subarray(1, 5), ...told.body])),
-        );
+        if (told instanceof Uint8Array) return output.push(told);
+        const body = new Uint8Array(4 + told.body.length);
+        body.set(packet.subarray(1, 5));
+        body.set(told.body, 4);
+        output.push(packetOf(told.type, body));
       }
       return Promise.resolve({
         pid: 1,

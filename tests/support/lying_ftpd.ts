@@ -17,6 +17,8 @@ export interface Lies {
   readonly unknown?: readonly string[];
   /** Called before a file is sent back. */
   readonly onRetr?: () => Promise<void>;
+  /** What it answers to this command does not end before {@linkcode MOST_BYTES}: the data, or the reply to `CWD`. */
+  readonly endless?: "RETR" | "NLST" | "CWD";
   /** Says that it has renamed, and has not. */
   readonly renamesNothing?: boolean;
 }
@@ -25,17 +27,34 @@ export interface LyingFtpd extends AsyncDisposable {
   readonly port: number;
   /** All commands so far. */
   readonly commands: readonly string[];
+  /** What was sent of answers without end. */
+  readonly sent: number;
+}
+
+/** No test fills the memory. */
+export const MOST_BYTES = 300_000_000;
+
+type Sent = { bytes: number };
+
+/** Until the other side has gone. */
+async function sendOn(to: Deno.Conn, line: string, sent: Sent): Promise<void> {
+  const piece = new TextEncoder().encode(line.repeat(Math.ceil(64_000 / line.length)));
+  while (sent.bytes < MOST_BYTES) {
+    await to.write(piece);
+    sent.bytes += piece.length;
+  }
 }
 
 /** Serves the whole disk of this computer. */
 export function startLyingFtpd(lies: Lies): LyingFtpd {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const commands: string[] = [];
+  const sent: Sent = { bytes: 0 };
   const open = new Set<Deno.Conn>();
   const serving = (async () => {
     for await (const connection of listener) {
       open.add(connection);
-      void serve(connection, lies, commands).catch(() => undefined).finally(() => {
+      void serve(connection, lies, commands, sent).catch(() => undefined).finally(() => {
         if (open.delete(connection)) connection.close();
       });
     }
@@ -43,6 +62,9 @@ export function startLyingFtpd(lies: Lies): LyingFtpd {
   return {
     port: listener.addr.port,
     commands,
+    get sent() {
+      return sent.bytes;
+    },
     async [Symbol.asyncDispose]() {
       listener.close();
       for (const connection of open) connection.close();
@@ -52,7 +74,7 @@ export function startLyingFtpd(lies: Lies): LyingFtpd {
   };
 }
 
-async function serve(connection: Deno.Conn, lies: Lies, commands: string[]): Promise<void> {
+async function serve(connection: Deno.Conn, lies: Lies, commands: string[], sent: Sent): Promise<void> {
   const say = (text: string) => connection.write(new TextEncoder().encode(`${text}\r\n`));
   let data: Deno.TcpListener | null = null;
   let from = "";
@@ -64,6 +86,7 @@ async function serve(connection: Deno.Conn, lies: Lies, commands: string[]): Pro
       await say("500 Unknown command");
       continue;
     }
+    if (name === lies.endless && name === "CWD") await sendOn(connection, "250-and so on\r\n", sent);
     if (name === "EPSV") {
       data = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       await say(`229 Entering (|||${data.addr.port}|)`);
@@ -78,6 +101,12 @@ async function serve(connection: Deno.Conn, lies: Lies, commands: string[]): Pro
       data = null;
       if (name === "STOR" && lies.cutsAtStor) return peer.close();
       if (name === "RETR") await lies.onRetr?.();
+      if (name === lies.endless) {
+        await sendOn(peer, "a name that is made of nothing\r\n", sent).catch(() => undefined);
+        peer.close();
+        await say("226 done");
+        continue;
+      }
       await carry(peer, name, pathIn(path), lies);
       await say("226 done");
     } else if (name === "RNFR") {

@@ -6,6 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
+import { anySignal } from "../../async/abort.ts";
+import { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
 import { isInMemory } from "../../system/host/memory.ts";
@@ -26,8 +28,11 @@ export interface DigestQuestion {
 
 export type OnBytes = (index: number, bytes: number) => void;
 
-/** Fetches files one after the other; the first that is not there ends the run. With `copies`, some are written there. */
-export function contentQuestion(paths: readonly string[], onBytes: OnBytes, copies: Copies = NONE): DigestQuestion {
+/**
+ * Fetches files one after the other; the first that is not there ends the run. With `copies`, some are written there. One that is longer than
+ * it can be is read no further.
+ */
+export function contentQuestion(paths: readonly string[], onBytes: OnBytes, copies: Copies = noCopies([])): DigestQuestion {
   const sums = paths.map(() => ({ hash: createHash("sha256"), bytes: 0 }));
   return {
     transfers: paths.map((path, index) => {
@@ -38,6 +43,8 @@ export function contentQuestion(paths: readonly string[], onBytes: OnBytes, copi
       const sum = sums[index]!;
       sum.hash.update(piece);
       onBytes(index, sum.bytes += piece.length);
+      const most = copies.lengths[index] ?? Infinity;
+      if (sum.bytes > most) throw tooLong(most);
     },
     onDone: copies.hashSoon,
     async answers(ends) {
@@ -50,22 +57,35 @@ export function contentQuestion(paths: readonly string[], onBytes: OnBytes, copi
   };
 }
 
+/** It is the file's own trouble: all others are sent without it. */
+function tooLong(bytes: number): Failure {
+  return new Failure("mismatch", `Cannot verify a file: the server sends back more than the ${bytes} bytes that it was sent`, {
+    hint: "It is sent again. If it persists, check the FTP server and its disk.",
+  });
+}
+
 /** Where small files are read back to; gone with all of them when disposed of. */
 export interface Copies extends AsyncDisposable {
+  /** Of the files, where they are known: nobody reads more than that, and a little. */
+  readonly lengths: readonly number[];
   /** Where to write this one; null for one that is not written. */
   fileOf(index: number): string | null;
+  /** Aborted, with the reason, once a file is longer than it can be. */
+  readonly over: AbortSignal;
   /** It is written. */
   hashSoon(index: number): void;
   /** Of all that were written, but for those that could not be read. */
   digests(): Promise<ReadonlyMap<number, Digest>>;
 }
 
-const NONE: Copies = {
+const noCopies = (lengths: readonly number[]): Copies => ({
+  lengths,
   fileOf: () => null,
+  over: new AbortController().signal,
   hashSoon: () => undefined,
   digests: () => Promise.resolve(new Map()),
   [Symbol.asyncDispose]: () => Promise.resolve(),
-};
+});
 
 /** Larger files are hashed as they arrive. */
 const SMALL_BYTES = 1024 * 1024;
@@ -81,7 +101,7 @@ export async function makeCopies(
   signal: AbortSignal,
 ): Promise<Copies> {
   const small = lengths.filter((bytes) => bytes < SMALL_BYTES);
-  if (small.length < FEWEST || !isInMemory(workFolder)) return NONE;
+  if (small.length < FEWEST || !isInMemory(workFolder)) return noCopies(lengths);
   const needed = small.reduce((sum, bytes) => sum + bytes + PAGE_BYTES, 0);
   const folder = join(workFolder, crypto.randomUUID().slice(0, 13));
   try {
@@ -92,16 +112,29 @@ export async function makeCopies(
     // Without copies, it only takes longer.
     if (faultOf(error) === "other") throw error;
   }
-  return NONE;
+  return noCopies(lengths);
 }
 
 const PAGE_BYTES = 4096;
+const WATCH_MS = 50;
 
 function copiesIn(folder: string, lengths: readonly number[], system: MethodContext["system"], signal: AbortSignal): Copies {
   const found = new Map<number, Digest>();
   const hashing: Promise<void>[] = [];
   let waiting: number[] = [];
   const fileOf = (index: number) => lengths[index]! < SMALL_BYTES ? join(folder, String(index)) : null;
+  const over = anySignal(signal);
+  let done = 0;
+
+  /** Curl writes what the server sends, and memory is short. */
+  async function watchLengths(): Promise<void> {
+    while (!over.signal.aborted) {
+      await system.sleep(WATCH_MS, over.signal);
+      const [index, file] = [done, done < lengths.length ? fileOf(done) : null];
+      const facts = file === null ? null : await system.facts(file).catch(() => null);
+      if (facts !== null && facts.size > lengths[index]!) over.abort(tooLong(lengths[index]!));
+    }
+  }
 
   async function hash(index: number): Promise<void> {
     const file = fileOf(index);
@@ -114,9 +147,13 @@ function copiesIn(folder: string, lengths: readonly number[], system: MethodCont
     hashing.push(...waiting.map(hash));
     waiting = [];
   }
+  const watching = watchLengths();
   return {
+    lengths,
     fileOf,
+    over: over.signal,
     hashSoon(index) {
+      done = index + 1;
       waiting.push(index);
       if (waiting.length >= AT_ONCE) hashWaiting();
     },
@@ -126,7 +163,8 @@ function copiesIn(folder: string, lengths: readonly number[], system: MethodCont
       return found;
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(hashing);
+      over[Symbol.dispose]();
+      await Promise.all([watching, ...hashing]);
       await system.removeTree(folder);
     },
   };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Child, System } from "../../system/system.ts";
@@ -121,16 +122,34 @@ async function run(
   const config = curlConfig(login, transfers, { mark, progress, bytesPerSecond, fetchedPerSecond, connectSeconds });
   const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
   const ends: Ended[] = [];
-  const dialogue = dialogueReader(onBytes && ((bytes) => onBytes(ends.length, bytes)));
+  using over = anySignal(signal);
+  const commands = transfers.reduce((sum, transfer) => sum + commandsOf(transfer).length + OWN_COMMANDS, 0);
+  const most = Math.min(MOST_SAID, FIRST_WORDS + commands * MOST_REPLY);
+  const onExcess = () => over.abort(tooMuch("an endless reply", login));
+  const dialogue = dialogueReader(onBytes && ((bytes) => onBytes(ends.length, bytes)), most, onExcess);
   const content = contentReader(mark, (piece) => onPiece?.(ends.length, piece), (exit, error) => {
     ends.push({ exit, error, exchanges: [] });
     onEnd?.(ends.length - 1, exit);
   });
-  await using child = await system.spawn(command, signal, dialogue.read);
+  await using child = await system.spawn(command, over.signal, dialogue.read);
   await Promise.all([feed(child, config), drain(child, content.read)]);
   await child.finished;
-  signal.throwIfAborted();
+  over.signal.throwIfAborted();
   return { child, ends, dialogue };
+}
+
+/** What curl tells of a login, and of a reply to one command; and of all of a run, at most. */
+const FIRST_WORDS = 1024 * 1024;
+const MOST_REPLY = 8 * 1024;
+const MOST_SAID = 64 * 1024 * 1024;
+/** `EPSV`, `RETR`… */
+const OWN_COMMANDS = 6;
+
+/** A server sends more than what it was asked for can be. */
+export function tooMuch(what: string, { host }: Pick<FtpLogin, "host">): Failure {
+  return new Failure("interrupted", `Lost ${printable(host)}: the server sent too much (${what})`, {
+    hint: "It is retried automatically. If it persists, check the FTP server there.",
+  });
 }
 
 /** Curl may end before it has read all of it: what it says then matters, not that. */

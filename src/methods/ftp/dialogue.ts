@@ -35,26 +35,42 @@ export interface DialogueReader {
   exchanges(since?: string): Exchange[];
 }
 
-/** `onBytes` is called with about how much of the present file has been sent. It costs time to listen to that. */
-export function dialogueReader(onBytes?: (bytes: number) => void): DialogueReader {
+/**
+ * `onBytes` is called with about how much of the present file has been sent; it costs time to listen to that. Of a server that says more than
+ * `most` bytes, the rest is not kept, and `onExcess` is called.
+ */
+export function dialogueReader(onBytes?: (bytes: number) => void, most = Infinity, onExcess = () => {}): DialogueReader {
   // Most of it is never asked for: it is taken apart only then.
-  const pieces: Uint8Array[] = [];
+  let pieces: Uint8Array[] = [];
+  let kept = 0;
   const meter = onBytes && lineReader((line) => {
     const sent = sentBytes(line);
     if (sent !== null) onBytes(sent);
   });
   return {
     read(piece) {
-      pieces.push(piece);
       meter?.(piece);
+      if (kept > most) return;
+      pieces.push(piece);
+      kept += piece.length;
+      if (kept <= most) return;
+      // A long transfer may have told its progress very often.
+      const said = new TextEncoder().encode(textOf(pieces).split(LINE_END).filter((line) => /^[<>*] /.test(line)).join("\n"));
+      if (said.length > most / 2) return onExcess();
+      pieces = [said, new TextEncoder().encode("\n")];
+      kept = said.length + 1;
     },
     exchanges(since) {
-      const decoder = new TextDecoder();
-      const text = pieces.map((piece) => decoder.decode(piece, { stream: true })).join("").replace(METER, "");
+      const text = textOf(pieces);
       const begin = since === undefined ? -1 : lastLine(text, `> ${since}`);
       return exchangesIn(begin < 0 ? text : text.slice(begin));
     },
   };
+}
+
+function textOf(pieces: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder();
+  return pieces.map((piece) => decoder.decode(piece, { stream: true })).join("").replace(METER, "");
 }
 
 /** The progress meter where something else follows on its line: curl does not end it before it says more. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Transfer } from "./curl_config.ts";
+import { tooMuch } from "./curl.ts";
 import { connectionFailure } from "./ftp_failures.ts";
 import { repliesIn } from "./dialogue.ts";
 import { converse, type FtpBase, opening, type RepliesOf } from "./ftp_base.ts";
@@ -15,13 +16,12 @@ export async function commandAndList(
   folder: string,
   signal: AbortSignal,
 ): Promise<{ replies: RepliesOf; names: ReadonlySet<string> }> {
-  const decoder = new TextDecoder();
-  let text = "";
+  const list = listReader(base);
   const request = base.features.mlst ? "MLSD" : "NLST";
   const [ended] = await converse(base, [{ kind: "list", request, path: folder, commands: opening(base, commands) }], signal, {
-    onPiece: (_, piece) => void (text += decoder.decode(piece, { stream: true })),
+    onPiece: (_, piece) => list.read(piece),
   });
-  const lines = linesOf(text);
+  const lines = linesOf(list.text());
   return { replies: repliesIn(ended!), names: new Set(base.features.mlst ? factNames(lines) : plainNames(lines, folder)) };
 }
 
@@ -52,7 +52,7 @@ async function listsOf(base: FtpBase, request: string, paths: readonly string[],
   const texts: string[] = [];
   while (texts.length < paths.length) {
     const rest = paths.slice(texts.length);
-    const found = rest.map(() => ({ text: "", decoder: new TextDecoder() }));
+    const found = rest.map(() => listReader(base));
     const transfers = rest.map((path, index): Transfer => ({
       kind: "list",
       request,
@@ -60,17 +60,30 @@ async function listsOf(base: FtpBase, request: string, paths: readonly string[],
       commands: index === 0 ? opening(base, ["NOOP"]) : [],
     }));
     const ends = await base.curl.talk(transfers, signal, {
-      onPiece: (index, piece) => {
-        const one = found[index]!;
-        one.text += one.decoder.decode(piece, { stream: true });
-      },
+      onPiece: (index, piece) => found[index]!.read(piece),
     });
     const failure = connectionFailure(ends.at(-1)!, base.destination);
     if (failure) throw failure;
     // Many servers say of an empty folder, or of none, that there are no files.
-    texts.push(...ends.map(({ exit }, index) => exit === 0 ? found[index]!.text : ""));
+    texts.push(...ends.map(({ exit }, index) => exit === 0 ? found[index]!.text() : ""));
   }
   return texts.map(linesOf);
+}
+
+/** Some 200,000 names. */
+const MOST_LIST = 32 * 1024 * 1024;
+
+/** Keeps the text of one list. */
+function listReader({ destination: { transport } }: FtpBase): { read(piece: Uint8Array): void; text(): string } {
+  const decoder = new TextDecoder();
+  let text = "";
+  return {
+    read(piece) {
+      text += decoder.decode(piece, { stream: true });
+      if (text.length > MOST_LIST) throw tooMuch("a list without end", transport);
+    },
+    text: () => text,
+  };
 }
 
 function linesOf(text: string): string[] {

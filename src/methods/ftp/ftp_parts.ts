@@ -48,7 +48,7 @@ const PATIENCE_MS = 15_000;
  */
 async function digestOfPart(
   base: FtpBase,
-  { staged }: Upload,
+  { staged, source }: Upload,
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<Digest | null> {
@@ -57,17 +57,22 @@ async function digestOfPart(
   const heard = Promise.withResolvers<boolean>();
   const digesting = digest(base, [staged], giveUp.signal, (_, bytes) => {
     heard.resolve(true);
-    onBytes(bytes);
+    if (bytes > source.size) giveUp.abort();
+    else onBytes(bytes);
   });
   digesting.then(() => heard.resolve(true), () => heard.resolve(true));
   const patienceMs = base.features.hash === null ? Math.min(PATIENCE_MS, base.destination.timeoutMs / 4) : Infinity;
   if (patienceMs < Infinity && !await within(heard.promise, patienceMs, system, false)) {
     giveUp.abort();
-    await digesting.catch(() => null);
-    signal.throwIfAborted();
-    return null;
   }
-  return (await digesting)[0] ?? null;
+  try {
+    return (await digesting)[0] ?? null;
+  } catch (error) {
+    signal.throwIfAborted();
+    // It has told nothing, or more than a part can be.
+    if (giveUp.signal.aborted) return null;
+    throw error;
+  }
 }
 
 async function isPrefix(

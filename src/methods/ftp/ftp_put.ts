@@ -128,10 +128,11 @@ async function sendSome(batch: Batch, sendings: readonly Sending[], before: read
   const { base, outcomes, limit, signal } = batch;
   await using proof = await proofOf(batch, sendings);
   const { question } = proof;
+  using over = anySignal(signal, proof.over);
   const last: Transfer = { kind: "commands", commands: afterwards(base, sendings.at(-1)!) };
   const transfers = [...sendings.map((_, number) => sendingOf(base, sendings, number, before, links)), last];
   const large = sendings.some(({ upload }) => upload.source.size >= LARGE_BYTES);
-  const ends = await base.curl.talk([...transfers, ...question.transfers], signal, {
+  const ends = await base.curl.talk([...transfers, ...question.transfers], over.signal, {
     onEnd: (number, exit) => {
       if (exit !== 0) return;
       tellBytes(batch, sendings[number], Infinity);
@@ -179,8 +180,14 @@ function sendingOf(
 /** A server that hashes so much for long tells nothing meanwhile: `Session.digest` has the time for it. */
 const HASHED_BYTES = 64 * 1024 * 1024;
 
+interface Proof extends AsyncDisposable {
+  readonly question: DigestQuestion;
+  /** Aborted where the server sends back more than it was sent. */
+  readonly over: AbortSignal;
+}
+
 /** Asks for the digests of what was sent, where that is what proves it. Each piece that is read back is a sign of life. */
-async function proofOf(batch: Batch, sendings: readonly Sending[]): Promise<{ question: DigestQuestion } & AsyncDisposable> {
+async function proofOf(batch: Batch, sendings: readonly Sending[]): Promise<Proof> {
   const { base, signal } = batch;
   const { features, context, destination } = base;
   const lengths = sendings.map(({ upload }) => upload.source.size);
@@ -190,7 +197,7 @@ async function proofOf(batch: Batch, sendings: readonly Sending[]): Promise<{ qu
   const copies = await makeCopies(context, isAsked && features.hash === null ? lengths : [], signal);
   const tell = (number: number) => tellBytes(batch, asked[number], Infinity);
   const question = digestQuestion(base, asked.map(({ staged }) => staged), tell, copies);
-  return { question, [Symbol.asyncDispose]: () => copies[Symbol.asyncDispose]() };
+  return { question, over: copies.over, [Symbol.asyncDispose]: () => copies[Symbol.asyncDispose]() };
 }
 
 function tellBytes({ onBytes }: Batch, sending: Sending | undefined, bytes: number): void {

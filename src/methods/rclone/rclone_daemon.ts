@@ -135,17 +135,30 @@ async function untilServing(
   }
 }
 
+/** Some 400,000 names. */
+const MOST_ANSWER = 64 * 1024 * 1024;
+
 function calls(system: System, port: number, secret: string, child: Pick<Child, "stderr">): RcloneDaemon["call"] {
   const headers = { "content-type": "application/json", authorization: `Basic ${btoa(`${USER}:${secret}`)}` };
   return async (path, fields, signal) => {
     signal.throwIfAborted();
     let answer;
     try {
-      answer = await system.askLocal(port, { method: "POST", path: `/${path}`, headers, body: JSON.stringify(fields) }, signal);
+      const body = JSON.stringify(fields);
+      answer = await system.askLocal(
+        port,
+        { method: "POST", path: `/${path}`, headers, body, mostCharacters: MOST_ANSWER },
+        signal,
+      );
     } catch (cause) {
       signal.throwIfAborted();
       const said = child.stderr().trim().split("\n").at(-1) ?? "";
       throw new Failure("interrupted", `rclone does not answer${said === "" ? "" : `; it said last: ${said}`}`, { cause });
+    }
+    if (answer.text.length > MOST_ANSWER) {
+      throw new Failure("interrupted", `rclone's answer to ${path} is too long: a folder there holds too many names`, {
+        hint: "Use folders with fewer files, for example by night, with the layout of the destination.",
+      });
     }
     const content = JSON.parse(answer.text) as Fields;
     if (answer.status !== 200) throw new RcloneError(String(content["error"] ?? `status ${answer.status}`));

@@ -35,8 +35,9 @@ const SURE_BYTES = 32 * 1024;
 const MOST_BYTES = 255 * 1024;
 /** Few servers allow fewer than 256 open files to a process. */
 const OPEN_FILES = 128;
-/** A folder with more names does not end. */
-const MOST_NAMES = 1_000_000;
+/** A folder with more names, or longer ones, does not end. */
+const MOST_NAMES = 300_000;
+const MOST_CHARACTERS = 32 * 1024 * 1024;
 /** Fields of the answer to statvfs@openssh.com: the size of a block, and how many this account may still write. */
 const STATVFS = { fields: 11, blockBytes: 1, freeBlocks: 4 } as const;
 
@@ -73,7 +74,11 @@ export function sftpCalls(client: SftpClient) {
     close: (file: Handle) => order(REQUEST.CLOSE, [file]),
     /** Fewer bytes where the server gives fewer, or the file ends. */
     read: (file: Handle, at: number, length: number) =>
-      ask(REQUEST.READ, [file, BigInt(at), length], (answer) => answer.kind === "data" ? answer.bytes : null),
+      ask(REQUEST.READ, [file, BigInt(at), length], (answer) => {
+        if (answer.kind !== "data") return null;
+        if (answer.bytes.length > length) throw client.misbehaved("it sends more than it was asked for");
+        return answer.bytes;
+      }),
     write: (file: Handle, at: number, bytes: Uint8Array) => order(REQUEST.WRITE, [file, BigInt(at)], bytes),
     setAttributes: (file: Handle, changes: Attributes) => order(REQUEST.FSETSTAT, [file, changes]),
     flush: (file: Handle) => extended("fsync@openssh.com", file),
@@ -131,11 +136,16 @@ async function listFolder(client: SftpClient, path: string): Promise<Given<reado
   const opened = await ask(REQUEST.OPENDIR, [path], handle);
   if (opened.value === null) return opened;
   const found: Entry[] = [];
+  let characters = 0;
   for (;;) {
     const page = await ask(REQUEST.READDIR, [opened.value], (answer) => answer.kind === "names" ? answer.names : null);
     if (page.value === null) break;
-    found.push(...page.value);
-    if (page.value.length === 0 || found.length > MOST_NAMES) throw client.misbehaved("a folder there does not end");
+    for (const entry of page.value) {
+      found.push(entry);
+      characters += entry.name.length;
+    }
+    const isEndless = page.value.length === 0 || found.length > MOST_NAMES || characters > MOST_CHARACTERS;
+    if (isEndless) throw client.misbehaved("a folder there does not end");
   }
   await order(REQUEST.CLOSE, [opened.value]);
   return { value: found.filter(({ name }) => name !== "." && name !== ".."), refusal: null };

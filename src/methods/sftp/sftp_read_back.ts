@@ -71,7 +71,7 @@ async function readBack(
   }
 }
 
-/** The pieces of a file in order, to its end, which may lie elsewhere than its size said; or a refusal. */
+/** The pieces of a file in order, to its end, which may lie before its size said, or a little behind; or a refusal. */
 async function* readAll(
   { calls, limits: { readBytes }, reading }: SftpConnection,
   file: Handle,
@@ -79,9 +79,9 @@ async function* readAll(
   signal: AbortSignal,
 ): AsyncGenerator<Given<Uint8Array>> {
   const ahead: { readonly at: number; readonly length: number; readonly piece: Promise<Given<Uint8Array>> }[] = [];
-  for (let at = 0;;) {
+  for (let at = 0; at <= size + MORE_BYTES || ahead.length > 0;) {
     // One read behind the end says that it is the end.
-    while (ahead.length === 0 || (ahead.length < READS_AHEAD && at <= size)) {
+    while (at <= size + MORE_BYTES && (ahead.length === 0 || (ahead.length < READS_AHEAD && at <= size))) {
       const length = at < size ? Math.min(readBytes, size - at) : MORE_BYTES;
       await reading.take(length, signal);
       const piece = calls.read(file, at, length).finally(() => reading.release(length));

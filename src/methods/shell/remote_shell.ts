@@ -172,6 +172,8 @@ class Shell implements RemoteShell {
     }
     if (this.#text.length > LONGEST) {
       this.#lose(new Failure("interrupted", `The shell of ${this.destination.name} sent too much output`));
+      this.#text = "";
+      void this.child.end();
     }
   }
 

@@ -32,6 +32,8 @@ export interface LocalQuestion {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** How much of the answer is read, and a little more; all of it unless told. */
+  readonly mostCharacters?: number;
 }
 
 /** With any status; `text` is the body as UTF-8. */
@@ -42,7 +44,7 @@ export interface LocalAnswer {
 }
 
 /** What any server is asked. */
-export interface RemoteQuestion extends Omit<LocalQuestion, "path"> {
+export interface RemoteQuestion extends Omit<LocalQuestion, "path" | "mostCharacters"> {
   /** Certificates to trust besides those that this computer trusts, in PEM form. */
   readonly ca?: string;
   /** How much of the answer is read; 1 MiB unless told. */
@@ -59,7 +61,7 @@ export interface Serving {
   /** Serves HTTP until the signal is aborted. Throws (fault `busy`) when the port is taken. */
   listen(options: ListenOptions, signal: AbortSignal): Promise<Listening>;
   /**
-   * Asks an HTTP server on this computer (127.0.0.1), never through a proxy, and reads all of its answer; redirects are not
+   * Asks an HTTP server on this computer (127.0.0.1), never through a proxy; redirects are not
    * followed. Throws a TypeError if nothing answers, the signal's reason when it is aborted.
    */
   askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer>;

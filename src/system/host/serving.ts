@@ -21,20 +21,30 @@ export const serving: Serving = {
 async function askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer> {
   // Without a proxy: HTTP_PROXY, common in institutes, would otherwise receive what is meant for this computer.
   using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname: "127.0.0.1", port } });
-  const { path, ...rest } = question;
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...rest, redirect: "manual", client, signal });
-  return { status: response.status, headers: response.headers, text: await response.text() };
+  const { path, mostCharacters = Infinity, ...rest } = question;
+  const { status, headers, body } = await fetch(`http://127.0.0.1:${port}${path}`, {
+    ...rest,
+    redirect: "manual",
+    client,
+    signal,
+  });
+  return { status, headers, text: await firstOf(textOf(body, signal), mostCharacters) };
 }
 
 async function askRemote(url: string, question: RemoteQuestion, signal: AbortSignal): Promise<LocalAnswer> {
   const { status, headers, pieces } = await hearRemote(url, question, signal);
+  return { status, headers, text: await firstOf(pieces, question.mostCharacters ?? MOST_ANSWER) };
+}
+
+/** A little more than so many characters of a longer answer. */
+async function firstOf(pieces: RemoteStream["pieces"], mostCharacters: number): Promise<string> {
   let text = "";
   for await (const piece of pieces) {
     text += piece;
     // Leaving the loop closes the connection.
-    if (text.length > (question.mostCharacters ?? MOST_ANSWER)) break;
+    if (text.length > mostCharacters) break;
   }
-  return { status, headers, text };
+  return text;
 }
 
 async function hearRemote(

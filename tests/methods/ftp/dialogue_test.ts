@@ -87,6 +87,19 @@ Deno.test("dialogueReader() hears what a slow server says behind the progress me
   assertEquals(told("NOOP"), [["NOOP", 200]]);
 });
 
+Deno.test("dialogueReader() keeps what a server says, not how often curl tells its progress, up to a limit", () => {
+  const text = new TextEncoder();
+  let excess = 0;
+  const reader = dialogueReader(() => {}, 10_000, () => excess++);
+  reader.read(text.encode("> STOR a\r\n"));
+  for (let line = 0; line < 1_000; line++) reader.read(text.encode(" 40 9.8M    0     0   40 4096k      0  9.9M  0:00:01\r"));
+  reader.read(text.encode("< 226 done\r\n"));
+  assertEquals(reader.exchanges(), [{ command: "STOR a", replies: [{ code: 226, lines: ["done"] }] }]);
+  assertEquals(excess, 0);
+  for (let line = 0; line < 1_000; line++) reader.read(text.encode("< 226-and so on\r\n"));
+  assertEquals(excess, 1);
+});
+
 Deno.test("dialogueReader() tells how far a file is", () => {
   const meter = "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n" +
     "\r  0 9765k    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0" +

@@ -4,14 +4,19 @@ import type { Session } from "../../../src/methods/method.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
-import { type Lies, startLyingFtpd } from "../../support/lying_ftpd.ts";
+import { type Lies, type LyingFtpd, MOST_BYTES, startLyingFtpd } from "../../support/lying_ftpd.ts";
 import { has } from "../../support/needs.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const SIGNAL = new AbortController().signal;
 
 /** A session with such a server. */
-function lied(name: string, lies: Lies, test: (session: Session, folder: TempFolder) => Promise<void>, timeoutMs = 20_000): void {
+function lied(
+  name: string,
+  lies: Lies,
+  test: (session: Session, folder: TempFolder, server: LyingFtpd) => Promise<void>,
+  timeoutMs = 20_000,
+): void {
   Deno.test({
     name: `ftp with a server that ${name}`,
     ignore: !has("vsftpd"),
@@ -26,7 +31,7 @@ function lied(name: string, lies: Lies, test: (session: Session, folder: TempFol
       const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
       await using session = await ftp.connect(destination, context, SIGNAL);
       await session.attach(true, SIGNAL);
-      await test(session, folder);
+      await test(session, folder, server);
     },
   });
 }
@@ -70,6 +75,46 @@ lied("says that it has renamed, and has not: nothing counts as published", { ren
   await put(session, folder, CONTENT);
   const [outcome] = await session.publish([publication(STAGED, "a")], SIGNAL);
   assert(outcome && !outcome.published, JSON.stringify(outcome));
+});
+
+/** It did not come to its end. */
+function assertLeft({ sent }: LyingFtpd): void {
+  assert(sent > 0, "nothing was endless");
+  assert(sent < MOST_BYTES, `${sent} bytes were taken`);
+}
+
+for (const files of [1, 12]) {
+  lied(
+    `sends ${files} small files back without end: each is a mismatch`,
+    { endless: "RETR" },
+    async (session, folder, server) => {
+      const sources = Array.from(
+        { length: files },
+        (_, index) => makeSource(folder.at("source"), `s${index}`, noise(600 + index)),
+      );
+      const uploads = (await Promise.all(sources)).map((source, index) => upload(source, index));
+      await rejectsWith(() => session.put(uploads, ignoreBytes, SIGNAL), ["mismatch"]);
+      assertLeft(server);
+      await folder.write(`base/${STAGING}/a2/1`, "a part");
+      const source = await makeSource(folder.at("source"), "resumed", noise(900));
+      const again = { ...upload(source, 1, "a2"), leftover: `${STAGING}/a2/1` };
+      await rejectsWith(() => session.put([again], ignoreBytes, SIGNAL), ["mismatch"]);
+      assertLeft(server);
+    },
+  );
+}
+
+lied("lists a folder without end: an outage", { endless: "NLST" }, async (session, folder, server) => {
+  await Deno.mkdir(folder.at("base", STAGING));
+  await rejectsWith(() => session.leftovers(SIGNAL), ["interrupted"]);
+  assertLeft(server);
+});
+
+const toLeave: { endless?: "CWD" } = {};
+lied("replies without end: an outage", toLeave, async (session, _folder, server) => {
+  toLeave.endless = "CWD";
+  await rejectsWith(() => session.attach(false, SIGNAL), ["interrupted"]);
+  assertLeft(server);
 });
 
 const TURN = ".image-transfer-turn";

@@ -72,6 +72,21 @@ Deno.test("a folder that does not end is left", async () => {
   assertMatch(failure.message, /does not end/);
 });
 
+Deno.test("a folder with names of 250 kB that does not end is left, after some megabytes", async () => {
+  let pages = 0;
+  const page = answers.names(["x".repeat(250_000), 0o644]);
+  await using client = await open(([what]) =>
+    what === "OPENDIR" ? answers.handle("h") : ++pages < 200 ? page : answers.status(1)
+  );
+  const failure = await rejectsWith(() => sftpCalls(client).list("/a"), ["interrupted"]);
+  assertMatch(failure.message, /does not end/);
+});
+
+Deno.test("a server that sends more than it was asked for is left", async () => {
+  await using client = await open(() => answers.data(new Uint8Array(200)));
+  await rejectsWith(() => sftpCalls(client).read(new Uint8Array(1), 0, 100), ["interrupted"]);
+});
+
 Deno.test("text in front of the server's version is shown, and the start-up files are named", async () => {
   const failure = await rejectsWith(() => open(() => answers.ok, new TextEncoder().encode("Welcome to nas!\n")), [
     "tool_missing",

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
 import { publish, type SftpNaming } from "../../../src/methods/sftp/sftp_names.ts";
@@ -12,9 +12,9 @@ const signal = new AbortController().signal;
 const POSIX_RENAME = "posix-rename@openssh.com";
 
 /** What publishing `x.fits` so many times gives, where another file has that name, and `answer` says what becomes of each request. */
-async function published(times: number, answer: (asked: Asked) => Told) {
+async function published(times: number, answer: (asked: Asked) => Told, statOf = stat) {
   const destination = aServer("sftp", {}, {});
-  const tell = (asked: Asked) => /^L?STAT$/.test(asked[0]!) ? stat(asked[1]!) : answer(asked);
+  const tell = (asked: Asked) => /^L?STAT$/.test(asked[0]!) ? statOf(asked[1]!) : answer(asked);
   const system = { ...createSystem(), ...fakeSftp(VERSION(POSIX_RENAME), tell) };
   await using connection = await openSftp("ssh", { destination, configFile: null, ciphers: null }, null, system, signal);
   const naming: SftpNaming = {
@@ -54,6 +54,18 @@ function refusesTaken(asked: Asked): Told {
 
 Deno.test("publish() by SFTP throws when the answer to a replacing rename is lost, so that its attempt is doubted", async () => {
   await rejectsWith(() => published(1, (asked) => asked[0] === POSIX_RENAME ? "end" : refusesTaken(asked)), ["interrupted"]);
+});
+
+Deno.test("publish() by SFTP reads no file much further than its length, whatever the server sends", async () => {
+  const six = (path: string) => path.endsWith("fits") || path.endsWith("/1") ? answers.attributes(0o100644, 6) : stat(path);
+  let bytes = 0;
+  const answer = (asked: Asked) => {
+    if (asked[0] !== "READ") return refusesTaken(asked);
+    return ++bytes > 100_000 ? answers.status(STATUS.EOF) : answers.data(new Uint8Array(1));
+  };
+  const noFormer = (path: string) => path.includes(".v1.fits") ? stat(path) : six(path);
+  await published(1, answer, noFormer);
+  assert(bytes > 6 && bytes < 20_000, `${bytes} bytes`);
 });
 
 Deno.test("publish() by SFTP asks once a session whether rename replaces, and leaves nothing of that", async () => {
