@@ -36,6 +36,7 @@ const NEXT_STEP = {
   device_missing: "hold",
   tool_missing: "hold",
   not_a_folder: "hold",
+  staging_unsafe: "hold",
   loop: "hold",
   // The file at its destination
   mismatch: "later",
@@ -46,6 +47,7 @@ const NEXT_STEP = {
   vanished: "never",
   removed: "never",
   name_refused: "never",
+  link_refused: "never",
   // This side
   local_disk_full: "hold",
   configuration: "never",

@@ -14,8 +14,9 @@ import { GROWING } from "./growing_checks.ts";
 import { NAMING } from "./naming_checks.ts";
 import { REMOVAL } from "./removal_checks.ts";
 import { type Candidate, type Check, openBench } from "./rig.ts";
+import { STRANGERS } from "./strangers_checks.ts";
 
-const CHECKS: readonly Check[] = [...GROUND, ...AUDITING, ...CARRYING, ...GROWING, ...NAMING, ...REMOVAL, ...DISK];
+const CHECKS: readonly Check[] = [...GROUND, ...AUDITING, ...CARRYING, ...GROWING, ...NAMING, ...REMOVAL, ...DISK, ...STRANGERS];
 
 /** Registers the test that holds a candidate to the contract, promise by promise. */
 export function conformance(candidate: Candidate): void {
@@ -27,7 +28,8 @@ export function conformance(candidate: Candidate): void {
       await using mount = await candidate.start();
       for (const check of CHECKS) {
         if (only && !check.name.includes(only)) continue;
-        if (check.onDisk === true && !candidate.onDisk) continue;
+        if ((check.onDisk === true || check.strangers) && !candidate.onDisk) continue;
+        if (check.strangers && (candidate.sees === "nothing" || check.strangers === "owner" && candidate.sees)) continue;
         await test.step({
           name: check.name,
           ignore: check.root === true && !has("root"),

@@ -37,6 +37,7 @@ conformance({
   name: "rclone to SFTP",
   ignore: !has("rclone", "sshd"),
   onDisk: true,
+  sees: "nothing",
   durability: "unconfirmed",
   replacesInTwoSteps: true,
   modes: 0,

@@ -57,6 +57,8 @@ export interface Candidate {
   readonly longestName?: number;
   /** Files have the source's time whether that is asked for or not, or never. */
   readonly times?: "always" | "never";
+  /** What it shows of links and owners: nothing, links alone, or both; both where it is not told. */
+  readonly sees?: "nothing" | "links";
   /** Starts what all checks share (a server). */
   start(): Promise<Mount>;
 }
@@ -72,6 +74,8 @@ export interface Check {
   /** Only for candidates with a disk. */
   readonly onDisk?: boolean;
   readonly root?: boolean;
+  /** Only for candidates with a disk, whose protocol shows links, or owners as well. */
+  readonly strangers?: "link" | "owner";
   run(bench: Bench): Promise<void>;
 }
 

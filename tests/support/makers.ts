@@ -31,6 +31,7 @@ export function aDestination(changes: Partial<Destination> = {}): Destination {
     deleteDestinationFiles: false,
     maxDelete: { files: 50 },
     keepDeletedMs: 604_800_000,
+    followLinks: false,
     layout: "{path}",
     ...changes,
   };

@@ -170,6 +170,10 @@ export const placeKeys = {
     description: "Permissions of folders created at the destination",
     examples: ["0775"],
   }),
+  follow_links: bool().prefault(false).meta({
+    description:
+      "Deliver through symlinked folders below `remote_base_path` even if they belong to another account. Links that belong to the account, to root or to the owner of `remote_base_path` are always followed",
+  }),
   minimum_free_space_gb: setting(gigabytes(0, 1e6).prefault(2), {
     name: "minimumFreeBytes",
     description: "Free space that must remain at the destination, in GB; with less, delivery waits and resumes automatically",

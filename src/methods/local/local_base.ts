@@ -5,6 +5,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
+import { mapLimit } from "../../async/map_limit.ts";
 import { Failure } from "../../domain/failure.ts";
 import { type Destination, isOnThisComputer, type Job } from "../../config/settings.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
@@ -14,6 +15,7 @@ import type { BulkFiles } from "../../system/files/bulk_files.ts";
 import type { PathFacts, System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";
+import { type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** What all calls of a session share. */
@@ -27,6 +29,8 @@ export interface LocalBase {
   readonly where: string;
   /** The file system that {@linkcode attach} found: a base path that is suddenly on another one is a mount that went away. */
   device: string | null;
+  /** The staging folder that was checked, and the account that folders made there belong to. */
+  staging: { readonly identity: string; readonly uid: number | null } | null;
   /** Folders that were seen to be there, and whose own names are on the disk. */
   readonly flushed: Set<string>;
   /** Staged files that are being flushed, or whose flush failed; it resolves to the error, or null. */
@@ -48,6 +52,7 @@ export function localBase(
     folder,
     where,
     device: null,
+    staging: null,
     flushed: new Set([folder]),
     flushing: new Map(),
     bulk: system.bulkFiles(),
@@ -91,9 +96,44 @@ async function makeBase({ system, folder, where, destination }: LocalBase): Prom
 async function leaveProbe(base: LocalBase, probe: string): Promise<void> {
   try {
     await makeBelow(base, pathOf(base, base.stagingRoot), 0o700);
+    await checkStaging(base);
     await makeBelow(base, pathOf(base, `${base.stagingRoot}/${probe}`), 0o700);
   } catch (error) {
     if (error instanceof Failure || !UNWRITABLE.has(faultOf(error))) throw error;
+  }
+}
+
+/**
+ * Whether our staging folder is there. Called before anything in it is listed, removed or written, see `staging.ts`.
+ *
+ * @throws {Failure} `staging_unsafe`
+ */
+export async function checkStaging(base: LocalBase): Promise<boolean> {
+  const { system, stagingRoot, where } = base;
+  const root = pathOf(base, stagingRoot);
+  const facts = await system.facts(root);
+  if (facts === null) return false;
+  if (facts.kind !== "folder") throw unsafeStaging(where, stagingRoot, "link");
+  if (base.staging !== null && base.staging.identity === facts.identity && facts.identity !== "") return true;
+  const made = await ownerNow(base, root);
+  if (made === null) return true;
+  const unsafe = unsafeBeside(facts, made);
+  if (unsafe !== null) throw unsafeStaging(where, stagingRoot, unsafe);
+  base.staging = { identity: facts.identity, uid: made.uid ?? null };
+  return true;
+}
+
+/** Owner and mode of a folder that is made now in our staging folder; null where none can be made: nothing will be written there either. */
+async function ownerNow({ system }: LocalBase, root: string): Promise<Owned | null> {
+  const folder = join(root, `check-${crypto.randomUUID().slice(0, 8)}`);
+  try {
+    await system.makeInside(folder, 0o700);
+    return await system.facts(folder);
+  } catch (error) {
+    if (!UNWRITABLE.has(faultOf(error))) throw error;
+    return null;
+  } finally {
+    await system.remove(folder).catch(() => undefined);
   }
 }
 
@@ -151,11 +191,33 @@ export async function makeStaging(base: LocalBase, staged: readonly string[]): P
   for (const folder of new Set(staged.flatMap((name) => ancestors(name)))) {
     try {
       await makeBelow(base, pathOf(base, folder), 0o700);
+      if (folder === base.stagingRoot) await checkStaging(base);
     } catch (error) {
       throw await destinationFailure(base, error, `create the temporary folder "${printable(folder)}"`);
     }
   }
 }
+
+/**
+ * The first link on the way to each of these paths that leads out of what is ours, see `staging.ts`; by path, and only where there is one.
+ */
+export async function strangersLinks(base: LocalBase, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { destination, system, folder } = base;
+  if (destination.followLinks || system.platform === "windows") return new Map();
+  const trusted = new Set([0, system.uid, base.staging?.uid, (await system.followedFacts(folder))?.uid]);
+  const strange = new Set<string>();
+  await mapLimit([...new Set(paths.flatMap((path) => ancestors(path)))], LOOKS_AT_ONCE, async (each) => {
+    const facts = await system.facts(join(folder, each)).catch(() => null);
+    if (facts?.kind === "symlink" && facts.uid != null && !trusted.has(facts.uid)) strange.add(each);
+  });
+  if (strange.size === 0) return new Map();
+  return new Map(paths.flatMap((path) => {
+    const link = ancestors(path).find((each) => strange.has(each));
+    return link === undefined ? [] : [[path, link]];
+  }));
+}
+
+const LOOKS_AT_ONCE = 32;
 
 /** An error at the destination as a Failure, after a look whether the base path is still there. */
 export async function destinationFailure(base: LocalBase, error: unknown, what: string): Promise<Failure> {

@@ -11,7 +11,8 @@ import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Files, PathFacts } from "../../system/system.ts";
 import type { Stat } from "../method.ts";
-import { checkMount, destinationFailure, type LocalBase, pathOf } from "./local_base.ts";
+import { checkMount, checkStaging, destinationFailure, type LocalBase, pathOf } from "./local_base.ts";
+import { isAttemptName } from "../staging.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** Flushes of several files share one journal commit. */
@@ -113,20 +114,28 @@ export async function flush(base: LocalBase, paths: readonly string[]): Promise<
 
 /** What `Session.leftovers` does. */
 export async function leftovers(base: LocalBase): Promise<string[]> {
-  const root = pathOf(base, base.stagingRoot);
-  if (await base.system.followedFacts(root) === null) return [];
-  const { entries } = await base.system.list(root);
-  return entries.filter(({ facts }) => facts.kind === "folder").map(({ name }) => name);
+  if (!await checkStaging(base)) return [];
+  const { entries } = await base.system.list(pathOf(base, base.stagingRoot));
+  return entries.filter(({ name, facts }) => facts.kind === "folder" && isAttemptName(name)).map(({ name }) => name);
 }
 
 /** What `Session.sweep` does. */
 export async function sweep(base: LocalBase, attempts: readonly string[] | null): Promise<void> {
   const { stagingRoot, system, where } = base;
-  for (const folder of attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot]) {
+  if (!await checkStaging(base)) return;
+  for (const name of (attempts ?? await system.names(pathOf(base, stagingRoot))).filter(isAttemptName)) {
+    const folder = `${stagingRoot}/${name}`;
     try {
       await system.removeTree(pathOf(base, folder));
     } catch (error) {
       throw localFailure(error, `remove the temporary folder "${printable(folder)}" from ${where}`);
     }
+  }
+  if (attempts !== null) return;
+  try {
+    await system.remove(pathOf(base, stagingRoot));
+  } catch (error) {
+    // What is not ours stays.
+    if (faultOf(error) !== "exists") throw localFailure(error, `remove the temporary folder "${stagingRoot}" from ${where}`);
   }
 }

@@ -16,7 +16,8 @@ import type { BulkName } from "../../system/files/bulk_files.ts";
 import type { System } from "../../system/system.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, resolveConflict } from "../naming.ts";
-import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf } from "./local_base.ts";
+import { linkRefused } from "../staging.ts";
+import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf, strangersLinks } from "./local_base.ts";
 import { FLUSHES_AT_ONCE } from "./local_files.ts";
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
@@ -44,7 +45,14 @@ export async function publish(base: LocalBase, items: readonly Publication[], si
   await checkMount(base);
   const changed = new Set<string>();
   const outcomes: PublishOutcome[] = [];
-  const groups = byTarget(items);
+  const links = await strangersLinks(base, items.map(({ target }) => target));
+  items.forEach(({ target }, index) => {
+    const link = links.get(target);
+    if (link !== undefined) {
+      outcomes[index] = { published: false, failure: failureRecord(linkRefused(target, link, base.where)) };
+    }
+  });
+  const groups = byTarget(items).filter(([index]) => outcomes[index!] === undefined);
   for (const index of await publishMany(base, items, groups, changed, signal)) outcomes[index] = { published: true };
   await mapLimit(groups, FLUSHES_AT_ONCE, async (indices) => {
     for (const index of indices) {

@@ -10,7 +10,8 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome } from "../method.ts";
 import { checkTrashFolder, notRemoved } from "../removal.ts";
-import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf } from "./local_base.ts";
+import { linkRefused } from "../staging.ts";
+import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf, strangersLinks } from "./local_base.ts";
 import { FLUSHES_AT_ONCE } from "./local_files.ts";
 import { localFailure } from "./local_failures.ts";
 
@@ -18,8 +19,11 @@ import { localFailure } from "./local_failures.ts";
 export async function remove(base: LocalBase, items: readonly Removal[], signal: AbortSignal): Promise<RemovalOutcome[]> {
   await checkMount(base);
   const changed = new Set<string>();
+  const links = await strangersLinks(base, items.flatMap(({ path, to }) => to === null ? [path] : [path, to]));
   const outcomes = await mapLimit(items, 1, async (item): Promise<RemovalOutcome> => {
     signal.throwIfAborted();
+    const link = links.get(item.path) ?? (item.to === null ? undefined : links.get(item.to));
+    if (link !== undefined) return { removed: false, failure: failureRecord(linkRefused(item.path, link, base.where, "remove")) };
     try {
       return await removeOne(base, item, changed);
     } catch (error) {
@@ -62,6 +66,8 @@ async function removeOne(base: LocalBase, item: Removal, changed: Set<string>): 
 export async function emptyTrash(base: LocalBase, folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
     checkTrashFolder(folder);
+    const [link] = (await strangersLinks(base, [`${folder}/x`])).values();
+    if (link !== undefined) throw linkRefused(folder, link, base.where, "remove");
     const path = pathOf(base, folder);
     try {
       await base.system.removeTree(path);

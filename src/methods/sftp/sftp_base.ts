@@ -5,13 +5,15 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
+import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type Meaning, meaningOf } from "../ssh/error_texts.ts";
 import type { MethodContext, Stat } from "../method.ts";
 import { checkPath } from "../naming.ts";
+import { type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
 import type { Refusal, SftpCalls } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
-import { kindOf, STATUS } from "./sftp_protocol.ts";
+import { type Attributes, isLink, kindOf, STATUS } from "./sftp_protocol.ts";
 
 /** What all calls of a session share. */
 export interface SftpBase {
@@ -24,6 +26,8 @@ export interface SftpBase {
   readonly folder: string;
   /** Base path and destination, for messages. */
   readonly where: string;
+  /** The account that folders made in our staging folder belong to, once it was compared with one; null before, and where it is not told. */
+  staging: { readonly uid: number | null } | null;
 }
 
 /** Asks where relative paths begin. */
@@ -35,7 +39,7 @@ export async function openSftpBase(
 ): Promise<SftpBase> {
   const { value: home } = await calls.home();
   const where = `"${printable(destination.basePath)}" at ${destination.name}`;
-  return { calls, channels, destination, context, folder: absoluteBase(destination.basePath, home ?? "/"), where };
+  return { calls, channels, destination, context, folder: absoluteBase(destination.basePath, home ?? "/"), where, staging: null };
 }
 
 /** The base path as SFTP knows it: absolute, with `/C:/…` for Windows. `home` is where the server starts. */
@@ -88,6 +92,56 @@ export async function checkBase({ calls, folder, where }: SftpBase): Promise<voi
   });
 }
 
+/** Only ours are to read what is staged. */
+export const PRIVATE_FOLDER = 0o700;
+
+/**
+ * Whether our staging folder is there, see `staging.ts`. Called before anything in it is listed, removed or written.
+ *
+ * @throws {Failure} `staging_unsafe`
+ */
+export async function checkStaging(base: SftpBase): Promise<boolean> {
+  const { calls, context: { stagingRoot }, where } = base;
+  const root = pathOf(base, stagingRoot);
+  const { value: there } = await calls.lstat(root);
+  if (there === null) return false;
+  if (there.permissions !== undefined && kindOf(there) !== "folder") throw unsafeStaging(where, stagingRoot, "link");
+  const known = base.staging?.uid;
+  if (known != null && there.uid !== known) throw unsafeStaging(where, stagingRoot, "owner");
+  if (base.staging !== null) return true;
+  const probe = `${root}/check-${crypto.randomUUID().slice(0, 8)}`;
+  // Where none can be made, nothing will be written there either.
+  if (await calls.mkdir(probe, PRIVATE_FOLDER) !== null) return true;
+  const { value: made } = await calls.lstat(probe);
+  await calls.rmdir(probe);
+  const unsafe = made === null ? null : unsafeBeside(ownedOf(there), ownedOf(made));
+  if (unsafe !== null) throw unsafeStaging(where, stagingRoot, unsafe);
+  base.staging = { uid: made?.uid ?? null };
+  return true;
+}
+
+function ownedOf({ uid, permissions }: Attributes): Owned {
+  return { ...(uid === undefined ? {} : { uid }), ...(permissions === undefined ? {} : { mode: permissions & 0o7777 }) };
+}
+
+/** As `strangersLinks` of `local`: by path, the first link of another account on the way to it. */
+export async function strangersLinks(base: SftpBase, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { calls, folder, destination: { followLinks } } = base;
+  if (followLinks) return new Map();
+  const folders = [...new Set(paths.flatMap((path) => ancestors(path)))].filter((each) => each !== base.context.stagingRoot);
+  const looks = await Promise.all(folders.map((each) => calls.lstat(`${folder === "/" ? "" : folder}/${each}`)));
+  const links = new Map(folders.flatMap((each, index) => {
+    const { value } = looks[index]!;
+    return value !== null && isLink(value) && value.uid !== undefined ? [[each, value.uid]] : [];
+  }));
+  if (links.size === 0) return new Map();
+  const trusted = new Set([0, base.staging?.uid, (await calls.stat(folder)).value?.uid]);
+  return new Map(paths.flatMap((path) => {
+    const link = ancestors(path).find((each) => links.has(each) && !trusted.has(links.get(each)));
+    return link === undefined ? [] : [[path, link]];
+  }));
+}
+
 /** What `RemoteFiles.freeBytes` does. */
 export async function freeSpace(base: SftpBase): Promise<number | null> {
   await checkBase(base);
@@ -99,7 +153,8 @@ export async function tryToWrite(base: SftpBase): Promise<void> {
   const { calls, context: { stagingRoot }, where } = base;
   const root = pathOf(base, stagingRoot);
   const probe = `${root}/probe-${crypto.randomUUID().slice(0, 8)}`;
-  await calls.mkdir(root);
+  await calls.mkdir(root, PRIVATE_FOLDER);
+  await checkStaging(base);
   const refusal = await calls.mkdir(probe);
   if (refusal) throw refused(`write below ${where}`, refusal);
   await calls.rmdir(probe);

@@ -57,7 +57,7 @@ export function sftpCalls(client: SftpClient) {
     stat: (path: string) => ask(REQUEST.STAT, [path], attributes),
     lstat: (path: string) => ask(REQUEST.LSTAT, [path], attributes),
     setMode: (path: string, mode: number) => order(REQUEST.SETSTAT, [path, { permissions: mode }]),
-    mkdir: (path: string) => order(REQUEST.MKDIR, [path, {}]),
+    mkdir: (path: string, permissions?: number) => order(REQUEST.MKDIR, [path, permissions === undefined ? {} : { permissions }]),
     rmdir: (path: string) => order(REQUEST.RMDIR, [path]),
     remove: (path: string) => order(REQUEST.REMOVE, [path]),
     /** Must not replace, says the protocol; servers written in Go do. */

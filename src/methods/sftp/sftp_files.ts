@@ -7,7 +7,18 @@ import { untilAborted } from "../../async/abort.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import type { Mount, Upload } from "../method.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
-import { checkBase, flushedEarly, freeSpace, isFolder, look, pathOf, type SftpBase, tryToWrite } from "./sftp_base.ts";
+import {
+  checkBase,
+  checkStaging,
+  flushedEarly,
+  freeSpace,
+  isFolder,
+  look,
+  pathOf,
+  PRIVATE_FOLDER,
+  type SftpBase,
+  tryToWrite,
+} from "./sftp_base.ts";
 import { tryFlush } from "./sftp_flush.ts";
 import { flush, publish, type SftpNaming } from "./sftp_names.ts";
 import { digest } from "./sftp_read_back.ts";
@@ -49,7 +60,9 @@ async function attach(base: SftpBase, create: boolean, probe?: string): Promise<
   }
   const freeBytes = await freeSpace(base);
   if (probe !== undefined) {
-    for (const each of [stagingRoot, `${stagingRoot}/${probe}`]) await calls.mkdir(pathOf(base, each));
+    await calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER);
+    await checkStaging(base);
+    await calls.mkdir(pathOf(base, `${stagingRoot}/${probe}`), PRIVATE_FOLDER);
     await tryFlush(base, `${stagingRoot}/${probe}/try.flush`);
   }
   return { freeBytes, device: null, ...(made ? { made } : {}) };
@@ -59,7 +72,10 @@ async function prepare(base: SftpBase, uploads: readonly Pick<Upload, "staged" |
   const { calls } = base;
   await checkBase(base);
   // Folders that are there already, leftovers that are not: neither matters. What does not work shows when files are put.
-  for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged)))) await calls.mkdir(pathOf(base, folder));
+  for (const folder of new Set(uploads.flatMap(({ staged }) => ancestors(staged)))) {
+    const made = calls.mkdir(pathOf(base, folder), PRIVATE_FOLDER);
+    await (folder === base.context.stagingRoot ? Promise.all([made, checkStaging(base)]) : made);
+  }
   await Promise.all(uploads.map(async ({ leftover = null, staged }) => {
     if (leftover === null) return;
     const from = pathOf(base, leftover);

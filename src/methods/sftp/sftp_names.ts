@@ -11,7 +11,8 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { type Claim, claimsFor } from "../naming.ts";
-import { checkBase, pathOf, type SftpBase } from "./sftp_base.ts";
+import { linkRefused } from "../staging.ts";
+import { checkBase, checkStaging, pathOf, PRIVATE_FOLDER, type SftpBase, strangersLinks } from "./sftp_base.ts";
 import { flushFound, makeAndRemove, makeEmptyFile } from "./sftp_flush.ts";
 import { withSftpLock } from "./sftp_lock.ts";
 import { STATUS } from "./sftp_protocol.ts";
@@ -41,10 +42,16 @@ export async function publish(
 ): Promise<PublishOutcome[]> {
   if (items.length === 0) return [];
   const { base } = naming;
-  await checkBase(base);
-  await makeFolders(naming, items);
+  const [, links] = await Promise.all([checkBase(base), strangersLinks(base, items.map(({ target }) => target))]);
   const outcomes = new Map<Publication, PublishOutcome>();
-  const claims = claimsFor(items, (path) => pathOf(base, path), outcomes);
+  const free = items.filter((item) => {
+    const link = links.get(item.target);
+    if (link === undefined) return true;
+    outcomes.set(item, { published: false, failure: failureRecord(linkRefused(item.target, link, base.where)) });
+    return false;
+  });
+  await makeFolders(naming, free);
+  const claims = claimsFor(free, (path) => pathOf(base, path), outcomes);
   await Promise.all(claims.map(({ item, staged }) => item.fileMode === null ? null : base.calls.setMode(staged, item.fileMode)));
   const careful = items.some(({ onConflict }) => onConflict !== "overwrite") && await renameReplaces(naming, items[0]!.staged);
   const give = () => giveNames(naming, claims, careful, outcomes, signal);
@@ -167,7 +174,8 @@ async function renameReplaces(naming: SftpNaming, staged: string): Promise<boole
 /** What `Session.flush` does. The small file comes after all that was done: see the head of this file. */
 export async function flush(base: SftpBase, paths: readonly string[]): Promise<void> {
   const { stagingRoot } = base.context;
-  await base.calls.mkdir(pathOf(base, stagingRoot));
+  await base.calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER);
+  await checkStaging(base);
   await flushFound(base, paths, `${stagingRoot}/found-${crypto.randomUUID().slice(0, 8)}.flush`);
   await makeAndRemove(base, `${stagingRoot}/adopted.flush`);
 }

@@ -52,6 +52,8 @@ export const LONGEST_PACKET = 1024 * 1024;
 /** What is known of a file; what a server does not tell is missing. */
 export interface Attributes {
   readonly bytes?: number;
+  /** Number of the account that it belongs to. */
+  readonly uid?: number;
   /** As `st_mode`: with the bits that tell a file from a folder. */
   readonly permissions?: number;
   /** Whole seconds since 1970 UTC, for access and modification. */
@@ -63,6 +65,11 @@ export function kindOf({ permissions }: Attributes): "file" | "folder" | "other"
   if (permissions === undefined) return "file";
   const type = permissions & 0o170000;
   return type === 0o100000 || type === 0 ? "file" : type === 0o040000 ? "folder" : "other";
+}
+
+/** As a link itself is shown by LSTAT. */
+export function isLink({ permissions }: Attributes): boolean {
+  return ((permissions ?? 0) & 0o170000) === 0o120000;
 }
 
 /** What a server answers. */
@@ -225,14 +232,15 @@ class PacketReader {
   attributes(): Attributes {
     const flags = this.uint32();
     const bytes = flags & ATTRIBUTE.SIZE ? { bytes: this.uint64() } : {};
-    if (flags & ATTRIBUTE.OWNERS) this.#take(8);
+    const owner = flags & ATTRIBUTE.OWNERS ? { uid: this.uint32() } : {};
+    if (flags & ATTRIBUTE.OWNERS) this.#take(4);
     const permissions = flags & ATTRIBUTE.PERMISSIONS ? { permissions: this.uint32() } : {};
     const times = flags & ATTRIBUTE.TIMES ? { times: { accessed: this.uint32(), modified: this.uint32() } } : {};
     for (let left = flags & ATTRIBUTE.EXTENDED ? this.uint32() : 0; left > 0; left--) {
       this.string();
       this.string();
     }
-    return { ...bytes, ...permissions, ...times };
+    return { ...bytes, ...owner, ...permissions, ...times };
   }
 
   #take(bytes: number): number {

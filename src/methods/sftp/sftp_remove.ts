@@ -8,7 +8,8 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome } from "../method.ts";
 import { checkTrashFolder, notRemoved } from "../removal.ts";
-import { checkBase, isFolder, pathOf, refused, type SftpBase } from "./sftp_base.ts";
+import { linkRefused } from "../staging.ts";
+import { checkBase, isFolder, pathOf, refused, type SftpBase, strangersLinks } from "./sftp_base.ts";
 import { flush } from "./sftp_names.ts";
 import { kindOf, STATUS } from "./sftp_protocol.ts";
 import { removeTree } from "./sftp_sweep.ts";
@@ -16,14 +17,20 @@ import { removeTree } from "./sftp_sweep.ts";
 /** What `Session.remove` does. As with all names given by SFTP, folders are flushed only as far as the small file after it does it. */
 export async function remove(base: SftpBase, items: readonly Removal[], signal: AbortSignal): Promise<RemovalOutcome[]> {
   if (items.length === 0) return [];
-  await checkBase(base);
+  const ways = items.flatMap(({ path, to }) => to === null ? [path] : [path, to]);
+  const [, links] = await Promise.all([checkBase(base), strangersLinks(base, ways)]);
   const folders = new Set(items.flatMap(({ to }) => to === null ? [] : ancestors(to)));
   // What is there already is refused; what cannot be made shows when a file is moved there.
   for (const folder of folders) await base.calls.mkdir(pathOf(base, folder));
   const outcomes: RemovalOutcome[] = [];
   for (const item of items) {
     signal.throwIfAborted();
-    outcomes.push(await removeOne(base, item));
+    const link = links.get(item.path) ?? (item.to === null ? undefined : links.get(item.to));
+    outcomes.push(
+      link === undefined
+        ? await removeOne(base, item)
+        : { removed: false, failure: failureRecord(linkRefused(item.path, link, base.where, "remove")) },
+    );
   }
   if (outcomes.some(({ removed }) => removed)) await flush(base, []);
   return outcomes;
@@ -57,6 +64,8 @@ async function move({ calls }: SftpBase, from: string, to: string) {
 export async function emptyTrash(base: SftpBase, folders: readonly string[], signal: AbortSignal): Promise<void> {
   for (const folder of folders) {
     checkTrashFolder(folder);
+    const [link] = (await strangersLinks(base, [`${folder}/x`])).values();
+    if (link !== undefined) throw linkRefused(folder, link, base.where, "remove");
     const path = pathOf(base, folder);
     await removeTree(base, path, { deepest: DEEPEST, ours: false }, signal);
     if (await isFolder(base, path)) {

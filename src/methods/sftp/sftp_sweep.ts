@@ -4,33 +4,40 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import { isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
+import { isAttemptName } from "../staging.ts";
+import { checkStaging, isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
 import { kindOf } from "./sftp_protocol.ts";
 
 /** Staging holds our own names only, and what tools make of them: nothing deeper. */
 const DEEPEST = 4;
-/** Names of ours. */
+/** Names in an attempt. */
 const OURS = /^[A-Za-z0-9_.~-]+$/;
 
 /** What `Session.leftovers` does. */
 export async function leftovers(base: SftpBase): Promise<string[]> {
+  if (!await checkStaging(base)) return [];
   return (await entriesOf(base, pathOf(base, base.context.stagingRoot)))
-    .filter(({ name, folder }) => folder && OURS.test(name)).map(({ name }) => name);
+    .filter(({ name, folder }) => folder && isAttemptName(name)).map(({ name }) => name);
 }
 
 /** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
 export async function sweep(base: SftpBase, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
-  const { stagingRoot } = base.context;
-  const folders = attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot];
-  for (const folder of folders.map((each) => pathOf(base, each))) {
+  if (!await checkStaging(base)) return;
+  const root = pathOf(base, base.context.stagingRoot);
+  const entries = await entriesOf(base, root);
+  const ours = entries.filter(({ name }) => isAttemptName(name) && (attempts === null || attempts.includes(name)));
+  for (const { name, folder } of ours) {
     signal.throwIfAborted();
-    await removeTree(base, folder, { deepest: DEEPEST, ours: true }, signal);
-    if (!await isFolder(base, folder)) continue;
-    throw new Failure("permission_denied", `Cannot remove the temporary folder "${folder}" from ${base.where}`, {
+    if (folder) await removeTree(base, `${root}/${name}`, { deepest: DEEPEST, ours: true }, signal);
+    else await base.calls.remove(`${root}/${name}`);
+    if (!folder || !await isFolder(base, `${root}/${name}`)) continue;
+    throw new Failure("permission_denied", `Cannot remove the temporary folder "${name}" from ${base.where}`, {
       next: "later",
       hint: "Check the permissions of the remote account there; it is retried automatically.",
     });
   }
+  // What is not ours stays, and so does the folder.
+  if (attempts === null) await base.calls.rmdir(root);
 }
 
 /** Removes a folder with all that is in it, down to so many folders below it; with `ours` no name that could not be ours. */

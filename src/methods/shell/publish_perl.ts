@@ -2,7 +2,7 @@
  * The program that gives staged files their final names at the far end, in perl (5.8 or newer, core modules only): one
  * process for a whole batch. Input: seven fields a file, as arguments or each ended by NUL (staged, target, policy, stem and ending of
  * former names, file mode, folder mode; modes octal or empty). Output: one line a file, in order, once all is durable:
- * `ok`, `former <number>`, `exists`, `folder`, or `fail <reason>`. publish_sh.ts does the same without perl.
+ * `ok`, `former <number>`, `exists`, `folder`, `link <depth>` (see shell_staging.ts), or `fail <reason>`. publish_sh.ts does the same without perl.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const ASKED_BY_RANGE = ["ef53", "58465342"];
 
 /**
  * Arguments: `sync -f` or nothing, and from how many files on it writes all of them out at once, where the file system is one for
- * it; then the fields, unless they are the input.
+ * it; `1` where the links of other accounts are followed, or nothing; then the fields, unless they are the input.
  *
  * That `sync -f` succeeds proves nothing of a file: BusyBox passes over the answer of syncfs(2), Linux before 5.8 reports no lost data by
  * it, and later ones report it once, perhaps to another program. So each file is asked, by fsync; or, as that has the drive empty its
@@ -24,12 +24,14 @@ export const PUBLISH_PERL = String.raw`
 use strict; use Errno qw(EEXIST ENOENT EINVAL ENOTSUP ENOTTY); use XSLoader;
 # Of IO::Handle only fsync is needed, and of Fcntl seldom anything: loading both takes longer than all else here.
 eval { XSLoader::load('IO') }; defined &IO::Handle::sync or require IO::Handle;
-my ($syncf, $many, @field) = @ARGV;
+my ($syncf, $many, $follow, @field) = @ARGV;
 binmode STDIN; binmode STDOUT;
 $/ = "\0";
 if (!@field) { @field = <STDIN>; chomp @field }
 my (@item, %seen, %dirty, @answer);
 push @item, [splice @field, 0, 7] while @field;
+# Whose links count: root's, ours, and those of the owner of the base path. Staged files show who we are there.
+my %trusted = map { $_ => 1 } 0, $>, (stat '.')[4], @item && lstat $item[0][0] ? (lstat _)[4] : ();
 my $type = $syncf && @item >= $many ? qx(stat -f -c %t . 2>/dev/null) : '';
 my $whole = $type =~ /^(?:${SYNCED_WHOLE.join("|")})$/;
 ${FLUSH_SUB}
@@ -54,10 +56,12 @@ sub parent { my ($p) = @_; return $p =~ m{^(.*)/[^/]*\z}s ? $1 : '.' }
 sub folders {
   my ($dir, $mode) = @_;
   return '' if $seen{$dir};
-  my ($path, $above) = ('', '.');
+  my ($path, $above, $depth) = ('', '.', 0);
   for my $part (split m{/}, $dir) {
     $path = length $path ? "$path/$part" : $part;
     next if $part eq '.';
+    $depth++;
+    if (!$follow) { my @link = lstat $path; return "link $depth" if @link && -l _ && !$trusted{$link[4]} }
     if (!$seen{$path}) {
       if (mkdir $path) { chmod oct $mode, $path if length $mode }
       elsif ($! == EEXIST) { return "Not a directory" unless -d $path }
@@ -114,7 +118,7 @@ sub keep {
 sub place {
   my ($staged, $target, $policy, $stem, $ending, $fmode, $dmode) = @_;
   my $e = folders(parent($target), $dmode);
-  return "fail $e" if $e;
+  return $e =~ /^link \d+$/ ? $e : "fail $e" if $e;
   my $former = 0;
   if ($policy ne 'overwrite') {
     if (link $staged, $target) { unlink $staged; return 'ok' }
@@ -156,7 +160,7 @@ flock $lock, 2 if open $lock, '<', '.';
 for my $i (0 .. $#item) {
   next if $answer[$i];
   $answer[$i] = place(@{$item[$i]});
-  $dirty{parent($item[$i][1])} = 1 unless $answer[$i] =~ /^fail|^exists|^folder/;
+  $dirty{parent($item[$i][1])} = 1 unless $answer[$i] =~ /^fail|^exists|^folder|^link/;
 }
 close $lock if $lock;
 if (%dirty) {

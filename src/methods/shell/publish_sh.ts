@@ -13,6 +13,7 @@ say() { printf '%s\\n' "$1"; }
 fail() { e=$(printf '%s' "$1" | tr '\\n\\r' '  '); say "fail $2\${e##*: }"; }
 folders() {
   [ -d "$1" ] && [ "$1" = "$seen" ] && return 0
+  if strange "$1"; then say "link $depth"; return 1; fi
   if [ ! -d "$1" ]; then
     made=
     left=$1/ path=

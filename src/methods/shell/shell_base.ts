@@ -11,8 +11,10 @@ import { remoteBase } from "../ssh/ssh.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 import type { Answer, RunInBase } from "./remote_shell.ts";
+import { unsafeStaging } from "../staging.ts";
 import { flushScript } from "./shell_flush.ts";
 import { shellQuote } from "./shell_quote.ts";
+import { checkOwner, checkPlace, OWNED, UNSAFE } from "./shell_staging.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** What all calls of a session share. */
@@ -26,6 +28,8 @@ export interface ShellBase {
   readonly where: string;
   /** The mount point that {@linkcode attach} found: a base path that is suddenly on another one is a mount that went away. */
   device: string | null;
+  /** What was seen of our staging folder: compared with a folder that was made there, and whether that is the account's own. */
+  staging: { readonly checked: boolean; readonly owned: boolean };
   /** Staging folders that were made on that device, each with the time of the monotonic clock. */
   readonly prepared: Map<string, number>;
   readonly now: () => number;
@@ -40,7 +44,17 @@ export function shellBase(
   const { destination } = connection;
   const where = `"${printable(destination.basePath)}" at ${destination.name}`;
   const folder = remoteBase(destination);
-  return { connection, tools, stagingRoot, folder, where, device: null, prepared: new Map(), now: system.monotonic };
+  return {
+    connection,
+    tools,
+    stagingRoot,
+    folder,
+    where,
+    device: null,
+    staging: { checked: false, owned: false },
+    prepared: new Map(),
+    now: system.monotonic,
+  };
 }
 
 /** Exit status of a script that did not get into the base path. */
@@ -54,13 +68,17 @@ export function runInBase(base: ShellBase): RunInBase {
   return (what, script, signal) => run(base, what, `${enter(base)}${script}`, signal);
 }
 
-function enter({ folder }: ShellBase): string {
-  return `cd ${shellQuote(folder)} 2>&1 || exit ${NO_BASE}\n`;
+function enter({ folder, stagingRoot, staging }: ShellBase): string {
+  return `cd ${shellQuote(folder)} 2>&1 || exit ${NO_BASE}\n${checkPlace(stagingRoot, staging.owned)}`;
 }
 
 async function run(base: ShellBase, what: string, script: string, signal: AbortSignal): Promise<string> {
   const answer = await base.connection.run(script, signal);
   if (answer.status === NO_BASE) throw noBase(base, answer);
+  if (answer.status === UNSAFE) {
+    const why = answer.output.trim().split("\n").at(-1);
+    throw unsafeStaging(base.where, base.stagingRoot, why === "owner" || why === "mode" ? why : "link");
+  }
   if (answer.status !== 0) throw failed(what, answer);
   return answer.output;
 }
@@ -83,6 +101,18 @@ function failed(what: string, { status, output }: Answer): Failure {
   return new Failure("interrupted", `Cannot ${what}: ${last || `status ${status}`}`, { hint: "It is retried automatically." });
 }
 
+/** As {@linkcode runInBase}, for what needs a staging folder that was compared with one that is made now. */
+export async function runInStaging(base: ShellBase, what: string, script: string, signal: AbortSignal): Promise<string> {
+  const check = base.staging.checked ? "" : checkOwner(base.stagingRoot);
+  const output = await run(base, what, `${enter(base)}${check}${script}`, signal);
+  noteOwner(base, output);
+  return output;
+}
+
+function noteOwner(base: ShellBase, output: string): void {
+  if (output.split("\n").includes(OWNED)) base.staging = { checked: true, owned: true };
+}
+
 /** What `Session.attach` does. */
 export async function attach(base: ShellBase, create: boolean, signal: AbortSignal, probe?: string): Promise<Mount> {
   const { tools, stagingRoot, where, connection: { destination: { directoryMode } } } = base;
@@ -94,9 +124,13 @@ export async function attach(base: ShellBase, create: boolean, signal: AbortSign
   const keep = `[ -z "$made" ] || (\n${flushScript(tools.flush, above)}) >/dev/null 2>&1\n`;
   // `cd` may be refused where the folder is there: dash does not say why, ls does.
   const look = `[ -e ${folder} ] && [ ! -d ${folder} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
-  const leave = probe === undefined ? "" : `(umask 077; mkdir -p ${shellQuote(`${stagingRoot}/${probe}`)}) 2>/dev/null\n`;
+  const leave = probe === undefined
+    ? ""
+    : `(umask 077; mkdir ${stagingRoot}) 2>/dev/null\n${checkPlace(stagingRoot, false)}${checkOwner(stagingRoot)}` +
+      `(umask 077; mkdir ${shellQuote(`${stagingRoot}/${probe}`)}) 2>/dev/null\n`;
   const script = `made=\n${look}${create ? make : ""}${enter(base)}${create ? keep : ""}${leave}${ASK_FOR_SPACE}`;
   const output = await run(base, `create the folder ${where}`, script, signal);
+  noteOwner(base, output);
   const mount = mountOf(output);
   base.device = mount.device;
   return output.split("\n").includes(MADE) ? { ...mount, made: true } : mount;

@@ -5,14 +5,16 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import type { MethodContext, Stat, Upload } from "../method.ts";
+import { isAttemptName } from "../staging.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
-import { ASK_FOR_SPACE, attach, FAILED, mountOf, runInBase, type ShellBase, shellBase } from "./shell_base.ts";
+import { ASK_FOR_SPACE, attach, FAILED, mountOf, runInBase, runInStaging, type ShellBase, shellBase } from "./shell_base.ts";
 import type { RunInBase } from "./remote_shell.ts";
 import { shellDigest } from "./shell_digest.ts";
 import { shellFlush } from "./shell_flush.ts";
 import { shellPublish } from "./shell_publish.ts";
 import { shellWords } from "./shell_quote.ts";
+import { eachAttempt, enterStaging } from "./shell_staging.ts";
 import { shellEmptyTrash, shellRemove } from "./shell_remove.ts";
 import { lookFirstScript, shellModifiedAt, shellSurvey, stats } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
@@ -27,7 +29,7 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
   const { stagingRoot } = context;
   const base = shellBase(connection, tools, context);
   const { folder, where } = base;
-  const { host, port } = connection.destination.transport;
+  const { followLinks: follow, transport: { host, port } } = connection.destination;
   const inBase = runInBase(base);
   const survey = shellSurvey(inBase, tools);
   return {
@@ -37,10 +39,10 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
       staging === undefined ? survey(paths, signal) : surveyAndPrepare(base, paths, staging, signal),
     digest: shellDigest(inBase, tools),
     modifiedAt: shellModifiedAt(inBase),
-    publish: shellPublish(inBase, tools, where, `${host}\n${port}\n${folder}`),
+    publish: shellPublish(inBase, tools, { where, follow, place: `${host}\n${port}\n${folder}` }),
     flush: shellFlush(inBase, tools, where),
-    remove: shellRemove(inBase, tools, where),
-    emptyTrash: shellEmptyTrash(inBase, where),
+    remove: shellRemove(inBase, tools, where, follow),
+    emptyTrash: shellEmptyTrash(inBase, where, follow),
     leftovers: (signal) => leftovers(base, signal),
     sweep: (attempts, signal) => sweep(base, attempts, signal),
     prepare: (uploads, signal) => prepare(base, uploads, signal),
@@ -125,19 +127,22 @@ m() {
 
 async function leftovers(base: ShellBase, signal: AbortSignal): Promise<string[]> {
   const { stagingRoot, where } = base;
-  const script =
-    `[ -d ${stagingRoot} ] || exit 0\nfor d in ${stagingRoot}/*; do [ -d "$d" ] && printf '%s\\n' "\${d##*/}"; done\n:`;
-  const output = await runInBase(base)(`look for leftovers of earlier runs at ${where}`, script, signal);
-  return output.split("\n").filter((name) => name !== "");
+  const list = eachAttempt(`[ ! -d "$n" ] || [ -L "$n" ] || printf '%s\\n' "${ATTEMPT}$n"`);
+  const what = `look for leftovers of earlier runs at ${where}`;
+  const output = await runInStaging(base, what, `${enterStaging(stagingRoot)}${list}:`, signal);
+  return output.split("\n").filter((line) => line.startsWith(ATTEMPT)).map((line) => line.slice(ATTEMPT.length));
 }
+
+const ATTEMPT = "attempt ";
 
 async function sweep(base: ShellBase, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
   const { stagingRoot, where } = base;
-  const names = attempts === null ? [stagingRoot] : attempts.map((attempt) => `${stagingRoot}/${attempt}`);
-  if (names.length === 0) return;
+  const names = attempts?.filter(isAttemptName).map((attempt) => `./${attempt}`);
+  if (names?.length === 0) return;
   // Twice: a process that is just ending may still make a file in between.
-  const remove = `rm -rf ${shellWords(names)}`;
-  const root = attempts === null ? "" : `rmdir ${stagingRoot} 2>/dev/null\n`;
-  const script = `${remove} 2>/dev/null || ${remove} 2>&1 || exit ${FAILED}\n${root}:`;
-  await runInBase(base)(`remove temporary files below ${where}`, script, signal);
+  const twice = (remove: string) => `${remove} 2>/dev/null || ${remove} 2>&1 || exit ${FAILED}`;
+  const remove = names === undefined
+    ? `rm -f ./*.flush\n${eachAttempt(twice('rm -rf "./$n"'))}cd "$base" && rmdir ${stagingRoot} 2>/dev/null\n`
+    : `${twice(`rm -rf ${shellWords(names)}`)}\n`;
+  await runInStaging(base, `remove temporary files below ${where}`, `${enterStaging(stagingRoot)}${remove}:`, signal);
 }

@@ -10,12 +10,14 @@ import { keyedMutex } from "../../async/mutex.ts";
 import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, nameTaken } from "../naming.ts";
+import { linkRefused } from "../staging.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";
 import { deviceFunction, PUBLISH_SH } from "./publish_sh.ts";
 import { flushScript, orRemove } from "./shell_flush.ts";
 import { shellQuote, shellWords } from "./shell_quote.ts";
 import type { RunInBase } from "./remote_shell.ts";
+import { linkIn, strangeFunction } from "./shell_staging.ts";
 import { nulList } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
@@ -25,11 +27,21 @@ const MANY = 24;
 /** So many files are named on a command line. */
 const FEW = 4;
 
-/** Makes `Session.publish`. `place` is the same for all destinations that give names in the same folder. */
-export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string, place: string) {
+/** Where names are given. */
+interface NamingPlace {
+  /** The destination, for messages. */
+  readonly where: string;
+  /** `follow_links`. */
+  readonly follow: boolean;
+  /** The same for all destinations that give names in the same folder. */
+  readonly place: string;
+}
+
+/** Makes `Session.publish`. */
+export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, follow, place }: NamingPlace) {
   return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
     if (items.length === 0) return [];
-    const script = tools.perl ? perlScript(items, tools) : shScript(items, tools);
+    const script = tools.perl ? perlScript(items, tools, follow) : shScript(items, tools, follow);
     const output = await nameLock(place, () => inBase(`publish files below ${where}`, script, signal));
     // Something that runs there may print into the answer: a line more would give each file its neighbour's.
     const lines = output.split("\n").filter((line) => ANSWER.test(line));
@@ -43,24 +55,24 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, where: string
 }
 
 /** What the programs say of one file. */
-const ANSWER = /^(?:ok|exists|folder|former \d+|fail .*)$/s;
+const ANSWER = /^(?:ok|exists|folder|former \d+|link \d+|fail .*)$/s;
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
 const nameLock = keyedMutex();
 
-function perlScript(items: readonly Publication[], { flush }: ShellTools): string {
+function perlScript(items: readonly Publication[], { flush }: ShellTools, follow: boolean): string {
   const fields = items.flatMap((item) => {
     const { stem, ending } = formerNameParts(item.target);
     return [item.staged, item.target, item.onConflict, stem, ending, octal(item.fileMode), octal(item.directoryMode)];
   });
   const whole = flush === "sync -f" ? flush : "";
-  const perl = `perl -e ${shellQuote(PUBLISH_PERL)} ${shellWords([whole, String(MANY)])}`;
+  const perl = `perl -e ${shellQuote(PUBLISH_PERL)} ${shellWords([whole, String(MANY), follow ? "1" : ""])}`;
   // Each process less is a millisecond less.
   return items.length <= FEW ? `exec ${perl} ${shellWords(fields)}` : `${nulList(fields)} | ${perl}`;
 }
 
 /** The script for where there is no perl: POSIX `sh`, one line for each item, in order: `ok`, `former <number>`, or why not. */
-function shScript(items: readonly Publication[], { flush, stat }: ShellTools): string {
+function shScript(items: readonly Publication[], { flush, stat }: ShellTools, follow: boolean): string {
   const folders = new Set<string>(["."]);
   const staged = items.map(({ staged }) => `./${staged}`);
   const calls = items.map((item) => {
@@ -75,6 +87,7 @@ function shScript(items: readonly Publication[], { flush, stat }: ShellTools): s
     .map(({ staged, fileMode }) => `chmod ${octal(fileMode)} ./${staged} 2>/dev/null\n`);
   return [
     deviceFunction(stat),
+    strangeFunction(follow),
     PUBLISH_SH,
     ...modes,
     orRemove(flushScript(flush, staged), staged),
@@ -95,6 +108,8 @@ function outcomeOf(line: string, item: Publication, where: string): PublishOutco
 }
 
 function refusal(line: string, item: Publication, where: string): Failure {
+  const link = linkIn(line, item.target);
+  if (link !== null) return linkRefused(item.target, link, where);
   if (line === "exists") return nameTaken(item, "file", where);
   if (line === "folder") return nameTaken(item, "folder", where);
   const reason = printable(line.replace(/^fail /, "")) || "no answer";

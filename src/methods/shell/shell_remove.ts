@@ -7,21 +7,24 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome, Session } from "../method.ts";
-import { checkTrashFolder, notRemoved } from "../removal.ts";
+import { checkTrashFolder, notRemoved, TRASH } from "../removal.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { deviceFunction } from "./publish_sh.ts";
 import type { RunInBase } from "./remote_shell.ts";
 import { flushScript } from "./shell_flush.ts";
+import { linkRefused } from "../staging.ts";
+import { linkIn, strangeFunction } from "./shell_staging.ts";
 import { shellWords } from "./shell_quote.ts";
 import type { ShellTools } from "./shell_tools.ts";
 
 /** Makes `Session.remove`. */
-export function shellRemove(inBase: RunInBase, tools: ShellTools, where: string): Session["remove"] {
+export function shellRemove(inBase: RunInBase, tools: ShellTools, where: string, follow: boolean): Session["remove"] {
   return async (items, signal) => {
     if (items.length === 0) return [];
     const folders = new Set(items.flatMap(({ path, to }) => [path, ...(to === null ? [] : [to])].flatMap(foldersOf)));
     const script = [
       deviceFunction(tools.stat),
+      strangeFunction(follow),
       REMOVE,
       ...items.map(({ path, to, bytes }) => {
         const words = [`./${path}`, to === null ? "" : `./${to}`, String(bytes)];
@@ -41,11 +44,15 @@ export function shellRemove(inBase: RunInBase, tools: ShellTools, where: string)
 }
 
 /** Makes `Session.emptyTrash`. */
-export function shellEmptyTrash(inBase: RunInBase, where: string): Session["emptyTrash"] {
+export function shellEmptyTrash(inBase: RunInBase, where: string, follow: boolean): Session["emptyTrash"] {
   return async (folders, signal) => {
     folders.forEach(checkTrashFolder);
     if (folders.length === 0) return;
-    await inBase(`empty the trash below ${where}`, `rm -rf ${shellWords(folders)} 2>&1 || exit ${FAILED}\n`, signal);
+    const check = `${
+      strangeFunction(follow)
+    }! strange ./${TRASH} || { echo "${TRASH} is a link of another account"; exit ${FAILED}; }\n`;
+    const script = `${check}rm -rf ${shellWords(folders)} 2>&1 || exit ${FAILED}\n`;
+    await inBase(`empty the trash below ${where}`, script, signal);
   };
 }
 
@@ -64,6 +71,8 @@ function outcomeOf(line: string, item: Removal, where: string): RemovalOutcome {
   if (line === "removed") return { removed: true };
   const kept = KEPT[line];
   if (kept !== undefined) return { removed: false, failure: notRemoved(item, where, kept) };
+  const link = linkIn(line, item.path);
+  if (link !== null) return { removed: false, failure: failureRecord(linkRefused(item.path, link, where, "remove")) };
   const reason = printable(line.replace(/^fail /, ""));
   const meaning = meaningOf(line) ?? { code: "interrupted", reason, hint: "It is retried automatically." } as const;
   const message = `Cannot remove "${printable(item.path)}" below ${where}: ${meaning.reason}`;
@@ -76,7 +85,7 @@ const KEPT: Readonly<Record<string, Parameters<typeof notRemoved>[2]>> = {
   "changed": "changed",
   "taken": "taken",
 };
-const ANSWER = /^(?:removed|none|no file|changed|taken|fail .*)$/s;
+const ANSWER = /^(?:removed|none|no file|changed|taken|link \d+|fail .*)$/s;
 
 /** One call: `r path to bytes folder folder-of-to`. */
 const REMOVE = `
@@ -84,6 +93,7 @@ say() { printf '%s\\n' "$1"; }
 # The last words of an error message, on one line; its first words may hold hostile names.
 fail() { e=$(printf '%s' "$1" | tr '\\n\\r' '  '); say "fail \${e##*: }"; }
 r() {
+  if strange "$4"; then say "link $depth"; return; fi
   if [ -L "$1" ]; then say "no file"; return; fi
   if [ ! -e "$1" ]; then say none; return; fi
   if [ ! -f "$1" ]; then say "no file"; return; fi
@@ -93,6 +103,7 @@ r() {
     e=$(rm -f "$1" 2>&1) || { fail "$e"; return; }
     say removed; return
   fi
+  if strange "$5"; then say "fail $5: a link of another account is on the way to the trash"; return; fi
   [ -d "$5" ] || e=$(mkdir -p "$5" 2>&1) || { fail "$e"; return; }
   if [ -e "$2" ] || [ -L "$2" ]; then say taken; return; fi
   # mv would copy to another file system.

@@ -227,6 +227,8 @@ export function receiverCommand({ flags, after, tools: { hash, flush } }: Receiv
     `IFS= read -r folder && IFS= read -r task || exit ${NO_LINES}`,
     `case "$task" in ${UNPACK}|${UNPACK_AND_HASH}|"${APPEND} "*) ;; *) exit ${NO_LINES};; esac`,
     `cd "$folder" || exit ${NO_FOLDER}`,
+    // A link in the place of our staging folder leads elsewhere.
+    `case "$(pwd -P)" in */.image-transfer-*/*) ;; *) exit ${NO_FOLDER};; esac`,
     `case "$task" in ${APPEND}*) exec cat >> "./\${task#* }";; esac`,
     `${unpack} || exit`,
     `[ "$task" != ${UNPACK_AND_HASH} ] || { ${

@@ -41,6 +41,11 @@ const CAUSES: Partial<Readonly<Record<FailureCode, Cause>>> = {
     "Move that file away, then retry.",
     "have a file in place of a folder",
   ),
+  staging_unsafe: cause(
+    "has something else in place of our temporary folder",
+    "Another account may have put it there: see Trouble.",
+    "have something else in place of our temporary folders",
+  ),
   host_key_unknown: cause(
     "is not trusted yet",
     "To check it and accept it, run: image-transfer doctor --enroll",

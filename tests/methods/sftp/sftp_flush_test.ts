@@ -62,7 +62,10 @@ async function withServer(
     }
     if (what === "REALPATH") return answers.names(["/base", 0o40755]);
     return /^L?STAT$/.test(what!)
-      ? answers.attributes(["/base", ...folders].includes(first) ? 0o40755 : 0o100644, SIZE)
+      ? answers.attributes(
+        ["/base", `/base/${STAGING}`, ...folders].includes(first) || first.includes("/check-") ? 0o40755 : 0o100644,
+        SIZE,
+      )
       : answers.ok;
   };
   const destination = aServer("sftp", {}, { basePath });
@@ -70,7 +73,7 @@ async function withServer(
   await using connection = await openSftp("ssh", { destination, configFile: null, ciphers: null }, null, system, signal);
   const channels = sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more")));
   const context = { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} };
-  const base = { calls: connection.calls, channels, context, destination, folder: "/base", where: "there" };
+  const base = { calls: connection.calls, channels, context, destination, folder: "/base", where: "there", staging: null };
   const files = sftpFiles(base);
   const put = sftpPut({ channels, files, context, destination, flushes: true });
   await test({ files, parts: sftpParts(base, files), put, asked: all, removed });

@@ -47,6 +47,7 @@ async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number)
     context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
     folder: "/base",
     where: "there",
+    staging: null,
   };
   return (signal: AbortSignal, work: () => Promise<unknown>) => withSftpLock(base, signal, work);
 }

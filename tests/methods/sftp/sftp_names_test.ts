@@ -25,6 +25,7 @@ async function published(times: number, answer: (asked: Asked) => Told, statOf =
       destination,
       folder: "/base",
       where: "there",
+      staging: null,
     },
     known: new Set(),
     replaces: null,

@@ -70,7 +70,7 @@ Deno.test("decodeAnswer() reads every kind of answer", () => {
     "69 00000001 8000000f 0000000100000000 00000001 00000002 000081a4 00000005 00000006 00000001 00000001 61 00000001 62";
   assertEquals(answer(all).answer, {
     kind: "attributes",
-    attributes: { bytes: 2 ** 32, permissions: 0o100644, times: { accessed: 5, modified: 6 } },
+    attributes: { bytes: 2 ** 32, uid: 1, permissions: 0o100644, times: { accessed: 5, modified: 6 } },
   });
   const { answer: extended } = answer("c9 00000001 0000000000000001 0000000100000000");
   assertEquals(extended.kind === "extended" && decodeUint64s(extended.body, 2), [1, 2 ** 32]);

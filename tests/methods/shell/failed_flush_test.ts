@@ -127,7 +127,7 @@ Deno.test({
       };
       const found = await perl(FLUSH_PERL, [], ".staging/1\0");
       assertEquals(found.code === 0, said === "ok", error);
-      const published = await perl(PUBLISH_PERL, ["", "24", ".staging/1", "m.fits", "version", "m", ".fits", "", ""], "");
+      const published = await perl(PUBLISH_PERL, ["", "24", "", ".staging/1", "m.fits", "version", "m", ".fits", "", ""], "");
       assertEquals([published.stdout.startsWith(said), await exists(folder.at(".staging/1"))], [true, false], error);
       assertEquals(await exists(folder.at("m.fits")), said === "ok");
     }

@@ -54,7 +54,7 @@ Deno.test({
     // Without perl, one of them is enough.
     assertEquals((await run("sh", ["-c", flushScript("sync -f", ["./.staging/0", "./.staging/29"])])).code, 9);
     const fields = names.flatMap((name) => [`.staging/${name}`, `${name}.fits`, "version", name, ".fits", "", ""]);
-    const { stdout } = await run("perl", ["-e", PUBLISH_PERL, "sync -f", "24"], fields.map((field) => `${field}\0`).join(""));
+    const { stdout } = await run("perl", ["-e", PUBLISH_PERL, "sync -f", "24", ""], fields.map((field) => `${field}\0`).join(""));
     const answers = stdout.trim().split("\n");
     // Of the last one, the shell was told.
     const refused = names.filter((_, index) => answers[index] !== "ok");

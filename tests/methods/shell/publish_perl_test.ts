@@ -21,7 +21,7 @@ Deno.test({
         ...[staged(program, round), "m.fits", "version", "m", ".fits", "", ""],
       ]);
       const fields = items.flat().map((field) => `${field}\0`).join("");
-      const command = { program: "perl", args: ["-e", PUBLISH_PERL, "", "24"], cwd: folder.path };
+      const command = { program: "perl", args: ["-e", PUBLISH_PERL, "", "24", ""], cwd: folder.path };
       assertEquals((await system.run(command, signal, fields)).code, 0);
     }));
     const found: string[] = [];
@@ -48,7 +48,7 @@ Deno.test({
       const { stdout } = await createSystem().run(
         {
           program: "perl",
-          args: ["-e", PUBLISH_PERL, "sync -f", "1"],
+          args: ["-e", PUBLISH_PERL, "sync -f", "1", ""],
           cwd: folder.at("base"),
           env: { PATH: `${folder.at("bin")}:${Deno.env.get("PATH")}` },
         },

@@ -18,7 +18,7 @@ const TOOLS: ShellTools = {
 const ITEMS = [publication(".s/1", "free.fits"), publication(".s/2", "taken.fits", { onConflict: "fail" })];
 
 function answered(output: string) {
-  return shellPublish(() => Promise.resolve(output), TOOLS, "there", "place")(ITEMS, signal);
+  return shellPublish(() => Promise.resolve(output), TOOLS, { where: "there", follow: false, place: "place" })(ITEMS, signal);
 }
 
 Deno.test("publish() passes over lines that something else prints into the answer", async () => {
