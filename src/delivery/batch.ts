@@ -63,8 +63,14 @@ export interface Item {
   outcome: Outcome | null;
 }
 
-/** `counts: false` where neither the file nor the destination is at fault: no attempt is used up. */
-export type Outcome = { readonly receipt: Receipt } | { readonly failure: FailureRecord; readonly counts?: false };
+/**
+ * `found`: it was at the destination before anything was sent. `counts: false` where neither the file nor the destination is at fault: no
+ * attempt is used up.
+ */
+export type Outcome = { readonly receipt: Receipt; readonly found?: true } | {
+  readonly failure: FailureRecord;
+  readonly counts?: false;
+};
 
 /** The items without an outcome yet. */
 export function undecided(items: readonly Item[]): Item[] {

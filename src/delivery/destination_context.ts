@@ -115,6 +115,8 @@ export interface DestinationContext extends OutboxOptions {
   /** Targets of files that are just being removed there, by their `nameKey`. */
   readonly removing: Set<string>;
   readonly unflushed: Unflushed;
+  /** Deliveries of which something was or may have been sent, and that are not recorded as delivered yet, by id. */
+  readonly begun: Set<number>;
   /** Rung when there may be something new to do. */
   readonly bell: Bell;
   /** Whether the watched folder is missing or on another device than at first: then a missing file does not count as gone. */
@@ -145,6 +147,7 @@ export function destinationContext(options: OutboxOptions): DestinationContext {
     parallelTransfers: semaphore(destination.parallelTransfers),
     names: new Map(),
     removing: new Set(),
+    begun: new Set(),
     unflushed: unflushedTargets(job.name, destination.name, ledger),
     bell: bell(system),
     sourceAway: sourceRoot(job.watchPath, system).isAway,

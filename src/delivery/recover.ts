@@ -41,6 +41,8 @@ export async function recover(deliveries: readonly Delivery[], open: OpenSession
 
 async function recoverBatch(batch: Batch, left: ReadonlySet<string>): Promise<void> {
   const { context, items, session, hard } = batch;
+  // The former process may have sent any of them.
+  for (const { delivery } of items) context.begun.add(delivery.id);
   await adoptExisting(batch, hard);
   await checkSources(batch);
   // Only a hash can verify what a former process sent: a file of the right length may have holes.

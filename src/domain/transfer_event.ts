@@ -62,7 +62,9 @@ export type TransferEvent =
     }
     | { readonly type: "ready"; readonly job: string; readonly path: string; readonly size: number }
     | { readonly type: "refused"; readonly job: string; readonly path: string; readonly failure: FailureRecord }
-    | { readonly type: "queued" | "sending" | "deferred" | "delivered" | "failed"; readonly delivery: Delivery }
+    | { readonly type: "queued" | "sending" | "deferred" | "failed"; readonly delivery: Delivery }
+    /** `found`: the same file was there before anything was sent. */
+    | { readonly type: "delivered"; readonly delivery: Delivery; readonly found?: true }
     | { readonly type: "progress"; readonly delivery: Delivery; readonly bytes: number }
     | { readonly type: "removed_source"; readonly job: string; readonly path: string }
     /** A mirror removed it at its destination; `where` says where it is kept, empty where nowhere. */

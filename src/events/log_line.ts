@@ -118,7 +118,7 @@ function fileLine(
   }
 }
 
-function deliveryLine(event: Of<"queued" | "progress">): LogLine | null {
+function deliveryLine(event: Of<"queued" | "delivered" | "progress">): LogLine | null {
   const { delivery } = event;
   switch (event.type) {
     case "queued":
@@ -128,7 +128,13 @@ function deliveryLine(event: Of<"queued" | "progress">): LogLine | null {
     case "deferred":
       return deferredLine(delivery);
     case "delivered":
-      return line("info", `Successfully transferred ${pathOf(delivery)}`, fieldsOf(delivery));
+      return line(
+        "info",
+        event.found
+          ? `Already at the destination, verified: ${pathOf(delivery)}`
+          : `Successfully transferred ${pathOf(delivery)}`,
+        fieldsOf(delivery),
+      );
     case "failed":
       return failedLine(delivery);
     case "progress":

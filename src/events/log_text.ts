@@ -38,7 +38,7 @@ export function jsonLine(record: LogRecord): string {
 export function prettyLine(record: LogRecord): string {
   const message = messageOf(record);
   const { destination } = record.properties;
-  const text = message.startsWith("Successfully transferred ")
+  const text = ARRIVED.test(message)
     ? `${green("✓")} ${message}${typeof destination === "string" ? dim(` → ${printable(destination)}`) : ""}`
     : `${MARKS[record.level]()} ${record.level === "debug" || record.level === "trace" ? dim(message) : message}`;
   return `${dim(localTime(record.timestamp).slice(11))} ${text}\n${stackOf(record)}`;
@@ -55,7 +55,8 @@ function stackOf(record: LogRecord): string {
   return `${(error.stack ?? error.message).split("\n").map((line) => `    ${sanitizeControlSequences(line)}`).join("\n")}\n`;
 }
 
-const PHRASE = /^(?:Successfully transferred|Failed to transfer) /;
+const ARRIVED = /^(?:Successfully transferred|Already at the destination, verified:) /;
+const PHRASE = /^(?:Successfully transferred|Already at the destination, verified:|Failed to transfer) /;
 const LEVELS: Readonly<Record<LogRecord["level"], string>> = {
   trace: "TRACE",
   debug: "DEBUG",

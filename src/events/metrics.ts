@@ -127,15 +127,17 @@ function count(event: TransferEvent, all: All, { begun, known }: Kept): void {
     case "failed": {
       const { id, source, destination, state, queuedAt } = event.delivery;
       const place = { sync_job: source.job, destination };
-      all.operations.inc({ ...place, result: event.type });
+      // One image is one delivery: what was there already has been counted, or was not sent by us.
+      const result = event.type === "delivered" && event.found ? "found" : event.type;
+      all.operations.inc({ ...place, result });
       known.add(`${source.job}\0${destination}`);
       const since = begun.get(id);
       if (since !== undefined) all.duration.observe(place, Math.max(0, event.at - since) / 1000);
       begun.delete(id);
       if (state.state === "deferred" || state.state === "failed") all.errors.inc({ ...place, code: state.failure.code });
       if (event.type === "deferred") return;
-      all.files.inc({ ...place, result: event.type });
-      if (state.state !== "delivered") return;
+      all.files.inc({ ...place, result });
+      if (state.state !== "delivered" || result === "found") return;
       all.bytes.inc(place, state.receipt.bytes);
       all.latency.observe(place, Math.max(0, event.at - queuedAt) / 1000);
     }

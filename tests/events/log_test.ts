@@ -68,6 +68,15 @@ Deno.test("the log ends a success line with the path, as scripts with awk '{prin
   assertMatch(await written([delivered()]), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO Successfully transferred \/data\/m31\.fits\n$/);
 });
 
+Deno.test("the log says of a file that was found there that it was, in a line of its own kind", async () => {
+  const found = { ...delivered(), found: true } as TransferEvent;
+  assertMatch(await written([found]), / INFO Already at the destination, verified: \/data\/m31\.fits\n$/);
+  assertMatch(
+    await written([found], { namesDestinations: true }),
+    / INFO \[freya\] Already at the destination, verified: \/data\/m31\.fits\n$/,
+  );
+});
+
 Deno.test("the log names the destination before the phrase where there are several, so that the path stays last", async () => {
   const text = await written([delivered(), failed("mismatch")], { namesDestinations: true });
   const [success = "", failure = ""] = text.split("\n");

@@ -100,6 +100,15 @@ function afterSomeHours() {
   return counted;
 }
 
+Deno.test("metrics() count what was found at a destination apart from what was delivered, and none of its bytes", async () => {
+  const counted = metrics({ startedAt: START, version: "1.2.3", read: () => GAUGES, logLevel: () => "info" });
+  const receipt = verify({ bytes: 1000, sha256: "a" }, { bytes: 1000, sha256: "a" }, "checksum", START);
+  counted.listen({ type: "delivered", at: START, delivery: deliver(aDelivery(1, 1000), receipt), found: true });
+  const text = await counted.text();
+  assertMatch(text, /^sync_files_processed_total\{[^}]*result="found"[^}]*\} 1$/m);
+  assertEquals(/^sync_(files_processed_total\{[^}]*result="delivered"|bytes_transferred_total)[^}]*\} [1-9]/m.test(text), false);
+});
+
 Deno.test("metrics() are what the golden file shows", async () => {
   const counted = afterSomeHours();
   await assertGolden(new URL("golden/metrics.txt", import.meta.url), await counted.text());

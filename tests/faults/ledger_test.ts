@@ -10,7 +10,7 @@ import { has } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
 import { fill, mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig } from "./rig.ts";
+import { everyDelivered, makeRig, successLines } from "./rig.ts";
 
 for (const method of ["local", "rsync"] as const) {
   Deno.test({
@@ -38,7 +38,25 @@ for (const method of ["local", "rsync"] as const) {
         await using daemon = await rig.installation.start();
         await rig.installation.until(everyDelivered(7));
         assertEquals(await daemon.stop(), 0);
-        assertMatch(await rig.installation.log(), /WARNING The ledger is new but this installation is not/);
+        const log = await rig.installation.log();
+        assertMatch(log, /WARNING The ledger is new but this installation is not/);
+        // Each was transferred once; what was there already is another line.
+        assertEquals([successLines(log).length, foundLines(log).length], [7, 6]);
+      }
+      assertUntouched(inodes, await identities(rig.there));
+
+      // As a copy to another disk: the same names, times and bytes, other inodes.
+      const from = (await rig.installation.log()).length;
+      for (let i = 0; i < 6; i++) await copyInPlace(join(rig.watched, `20261120/l${i}.fits`));
+      {
+        await using daemon = await rig.installation.start();
+        await rig.expose("20261120/new3.fits");
+        await rig.installation.until(everyDelivered(8));
+        // What is only known again is hashed, one after the other.
+        await rig.installation.command(["sync"], rig.server?.env ?? {});
+        const log = await rig.installation.untilLog(/Scanned job default: \d+ files, 0 new/, from);
+        assertEquals(await daemon.stop(), 0);
+        assertEquals([successLines(log).length, foundLines(log).length, (await rig.installation.history()).length], [8, 6, 8]);
       }
       assertUntouched(inodes, await identities(rig.there));
 
@@ -47,11 +65,11 @@ for (const method of ["local", "rsync"] as const) {
       await Deno.writeFile(ledger, bytes);
       await rig.expose("20261120/new2.fits");
       await using daemon = await rig.installation.start();
-      const rows = await rig.installation.until(everyDelivered(8));
+      const rows = await rig.installation.until(everyDelivered(9));
       assertEquals(await daemon.stop(), 0);
       assertMatch(await rig.installation.log(), /WARNING The ledger was damaged\. It was kept as /);
       assertUntouched(inodes, await identities(rig.there));
-      assertEquals((await Array.fromAsync(finalNames(rig.there))).length, 8);
+      assertEquals((await Array.fromAsync(finalNames(rig.there))).length, 9);
       // Adopted files have a line in each of the three ledgers.
       await rig.allIsWell(rows, { crashed: true });
     },
@@ -81,6 +99,17 @@ Deno.test({
     await rig.allIsWell(rows);
   },
 });
+
+function foundLines(log: string): string[] {
+  return log.split("\n").filter((line) => / INFO (\[\w+\] )?Already at the destination, verified: \S+$/.test(line));
+}
+
+async function copyInPlace(path: string): Promise<void> {
+  const { mtime } = await Deno.stat(path);
+  await Deno.copyFile(path, `${path}.copy`);
+  await Deno.utime(`${path}.copy`, mtime!, mtime!);
+  await Deno.rename(`${path}.copy`, path);
+}
 
 async function identities(folder: string): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();

@@ -83,8 +83,7 @@ function unwell({ headline }: StatusReport, overview: Overview, wait: string, co
   return [
     ...wrapped(`${wordOf(overview)}: ${text}.`, columns, "", HANGING),
     ...headline.advice === "" ? [] : wrapped(printable(headline.advice), columns, "", ""),
-    "",
-    ...wrapped(`In total: ${sum}`, columns, "  ", HANGING),
+    ...all.length === 0 ? [] : ["", ...wrapped(`In total: ${sum}`, columns, "  ", HANGING)],
   ];
 }
 

@@ -89,7 +89,7 @@ function isItself({ delivery }: Item, { identity }: Stat): boolean {
 }
 
 async function adopt(same: readonly Occupied[], batch: Batch, signal: AbortSignal): Promise<void> {
-  const { context: { system, unflushed }, session } = batch;
+  const { context: { system, unflushed, begun }, session } = batch;
   const copies = same.filter(({ item }) => !unflushed.has(targetOf(item)));
   if (copies.length === 0) return;
   const receipts = copies.map(({ item, found }) =>
@@ -97,7 +97,11 @@ async function adopt(same: readonly Occupied[], batch: Batch, signal: AbortSigna
   );
   // It may not be on the disk yet: whoever renamed it may have been interrupted before flushing.
   if (!await areFlushed(copies.map(({ item }) => targetOf(item)), batch, signal)) return;
-  copies.forEach(({ item }, index) => item.outcome = { receipt: receipts[index]! });
+  copies.forEach(({ item }, index) => {
+    const receipt = receipts[index]!;
+    // What this installation has begun to send it has sent, though nobody heard that it arrived.
+    item.outcome = begun.has(item.delivery.id) ? { receipt } : { receipt, found: true };
+  });
 }
 
 /**

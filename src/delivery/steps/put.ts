@@ -25,6 +25,7 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   await batch.writers.beforeSending();
   const fitting = keepRoom(batch);
   if (fitting.length === 0) return;
+  for (const { delivery } of fitting) context.begun.add(delivery.id);
   const hashes = context.destination.verify === "checksum";
   // Without a hash, only their facts can show a rewrite.
   // Of a file that was sent while it grew little is left: it is read again when it is certain.

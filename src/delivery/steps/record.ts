@@ -17,7 +17,7 @@ const RETRY_MS = 5_000;
 /** Records all items. While the ledger cannot be written (its disk is full), it waits and tries again. */
 export async function record(batch: Unread, signal: AbortSignal): Promise<void> {
   const { items, context, session, soft } = batch;
-  const { ledger, system, attempts, destination, once, emit } = context;
+  const { ledger, system, attempts, destination, once, emit, begun } = context;
   await confirmGone(batch);
   const rules = { destination, now: system.now(), random: system.random(), once, stopping: soft.aborted };
   const deliveries = items.map((item): Delivery => {
@@ -37,9 +37,14 @@ export async function record(batch: Unread, signal: AbortSignal): Promise<void> 
   const rewritten = await stubbornly(context, signal, () => ledger.record(deliveries, system.now(), reads, parts));
   crashPoint("after_record", system);
   if (rewritten) context.rewritten?.();
-  for (const delivery of deliveries) {
-    if (delivery.state.state !== "sending") emit({ type: delivery.state.state, delivery });
-  }
+  deliveries.forEach((delivery, index) => {
+    const { state } = delivery.state;
+    if (state === "sending") return;
+    const { outcome } = items[index]!;
+    const found = outcome !== null && "found" in outcome ? { found: true as const } : {};
+    if (state === "delivered" || state === "failed") begun.delete(delivery.id);
+    emit(state === "delivered" ? { type: state, delivery, ...found } : { type: state, delivery });
+  });
 }
 
 /** Repeats a write to the ledger until it works or the daemon stops; the next start asks the destination. */

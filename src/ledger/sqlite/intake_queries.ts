@@ -47,7 +47,9 @@ function unknown(
     const newest = new Map(rows.map((row) => [text(row, "path"), row]));
     for (const file of chunk) {
       const row = newest.get(file.path);
-      if (row === undefined || !isAdmitted(row, file, destinations.length)) fresh.push(file);
+      if (row !== undefined && isMoved(text(row, "fingerprint"), text(row, "identity"), textOrNull(row, "sha256"), file)) {
+        recheck.push(file);
+      } else if (row === undefined || !isAdmitted(row, file, destinations.length)) fresh.push(file);
       else if (Math.trunc(number(row, "ctime_ms")) !== Math.trunc(file.ctimeMs)) recheck.push(file);
     }
   }
@@ -56,6 +58,11 @@ function unknown(
 
 function isAdmitted(newest: Row, file: FileFacts, destinations: number): boolean {
   return newest["fingerprint"] === fingerprint(file) && number(newest, "admitted") >= destinations;
+}
+
+/** The same but for its place on a disk: it was copied or moved, or its disk has another number. Its bytes tell whether it is the same image. */
+function isMoved(known: string, identity: string, sha256: string | null, file: FileFacts): boolean {
+  return sha256 !== null && known !== fingerprint(file) && known === fingerprint({ ...file, identity });
 }
 
 /** A delivery that is queued now and was not before; `isNew` is false for one that was given up and is queued again. */
@@ -90,25 +97,29 @@ function admit(db: Database, admission: Admission, sha256: string | null, now: n
 
 function recheck(db: Database, admission: Admission, sha256: string, now: number): Added[] {
   const newest = newestOf(db, admission);
-  if (newest === null || newest.fingerprint !== fingerprint(admission.source)) return admit(db, admission, sha256, now);
+  if (newest === null) return admit(db, admission, sha256, now);
+  const { source } = admission;
+  const isMovedHere = isMoved(newest.fingerprint, newest.identity, newest.sha256, source);
+  if (!isMovedHere && newest.fingerprint !== fingerprint(source)) return admit(db, admission, sha256, now);
   const differs = newest.sha256 !== null && newest.sha256 !== sha256;
   // A hash that was misread, while everything that was delivered has the bytes of now, makes no new version.
   const others = differs ? NOT_THESE_BYTES : DELIVERED_OTHERWISE;
   if (db.get(others, newest.id, sha256) !== undefined) return addVersion(db, admission, newest, sha256, now);
-  db.run(SAME_BYTES, admission.source.ctimeMs, sha256, rereadAt(admission), newest.id);
+  db.run(SAME_BYTES, source.ctimeMs, sha256, rereadAt(admission), source.identity, fingerprint(source), newest.id);
   return addDeliveries(db, admission, newest, now);
 }
 
 function newestOf(
   db: Database,
   { source }: Admission,
-): Version & { readonly fingerprint: string; readonly sha256: string | null } | null {
+): Version & { readonly fingerprint: string; readonly identity: string; readonly sha256: string | null } | null {
   const row = db.get(NEWEST, source.job, source.path);
   if (row === undefined) return null;
   return {
     id: number(row, "id"),
     revision: number(row, "revision"),
     fingerprint: text(row, "fingerprint"),
+    identity: text(row, "identity"),
     sha256: textOrNull(row, "sha256"),
   };
 }
@@ -182,12 +193,13 @@ const GIVEN_UP: ReadonlySet<string> = new Set(["source_gone", "superseded", "rem
 const ADMITTED =
   "SELECT admitted_at, mtime_ms FROM versions WHERE job = ? AND path = ? AND size = ? ORDER BY revision DESC LIMIT 1";
 
-const NEWEST = "SELECT id, revision, fingerprint, sha256 FROM versions WHERE job = ? AND path = ? ORDER BY revision DESC LIMIT 1";
+const NEWEST =
+  "SELECT id, revision, fingerprint, identity, sha256 FROM versions WHERE job = ? AND path = ? ORDER BY revision DESC LIMIT 1";
 
 /** The newest version of each path of a list, with how many of the wanted destinations it is admitted for. */
 const NEWEST_OF_PATHS = `
   WITH wanted AS MATERIALIZED (SELECT value AS destination FROM json_each(?))
-  SELECT v.path, v.fingerprint, v.ctime_ms, (
+  SELECT v.path, v.fingerprint, v.identity, v.sha256, v.ctime_ms, (
       SELECT count(*) FROM wanted w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.destination
       WHERE d.state <> 'failed' OR d.failure_code NOT IN ('source_gone', 'superseded', 'removed')
     ) AS admitted
@@ -196,7 +208,7 @@ const NEWEST_OF_PATHS = `
     SELECT n.id FROM versions n WHERE n.job = j.job AND n.path = p.value ORDER BY n.revision DESC LIMIT 1
   )`;
 
-const SAME_BYTES = "UPDATE versions SET ctime_ms = ?, sha256 = ?, reread_at = ? WHERE id = ?";
+const SAME_BYTES = "UPDATE versions SET ctime_ms = ?, sha256 = ?, reread_at = ?, identity = ?, fingerprint = ? WHERE id = ?";
 
 /** A delivery of the version whose receipt is for other bytes. */
 const DELIVERED_OTHERWISE = `SELECT 1 FROM deliveries

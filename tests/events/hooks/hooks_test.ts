@@ -193,15 +193,21 @@ Deno.test("a hook hears what it asked for: events, destinations and patterns", a
   running.tell({ type: "destination", job: "spring", name: "freya", now: held, before: held });
   running.tell({ type: "destination", job: "spring", name: "freya", now: open, before: held });
   running.tell({ type: "destination", job: "spring", name: "nas", now: held, before: open });
+  // What stops the daemon itself concerns every hook.
+  const trouble = { ...failure, code: "local_disk_full" } as const;
+  running.tell({ type: "trouble", failure: trouble });
+  running.tell({ type: "trouble", failure: null });
   running.tell({ type: "run_started", job: "spring", trigger: "schedule", waiting: 3 });
   const [a] = ledger.admit([anAdmission("x.fits")], NOW);
   ledger.record([broken(a!, "mismatch")], NOW);
   running.tell({ type: "report", text: "wakes it" });
-  await until(() => there.heard.length === 5, "all are told");
+  await until(() => there.heard.length === 7, "all are told");
   assertEquals(there.heard.map(({ event, name }) => `${event} ${name}`).sort(), [
     "failed x.fits",
     "held null",
+    "held null",
     "ready a.FITS",
+    "resumed null",
     "resumed null",
     "scheduled null",
   ]);

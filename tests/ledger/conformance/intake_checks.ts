@@ -22,6 +22,24 @@ import type { Check } from "./conformance.ts";
 
 export const INTAKE: readonly Check[] = [
   {
+    name: "unknown() asks for the hash of what only lies elsewhere on a disk, and recheck() knows it again by its bytes",
+    run({ ledger }) {
+      const [first] = ledger.admit([anAdmission("a")], NOW);
+      const moved = anAdmission("a", { identity: "99:7", ctimeMs: NOW });
+      const asked = () => ledger.unknown("spring", [moved.source], ["freya"]);
+      // Without a hash it can only be sent again.
+      assertEquals([asked().fresh.length, asked().recheck.length], [1, 0]);
+      ledger.record([proven(first!)], NOW, new Map([[first!.id, { at: NOW, sha256: HASH }]]));
+      assertEquals([asked().fresh.length, asked().recheck.length], [0, 1]);
+      assertEquals(ledger.recheck(moved, HASH, NOW), []);
+      assertEquals([asked().fresh, asked().recheck, ledger.query({}).length], [[], [], 1]);
+      assertEquals(ledger.query({})[0]?.delivery.source.identity, "99:7");
+      const other = anAdmission("a", { identity: "99:8", ctimeMs: NOW });
+      assertEquals(ledger.recheck(other, "f".repeat(64), NOW).length, 1);
+      assertEquals(ledger.query({}).length, 2);
+    },
+  },
+  {
     name: "unknown() tells what is not admitted for every destination",
     run({ ledger }) {
       ledger.admit([anAdmission("a.fits"), anAdmission("b.fits", {}, ["freya", "nas"])], NOW);
