@@ -59,6 +59,7 @@ export function runningState(
         job,
         nextRun: nextRun(),
         how: intake.how(),
+        eventsMissing: intake.eventsMissing(),
         failure: intake.failure(),
         unmatched: intake.unmatched(),
         ...cadence.of(job.name),

@@ -69,6 +69,8 @@ export interface Intake {
   unmatched(): Unmatched | null;
   /** How the folder is watched; null while it is not. */
   how(): "events" | "poll" | null;
+  /** Why the folder is polled although it should give events; null where it is not. */
+  eventsMissing(): string | null;
   /** Why the folder is not watched, or cannot be listed; null while it is, or before it was tried. */
   failure(): FailureRecord | null;
 }
@@ -116,6 +118,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     growing: () => growingFiles(context),
     unmatched: context.matches.unmatched,
     how: () => failureOf(parts) === null ? watch.how() : null,
+    eventsMissing: () => watch.eventsMissing(),
     failure: () => failureOf(parts),
   };
 }

@@ -28,6 +28,8 @@ export interface JobNow extends Cadence {
   readonly nextRun: number | null;
   /** How it is watched; null while it is not. */
   readonly how: "events" | "poll" | null;
+  /** Why it is polled although it should give events; null where it is not. */
+  readonly eventsMissing: string | null;
   readonly failure: FailureRecord | null;
   /** The files that are there where the patterns have wanted none so far; null otherwise. */
   readonly unmatched: Unmatched | null;

@@ -12,14 +12,14 @@ import { createSurroundings } from "./host/surroundings.ts";
 import type { System } from "./system.ts";
 import { terminal } from "./host/terminal.ts";
 import { openForWriting, seesEveryWriter } from "./processes/open_writers.ts";
-import { watch } from "./watching/watch.ts";
+import { createWatch } from "./watching/watch.ts";
 
 /** Everything the daemon needs of the operating system. */
 export function createSystem(): System {
   return {
     ...clock,
     ...files,
-    watch,
+    ...createWatch(),
     openForWriting,
     seesEveryWriter,
     ...processes,

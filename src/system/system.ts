@@ -303,7 +303,7 @@ export interface WatchEvent {
 }
 
 /** What changes under a folder, and who still writes there. */
-interface Watching {
+export interface Watching {
   /**
    * Hints until the signal is aborted; ends when the root is removed. Of a root that was replaced or mounted over it says nothing:
    * `sourceRoot()` notices that. Throws when it cannot be set up. Hints wait in a bounded queue;
@@ -311,6 +311,8 @@ interface Watching {
    * a one and comes as soon as the watch is set.
    */
   watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  /** Until the signal is aborted, this process is ended when its main thread stands still for minutes, where Deno allows that. */
+  guardMainThread(signal: AbortSignal): void;
   /**
    * Which of these files some process holds open, or mapped, for writing; `null` where this system cannot tell.
    * All are checked in one pass: ask in batches. A path that is missing from the set is certainly closed only where

@@ -20,6 +20,7 @@ const WORKERS: readonly string[] = [
   "src/system/files/chunk_worker.ts",
   "src/system/files/check_database_worker.ts",
   "src/system/processes/start_worker.ts",
+  "src/system/watching/watch_worker.ts",
   "src/web/api/preview_worker.ts",
 ];
 /** Folders embedded as they are. */

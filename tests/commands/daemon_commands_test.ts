@@ -171,6 +171,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     jobs: [{
       job: { ...STATUS.jobs[0]!.job, watchPath: "/data/\x1b[31mred" },
       how: null,
+      eventsMissing: null,
       failure: null,
       nextRun: null,
       lastImage: null,

@@ -26,6 +26,7 @@ export const STATUS: StatusParts = {
   jobs: [{
     job: { name: "spring", watchPath: "/data/images", night: { timezone: "UTC", rollover: "12:00", siteLongitude: null } },
     how: "events",
+    eventsMissing: null,
     failure: null,
     nextRun: null,
     lastImage: null,

@@ -210,6 +210,7 @@ function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now
       watch_path,
       watching,
       reason,
+      events_missing,
       dry_run,
       files_waiting,
       incomplete,
@@ -226,6 +227,7 @@ function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now
       : "";
     const below = [
       ...reason === undefined ? [] : [printable(reason)],
+      ...events_missing === undefined ? [] : [printable(events_missing)],
       ...silent ? [silence(job, now)] : [],
       ...growing.map(growingHere),
       // A daemon of an older version, before it is restarted, says nothing of it.

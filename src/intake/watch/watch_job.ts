@@ -37,6 +37,8 @@ export interface JobWatch {
   how(): "events" | "poll" | null;
   /** Why the folder cannot be watched; null while it is. */
   failure(): FailureRecord | null;
+  /** Why the folder is polled although it should give events; null where it is not. */
+  eventsMissing(): string | null;
   /** Something came, this path for example, that no event told of: where `watch_mode` is `auto`, the folder is polled from now on. */
   distrust(path: string): void;
   /** Whether events are known not to tell of all that happens here. */
@@ -60,8 +62,8 @@ interface Watch {
   watched: string | null;
   /** Identity of the root whose events are not trusted. */
   distrusted: string | null;
-  /** Why events do not come, as it was said last. */
-  polledFor: string;
+  /** Why events do not come, as it was said last; null while they do, and where none are wanted. */
+  polledFor: string | null;
   stopFollowing: () => void;
 }
 
@@ -73,13 +75,14 @@ export function watchJob(job: Job, { system, emit }: { system: WatchSystem; emit
     state: { is: "not watched", failure: null },
     watched: null,
     distrusted: null,
-    polledFor: "",
+    polledFor: null,
     stopFollowing: () => {},
   };
   return {
     run: (signal) => run(watch, signal),
     how: () => howOf(watch),
     failure: () => watch.state.is === "watched" ? null : watch.state.failure,
+    eventsMissing: () => howOf(watch) === "poll" ? watch.polledFor : null,
     distrust: (path) => distrust(watch, path),
     silent: () => watch.distrusted !== null && watch.distrusted === watch.watched,
   };
@@ -170,6 +173,7 @@ function setWatched(watch: Watch, how: "events" | "poll", identity: string): voi
   const isNews = state.is === "not watched" || state.how !== how;
   if (isNews) watch.emit({ type: "watching", job: job.name, folder: job.watchPath, how });
   watch.state = { is: "watched", how };
+  if (how === "events") watch.polledFor = null;
   watch.watched = identity;
   watch.listener.lost(watched !== null && watched !== identity);
 }
@@ -185,7 +189,8 @@ function distrust(watch: Watch, path: string): void {
   const { job, watched } = watch;
   if (job.watchMode !== "auto" || howOf(watch) !== "events" || watched === null) return;
   watch.distrusted = watched;
-  watch.emit({ type: "notice", level: "warning", message: silentFolder(job.watchPath, path) });
+  watch.polledFor = silentFolder(job.watchPath, path);
+  watch.emit({ type: "notice", level: "warning", message: watch.polledFor });
   watch.stopFollowing();
 }
 

@@ -94,6 +94,7 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
         text: "The configuration cannot be used; the daemon is keeping its current one",
         advice: "To see why, run: image-transfer config validate",
       };
+    case "events_missing":
     case "orphaned":
     case "changed":
       return whenWell(overview, parts);

@@ -16,7 +16,7 @@ export type Finding =
   /** The daemon itself cannot work. */
   | { readonly is: "stopped"; readonly trouble: NonNullable<StatusReport["trouble"]> }
   | { readonly is: "on_hold" | "backing_off" | "paused"; readonly job: string; readonly destination: string }
-  | { readonly is: "not_watched" | "unmatched"; readonly job: string }
+  | { readonly is: "not_watched" | "unmatched" | "events_missing"; readonly job: string }
   | { readonly is: "failed"; readonly count: number }
   /** Delivered files that an audit found damaged, or no longer there. */
   | {
@@ -88,6 +88,7 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   removals_held: "warning",
   unreadable: "warning",
   misconfigured: "warning",
+  events_missing: "note",
   orphaned: "note",
   changed: "note",
 };
@@ -133,13 +134,16 @@ export function only<Kind extends Finding["is"]>(
   return findings.filter((one): one is Extract<Finding, { is: Kind }> => (kinds as string[]).includes(one.is));
 }
 
-function findingsOfJob({ name: job, watching, incomplete, rejected, unmatched }: StatusReport["jobs"][number]): Finding[] {
+function findingsOfJob(
+  { name: job, watching, events_missing, incomplete, rejected, unmatched }: StatusReport["jobs"][number],
+): Finding[] {
   // A daemon of an older version, before it is restarted, does not count them.
   const notSent = { is: "not_sent", job, incomplete: incomplete ?? 0, rejected: rejected ?? 0 } as const;
   return [
     ...watching ? [] : [{ is: "not_watched", job } as const],
     ...notSent.incomplete + notSent.rejected > 0 ? [notSent] : [],
     ...unmatched == null ? [] : [{ is: "unmatched", job } as const],
+    ...events_missing === undefined ? [] : [{ is: "events_missing", job } as const],
   ];
 }
 

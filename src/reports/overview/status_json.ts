@@ -40,6 +40,8 @@ export interface StatusReport {
     readonly watching: boolean;
     /** Why it is not watched, and what to do; absent where it is, and where no daemon runs. */
     readonly reason?: string;
+    /** Why the folder is polled although it should give events; absent where it is not. */
+    readonly events_missing?: string;
     /** There where nothing is sent, only logged what would be. */
     readonly dry_run?: true;
     /** When its schedule sends next; null while it sends, and with `schedule: manual`. */

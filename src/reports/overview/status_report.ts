@@ -25,9 +25,12 @@ import type { StatusReport } from "./status_json.ts";
 export interface StatusParts extends About {
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
-  readonly jobs: readonly (Pick<JobNow, "how" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs"> & {
-    readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
-  })[];
+  readonly jobs: readonly (
+    & Pick<JobNow, "how" | "eventsMissing" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs">
+    & {
+      readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
+    }
+  )[];
   readonly destinations:
     readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made" | "audit"> & {
       readonly destination: Pick<Destination, "name" | "job">;
@@ -86,7 +89,7 @@ function hooksWaiting({ hooks }: Pick<StatusParts, "hooks">): Pick<StatusReport,
 }
 
 function jobStatus(
-  { job, how, failure, nextRun, unmatched, waiting, lastImage, usualMs }: StatusParts["jobs"][number],
+  { job, how, eventsMissing, failure, nextRun, unmatched, waiting, lastImage, usualMs }: StatusParts["jobs"][number],
   now: number,
 ): StatusReport["jobs"][number] {
   const notSent = waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused");
@@ -96,6 +99,7 @@ function jobStatus(
     watch_path: job.watchPath,
     watching: how !== null,
     ...(failure === null ? {} : { reason: withHint(failure) }),
+    ...(eventsMissing === null ? {} : { events_missing: eventsMissing }),
     ...(job.dryRun ? { dry_run: true as const } : {}),
     next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
     last_image: lastImage === null ? null : new Date(lastImage).toISOString(),

@@ -60,6 +60,8 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
       return jobNamed(finding.job, parts).map(notWatchedItem);
     case "unmatched":
       return jobNamed(finding.job, parts).flatMap(unmatchedItem);
+    case "events_missing":
+      return jobNamed(finding.job, parts).map(eventsMissingItem);
     case "not_sent":
       return jobNamed(finding.job, parts).flatMap(fileItems);
     case "failed":
@@ -194,6 +196,20 @@ function fileItems({ job, waiting }: JobNow): Item[] {
     since,
     action: { do: "scan", job: job.name },
   }));
+}
+
+function eventsMissingItem({ job, eventsMissing }: JobNow): Item {
+  return {
+    key: `events ${job.name}`,
+    cause: "events",
+    kind: "job",
+    what: job.name,
+    where: job.watchPath,
+    message: eventsMissing ?? "",
+    hint: "",
+    since: null,
+    action: null,
+  };
 }
 
 function unmatchedItem({ job, unmatched }: JobNow): Item[] {

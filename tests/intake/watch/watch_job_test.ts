@@ -116,6 +116,10 @@ Deno.test("watchJob() says once why it polls while the reason stays, however oft
   rig.world.watchFails = new Error("the disk is ill");
   await rig.clock.advance(120_000);
   assertEquals(rig.types(), ["notice", "watching", "notice"]);
+  assertEquals(rig.watch.eventsMissing()?.includes("the disk is ill"), true);
+  rig.world.watchFails = null;
+  await rig.clock.advance(120_000);
+  assertEquals([rig.watch.how(), rig.watch.eventsMissing()], ["events", null]);
 });
 
 Deno.test("watchJob() polls from the moment that events are not to be trusted, until another folder stands there", async () => {
@@ -124,6 +128,7 @@ Deno.test("watchJob() polls from the moment that events are not to be trusted, u
   rig.watch.distrust("night/a.fits");
   await rig.clock.advance(600_000);
   assertEquals([rig.watch.how(), rig.watch.silent(), rig.world.watches], ["poll", true, 1]);
+  assertEquals(rig.watch.eventsMissing()?.includes("without an event"), true);
   assertEquals([rig.types(), rig.heard], [["watching", "notice", "watching"], ["lost", "lost"]]);
   const notice = rig.told[1];
   assertEquals(notice?.type === "notice" && /night\/a\.fits.*"\/data".*polled instead/.test(notice.message), true);

@@ -32,6 +32,7 @@ function textFor(...reasons: readonly JobNow["waiting"][number]["reason"][]): st
   const jobs = [{
     job: { name: "spring", watchPath: "/data" },
     how: "events",
+    eventsMissing: null,
     nextRun: null,
     lastImage: null,
     usualMs: null,

@@ -95,6 +95,7 @@ async function sourceOf({ before, job = {}, freya = {} }: State, ledger: Ledger,
   const jobNow: JobNow = {
     job: spring,
     how: "events",
+    eventsMissing: null,
     nextRun: null,
     failure: null,
     unmatched: null,

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { WatchEvent } from "../../../src/system/system.ts";
+import { createWatch } from "../../../src/system/watching/watch.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const system = createSystem();
@@ -145,6 +146,53 @@ Deno.test({
   },
 });
 
+const IMPATIENT = { probeEveryMs: 100, patienceSeconds: 1, standstillMs: 60_000 };
+
+/** All hints of one root, until it fails or the test ends. */
+function following(root: string, { watch }: Pick<typeof system, "watch">) {
+  const stop = new AbortController();
+  const hints: WatchEvent[] = [];
+  const over = (async () => {
+    for await (const hint of watch(root, true, stop.signal)) hints.push(hint);
+  })().then(() => null, (error: Error) => error);
+  const until = async (holds: () => boolean) => {
+    while (!holds()) await system.sleep(20);
+  };
+  return { hints, over, until, stop: () => stop.abort() };
+}
+
+for (const [what, ...make] of [["pipe", "mkfifo", "x"], ["link to a pipe", "ln", "-s", "../pipe", "x"]] as const) {
+  Deno.test({
+    name:
+      `watch() of a folder with a ${what} fails and says why; others are watched on, and it is watched again when that is gone`,
+    ignore: system.platform !== "linux",
+    async fn() {
+      await using dir = await tempFolder();
+      for (const name of ["bad", "good"]) await system.makeFolder(dir.at(name));
+      await system.run({ program: "mkfifo", args: [dir.at("pipe")] }, never);
+      const { watch } = createWatch(IMPATIENT);
+      const bad = following(dir.at("bad"), { watch });
+      const good = following(dir.at("good"), { watch });
+      await good.until(() => good.hints.length > 0 && bad.hints.length > 0);
+      const [program, ...args] = make;
+      const { success } = await new Deno.Command(program, { args, cwd: dir.at("bad") }).output();
+      assert(success);
+      assertMatch((await bad.over)?.message ?? "", /bad" for events: ".*bad\/x" is a named pipe, and blocks/);
+      assertMatch((await following(dir.at("bad"), { watch }).over)?.message ?? "", /named pipe/);
+      await good.until(() => good.hints.filter(listAgain).length > 1);
+      await dir.write("good/a.fits", "x");
+      await good.until(() => good.hints.some(of("close", dir.at("good/a.fits"))));
+      await Deno.remove(dir.at("bad/x"));
+      const mended = following(dir.at("bad"), { watch });
+      await mended.until(() => mended.hints.length > 0);
+      await dir.write("bad/b.fits", "x");
+      await mended.until(() => mended.hints.some(of("close", dir.at("bad/b.fits"))));
+      for (const one of [bad, good, mended]) one.stop();
+      assertEquals([await good.over, await mended.over], [null, null]);
+    },
+  });
+}
+
 Deno.test("watch() throws when there is nothing to watch", async () => {
   await using dir = await tempFolder();
   await rejectsToWatch(dir, "nothing");
@@ -161,4 +209,25 @@ async function rejectsToWatch(dir: TempFolder, name: string): Promise<void> {
 Deno.test("watch() with an aborted signal ends at once", async () => {
   const hints = system.watch("/nothing", true, AbortSignal.abort())[Symbol.asyncIterator]();
   assertEquals((await hints.next()).done, true);
+});
+
+Deno.test({
+  name: "guardMainThread() ends a process whose main thread stands still",
+  ignore: system.platform === "windows",
+  async fn() {
+    const module = new URL("../../../src/system/watching/watch.ts", import.meta.url).href;
+    const program = `import { createWatch } from "${module}";
+      createWatch({ probeEveryMs: 50, patienceSeconds: 5, standstillMs: 300 }).guardMainThread(new AbortController().signal);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      console.log("alive after a second");
+      while (true);`;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--quiet", "--no-check", program],
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { signal, stdout, stderr } = await child.output();
+    assertEquals([signal, new TextDecoder().decode(stdout)], ["SIGKILL", "alive after a second\n"]);
+    assertMatch(new TextDecoder().decode(stderr), /the program stood still/);
+  },
 });
