@@ -5,7 +5,7 @@
  * @module
  */
 import { NOT_UTF8 } from "./unusable_names.ts";
-import { BEFORE_DENO_2_9 } from "../host/surroundings.ts";
+import { BEFORE_DENO_2_9 } from "../host/deno_version.ts";
 import { processes } from "../processes/processes.ts";
 import type { WalkBatch, WalkOptions } from "../system.ts";
 import { which } from "../processes/which.ts";

@@ -45,9 +45,6 @@ export function createSurroundings(): Surroundings {
   };
 }
 
-/** Its listings leave out names that are not UTF-8, and its watcher drops events while 16 are waiting. */
-export const BEFORE_DENO_2_9 = /^2\.[0-8]\./.test(Deno.version.deno);
-
 /** From source, three folders up; in the binary, the bundle's folder stands beside the embedded ones (see `tests/build/build.ts`). */
 export function embeddedUrl(path: string, here: string = import.meta.url): URL {
   return new URL(`${here.endsWith(".ts") ? "../../../" : "../"}${path}`, here);

@@ -5,7 +5,7 @@
  * @module
  */
 import { clock } from "../host/clock.ts";
-import { BEFORE_DENO_2_9 } from "../host/surroundings.ts";
+import { BEFORE_DENO_2_9 } from "../host/deno_version.ts";
 
 /** To be called for every event; calls back some time after a burst that may have lost some. */
 export interface Burst {
