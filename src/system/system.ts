@@ -305,10 +305,9 @@ export interface WatchEvent {
 /** What changes under a folder, and who still writes there. */
 export interface Watching {
   /**
-   * Hints until the signal is aborted; ends when the root is removed. Of a root that was replaced or mounted over it says nothing:
-   * `sourceRoot()` notices that. Throws when it cannot be set up. Hints wait in a bounded queue;
-   * when it overflows, or a burst may have been cut short on its way, a hint with empty `paths` follows; the first hint is such
-   * a one and comes as soon as the watch is set.
+   * Hints until the signal is aborted; ends when the root is removed. Throws when it cannot be set up, or something in the root blocks it.
+   * Of a root that was replaced or mounted over it says nothing: `sourceRoot()` notices that. A hint with empty `paths` comes first, and
+   * whenever some may have been lost.
    */
   watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /** Until the signal is aborted, this process is ended when its main thread stands still for minutes, where Deno allows that. */
