@@ -19,7 +19,7 @@ import { anAdmission, NOW } from "../ledger/makers.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { dice } from "../support/seeded.ts";
-import { fill, mountSmallDisk, type SmallDisk } from "../support/small_disk.ts";
+import { fill, mountFailingDisk, mountSmallDisk, type SmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
 import { type WebRig, webRig } from "../web/web_rig.ts";
@@ -128,6 +128,49 @@ for (const { fault, prepare, strike, mend, ...said } of CASES) {
     },
   });
 }
+
+Deno.test({
+  name: "state directory on a disk that becomes read-only: it is said everywhere by name, and the next start says so too",
+  ignore: !has("root", "loop"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using disk = await mountFailingDisk(folder.at("disk"));
+    await using rig = await webRig({ state_directory: disk.path, rescan_interval: 1 }, { sleep: hurried });
+    await rig.folder.write("data/before.fits", fitsFile(3000));
+    await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered before");
+    await disk.fail();
+    await rig.folder.write("data/during.fits", fitsFile(3000));
+    await rig.until(() => rig.daemon.trouble()?.code === "read_only", "trouble");
+    await stays(rig, {
+      headline: /^The disk with the state directory has become read-only: nothing can be delivered$/,
+      reason: /Cannot write to the state directory ".*": the file system is read-only/,
+      stops: false,
+    });
+    await rig.daemon[Symbol.asyncDispose]();
+    const { message, hint } = await assertRejects(() => rig.start(), Failure);
+    assertMatch(message, /^Cannot use the state directory ".*": Read-only file system$/);
+    assertMatch(hint, /^Mount its disk for writing/);
+  },
+});
+
+Deno.test({
+  name: "run --once with a full state disk ends, and says why nothing was delivered",
+  ignore: !has("root"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using disk = await mountSmallDisk(folder.at("disk"), 4);
+    for (const name of ["data", "nas"]) await Deno.mkdir(folder.at(name));
+    openLedger(disk.path)[Symbol.dispose]();
+    for (let n = 0; n < 40; n++) await folder.write(`data/${n}.fits`, fitsFile(3000, n));
+    const keys = { watch_path: folder.at("data"), remote_base_path: folder.at("nas"), transfer_method: "local" };
+    const config = { ...keys, state_directory: disk.path, log_directory: folder.at("logs"), minimum_free_space_gb: 0 };
+    await folder.write("config.yaml", JSON.stringify(config));
+    await fill(join(disk.path, "filler"));
+    const { code, stderr } = await command({ folder }, "run", "--once");
+    assert(code === 1, stderr);
+    assertMatch(stderr.replaceAll(/\s+/g, " "), /Cannot .*: (the|its) disk is full.* Free some space/);
+  },
+});
 
 /** Without these even root needs the right to read and write. */
 const PLAIN_RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
@@ -246,7 +289,7 @@ async function stays(rig: WebRig, { headline, reason }: Said): Promise<void> {
   assertMatch(card?.message ?? "", reason);
   const status = await command(rig, "status", "--check");
   assertEquals(status.code, 1);
-  assertMatch(status.stdout.replaceAll(/\s+/g, " "), /^TROUBLE: This computer's disk/);
+  assertMatch(status.stdout.replaceAll(/\s+/g, " "), /^TROUBLE: (This computer's|The) disk/);
   assertMatch(status.stdout.replaceAll(/\s+/g, " "), reason);
   const report = await command(rig, "report");
   assertEquals(report.code, 1);
@@ -269,8 +312,8 @@ async function ends(rig: WebRig, { refused }: Said, mend: () => Promise<unknown>
   assertEquals([again.trouble(), again.ledger.integrity()], [null, []]);
 }
 
-async function command(rig: WebRig, ...words: string[]) {
-  const tools = testTools(rig.folder.path);
+async function command(rig: Pick<WebRig, "folder">, ...words: string[]) {
+  const tools = testTools(rig.folder.path, { system: { sleep: hurried } });
   const parsed = await parse([...words, "-c", rig.folder.at("config.yaml")], COMMANDS, { version: "0", ...tools });
   if (parsed.kind !== "run") return { code: parsed.code, ...tools.printed };
   try {

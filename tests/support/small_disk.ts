@@ -26,6 +26,24 @@ export async function mountSmallDisk(path: string, megabytes: number): Promise<S
   };
 }
 
+/** A disk with ext4, which the kernel makes read-only when `fail` has it find an error, as a dying disk does. Needs root and loop devices. */
+export async function mountFailingDisk(
+  path: string,
+): Promise<AsyncDisposable & { readonly path: string; fail(): Promise<void> }> {
+  const image = `${path}.img`;
+  await Deno.mkdir(path);
+  await run("truncate", "-s", "24M", image);
+  await run("mkfs.ext4", "-q", "-F", image);
+  await run("mount", "-o", "loop,errors=remount-ro", image, path);
+  const { stdout } = await new Deno.Command("findmnt", { args: ["-no", "SOURCE", path], stdin: "null" }).output();
+  const device = new TextDecoder().decode(stdout).trim().split("/").at(-1);
+  return {
+    path,
+    fail: () => Deno.writeTextFile(`/sys/fs/ext4/${device}/trigger_fs_error`, "1"),
+    [Symbol.asyncDispose]: () => run("umount", "-l", path),
+  };
+}
+
 /** Writes a file that takes the last byte of its disk. */
 export async function fill(path: string): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true });

@@ -124,14 +124,19 @@ function ledgerCare(db: Database, folder: string, markSuspect: () => void): Ledg
     const failure = db.trouble();
     return failure === null ? null : { failure, ends: failure.code === "internal" };
   };
+  let reason: LedgerTrouble | null = null;
   return {
-    trouble: last,
+    trouble: () => db.trouble() === null ? null : reason ?? last(),
     lookAfter() {
+      reason = null;
       const isMoved = paths.some((path, n) => opened[n] !== null && identityOf(path) !== opened[n]);
       if (isMoved) return { failure: moved(folder), ends: true };
       if (isThere(join(folder, SUSPECT_FILE))) return { failure: damaged(db.path), ends: true };
       if (db.trouble() !== null) tryToWrite(db);
-      return last();
+      const trouble = last();
+      const why = trouble === null || trouble.ends ? null : whyNot(folder);
+      // SQLite has one error for all that a disk refuses.
+      return reason = why === null || why.code === trouble?.failure.code ? trouble : { failure: why, ends: false };
     },
     async checkAll(check) {
       if (!isLarge(db)) return;
@@ -139,6 +144,19 @@ function ledgerCare(db: Database, folder: string, markSuspect: () => void): Ledg
       if (found.length > 0) markSuspect();
     },
   };
+}
+
+/** Why the state directory cannot be written, as the system says; null where it can. */
+function whyNot(folder: string): FailureRecord | null {
+  const probe = join(folder, ".image-transfer-probe");
+  try {
+    writeDurably(probe, "x".repeat(4096));
+    removeIfThere(probe);
+    return null;
+  } catch (error) {
+    const record = failureRecord(error);
+    return { ...record, message: record.message.replace(/^Cannot .*": /, `Cannot write to the state directory "${folder}": `) };
+  }
 }
 
 /** More than what a full disk still takes, so that one small row does not pass for recovery. */

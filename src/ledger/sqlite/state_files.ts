@@ -34,12 +34,17 @@ export function readIfThere(path: string): string | null {
 export function writeDurably(path: string, text: string): void {
   guarded(`write "${path}"`, () => {
     const part = `${path}.part`;
-    {
-      using file = Deno.openSync(part, { write: true, create: true, truncate: true });
-      file.writeSync(new TextEncoder().encode(text));
-      file.syncSync();
+    try {
+      {
+        using file = Deno.openSync(part, { write: true, create: true, truncate: true });
+        file.writeSync(new TextEncoder().encode(text));
+        file.syncSync();
+      }
+      Deno.renameSync(part, path);
+    } catch (error) {
+      if (isThere(part)) Deno.removeSync(part);
+      throw error;
     }
-    Deno.renameSync(part, path);
   });
 }
 

@@ -93,9 +93,13 @@ const OWN: Partial<Readonly<Record<FailureCode, { readonly text: string; readonl
     text: "This computer's disk with the state directory is full or failing",
     advice: "Free some space on it; delivery resumes automatically.",
   },
+  read_only: {
+    text: "The disk with the state directory has become read-only",
+    advice: "Check that disk, mount it for writing, and start image-transfer again.",
+  },
   permission_denied: {
-    text: "The state directory is read-only",
-    advice: "Make it writable; delivery resumes automatically.",
+    text: "The state directory cannot be written",
+    advice: "Make it writable for this account; delivery resumes automatically.",
   },
   timeout: {
     text: "Another program keeps the ledger locked",
@@ -106,11 +110,10 @@ const OWN: Partial<Readonly<Record<FailureCode, { readonly text: string; readonl
     advice: "Mount the right disk. The service starts image-transfer again.",
   },
 };
-const OWN_READ_ONLY: FailureCode = "read_only";
 
 /** What keeps the daemon itself from working, and what to do about it. */
 export function ownCauseOf(code: FailureCode): { readonly text: string; readonly advice: string } {
-  return OWN[code === OWN_READ_ONLY ? "permission_denied" : code] ??
+  return OWN[code] ??
     { text: "The ledger is damaged", advice: "The next start repairs it. The service starts image-transfer again." };
 }
 

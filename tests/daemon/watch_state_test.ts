@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { stateWatch } from "../../src/daemon/watch_state.ts";
+import { Failure, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
+import type { NewEvent } from "../../src/domain/transfer_event.ts";
+import type { LedgerTrouble } from "../../src/ledger/ledger.ts";
+
+const FULL = failureRecord(new Failure("local_disk_full", "Cannot write the ledger: the disk is full"));
+
+/** Looks that find these, one after the other; what it told, and what it ended with. */
+async function watched(found: readonly (LedgerTrouble | null)[], once: boolean) {
+  const left = [...found];
+  const over = new AbortController();
+  const told: NewEvent[] = [];
+  const ended: FailureRecord[] = [];
+  const watch = stateWatch({
+    stateDirectory: "/state",
+    lock: { isInPlace: () => Promise.resolve(true) },
+    ledger: { trouble: () => null, lookAfter: () => left.shift() ?? null, checkAll: () => Promise.resolve() },
+    system: {
+      sleep: () => Promise.resolve(left.length === 0 ? over.abort() : undefined),
+      checkDatabase: () => Promise.resolve([]),
+    },
+    emit: (event) => void told.push(event),
+    once,
+    end(failure) {
+      ended.push(failure);
+      over.abort();
+    },
+  });
+  await watch.run(over.signal);
+  return { told: told.map((event) => event.type === "trouble" ? event.failure?.code ?? null : event), ended, left: left.length };
+}
+
+Deno.test("stateWatch() tells a trouble once, and its end", async () => {
+  const full = { failure: FULL, ends: false };
+  assertEquals(await watched([null, full, full, full, full, null, null, full], false), {
+    told: ["local_disk_full", null, "local_disk_full"],
+    ended: [],
+    left: 0,
+  });
+});
+
+Deno.test("stateWatch() ends the daemon where only a new start helps, and a run that somebody waits for after some looks", async () => {
+  const full = { failure: FULL, ends: false };
+  assertEquals((await watched([null, { ...full, ends: true }, null], false)).ended, [FULL]);
+  assertEquals(await watched([null, full, full, full, full, full], true), { told: ["local_disk_full"], ended: [FULL], left: 2 });
+});
