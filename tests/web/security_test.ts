@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { MOST_IDS } from "../../src/web/api/action_routes.ts";
 import type { ApiFailure } from "../../src/reports/api_types.ts";
+import { has } from "../support/needs.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { live, login, raw, webRig } from "./web_rig.ts";
 
@@ -86,14 +87,15 @@ Deno.test("an address for a browser's command line works once", async () => {
   assertEquals([(await login(once)).response.status, (await login(once)).response.status], [303, 401]);
 });
 
-Deno.test("who guesses tokens is not listened to for a while, not even with the right one; sessions go on", async () => {
+Deno.test("who guesses tokens is not listened to for a while; the right one, which nobody guesses, and sessions go on", async () => {
   await using rig = await webRig();
   const statuses: number[] = [];
   for (let i = 0; i < 12; i++) statuses.push((await login(`${rig.origin}/?token=guess${i}`)).response.status);
   assertEquals(statuses, [...Array(9).fill(401), 429, 429, 429]);
-  const { response } = await login(`${rig.origin}/?token=${rig.token}`);
+  const { response } = await login(`${rig.origin}/?token=guess`);
   assertEquals(response.status, 429);
   assert(Number(response.headers.get("retry-after")) > 0);
+  assertEquals((await login(`${rig.origin}/?token=${rig.token}`)).response.status, 303);
   const session = await rig.get("/api/status");
   assertEquals(session.status, 200);
   await session.body?.cancel();
@@ -104,9 +106,50 @@ Deno.test("a clock that is set back does not lock out longer who guessed tokens"
   await using rig = await webRig({}, { now: () => Date.now() - setBackMs });
   for (let i = 0; i < 10; i++) await login(`${rig.origin}/?token=guess${i}`);
   setBackMs = 3_600_000;
-  const { response } = await login(`${rig.origin}/?token=${rig.token}`);
+  const { response } = await login(`${rig.origin}/?token=guess`);
   assertEquals(response.status, 429);
   assert(Number(response.headers.get("retry-after")) <= 60, response.headers.get("retry-after") ?? "");
+});
+
+Deno.test("each browser has a session of its own; logging out ends it, or all", async () => {
+  await using rig = await webRig();
+  const other = (await login(`${rig.origin}/?token=${rig.token}`)).cookie;
+  assert(other !== rig.cookie);
+  const statusOf = async (cookie: string) => {
+    const response = await fetch(`${rig.origin}/api/status`, { headers: { cookie } });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const logOut = async (cookie: string, body: string) => {
+    const headers = { cookie, "content-type": "application/x-www-form-urlencoded", origin: rig.origin };
+    const response = await fetch(`${rig.origin}/logout`, { method: "POST", headers, body, redirect: "manual" });
+    await response.body?.cancel();
+    return response.status;
+  };
+  await using page = await live(rig);
+  assertEquals(await logOut("", "everywhere=yes"), 303);
+  assertEquals([await statusOf(rig.cookie), await statusOf(other), page.socket.readyState], [200, 200, WebSocket.OPEN]);
+  assertEquals(await logOut(rig.cookie, ""), 303);
+  assertEquals([await statusOf(rig.cookie), await statusOf(other)], [401, 200]);
+  assertEquals((await page.closed).code, 1012);
+  const third = (await login(`${rig.origin}/?token=${rig.token}`)).cookie;
+  await logOut(third, "everywhere=yes");
+  assertEquals([await statusOf(third), await statusOf(other)], [401, 401]);
+  assertEquals((await rig.folder.read("state/web.json")).includes(third.split("=")[1]!), false);
+});
+
+Deno.test({
+  name: "the address that open hands to a browser is of no use to another account",
+  ignore: Deno.build.os !== "linux" || !has("root"),
+  async fn() {
+    await using rig = await webRig();
+    const { once } = rig.daemon.opening()!;
+    const script = `exec 3<>/dev/tcp/127.0.0.1/${rig.port}; ` +
+      `printf 'GET /?${once.split("?")[1]} HTTP/1.1\\r\\nhost: localhost\\r\\nconnection: close\\r\\n\\r\\n' >&3; head -1 <&3`;
+    const { stdout } = await new Deno.Command("bash", { args: ["-c", script], uid: 65534, gid: 65534 }).output();
+    assertStringIncludes(new TextDecoder().decode(stdout), "401");
+    assertEquals((await login(once)).response.status, 303);
+  },
 });
 
 Deno.test("the login form takes the token by POST", async () => {
@@ -114,7 +157,7 @@ Deno.test("the login form takes the token by POST", async () => {
   const form = (token: string, headers: Record<string, string> = {}) =>
     fetch(`${rig.origin}/login`, { method: "POST", body: new URLSearchParams({ token }), redirect: "manual", headers });
   const right = await form(rig.token);
-  assertEquals([right.status, right.headers.get("set-cookie")?.split(";")[0]], [303, rig.cookie]);
+  assertEquals([right.status, right.headers.get("set-cookie")?.split("=")[0]], [303, rig.cookie.split("=")[0]]);
   await right.body?.cancel();
   const wrong = await form("<script>alert(1)</script>");
   assertEquals(wrong.status, 401);

@@ -44,7 +44,7 @@ Deno.test({
     const opened = await fetch(`https://localhost:${port}/${search}`, { client, redirect: "manual" });
     await opened.body?.cancel();
     const cookie = opened.headers.get("set-cookie") ?? "";
-    assertEquals([opened.status, cookie.split("; ").includes("Secure")], [303, true]);
+    assertEquals([opened.status, cookie.split("; ").includes("Secure"), cookie.startsWith("__Host-")], [303, true, true]);
     const statuses: [string, number][] = [];
     for (
       const host of [
@@ -79,4 +79,18 @@ Deno.test("a certificate that cannot be read is a warning, and deliveries go on"
   rig.next = () => rig.settings();
   await rig.daemon.reload();
   assertEquals((await login(rig.daemon.opening()!.once)).response.status, 303);
+});
+
+Deno.test("a web.json that cannot be used is named, with what to do", async () => {
+  await using rig = await webRig();
+  rig.next = () => rig.settings({ web: false });
+  await rig.daemon.reload();
+  const path = rig.folder.at("state/web.json");
+  await Deno.remove(path);
+  await Deno.mkdir(path);
+  rig.next = () => rig.settings();
+  await rig.daemon.reload();
+  const notices = rig.events.flatMap((event) => event.type === "notice" && event.level === "warning" ? [event.message] : []);
+  assertStringIncludes(notices.at(-1) ?? "", `cannot use "${path}", which holds the access token`);
+  assertStringIncludes(notices.at(-1) ?? "", "Remove it");
 });

@@ -4,9 +4,10 @@
  * @module
  */
 import type { Context } from "hono";
-import { getCookie, setCookie } from "hono/cookie";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { bearerOf, sameText } from "./access.ts";
 import { loginLimit } from "./login_limit.ts";
+import { SESSION_SECONDS } from "./sessions.ts";
 import { type Access, randomHex } from "./token.ts";
 
 /** What became of a try to get in: `waitMs` until the next one is listened to. */
@@ -18,17 +19,20 @@ export interface Authentication {
   knows(c: Context, peer: string): Try;
   /** The same, or the token that opens only metrics and health. */
   mayMonitor(c: Context, peer: string): Try;
-  /** A token was given to begin a session. */
-  login(token: string, peer: string): Try;
+  /** A token was given to begin a session; `isOwn` tells whether it came from this account. */
+  login(token: string, peer: string, isOwn: () => Promise<boolean>): Promise<Try>;
   /** Begins a session: the answer sets its cookie. */
   begin(c: Context): void;
-  /** A token for one login within two minutes: what is handed to a browser as an argument can be read by others here. */
-  ticket(): string;
+  /** Ends the session of this request, or all; false where it has none. */
+  end(c: Context, everywhere: boolean): boolean;
+  /** A token for one login within two minutes; an `own` one is of use to this account only, as others can read the arguments of a browser. */
+  ticket(kind: "own" | "any"): string;
 }
 
 const TICKET_MS = 120_000;
 const MOST_TICKETS = 100;
-const SESSION_SECONDS = 30 * 24 * 3600;
+/** Nobody guesses a longer one: the right one is accepted however many wrong ones came from the same address, as from another account here. */
+const GUESSABLE = 32;
 
 /** `secure` marks the cookie for https only; `now` is milliseconds on a clock that nobody sets; `metricsToken` opens metrics and health. */
 export function authentication(
@@ -38,41 +42,56 @@ export function authentication(
   metricsToken: string | null = null,
 ): Authentication {
   const limit = loginLimit();
-  const tickets = new Map<string, number>();
-  const { name, value } = access.cookie;
+  const tickets = new Map<string, { readonly until: number; readonly kind: "own" | "any" }>();
+  // Over TLS no other host or path can set it, and it never leaves TLS.
+  const name = `${secure ? "__Host-" : ""}${access.cookieName}`;
 
-  function isTicket(token: string): boolean {
-    const until = tickets.get(token);
-    return tickets.delete(token) && until !== undefined && until >= now();
+  async function isTicket(token: string, isOwn: () => Promise<boolean>): Promise<boolean> {
+    const ticket = tickets.get(token);
+    if (ticket === undefined || ticket.until < now()) return false;
+    if (ticket.kind === "own" && !await isOwn()) return false;
+    return tickets.delete(token);
   }
 
-  function tryToken(token: string, peer: string, tickets: boolean): Try {
+  function tryToken(token: string, peer: string): Try {
+    const isLong = access.token.length >= GUESSABLE;
     const waitMs = limit.wait(peer, now());
-    if (waitMs > 0) return { in: false, waitMs };
-    if (sameText(token, access.token) || tickets && isTicket(token)) return { in: true };
-    limit.failed(peer, now());
+    if (waitMs > 0 && !isLong) return { in: false, waitMs };
+    if (sameText(token, access.token)) return { in: true };
+    if (waitMs === 0) limit.failed(peer, now());
     return { in: false, waitMs: limit.wait(peer, now()) };
   }
 
   function knows(c: Context, peer: string): Try {
     const cookie = getCookie(c, name);
-    if (cookie !== undefined && sameText(cookie, value)) return { in: true };
+    if (cookie !== undefined && access.sessions.knows(cookie)) return { in: true };
     const bearer = bearerOf(c.req.raw);
-    return bearer === null ? { in: false, waitMs: 0 } : tryToken(bearer, peer, false);
+    return bearer === null ? { in: false, waitMs: 0 } : tryToken(bearer, peer);
   }
 
   return {
     knows,
     mayMonitor(c, peer) {
       const bearer = bearerOf(c.req.raw);
-      const isListenedTo = metricsToken !== null && bearer !== null && limit.wait(peer, now()) === 0;
+      const isListenedTo = metricsToken !== null && bearer !== null &&
+        (metricsToken.length >= GUESSABLE || limit.wait(peer, now()) === 0);
       return isListenedTo && sameText(bearer, metricsToken) ? { in: true } : knows(c, peer);
     },
-    login: (token, peer) => tryToken(token, peer, true),
-    begin: (c) => setCookie(c, name, value, { httpOnly: true, sameSite: "Strict", maxAge: SESSION_SECONDS, secure }),
-    ticket() {
+    login: async (token, peer, isOwn) => await isTicket(token, isOwn) ? { in: true } : tryToken(token, peer),
+    begin(c) {
+      const options = { httpOnly: true, sameSite: "Strict", maxAge: SESSION_SECONDS, secure } as const;
+      setCookie(c, name, access.sessions.begin(), options);
+    },
+    end(c, everywhere) {
+      const cookie = getCookie(c, name);
+      if (cookie === undefined || !access.sessions.knows(cookie)) return false;
+      access.sessions.end(everywhere ? null : cookie);
+      deleteCookie(c, name, { secure });
+      return true;
+    },
+    ticket(kind) {
       const ticket = randomHex(24);
-      tickets.set(ticket, now() + TICKET_MS);
+      tickets.set(ticket, { until: now() + TICKET_MS, kind });
       for (const oldest of tickets.keys()) {
         if (tickets.size <= MOST_TICKETS) break;
         tickets.delete(oldest);

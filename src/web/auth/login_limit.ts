@@ -56,7 +56,7 @@ function group(peer: string): string {
 }
 
 /** The eight words of an IPv6 address in any of its notations (RFC 4291, 2.2). */
-function wordsOf(address: string): number[] {
+export function wordsOf(address: string): number[] {
   const [front = [], back] = address.split("::", 2).map((part) => part.split(":").filter((word) => word !== "").flatMap(wordOf));
   if (back === undefined) return front;
   return [...front, ...new Array<number>(Math.max(0, 8 - front.length - back.length)).fill(0), ...back];

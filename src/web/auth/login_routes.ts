@@ -1,5 +1,5 @@
 /**
- * How a session begins: `/?token=…`, as the start-up line and `image-transfer open` give it, or the login form. The token leaves the
+ * How a session begins and ends: `/?token=…`, as the start-up line and `image-transfer open` give it, or the login form. The token leaves the
  * address at once.
  *
  * @module
@@ -14,7 +14,7 @@ export function loginRoutes(app: Hono<WebEnv>): void {
   app.get("/", async (c, next) => {
     const token = c.req.query("token");
     if (token === undefined) return await next();
-    return answer(c, c.env.auth.login(token, c.env.peer));
+    return answer(c, await c.env.auth.login(token, c.env.peer, c.env.isOwnAccount));
   });
   app.get("/assets/login.css", (c) => c.body(LOGIN_CSS, 200, { "content-type": "text/css; charset=utf-8" }));
   app.post("/login", async (c) => {
@@ -23,7 +23,14 @@ export function loginRoutes(app: Hono<WebEnv>): void {
       return c.html(loginPage("The request did not come from the login form. Enter the access token here."), 415);
     }
     const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
-    return answer(c, c.env.auth.login(token.trim(), c.env.peer));
+    return answer(c, await c.env.auth.login(token.trim(), c.env.peer, c.env.isOwnAccount));
+  });
+
+  app.post("/logout", async (c) => {
+    const everywhere = new URLSearchParams(await c.req.text()).has("everywhere");
+    // Pages that still have a session connect again at once.
+    if (c.env.auth.end(c, everywhere)) c.env.hub.dismiss(1012, "a session has ended");
+    return c.redirect("/", 303);
   });
 
   function answer(c: Context<WebEnv>, tried: Try): Response {

@@ -1,50 +1,75 @@
 /**
  * The token that opens the page, and the sessions made with it. Without one in the configuration a random one is made once and kept in
- * the state directory, readable by its owner only, together with the key that sessions are made with: they outlive a restart.
+ * the state directory, readable by its owner only, together with the hashes of the sessions: they outlive a restart.
  *
  * @module
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { join } from "@std/path";
 import * as z from "zod";
+import { Failure } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
 import type { System } from "../../system/system.ts";
+import { type Sessions, sessions } from "./sessions.ts";
 
-/** What opens the page; both token and cookie are secrets. */
+/** What opens the page. */
 export interface Access {
   readonly token: string;
   /** True if the token is configured: then it is shown to nobody. */
   readonly configured: boolean;
-  /** Name and value of the cookie of a session. */
-  readonly cookie: { readonly name: string; readonly value: string };
+  /** Of the cookie of a session. */
+  readonly cookieName: string;
+  readonly sessions: Sessions;
+  /** Resolves when the sessions are written. */
+  saved(): Promise<void>;
 }
 
-const kept = z.object({ token: z.string().regex(/^[0-9a-f]{64}$/), key: z.string().regex(/^[0-9a-f]{64}$/) });
+const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
+const kept = z.object({
+  token: hex64,
+  key: hex64,
+  /** Which token the sessions were made with: another one ends them. */
+  of: hex64.optional(),
+  sessions: z.array(z.object({ hash: hex64, until: z.number() })).optional(),
+});
+type Kept = z.infer<typeof kept>;
 
 /**
  * Reads the file `web.json`, making it where it is missing or damaged.
  *
- * @throws what keeps it from being read or written (errors of the operating system).
+ * @throws {Failure} `configuration` where it cannot be read or written.
  */
 export async function openAccess(
   stateDirectory: string,
   configured: string | null,
-  system: Pick<System, "readText" | "writeText" | "facts">,
+  system: Pick<System, "readText" | "writeText" | "facts" | "now">,
+  onError: (error: unknown) => void,
 ): Promise<Access> {
   const path = join(stateDirectory, "web.json");
-  let file = await system.facts(path) === null ? null : parse(await system.readText(path));
-  if (file === null) {
-    file = { token: randomHex(32), key: randomHex(32) };
-    await system.writeText(path, `${JSON.stringify(file, null, 2)}\n`, 0o600);
+  const write = (content: Kept) => system.writeText(path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
+  let file: Kept;
+  try {
+    const found = await system.facts(path) === null ? null : parse(await system.readText(path));
+    file = found ?? { token: randomHex(32), key: randomHex(32) };
+    if (found === null) await write(file);
+  } catch (cause) {
+    throw new Failure("configuration", `cannot use "${path}", which holds the access token: ${reasonOf(cause)}`, {
+      hint: `Remove it, or give this account read and write access to it; a new one is made.`,
+      cause,
+    });
   }
   const token = configured ?? file.token;
+  const of = keyed(file.key, `token ${token}`);
+  let saved = Promise.resolve();
   return {
     token,
     configured: configured !== null,
-    cookie: {
-      // Of its own for each installation: cookies of one host are shared by all of its ports.
-      name: `image-transfer-${keyed(file.key, "name").slice(0, 8)}`,
-      value: keyed(file.key, `session ${token}`),
-    },
+    // Of its own for each installation: cookies of one host are shared by all of its ports.
+    cookieName: `image-transfer-${keyed(file.key, "name").slice(0, 8)}`,
+    sessions: sessions(file.of === of ? file.sessions ?? [] : [], system.now, (kept) => {
+      saved = saved.then(() => write({ ...file, of, sessions: [...kept] })).catch(onError);
+    }),
+    saved: () => saved,
   };
 }
 
@@ -57,7 +82,7 @@ function parse(text: string): z.infer<typeof kept> | null {
   }
 }
 
-/** HMAC-SHA-256 in hex: the token cannot be tried out against a cookie without the key. */
+/** HMAC-SHA-256 in hex: nothing of the token can be tried out without the key. */
 function keyed(key: string, text: string): string {
   return createHmac("sha256", key).update(text).digest("hex");
 }

@@ -23,8 +23,8 @@ export interface PageServing {
 
 /** What a route knows of a request besides the request. */
 export interface WebEnv {
-  /** `peer` is the address the request came from. */
-  readonly Bindings: PageServing & { readonly peer: string };
+  /** `peer` is the address the request came from, `isOwnAccount` tells whether a program of this account sent it. */
+  readonly Bindings: PageServing & { readonly peer: string; readonly isOwnAccount: () => Promise<boolean> };
 }
 
 /** A failure as the API sends it. */

@@ -12,6 +12,7 @@ import { readTls } from "./listen_failure.ts";
 import { liveHub } from "../live/live_hub.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import { previews } from "../api/previews.ts";
+import { isOwnAccount } from "../auth/own_account.ts";
 import { openAccess } from "../auth/token.ts";
 import type { PageServing, WebEnv } from "./refusal.ts";
 
@@ -24,7 +25,20 @@ export interface WebServerTools {
   readonly stateDirectory: string;
   readonly system: Pick<
     System,
-    "listen" | "certifies" | "readText" | "writeText" | "facts" | "hostname" | "now" | "monotonic" | "sleep"
+    | "listen"
+    | "certifies"
+    | "platform"
+    | "uid"
+    | "pid"
+    | "which"
+    | "run"
+    | "readText"
+    | "writeText"
+    | "facts"
+    | "hostname"
+    | "now"
+    | "monotonic"
+    | "sleep"
   >;
   readonly onError: (error: unknown) => void;
 }
@@ -48,7 +62,7 @@ export interface WebServer {
  */
 export async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal): Promise<WebServer> {
   const { system, source, onError } = tools;
-  const access = await openAccess(tools.stateDirectory, settings.token, system);
+  const access = await openAccess(tools.stateDirectory, settings.token, system, onError);
   const tls = await readTls(settings, system);
   const auth = authentication(access, tls !== null, () => system.monotonic(), settings.metricsToken);
   const serving: PageServing = {
@@ -66,7 +80,10 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
   const listening = await system.listen({
     host: settings.host,
     port: settings.port,
-    handler: (request, peer) => tools.answer(request, { ...serving, peer: peer.host }),
+    handler: (request, peer) => {
+      const isOwn = () => isOwnAccount(peer, listening.port, system, signal);
+      return tools.answer(request, { ...serving, peer: peer.host, isOwnAccount: isOwn });
+    },
     ...(tls === null ? {} : { tls }),
     onError,
   }, signal);
@@ -75,10 +92,10 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
     url,
     startUrl: access.configured ? url : `${url}?token=${access.token}`,
     opening: () => ({
-      once: `${url}?token=${auth.ticket()}`,
-      shown: `${url}?token=${access.configured ? auth.ticket() : access.token}`,
+      once: `${url}?token=${auth.ticket("own")}`,
+      shown: `${url}?token=${access.configured ? auth.ticket("any") : access.token}`,
     }),
-    finished: listening.finished,
+    finished: listening.finished.then(access.saved),
   };
 }
 

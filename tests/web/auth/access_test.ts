@@ -2,6 +2,8 @@ import { assertEquals } from "@std/assert";
 import { Hono } from "hono";
 import { isLoopback } from "../../../src/web/auth/access.ts";
 import { authentication } from "../../../src/web/auth/authentication.ts";
+import { sessions } from "../../../src/web/auth/sessions.ts";
+import type { Access } from "../../../src/web/auth/token.ts";
 
 for (const address of ["127.0.0.1", "127.255.1.2", "::1", "::ffff:127.0.0.1"]) {
   Deno.test(`isLoopback() knows ${address}`, () => assertEquals(isLoopback(address), true));
@@ -23,20 +25,48 @@ for (
   Deno.test(`isLoopback() takes "${address}" for another computer`, () => assertEquals(isLoopback(address), false));
 }
 
-Deno.test("a ticket opens once, within two minutes", () => {
+function anAccess(token: string): Access {
+  return {
+    token,
+    configured: true,
+    cookieName: "c",
+    sessions: sessions([], () => 0, () => undefined),
+    saved: () => Promise.resolve(),
+  };
+}
+
+const yes = () => Promise.resolve(true);
+const no = () => Promise.resolve(false);
+
+Deno.test("a ticket opens once, within two minutes", async () => {
   let now = 1_000;
-  const access = { token: "t".repeat(64), configured: true, cookie: { name: "c", value: "v" } };
-  const auth = authentication(access, false, () => now);
-  const [inTime, late] = [auth.ticket(), auth.ticket()];
+  const auth = authentication(anAccess("t".repeat(64)), false, () => now);
+  const isIn = async (ticket: string, isOwn = yes) => (await auth.login(ticket, "peer", isOwn)).in;
+  const [inTime, late] = [auth.ticket("any"), auth.ticket("any")];
   now += 120_000;
-  assertEquals([auth.login(inTime, "peer").in, auth.login(inTime, "peer").in], [true, false]);
+  assertEquals([await isIn(inTime, no), await isIn(inTime)], [true, false]);
   now += 1;
-  assertEquals(auth.login(late, "peer").in, false);
+  assertEquals(await isIn(late), false);
+});
+
+Deno.test("a ticket that others could read opens for this account only, and others do not use it up", async () => {
+  const auth = authentication(anAccess("t".repeat(64)), false, () => 0);
+  const ticket = auth.ticket("own");
+  const isIn = async (isOwn: typeof yes) => (await auth.login(ticket, "peer", isOwn)).in;
+  assertEquals([await isIn(no), await isIn(yes), await isIn(yes)], [false, true, false]);
+});
+
+Deno.test("wrong tokens of another account do not lock out the right one where nobody can guess it", async () => {
+  const isIn = async (token: string) => {
+    const auth = authentication(anAccess(token), false, () => 0);
+    for (let guess = 0; guess < 20; guess++) await auth.login(`guess${guess}`, "127.0.0.1", yes);
+    return (await auth.login(token, "127.0.0.1", yes)).in;
+  };
+  assertEquals([await isIn("t".repeat(64)), await isIn("t".repeat(32)), await isIn("t".repeat(31))], [true, true, false]);
 });
 
 Deno.test("metrics_token opens metrics and health, and neither page nor session; guessing it is slowed down", async () => {
-  const access = { token: "t".repeat(64), configured: true, cookie: { name: "c", value: "v" } };
-  const auth = authentication(access, false, () => 0, "m".repeat(16));
+  const auth = authentication(anAccess("t".repeat(64)), false, () => 0, "m".repeat(16));
   const app = new Hono();
   app.get("/monitor", (c) => c.json(auth.mayMonitor(c, "peer").in));
   app.get("/page", (c) => c.json(auth.knows(c, "other").in));
@@ -45,7 +75,7 @@ Deno.test("metrics_token opens metrics and health, and neither page nor session;
   assertEquals(await ask("/monitor", "m".repeat(16)), true);
   assertEquals(await ask("/monitor", "t".repeat(64)), true);
   assertEquals(await ask("/page", "m".repeat(16)), false);
-  assertEquals(auth.login("m".repeat(16), "third").in, false);
+  assertEquals((await auth.login("m".repeat(16), "third", yes)).in, false);
   for (let guess = 0; guess < 20; guess++) assertEquals(await ask("/monitor", `guess${guess}`), false);
   assertEquals(await ask("/monitor", "m".repeat(16)), false);
 });

@@ -53,6 +53,10 @@ export function HelpDialog(): JSX.Element | null {
       <p>
         For a screen on the wall: <a href="/?wall">the state in large type</a>
       </p>
+      <form method="post" action="/logout" class="log-out">
+        <button type="submit" class="button">Log out</button>{" "}
+        <button type="submit" class="button" name="everywhere" value="yes">Log out all browsers</button>
+      </form>
       <p class="dim">
         “Delivered” means that the complete file has its final name at the destination; “verified” means that its checksum there
         matches the original. For more, run <code>image-transfer status</code>, <code>history</code> or <code>doctor</code>{" "}
