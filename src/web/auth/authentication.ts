@@ -42,16 +42,9 @@ export function authentication(
   metricsToken: string | null = null,
 ): Authentication {
   const limit = loginLimit();
-  const tickets = new Map<string, { readonly until: number; readonly kind: "own" | "any" }>();
+  const tickets = ticketBook(now);
   // Over TLS no other host or path can set it, and it never leaves TLS.
   const name = `${secure ? "__Host-" : ""}${access.cookieName}`;
-
-  async function isTicket(token: string, isOwn: () => Promise<boolean>): Promise<boolean> {
-    const ticket = tickets.get(token);
-    if (ticket === undefined || ticket.until < now()) return false;
-    if (ticket.kind === "own" && !await isOwn()) return false;
-    return tickets.delete(token);
-  }
 
   function tryToken(token: string, peer: string): Try {
     const isLong = access.token.length >= GUESSABLE;
@@ -77,7 +70,7 @@ export function authentication(
         (metricsToken.length >= GUESSABLE || limit.wait(peer, now()) === 0);
       return isListenedTo && sameText(bearer, metricsToken) ? { in: true } : knows(c, peer);
     },
-    login: async (token, peer, isOwn) => await isTicket(token, isOwn) ? { in: true } : tryToken(token, peer),
+    login: async (token, peer, isOwn) => await tickets.takes(token, isOwn) ? { in: true } : tryToken(token, peer),
     begin(c) {
       const options = { httpOnly: true, sameSite: "Strict", maxAge: SESSION_SECONDS, secure } as const;
       setCookie(c, name, access.sessions.begin(), options);
@@ -89,7 +82,22 @@ export function authentication(
       deleteCookie(c, name, { secure });
       return true;
     },
-    ticket(kind) {
+    ticket: tickets.issue,
+  };
+}
+
+/** Tokens for one login each. */
+function ticketBook(now: () => number) {
+  const tickets = new Map<string, { readonly until: number; readonly kind: "own" | "any" }>();
+  return {
+    async takes(token: string, isOwn: () => Promise<boolean>): Promise<boolean> {
+      const ticket = tickets.get(token);
+      if (ticket === undefined || ticket.until < now()) return false;
+      // Others do not use it up.
+      if (ticket.kind === "own" && !await isOwn()) return false;
+      return tickets.delete(token);
+    },
+    issue(kind: "own" | "any"): string {
       const ticket = randomHex(24);
       tickets.set(ticket, { until: now() + TICKET_MS, kind });
       for (const oldest of tickets.keys()) {
