@@ -8,6 +8,7 @@ import type { Destination, Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { waitingOf } from "../ledger/orphans.ts";
+import { earlyLooks } from "../system/processes/early_looks.ts";
 import type { System } from "../system/system.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import type { OutboxOptions } from "../delivery/destination_context.ts";
@@ -68,10 +69,12 @@ export interface Finish {
 /** Nothing happens before {@linkcode Corridor.run}. */
 export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, jobs, delivered }: CorridorTools): Corridor {
   const ending = new AbortController();
+  const looks = earlyLooks(system);
   const remove = () => void removal.pass(ending.signal);
   const outboxes = job.destinations.map((destination) =>
     outbox({
       ...outboxOptions(destination),
+      looks,
       delivered() {
         remove();
         delivered(job);
@@ -84,8 +87,7 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
   const removal = sourceRemoval(job, outboxes, removing);
   const wake = () => [...outboxes, schedule].forEach((one) => one?.wake());
   const taking = intake(job, {
-    system,
-    ledger,
+    ...{ system, ledger, looks },
     emit: onRemoved(emit, () => mirror.wake()),
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),

@@ -34,14 +34,15 @@ export interface Batch extends Unread {
   readonly writers: WritersLook;
 }
 
-/** The look for the writers of one batch. When it is disposed of, the hashes of what was read too early are forgotten. */
-export interface WritersLook extends Disposable {
-  /** Resolves when the look is over; then whatever is read is one version. */
+/** The look for the writers of one batch. */
+export interface WritersLook {
+  /** Resolves when it is over; then whatever is read is one version. */
   over(): Promise<void>;
-  /** The same for what is read to be sent; where reading twice costs less, it resolves at once. */
-  beforeSending(): Promise<void>;
-  /** For what is to be published: what was read before the look was over is read again, and given up where it differs. */
-  confirm(items: readonly Item[]): Promise<void>;
+  /**
+   * Is awaited before anything is sent. False where the look goes on while a small batch is sent: then only a hash that is read after it tells
+   * what was sent.
+   */
+  beforeSending(): Promise<boolean>;
 }
 
 /** A delivery in a batch. Once its `outcome` is known, the steps skip it. */

@@ -49,7 +49,7 @@ async function pass(unread: Unread, attempt: string, budget: { left: number }): 
   budget.left -= 1;
   try {
     await checkSources(unread);
-    using writers = lookForWriters(items, unread);
+    const writers = lookForWriters(items, unread);
     const batch: Batch = { ...unread, writers };
     await adoptGone(batch, hard);
     await adoptExisting(batch, hard);

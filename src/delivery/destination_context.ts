@@ -14,6 +14,7 @@ import type { AuditLedger } from "../ledger/audit_ledger.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { paceOf } from "../methods/bandwidth.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
+import type { EarlyLooks } from "../system/processes/early_looks.ts";
 import type { System } from "../system/system.ts";
 import { sourceRoot } from "../system/watching/source_root.ts";
 import { type AheadParts, aheadParts } from "./ahead/ahead_parts.ts";
@@ -89,6 +90,8 @@ export interface OutboxOptions {
   readonly fileOperations: number;
   /** Most files in a batch. */
   readonly batchFiles: number;
+  /** Looks for writers that the intake has begun; without it, each batch looks for itself. */
+  readonly looks?: Pick<EarlyLooks, "of">;
   /** The run ends when all is done: what cannot be delivered is given up instead of kept for later. */
   readonly once: boolean;
   /** Files of the job that are large and still being written; with `growing_files` only. */

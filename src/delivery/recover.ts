@@ -32,7 +32,7 @@ export async function recover(deliveries: readonly Delivery[], open: OpenSession
   await sweepUnneeded([...left].filter((attempt) => !inHand.has(attempt)), open);
   for (const some of chunks(deliveries, CHUNK)) {
     const items = itemsOf(some, attemptOf, open.context);
-    using writers = lookForWriters(items, open);
+    const writers = lookForWriters(items, open);
     await writers.over();
     await recoverBatch({ ...open, items, writers }, left);
   }

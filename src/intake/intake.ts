@@ -12,6 +12,7 @@ import type { GrowingFile } from "../domain/growing_file.ts";
 import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
+import type { EarlyLooks } from "../system/processes/early_looks.ts";
 import type { System } from "../system/system.ts";
 import type { IntakeContext } from "./intake_context.ts";
 import { patternsOf } from "./patterns.ts";
@@ -43,6 +44,8 @@ export interface IntakeTools {
   readonly admitted: () => void;
   /** Called when the bytes of delivered files have turned out to be certain: they may be removed. */
   readonly certain?: () => void;
+  /** Where the outboxes look for the writers that may have come since; left out where nothing is sent. */
+  readonly looks?: Pick<EarlyLooks, "begin">;
   /** Called where images come back into the watched folder: the job must send nothing more. */
   readonly loops?: (failure: FailureRecord) => void;
   /** The method of a destination where `auto` has chosen one already; null otherwise. */
@@ -136,6 +139,7 @@ function assemble(job: Job, tools: IntakeTools): Parts {
   const context: IntakeContext = {
     ...{ job, system, ledger, emit, onError, patterns },
     loops: tools.loops ?? (() => {}),
+    looks: job.destinations.length > 0 && tools.looks !== undefined ? tools.looks : { begin: () => {} },
     chosenMethod: tools.chosenMethod ?? (() => null),
     admitted() {
       context.matches.matched();

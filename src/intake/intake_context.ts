@@ -9,6 +9,7 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
+import type { EarlyLooks } from "../system/processes/early_looks.ts";
 import type { System } from "../system/system.ts";
 import type { WaySystem } from "../system/way_to.ts";
 import type { Patterns } from "./patterns.ts";
@@ -30,6 +31,8 @@ export interface SettleContext {
   readonly ledger: IntakeLedger;
   readonly candidates: Candidates;
   readonly writers: Writers;
+  /** Begun for what is finished by its close: since then it may have been opened again. */
+  readonly looks: Pick<EarlyLooks, "begin">;
   /** Compares whole files for a mere ctime: one at a time, beside everything else. */
   readonly comparing: TaskGroup;
   readonly emit: Emit;

@@ -56,6 +56,8 @@ export interface Upload {
   readonly mode?: number;
   /** Where an earlier attempt left part of the same file version, if it did; the session may use or ignore it. */
   readonly leftover?: string;
+  /** The source is hashed when it was sent: `sent` is not needed. */
+  readonly hashedLater?: true;
   /**
    * The final name, for a session whose destination shows a name only when it is whole and proven: it may put the file there at once, where
    * nothing has that name. Then {@linkcode Session.survey} and {@linkcode Session.digest} of `staged` tell of what is there, and

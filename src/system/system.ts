@@ -290,8 +290,9 @@ export interface CopyOptions {
   readonly pace?: Pace;
   /** Called with the bytes of each piece that was written, not their sum. */
   readonly onBytes?: (bytes: number) => void;
-  /** False if the caller flushes the copy (default true). */
+  /** False if the caller flushes the copy, or needs no hash of it: that is empty then (default true). */
   readonly flush?: boolean;
+  readonly hash?: boolean;
 }
 
 /** A hint that something under a watched root may have changed. */
@@ -313,9 +314,8 @@ export interface Watching {
   /** Until the signal is aborted, this process is ended when its main thread stands still for minutes, where Deno allows that. */
   guardMainThread(signal: AbortSignal): void;
   /**
-   * Which of these files some process holds open, or mapped, for writing; `null` where this system cannot tell.
-   * All are checked in one pass: ask in batches. A path that is missing from the set is certainly closed only where
-   * {@linkcode Watching.seesEveryWriter} is true; elsewhere other accounts' processes are not seen.
+   * Which of these files some process holds open, or mapped, for writing; `null` where this system cannot tell. All are checked in one
+   * pass: ask in batches. Other accounts' processes are seen only where {@linkcode Watching.seesEveryWriter} is true.
    */
   openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null>;
   /**

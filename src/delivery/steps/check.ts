@@ -146,8 +146,7 @@ function gone(source: SourceFile): Failure {
   });
 }
 
-/** It is not the version that was admitted any more. */
-export function changed(source: SourceFile): Failure {
+function changed(source: SourceFile): Failure {
   return new Failure("source_changed", `Cannot send ${quoted(source)}: it changed after it was finished`, {
     hint: "The new version is delivered when it is finished.",
   });

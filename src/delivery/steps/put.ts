@@ -22,7 +22,7 @@ const TELLING_BYTES = 1024 * 1024;
 /** Waits for its turn, then puts all items in one call. Items that were not put are given up. */
 export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   const { context, session } = batch;
-  await batch.writers.beforeSending();
+  const certain = await batch.writers.beforeSending();
   const fitting = keepRoom(batch);
   if (fitting.length === 0) return;
   for (const { delivery } of fitting) context.begun.add(delivery.id);
@@ -36,14 +36,15 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
     await outlastRacy(whole.filter((item) => item.sha256 === null && isLongRead(item)), context, signal);
   }
   await outlastTick(fitting, context, signal);
+  if (early.length > 0) await batch.writers.over();
   using _transfer = await context.parallelTransfers.acquire(signal);
   using _sync = await context.concurrentSyncs.acquire(signal);
   using over = anySignal(signal);
   const rest = [...whole, ...await finishEarly(early, batch, signal)];
   if (rest.length === 0) return;
-  const hashing = hashes && !session.hashesSource ? hashSources(rest, context, over.signal) : Promise.resolve();
+  const hashing = hashes && certain && !session.hashesSource ? hashSources(rest, context, over.signal) : Promise.resolve();
   hashing.catch(() => undefined); // Awaited below, unless sending fails first.
-  await send(rest, batch, signal);
+  await send(rest, batch, certain, signal);
   await hashing;
 }
 
@@ -66,7 +67,7 @@ async function finishEarly(items: readonly Item[], batch: Batch, signal: AbortSi
   return left;
 }
 
-async function send(items: readonly Item[], { context, session }: Batch, signal: AbortSignal): Promise<void> {
+async function send(items: readonly Item[], { context, session }: Batch, certain: boolean, signal: AbortSignal): Promise<void> {
   const { attempts, transfers, system, destination } = context;
   const uploads = items.map((item): Upload => {
     const { source, target } = item.delivery;
@@ -76,6 +77,7 @@ async function send(items: readonly Item[], { context, session }: Batch, signal:
       staged: item.staged,
       ...(item.mode === null ? {} : { mode: item.mode }),
       ...(leftover === undefined ? {} : { leftover }),
+      ...(certain ? {} : { hashedLater: true }),
       ...(REPLACES.has(destination.onConflict) ? { target } : {}),
     };
   });
@@ -95,7 +97,7 @@ async function send(items: readonly Item[], { context, session }: Batch, signal:
       if (!outcome) giveUp(item, new Error("the method gave no outcome for an upload"));
       else if (!outcome.put) item.outcome ??= { failure: outcome.failure };
       else if (destination.verify === "checksum") {
-        if (outcome.sent && item.sha256 === null) takeHash(item, outcome.sent, readAt);
+        if (certain && outcome.sent && item.sha256 === null) takeHash(item, outcome.sent, readAt);
         item.there = outcome.there ?? null;
       }
     });

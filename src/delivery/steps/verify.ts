@@ -8,14 +8,14 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { verify, type WeakerProof } from "../../domain/receipt.ts";
 import { type Batch, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
-import { recheckSources } from "./check.ts";
+import { hashSources, recheckSources } from "./check.ts";
 
 /** Gives every item its receipt or its failure. One round trip to the destination, whatever the number of items. */
 export async function verifyStaged(batch: Batch, signal: AbortSignal): Promise<void> {
   const { context: { destination, system }, session } = batch;
   const items = undecided(batch.items);
   if (items.length === 0) return;
-  const [found] = await Promise.all([digestsOf(items, batch, signal), batch.writers.confirm(items)]);
+  const [found] = await Promise.all([digestsOf(items, batch, signal), hashAfterLook(items, batch, signal)]);
   await recheckSources({ ...batch, items }, signal);
   const level = destination.verify === "checksum" ? session.proof : destination.verify;
   items.forEach((item, index) => {
@@ -29,6 +29,12 @@ export async function verifyStaged(batch: Batch, signal: AbortSignal): Promise<v
       giveUp(item, new Failure(code, `${what}: ${message}`, { hint }));
     }
   });
+}
+
+/** Hashes what was sent before it was known that no program writes to it. */
+async function hashAfterLook(items: readonly Item[], { context, writers }: Batch, signal: AbortSignal): Promise<void> {
+  await writers.over();
+  if (context.destination.verify === "checksum") await hashSources(items, context, signal);
 }
 
 /** What the destination has under the staging names, as far as the configured level compares it. */

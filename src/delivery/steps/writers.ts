@@ -5,63 +5,41 @@
  *
  * @module
  */
-import { mapLimit } from "../../async/map_limit.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import { sourceFailure, sourceFailureOf } from "../../system/source_failure.ts";
-import { giveUp, type Item, type OpenSession, sizeOf, undecided, type WritersLook } from "../batch.ts";
-import { changed, outlastTick } from "./check.ts";
+import { type Item, type OpenSession, sizeOf, undecided, type WritersLook } from "../batch.ts";
+import { outlastTick } from "./check.ts";
 
 /** Begins to look for the writers of these sources; those that are open for writing are given up. */
 export function lookForWriters(items: readonly Item[], open: OpenSession): WritersLook {
-  const { context: { destination, fileOperations }, session, hard } = open;
-  const mayReadTwice = destination.verify === "checksum" && session.showsInPut !== true && sizeOf(items) <= READ_TWICE_BYTES;
-  const doubted = new Set<Item>();
-  let state: "looking" | "over" | "disposed" = "looking";
-  const looking = giveUpWritten(undecided(items), open).then(() => {
-    if (state === "looking") state = "over";
-  });
+  const { context: { destination }, session, hard } = open;
+  const isSmall = items.length <= SENT_EARLY_FILES && sizeOf(items) <= SENT_EARLY_BYTES;
+  const maySendEarly = isSmall && destination.verify === "checksum" && session.showsInPut !== true;
+  let isOver = false;
+  const looking = giveUpWritten(undecided(items), open, hard).then(() => void (isOver = true));
   looking.catch(() => undefined); // Awaited before anything is published.
-
-  async function readAgain(item: Item): Promise<void> {
-    const { source } = item.delivery;
-    try {
-      const { sha256 } = await open.context.system.hash(source.absolutePath, hard);
-      if (state === "disposed") return;
-      if (sha256 !== item.sha256) throw changed(source);
-      doubted.delete(item);
-    } catch (error) {
-      if (hard.aborted) throw hard.reason;
-      if (state !== "disposed") giveUp(item, sourceFailure(error, source.absolutePath));
-    }
-  }
-
   return {
     over: () => looking,
     async beforeSending() {
-      if (!mayReadTwice) await looking;
-      else if (state === "looking") { for (const item of undecided(items)) if (item.sha256 === null) doubted.add(item); }
-    },
-    async confirm(items) {
-      await looking;
-      await mapLimit(undecided(items).filter((item) => doubted.has(item)), fileOperations, readAgain, hard);
-    },
-    [Symbol.dispose]() {
-      state = "disposed";
-      for (const item of doubted) item.sha256 = item.readAt = null;
+      if (!maySendEarly) await looking;
+      return isOver;
     },
   };
 }
 
-async function giveUpWritten(items: readonly Item[], { context, hard }: OpenSession): Promise<void> {
-  if (items.length === 0) return;
-  await outlastTick(items, context, hard);
+async function giveUpWritten(items: readonly Item[], { context }: OpenSession, signal: AbortSignal): Promise<void> {
   const pathOf = ({ delivery }: Item) => delivery.source.absolutePath;
+  const early = await Promise.all(items.map(({ delivery }) => context.looks?.of(delivery.source)?.catch(() => undefined)));
+  // What was open then may be closed by now.
+  const unknown = items.filter((_, index) => early[index] !== false);
+  if (unknown.length === 0) return;
+  await outlastTick(unknown, context, signal);
   try {
-    const open = await context.system.openForWriting(items.map(pathOf), hard);
-    for (const item of items) if (open?.has(pathOf(item))) postpone(item, sourceFailureOf("busy", pathOf(item)));
+    const open = await context.system.openForWriting(unknown.map(pathOf), signal);
+    for (const item of unknown) if (open?.has(pathOf(item))) postpone(item, sourceFailureOf("busy", pathOf(item)));
   } catch (error) {
-    if (hard.aborted) throw hard.reason;
-    for (const item of items) postpone(item, sourceFailure(error, pathOf(item)));
+    if (signal.aborted) throw signal.reason;
+    for (const item of unknown) postpone(item, sourceFailure(error, pathOf(item)));
   }
 }
 
@@ -70,5 +48,6 @@ function postpone(item: Item, failure: Error): void {
   item.outcome ??= { failure: failureRecord(failure), counts: false };
 }
 
-/** They are read in less time than a look takes. */
-const READ_TWICE_BYTES = 16 * 1024 * 1024;
+const SENT_EARLY_FILES = 8;
+/** They are sent and hashed one after the other in less time than a look takes. */
+const SENT_EARLY_BYTES = 16 * 1024 * 1024;

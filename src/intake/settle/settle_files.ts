@@ -72,6 +72,9 @@ async function settleBegun(
       later.add(path);
       void comparing.start(() => compareKnown(context, candidate, signal).finally(() => end(path, FAILED_AGAIN_MS)), signal);
     }
+    context.looks.begin(
+      finished.filter(({ closed }) => closed).map(({ facts }) => ({ ...facts, absolutePath: absolute(context, facts.path) })),
+    );
     const admitted = await admitFinished(context, finished.filter(({ recheck }) => !recheck), signal);
     againMs = 0;
     const unsure = outcomes.flatMap((outcome) => outcome?.is === "unsure" && writerOf === null ? [outcome.path] : []);

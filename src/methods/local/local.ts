@@ -145,11 +145,12 @@ async function putOne(
       pace: copying.pace,
       // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
       flush: false,
+      ...(upload.hashedLater ? { hash: false } : {}),
       onBytes: (more) => onBytes(bytes += more),
     }, signal);
     await keepTimesAndMode(copying, from, to);
     if (!isSmall(upload)) flushBeside(base, to);
-    return { put: true, sent };
+    return { put: true, ...(upload.hashedLater ? {} : { sent }) };
   } catch (error) {
     signal.throwIfAborted();
     const told = faultOf(error);

@@ -175,8 +175,9 @@ async function allProcesses(signal: AbortSignal): Promise<string[]> {
 
 /** Whether it could look. The links in `/proc/<pid>/fd` carry the access in their own mode: `-perm -200` is "open for writing". */
 async function addOpenFiles({ names, handles }: Open, all: readonly string[], signal: AbortSignal): Promise<boolean> {
-  const args = [...all.map((folder) => `${folder}/fd`), "-mindepth", "1", "-maxdepth", "1", "-perm", "-200"];
-  args.push("-lname", "/*", "!", "-lname", "/dev/*", "-printf", "%p%l\\0");
+  const args = [...all.map((folder) => `${folder}/fd`), "-mindepth", "1", "-maxdepth", "1"];
+  // First what the name tells: that needs no stat.
+  args.push("-lname", "/*", "!", "-lname", "/dev/*", "-perm", "-200", "-printf", "%p%l\\0");
   await using find = await processes.spawn({ ...BRIEF, program: "find", args }, signal);
   await find.closeStdin();
   const decoder = new TextDecoder();

@@ -28,8 +28,8 @@ async function finishWrite(rig: OutboxRig, text: string): Promise<void> {
 }
 
 for (const hashesSource of [true, false]) {
-  const how = hashesSource ? "hashed by the method" : "hashed beside it";
-  Deno.test(`lookForWriters() has read again what was read before it was over, ${how}`, async () => {
+  const how = hashesSource ? "also where the method hashes" : "where the method does not hash";
+  Deno.test(`lookForWriters() has the hash of what was sent meanwhile read after it, ${how}`, async () => {
     const answer = Promise.withResolvers<ReadonlySet<string>>();
     await using rig = await outboxRig({ system: { openForWriting: () => answer.promise } });
     rig.fake.hashesSource = hashesSource;
@@ -45,7 +45,7 @@ for (const hashesSource of [true, false]) {
   });
 }
 
-Deno.test("lookForWriters() forgets what was read before it was over, where the attempt fails before that", async () => {
+Deno.test("lookForWriters() has no hash remembered of what was read before it was over", async () => {
   const answer = Promise.withResolvers<ReadonlySet<string>>();
   await using rig = await outboxRig({ system: { openForWriting: () => answer.promise } });
   await rig.admit("a.fits", "alpPA");
@@ -63,7 +63,7 @@ Deno.test("lookForWriters() forgets what was read before it was over, where the 
   assertEquals(rig.events.filter(({ type }) => type === "deferred").length, 1);
 });
 
-Deno.test("lookForWriters() is over before anything is read that is not read again", async () => {
+Deno.test("lookForWriters() is over before anything is sent that is not hashed", async () => {
   const answer = Promise.withResolvers<ReadonlySet<string>>();
   let asked = 0;
   await using rig = await outboxRig({

@@ -47,6 +47,7 @@ async function bench(...names: string[]) {
       isLocal: () => Promise.resolve(true),
       of: (paths) => Promise.resolve((looks.push(paths), () => "gone" as const)),
     },
+    looks: { begin: () => {} },
     emit: () => {},
     comparing: taskGroup(1, () => {}),
     chosenMethod: () => null,
