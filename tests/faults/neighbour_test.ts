@@ -91,9 +91,8 @@ for (const { what, slow, fast, impair, config, remote, inHand = 4 } of CASES) {
       const site = await siteOf(folder, { slow: slow(tools), fast: fast?.(tools) ?? {} }, config, server?.env);
       await using daemon = await site.start();
       await expose(folder, "before", BACKLOG);
-      // A local copy with a limit is made one at a time.
-      const inFlight = remote ? 4 : 1;
-      const full = async () => at(await site.history(), "slow", "sending").length >= 4 && await begun(folder) >= inFlight;
+      // With a limit, one at a time is sent.
+      const full = async () => at(await site.history(), "slow", "sending").length >= 4 && await begun(folder) >= 1;
       await until(full, "the slow one has its hands full");
       await impair?.(tools);
       await until(async () => at(await site.history(), "fast", "delivered").length === BACKLOG, "the fast one has all so far");

@@ -50,6 +50,9 @@ export function sftpCalls(client: SftpClient) {
     get lost(): Failure | null {
       return client.lost;
     },
+    get written(): Promise<void> {
+      return client.written;
+    },
     /** Files are flushed where they are asked to be. */
     flushes: client.extensions.has("fsync@openssh.com"),
     home: () => ask(REQUEST.REALPATH, ["."], (answer) => answer.kind === "names" ? answer.names[0]?.name ?? null : null),

@@ -32,6 +32,8 @@ export interface SftpClient extends AsyncDisposable {
   readonly extensions: ReadonlySet<string>;
   /** Why it can no longer be used; null while it can. */
   readonly lost: Failure | null;
+  /** Resolves when ssh has taken what was asked so far. */
+  readonly written: Promise<void>;
   /** The shortest time from a question to its answer so far, milliseconds. */
   readonly roundTripMs: number;
   /**
@@ -82,6 +84,7 @@ class Client implements SftpClient {
   #lastId = 0;
   readonly #outgoing = new Outgoing();
   #writing = false;
+  written: Promise<void> = Promise.resolve();
   #heardAt = 0;
   /** When something was asked while nothing else was; null once it is answered. */
   #askedAt: number | null = null;
@@ -137,7 +140,7 @@ class Client implements SftpClient {
 
   #send(...pieces: readonly (Uint8Array | undefined)[]): void {
     for (const piece of pieces) if (piece) this.#outgoing.add(piece);
-    if (!this.#writing) void this.#write();
+    if (!this.#writing) this.written = this.#write();
   }
 
   /** Writes what waits, and what comes to wait meanwhile. */

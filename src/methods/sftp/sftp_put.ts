@@ -185,7 +185,7 @@ async function sendSmall(
 }
 
 async function sendLarge(
-  { connection: { sending, limits }, pace, context: { system }, signal }: Carrying,
+  { connection: { sending, limits, calls }, pace, context: { system }, signal }: Carrying,
   source: SourceFile,
   writes: FileWrites,
 ): Promise<Read> {
@@ -199,6 +199,8 @@ async function sendLarge(
         from += part.length;
         await sending.take(part.length, signal);
         try {
+          // What a line that stood still has not taken would be sent at once when it goes on.
+          if (pace.atOnce < Infinity) await untilAborted(calls.written, signal);
           await pace.next(part.length, signal);
         } catch (error) {
           sending.release(part.length);
