@@ -26,6 +26,8 @@ export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" 
   readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
   /** A folder on this side, for links. */
   readonly workFolder: string;
+  /** The same on a disk, for what is large. */
+  readonly diskFolder: string;
   readonly progress: Pick<Progress, "transfers">;
   /** Called when a corridor ended because of an internal error. */
   readonly broken: () => void;
@@ -204,6 +206,7 @@ function outboxOptions(job: Job, destination: Destination, settings: Settings, s
       // Of its own for each destination: two that share a folder must not sweep each other's files.
       stagingRoot: `.image-transfer-${ledger.instance}-${key}`,
       workFolder: join(state.workFolder, key),
+      diskFolder: join(state.diskFolder, key),
       log: (level, message) => emit({ type: "notice", level, message: `${destination.name}: ${message}` }),
       logIn: hostBreaker.enter,
       pace: state.paceFor(destination),

@@ -100,6 +100,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     once: options.once ?? false,
     progress: opened.progress,
     workFolder: opened.work.path,
+    diskFolder: opened.work.onDisk,
     broken: () => breakDown(parts, "an internal error"),
   });
   const parts: Parts = {

@@ -14,6 +14,8 @@ import { unusableState } from "../system/files/lock.ts";
 /** The folder for links, an absolute path; removed when it is disposed of. */
 export interface WorkFolder extends AsyncDisposable {
   readonly path: string;
+  /** For what may not fit into memory; perhaps the same folder, and perhaps not made yet. */
+  readonly onDisk: string;
 }
 
 type WorkSystem = Pick<
@@ -38,8 +40,10 @@ export async function workFolder(stateDirectory: string, instance: string, syste
   }
   return {
     path,
+    onDisk,
     async [Symbol.asyncDispose]() {
       await system.removeTree(path);
+      await system.removeTree(onDisk);
     },
   };
 }

@@ -22,6 +22,8 @@ export interface MethodContext {
   readonly stagingRoot: string;
   /** A folder of ours on this computer for links and batch files; swept at start. It may be in memory. */
   readonly workFolder: string;
+  /** The same on a disk, for what may not fit into memory; absent where the other one is on a disk. */
+  readonly diskFolder?: string;
   /** A line for the log; the destination's name is put in front of it. */
   readonly log: (level: "debug" | "info" | "warning", message: string) => void;
   /**

@@ -62,6 +62,37 @@ export const CARRYING: readonly Check[] = [
     },
   },
   {
+    name: "put() sends what was admitted, and nothing from behind a link that another account puts in place of its folder",
+    root: true,
+    run: async ({ rig, session, signal, source, folder }) => {
+      const it = await rig();
+      const open = await session(it);
+      await Deno.mkdir(folder.at("source/night"), { recursive: true });
+      const contents = [noise(1000, 1), noise(2 << 20, 2)];
+      const uploads = await Promise.all(
+        contents.map(async (content, index) => upload(await source(`night/${index}`, content), index)),
+      );
+      await Deno.chown(folder.at("source"), 54_321, 54_321);
+      assertAllPut(await open.put(uploads, ignoreBytes, signal));
+      assertEquals(await open.digest(uploads.map(({ staged }) => staged), signal), await Promise.all(contents.map(digestOf)));
+      await Deno.rename(folder.at("source/night"), folder.at("source/before"));
+      for (const [index, content] of contents.entries()) {
+        const path = await folder.write(`secret/${index}`, content.toReversed());
+        await Deno.utime(path, new Date(), new Date(uploads[index]!.source.mtimeMs));
+      }
+      await Deno.symlink(folder.at("secret"), folder.at("source/night"));
+      const again = [...uploads.map(({ source }) => source), await source("other", "text")].map((one, index) =>
+        upload(one, index, "a2")
+      );
+      const outcomes = await open.put(again, ignoreBytes, signal);
+      assertEquals([...outcomes.slice(0, 2).map(codeOf), outcomes[2]?.put], ["source_changed", "source_changed", true]);
+      const secrets = await Promise.all(contents.map((content) => digestOf(content.toReversed())));
+      for (const found of await open.digest(again.map(({ staged }) => staged), signal)) {
+        assertEquals(secrets.filter(({ sha256 }) => sha256 === found?.sha256), []);
+      }
+    },
+  },
+  {
     name: "put() lets a missing, a replaced and an unreadable file fail alone",
     run: async ({ rig, session, signal, source, folder }) => {
       const it = await rig();

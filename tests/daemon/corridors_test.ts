@@ -46,6 +46,7 @@ function corridorsOn(
     methodOf,
     once: false,
     workFolder: folder.at("work"),
+    diskFolder: folder.at("work"),
     progress: trackProgress(),
     broken: () => {},
     ...changes,

@@ -11,7 +11,7 @@ import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
 import { paceOf } from "../bandwidth.ts";
-import { bytesOf, linkName, linkUploads } from "../links.ts";
+import { bytesOf, exposedUploads, linkName, linkUploads } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { type DigestQuestion, makeCopies } from "./content_question.ts";
 import type { Transfer } from "./curl_config.ts";
@@ -71,8 +71,9 @@ async function putAll(batch: Batch, uploads: readonly Upload[]): Promise<void> {
   }, signal)).filter((sending) => sending !== null);
   if (sendings.length === 0) return;
   // Microsoft's curl reads its configuration in the code page of the system: it is given safe names.
-  await using links = context.system.platform === "windows"
-    ? await linkUploads(sendings.map(({ upload }) => upload), context)
+  const linked = sendings.map(({ upload }) => upload);
+  await using links = context.system.platform === "windows" || (await exposedUploads(linked, context.system)).size > 0
+    ? await linkUploads(linked, context, signal)
     : null;
   const whole = sendings.filter(({ upload, skip }) => skip > 0 && skip === upload.source.size);
   for (const { index } of whole) outcomes[index] = { put: true };

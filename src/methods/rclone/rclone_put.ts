@@ -62,7 +62,7 @@ async function stage(
   signal: AbortSignal,
 ): Promise<PutOutcome[]> {
   const { context, hash } = remote;
-  await using links = await linkUploads(uploads, context);
+  await using links = await linkUploads(uploads, context, signal);
   using over = anySignal(signal);
   const hashing = mapLimit(
     uploads,

@@ -94,7 +94,7 @@ async function sendFolder(
   resumes: boolean,
   signal: AbortSignal,
 ): Promise<RsyncEnd> {
-  const links = await linkUploads(uploads, context);
+  const links = await linkUploads(uploads, context, signal);
   await prepared.catch(async (error) => {
     await links[Symbol.asyncDispose]();
     throw error;
@@ -110,7 +110,7 @@ async function sendNames(run: Run, { uploads, prepared, onText }: Batch, signal:
   const staging = stagingOf(uploads);
   const attempt = staging.slice(staging.lastIndexOf("/") + 1);
   // One after the other: where one failed, the folder of the links would be removed while they are made.
-  await it.links.fill(uploads, attempt);
+  await it.links.fill(uploads, signal, attempt);
   await prepared;
   const names = uploads.map((upload) => `${attempt}/${linkName(upload)}\n`).join("");
   // It may end before it has read them all; its exit code says why.

@@ -76,7 +76,7 @@ function scpSender(
       );
     }
     await using links = await makeLinks(context);
-    await links.fill(uploads).then(() => prepared);
+    await links.fill(uploads, signal).then(() => prepared);
     const looks = { survey: files.survey, periodMs: LOOK_MS, files: Infinity };
     await using _growth = watchGrowth(
       uploads,

@@ -182,8 +182,10 @@ async function outcomesOf(
       outcomes.push({ put: true });
       continue;
     }
-    // A tool passes over what is no file any more without a word.
-    const known = said ?? await sourceFault(upload.source, false, system, signal);
+    // A tool passes over what is no file any more without a word, and finds no copy of what is another file now.
+    const known = said && said.code !== "source_gone"
+      ? said
+      : await sourceFault(upload.source, false, system, signal) ?? said ?? null;
     outcomes.push({ put: false, failure: known === null ? unexplained(upload, sender) : failureRecord(known) });
   }
   return outcomes;
