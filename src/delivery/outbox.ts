@@ -159,8 +159,10 @@ async function run(context: DestinationContext, signal: AbortSignal): Promise<vo
   try {
     while (!signal.aborted) await attend(context, signal, hard.signal);
     await Promise.all(state.closing);
-    // A destination that cannot be reached is swept by the next start.
-    const isAway = [breaker, hostBreaker].some((one) => one.state().state !== "open");
+    // A destination that cannot be reached is swept by the next start; one that is full can be reached.
+    const isAway = [breaker, hostBreaker].map((one) => one.state()).some((now) =>
+      now.state !== "open" && !(now.state === "on_hold" && now.failure.code === "disk_full")
+    );
     if (state.staging !== "empty" && !isAway) await sweepAll(context);
   } finally {
     over.abort();

@@ -26,9 +26,10 @@ export interface Place {
 /** @throws {Failure} what keeps the destination from being used. */
 export async function findPlace(open: OpenSession): Promise<Place> {
   const { context, sweeper, soft, hard } = open;
-  const { destination, system, attempts, loops, methodContext } = context;
+  const { destination, system, attempts, loops, methodContext, state } = context;
   // Named like an attempt, and swept like one.
   const probe = attempts.begin();
+  if (state.staging === "empty") state.staging = "former";
   try {
     await findMountNow(open, soft, probe);
     let lookedAt = system.monotonic();
@@ -46,6 +47,8 @@ export async function findPlace(open: OpenSession): Promise<Place> {
     return { look, loopSearch };
   } catch (error) {
     attempts.end(probe);
+    // A lost connection sweeps nothing.
+    if (failureRecord(error).next === "hold") sweeper.soon(hard);
     throw error;
   }
 }

@@ -83,6 +83,36 @@ for (const method of ["local", "rsync", "tar", "sftp"] as const) {
   });
 }
 
+for (const method of ["local", "tar", "sftp"] as const) {
+  Deno.test({
+    name: `a destination that is on hold for space (${method}) collects no temporary folders, and a stop leaves none`,
+    ignore: !has("root") || (method !== "local" && !has("sshd")),
+    async fn() {
+      await using folder = await tempFolder();
+      await using disk = await mountSmallDisk(folder.at("disk"), 8);
+      const sshd = { sftpOnly: method === "sftp" };
+      await using rig = await makeRig({ method, folder, there: disk.path, sshd, config: { minimum_free_space_gb: 1 } });
+      await rig.expose("a.fits", 20_000);
+      const { code } = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
+      assertEquals([code !== 0, await everythingIn(disk.path)], [true, []]);
+      await using daemon = await rig.installation.start();
+      await rig.installation.untilLog(/is on hold: /);
+      await until(async () => (await everythingIn(disk.path)).filter((path) => path.includes("/")).length === 0, "swept");
+      assertEquals(await daemon.stop(), 0);
+      assertEquals(await everythingIn(disk.path), []);
+    },
+  });
+}
+
+/** Files and folders. */
+async function everythingIn(folder: string, prefix = ""): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${folder}/${prefix}`)) {
+    paths.push(`${prefix}${name}`, ...isDirectory ? await everythingIn(folder, `${prefix}${name}/`) : []);
+  }
+  return paths;
+}
+
 /** Without these even root needs the right to read. */
 const PLAIN_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"];
 
