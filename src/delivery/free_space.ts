@@ -5,6 +5,7 @@
  */
 import { loginOf } from "../config/settings.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
+import { diskIn } from "./mount.ts";
 import type { Outbox } from "./outbox.ts";
 
 type Measured = Pick<Outbox, "destination" | "about">;
@@ -24,5 +25,5 @@ export function freeSpace(boxes: readonly Measured[], ledger: Pick<OutboxLedger,
 function diskOf({ destination: { job, name, transport } }: Measured, ledger: Pick<OutboxLedger, "deviceOf">): string {
   const device = ledger.deviceOf(job, name);
   const login = loginOf(transport);
-  return JSON.stringify(device ? [login?.host.toLowerCase() ?? null, login?.port ?? null, device] : [job, name]);
+  return JSON.stringify(device ? [login?.host.toLowerCase() ?? null, login?.port ?? null, diskIn(device)] : [job, name]);
 }

@@ -38,16 +38,27 @@ export async function findMount(
   const { destination, ledger, accept } = options;
   const known = ledger.deviceOf(destination.job, destination.name);
   const mount = await session.attach(known === null || accept, signal, options.probe);
-  const device = mount.device ?? "";
+  const device = deviceOf(mount);
   const doubt = known === null ? notMounted(destination, mount) : null;
   if (doubt !== null) options.log?.("warning", `${doubt.message} ${doubt.hint}`);
   if (mount.made) options.log?.("info", madeNow(destination).join(" "));
-  if (known === null) ledger.rememberDevice(destination.job, destination.name, device);
+  const remember = () => ledger.rememberDevice(destination.job, destination.name, device);
+  if (known === null) remember();
   else if (!accept && differ(known, device)) {
     if (!await hasWitness(session, options, signal)) throw otherDevice(destination);
-    ledger.rememberDevice(destination.job, destination.name, device);
-  }
+    remember();
+  } else if (!accept && mount.born !== undefined && device !== known) remember();
   return mount;
+}
+
+/** What is remembered of a mount: its device, and behind a line break when its folder was made, where that is told. */
+export function deviceOf({ device, born }: Mount): string {
+  return device === null || born === undefined ? device ?? "" : `${device}\n${born}`;
+}
+
+/** The device alone of what is remembered: the same for two folders of one disk. */
+export function diskIn(remembered: string): string {
+  return remembered.split("\n")[0]!;
 }
 
 /**
@@ -60,16 +71,18 @@ export async function demandKnownPlace(
   { destination, ledger }: { readonly destination: Destination; readonly ledger: Pick<OutboxLedger, "deviceOf" | "query"> },
   signal: AbortSignal,
 ): Promise<void> {
-  const { device } = await session.attach(false, signal);
+  const device = deviceOf(await session.attach(false, signal));
   const known = ledger.deviceOf(destination.job, destination.name) ?? "";
-  if (differ(known, device ?? "") && !await hasWitness(session, { destination, ledger }, signal)) throw otherDevice(destination);
+  if (differ(known, device) && !await hasWitness(session, { destination, ledger }, signal)) throw otherDevice(destination);
 }
 
 /**
  * Empty is a device that is not told. A reboot can change device numbers: then the delivered files show whether it is the same disk.
  */
 export function differ(known: string, device: string): boolean {
-  return known !== "" && device !== "" && known !== device;
+  if (known === "" || device === "") return false;
+  const [[knownDisk, knownBorn], [disk, born]] = [known.split("\n"), device.split("\n")];
+  return knownDisk !== disk || (knownBorn !== undefined && born !== undefined && knownBorn !== born);
 }
 
 /** A warning about a base path where drives are usually mounted, if none is mounted there. */

@@ -8,7 +8,7 @@ import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { acceptDisk } from "./accept_disk.ts";
 import type { OpenSession } from "./batch.ts";
 import { type DestinationContext, succeed } from "./destination_context.ts";
-import { demandSpace, findMount } from "./mount.ts";
+import { demandSpace, deviceOf, findMount } from "./mount.ts";
 import { doesNotFit } from "./steps/put.ts";
 import { finalSweep } from "./sweep.ts";
 
@@ -74,7 +74,7 @@ async function findMountNow({ context, session }: OpenSession, signal: AbortSign
   }, signal);
   if (state.acceptedDisk !== null) {
     await acceptDisk(context, session, state.acceptedDisk, signal);
-    ledger.rememberDevice(destination.job, destination.name, mount.device ?? "");
+    ledger.rememberDevice(destination.job, destination.name, deviceOf(mount));
     state.acceptedDisk = null;
   }
   state.known = { ...state.known, freeBytes: mount.freeBytes, made: state.known.made || mount.made === true };

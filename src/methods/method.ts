@@ -123,6 +123,11 @@ export interface Mount {
   readonly freeBytes: number | null;
   /** Null where it cannot be asked. */
   readonly device: string | null;
+  /**
+   * When the base folder was made, as its disk has it: another disk at the same mount point has another folder there. Told with `probe`, where
+   * the mount point is all that `device` tells; not there where it is not known.
+   */
+  readonly born?: string;
   /** True where it lies on the file system of `/`; not there where that is not known. Meant for the first contact (`create`). */
   readonly onSystemDisk?: boolean;
   /** True where the folder was not there and `create` has made it. */

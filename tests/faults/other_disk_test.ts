@@ -68,6 +68,36 @@ for (const method of ["local", "rsync", "tar"] as const) {
   }
 }
 
+for (const method of ["rsync", "tar", "sftp"] as const) {
+  Deno.test({
+    name:
+      `another, empty disk mounted at the same path of a server (${method}) is noticed at the next start, before anything is sent`,
+    ignore: !has("root", "sshd", "rsync"),
+    async fn() {
+      await using folder = await tempFolder();
+      const there = folder.at("mount");
+      await using _first = await mountSmallDisk(there, 16);
+      await using rig = await makeRig({ method, folder, there });
+      const { installation } = rig;
+      await using former = await installation.start();
+      await rig.expose("a.fits", 20_000);
+      await installation.until(everyDelivered(1));
+      assertEquals(await former.stop(), 0);
+      await rig.observer.stop();
+
+      await using _second = await mountSmallDisk(there, 16);
+      const from = (await installation.log()).length;
+      await using daemon = await installation.start();
+      await rig.expose("b.fits", 20_000);
+      await installation.untilLog(/is on hold: .*different disk/, from);
+      assertEquals(await fits(there), []);
+      const status = await installation.command(["status"]);
+      assert(!/All is well/.test(status.stdout), status.stdout);
+      assertEquals(await daemon.stop(), 0);
+    },
+  });
+}
+
 async function fits(folder: string): Promise<string[]> {
   try {
     return (await namesIn(folder)).filter((name) => name.endsWith(".fits"));

@@ -10,7 +10,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { verify } from "../../domain/receipt.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
-import { differ, hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
+import { deviceOf, differ, hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
@@ -62,11 +62,16 @@ async function mount(
   } finally {
     await session.sweep(null, signal);
   }
-  const { freeBytes, device } = found;
-  if (differ(known ?? "", device ?? "") && !await hasWitness(session, { destination, ledger }, signal)) {
-    throw new Failure("device_missing", `"${destination.basePath}" is on a different disk: was ${known}, is now ${device}`, {
-      hint: `Mount the right disk. If the change is intended, run "image-transfer resume ${destination.name}".`,
-    });
+  const { freeBytes } = found;
+  const device = deviceOf(found);
+  if (differ(known ?? "", device) && !await hasWitness(session, { destination, ledger }, signal)) {
+    throw new Failure(
+      "device_missing",
+      `"${destination.basePath}" is on a different disk: was ${diskOf(known ?? "")}, is now ${diskOf(device)}`,
+      {
+        hint: `Mount the right disk. If the change is intended, run "image-transfer resume ${destination.name}".`,
+      },
+    );
   }
   const proof = session.proof === "checksum"
     ? ok(about, "Files are verified by a hash computed at the destination")
@@ -94,6 +99,12 @@ async function mount(
     ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)],
   ];
   return [...place, checkSpace(destination, freeBytes, about, ledger)];
+}
+
+/** What is remembered of a disk, in words. */
+function diskOf(remembered: string): string {
+  const [disk = "", born] = remembered.split("\n");
+  return born === undefined ? disk : `${disk} with a folder of ${new Date(Number(born) * 1000).toISOString().slice(0, 10)}`;
 }
 
 /** @throws {Failure} `disk_full` */

@@ -128,13 +128,23 @@ export async function attach(base: ShellBase, create: boolean, signal: AbortSign
     ? ""
     : `(umask 077; mkdir ${stagingRoot}) 2>/dev/null\n${checkPlace(stagingRoot, false)}${checkOwner(stagingRoot)}` +
       `(umask 077; mkdir ${shellQuote(`${stagingRoot}/${probe}`)}) 2>/dev/null\n`;
-  const script = `made=\n${look}${create ? make : ""}${enter(base)}${create ? keep : ""}${leave}${ASK_FOR_SPACE}`;
+  const born = probe === undefined ? "" : bornScript(tools);
+  const script = `made=\n${look}${create ? make : ""}${enter(base)}${create ? keep : ""}${leave}${born}${ASK_FOR_SPACE}`;
   const output = await run(base, `create the folder ${where}`, script, signal);
   noteOwner(base, output);
-  const mount = mountOf(output);
-  base.device = mount.device;
+  const found = mountOf(output);
+  base.device = found.device;
+  const time = BORN.exec(output)?.[1];
+  // A file server may make up such a time.
+  const mount = time === undefined || isShare(found.device) ? found : { ...found, born: time };
   return output.split("\n").includes(MADE) ? { ...mount, made: true } : mount;
 }
+
+/** Prints when the base folder was made, where the file system knows it. */
+function bornScript({ statRadix }: ShellTools): string {
+  return `printf 'image-transfer: born %s\\n' "$(stat ${statRadix === 8 ? "-f %B" : "-c %W"} . 2>/dev/null)"\n`;
+}
+const BORN = /^image-transfer: born ([1-9]\d*)$/m;
 
 /** Prints the input of {@linkcode mountOf}; prints nothing if the remote computer has no `df`. */
 export const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";
@@ -150,4 +160,9 @@ export function mountOf(output: string): Mount {
   // The server of a network share is part of its identity; a disk's device file may change its name.
   const share = source && /^(\/\/|[^/]+:)/.test(source) ? `${source} on ` : "";
   return { freeBytes: Math.max(0, Number(free)) * 1024, device: `${share}${mount}`, onSystemDisk: mount === "/" };
+}
+
+/** Whether {@linkcode mountOf} told a network share. */
+function isShare(device: string | null): boolean {
+  return device?.includes(" on ") === true;
 }
