@@ -89,6 +89,12 @@ export function cannotWrite(item: Publication, where: string, code: FailureCode,
   return new Failure(code, `Cannot write "${printable(item.target)}" below ${where}: ${reason}`, { hint });
 }
 
+/** Others can be written there: what holds a destination as a rule is this file's own trouble. */
+export function ofThisFile(failure: Failure): Failure {
+  const { code, message, hint, next } = failure;
+  return code === "permission_denied" && next === "hold" ? new Failure(code, message, { hint, next: "later" }) : failure;
+}
+
 /** @throws {Failure} `name_refused` where a part of a relative path cannot be a name there. `where` names the destination. */
 export function checkPath(relative: string, where: string, windows: boolean): void {
   const bad = relative.split("/").find((part) =>

@@ -19,6 +19,8 @@ export interface Lies {
   readonly onRetr?: () => Promise<void>;
   /** What it answers to this command does not end before {@linkcode MOST_BYTES}: the data, or the reply to `CWD`. */
   readonly endless?: "RETR" | "NLST" | "CWD";
+  /** Folders that it does not allow. */
+  readonly forbids?: RegExp;
   /** Says that it has renamed, and has not. */
   readonly renamesNothing?: boolean;
 }
@@ -86,6 +88,10 @@ async function serve(connection: Deno.Conn, lies: Lies, commands: string[], sent
       await say("500 Unknown command");
       continue;
     }
+    if (name === "MKD" && lies.forbids?.test(path)) {
+      await say("550 Invalid folder");
+      continue;
+    }
     if (name === lies.endless && name === "CWD") await sendOn(connection, "250-and so on\r\n", sent);
     if (name === "EPSV") {
       data = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -113,8 +119,8 @@ async function serve(connection: Deno.Conn, lies: Lies, commands: string[], sent
       from = path;
       await say(await stat(path) ? "350 go on" : "550 No such file");
     } else if (name === "RNTO") {
-      if (!lies.renamesNothing) await Deno.rename(from, path);
-      await say("250 renamed");
+      const renamed = lies.renamesNothing || await Deno.rename(from, path).then(() => true, () => false);
+      await say(renamed ? "250 renamed" : "550 Cannot rename");
     } else await say(await answer(name, path, lies));
   }
 }

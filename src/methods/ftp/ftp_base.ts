@@ -107,6 +107,18 @@ export async function checkBase(base: FtpBase, signal: AbortSignal): Promise<voi
   throw noBase(base, replies(enter), isYes(replies(exists)));
 }
 
+/** @throws {Failure} where nothing can be written below the base path, or given another name. */
+export async function tryToWrite(base: FtpBase, signal: AbortSignal): Promise<void> {
+  const { context: { stagingRoot }, where } = base;
+  const root = pathOf(base, stagingRoot);
+  const probe = `${root}/probe-${crypto.randomUUID().slice(0, 8)}`;
+  const moved = `${probe}-moved`;
+  const [make, rename] = [`MKD ${probe}`, `RNTO ${moved}`];
+  const replies = await command(base, [`MKD ${root}`, make, `RNFR ${probe}`, rename, `RMD ${moved}`, `RMD ${probe}`], signal);
+  const refusing = [make, rename].find((each) => !isYes(replies(each)));
+  if (refusing !== undefined) throw refused(`write below ${where}`, replies(refusing));
+}
+
 /** Why the base path cannot be entered. */
 export function noBase({ where }: FtpBase, reply: Reply | null, exists: boolean): Failure {
   if (exists) {

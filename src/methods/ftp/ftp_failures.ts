@@ -192,7 +192,9 @@ export function meaningOfReply(reply: Reply | null): Meaning | null {
   if (told) return told;
   if (reply.code === 452 || reply.code === 552) return FULL;
   if (/failure writing to local file|error during write|write error|insufficient|storage/i.test(text)) return FULL;
-  if (reply.code === 553 && /name/i.test(text) && /invalid|illegal|not allowed|prohibited/i.test(text)) return REFUSED_NAME;
+  if ((reply.code === 550 || reply.code === 553) && /name/i.test(text) && /invalid|illegal|not allowed|prohibited/i.test(text)) {
+    return REFUSED_NAME;
+  }
   return null;
 }
 

@@ -10,11 +10,22 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
-import { cannotWrite, type Claim, claimsFor, resolveConflict } from "../naming.ts";
+import { cannotWrite, type Claim, claimsFor, ofThisFile, resolveConflict } from "../naming.ts";
 import { takeTurn, TURN, type Turn, type TurnFolder } from "../turn.ts";
-import { isYes, type Reply } from "./dialogue.ts";
-import { checkBase, command, folderOf, type FtpBase, look, noBase, pathOf, type RepliesOf, unknownFolders } from "./ftp_base.ts";
-import { meaningOfReply, replyText } from "./ftp_failures.ts";
+import { isYes } from "./dialogue.ts";
+import {
+  checkBase,
+  command,
+  folderOf,
+  type FtpBase,
+  look,
+  noBase,
+  pathOf,
+  type RepliesOf,
+  tryToWrite,
+  unknownFolders,
+} from "./ftp_base.ts";
+import { meaningOfReply, refused, replyText } from "./ftp_failures.ts";
 import { chmod, digest } from "./ftp_files.ts";
 import { commandAndList, namesIn } from "./ftp_listing.ts";
 
@@ -111,7 +122,7 @@ function mayNotRename(base: FtpBase, item: Publication): Failure {
   return cannotWrite(item, base.where, "permission_denied", "the account may not rename", RENAME);
 }
 
-const RENAME = "Give the account there permission to write and to rename (RNFR, RNTO); the disk there may be full or read-only.";
+const RENAME = "Give the account there permission to write, to make folders and to rename in that folder, or change the layout.";
 
 /** Takes the turn, makes folders, sets modes, and asks which names are taken: one run, or two for many. */
 async function lookInTurn(base: FtpBase, claims: readonly Claim[], signal: AbortSignal): Promise<Look & { turn: Turn | null }> {
@@ -223,7 +234,7 @@ async function giveTakenName(base: FtpBase, { item, staged, target }: Claim, sig
     const makes = ancestors(item.target).map((folder) => `MKD ${pathOf(base, folder)}`);
     const replies = await command(base, [...makes, `RNFR ${staged}`, `RNTO ${target}`, question(base, target)], signal);
     if (isYes(replies(`RNTO ${target}`)) && isYes(replies(question(base, target)))) return {};
-    throw await whyRefused(base, item, replies(`RNTO ${target}`), signal);
+    throw await whyRefused(base, { item, staged, target }, replies, signal);
   }
   return await resolveConflict(item, there.kind, base.where, {
     isSame: async () => {
@@ -255,12 +266,17 @@ async function replace(base: FtpBase, { item, staged, target }: Claim, signal: A
   const second = await command(base, [`RNFR ${target}`, `RNTO ${former}`, from, to], signal);
   if (!isYes(second(to))) {
     await command(base, [`RNFR ${former}`, `RNTO ${target}`], signal);
-    throw await whyRefused(base, item, first(to), signal);
+    throw await whyRefused(base, { item, staged, target }, first, signal);
   }
   await command(base, [`DELE ${former}`], signal);
 }
 
-async function whyRefused(base: FtpBase, item: Publication, reply: Reply | null, signal: AbortSignal): Promise<Failure> {
+async function whyRefused(
+  base: FtpBase,
+  { item, target }: Claim,
+  replies: RepliesOf,
+  signal: AbortSignal,
+): Promise<Failure> {
   const folders = ancestors(item.target);
   const stats = await look(base, folders.map((folder) => pathOf(base, folder)), signal);
   const wrong = folders.find((_, index) => stats[index] && stats[index].kind !== "folder");
@@ -274,12 +290,30 @@ async function whyRefused(base: FtpBase, item: Publication, reply: Reply | null,
     );
   }
   await checkBase(base, signal);
+  const missing = folders.find((_, index) => stats[index] === null);
+  const reply = (missing === undefined ? null : replies(`MKD ${pathOf(base, missing)}`)) ?? replies(`RNTO ${target}`);
   const meaning = meaningOfReply(reply);
-  return cannotWrite(
+  const code = meaning?.code ?? "permission_denied";
+  // Others go on where only this name, or its folder, is refused.
+  if (code === "permission_denied") await tryToGiveNames(base, signal);
+  return ofThisFile(cannotWrite(
     item,
     base.where,
-    meaning?.code ?? "permission_denied",
-    `${meaning?.reason ?? "the server refuses to rename it"} (${reply ? replyText(reply) : "no answer"})`,
-    meaning === null || meaning.code === "permission_denied" ? RENAME : meaning.hint,
-  );
+    code,
+    `${meaning?.reason ?? `the server refuses ${missing === undefined ? "this name" : `the folder "${printable(missing)}"`}`} (${
+      reply ? replyText(reply) : "no answer"
+    })`,
+    meaning === null || meaning.code === "permission_denied" ? THIS_FOLDER : meaning.hint,
+  ));
 }
+
+/** @throws {Failure} where no name can be given below the base path. The folder of the turn is ours, or shows that one can be made. */
+async function tryToGiveNames(base: FtpBase, signal: AbortSignal): Promise<void> {
+  const turn = pathOf(base, TURN);
+  const replies = await command(base, [`MKD ${turn}`, `CWD ${turn}`], signal);
+  if (isYes(replies(`MKD ${turn}`))) await command(base, [`RMD ${turn}`], signal);
+  else if (!isYes(replies(`CWD ${turn}`))) throw refused(`write below ${base.where}`, replies(`MKD ${turn}`));
+  await tryToWrite(base, signal);
+}
+
+const THIS_FOLDER = "Rename the file, change the layout, or give the account permission to make folders and files there.";

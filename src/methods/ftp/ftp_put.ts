@@ -16,7 +16,7 @@ import type { PutOutcome, Session, Upload } from "../method.ts";
 import { type DigestQuestion, makeCopies } from "./content_question.ts";
 import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, lastReply } from "./dialogue.ts";
-import { checkBase, command, type FtpBase, opening, pathOf } from "./ftp_base.ts";
+import { checkBase, command, type FtpBase, opening, pathOf, tryToWrite } from "./ftp_base.ts";
 import { connectionFailure, meaningOfReply, refused } from "./ftp_failures.ts";
 import { chmod, digestQuestion } from "./ftp_files.ts";
 import { appending, aside, foldersOf, partsOf } from "./ftp_parts.ts";
@@ -286,13 +286,4 @@ async function tryForRoom(base: FtpBase, signal: AbortSignal): Promise<void> {
   } finally {
     await system.remove(from);
   }
-}
-
-/** @throws {Failure} where nothing can be written below the base path. */
-async function tryToWrite(base: FtpBase, signal: AbortSignal): Promise<void> {
-  const { context: { stagingRoot }, where } = base;
-  const root = pathOf(base, stagingRoot);
-  const probe = `${root}/probe-${crypto.randomUUID().slice(0, 8)}`;
-  const replies = await command(base, [`MKD ${root}`, `MKD ${probe}`, `RMD ${probe}`], signal);
-  if (!isYes(replies(`MKD ${probe}`))) throw refused(`write below ${where}`, replies(`MKD ${probe}`));
 }

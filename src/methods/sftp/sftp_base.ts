@@ -148,16 +148,17 @@ export async function freeSpace(base: SftpBase): Promise<number | null> {
   return await base.calls.freeBytes(base.folder);
 }
 
-/** What `RemoteFiles.tryToWrite` does, as far as SFTP tells. */
+/** @throws {Failure} where nothing can be written below the base path, or given another name, as far as SFTP tells. */
 export async function tryToWrite(base: SftpBase): Promise<void> {
   const { calls, context: { stagingRoot }, where } = base;
   const root = pathOf(base, stagingRoot);
   const probe = `${root}/probe-${crypto.randomUUID().slice(0, 8)}`;
   await calls.mkdir(root, PRIVATE_FOLDER);
   await checkStaging(base);
-  const refusal = await calls.mkdir(probe);
+  const moved = `${probe}-moved`;
+  const refusal = await calls.mkdir(probe) ?? await calls.plainRename(probe, moved);
+  await calls.rmdir(refusal === null ? moved : probe);
   if (refusal) throw refused(`write below ${where}`, refusal);
-  await calls.rmdir(probe);
 }
 
 /** A folder beside a staged file that was flushed before it was whole: what is left of that file is not resumed. */

@@ -7,8 +7,9 @@ import { Failure } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, Stat } from "../method.ts";
-import { cannotWrite, resolveConflict } from "../naming.ts";
-import { checkBase, look, meaningOfRefusal, pathOf, said, type SftpBase } from "./sftp_base.ts";
+import { cannotWrite, ofThisFile, resolveConflict } from "../naming.ts";
+import { checkBase, isFolder, look, meaningOfRefusal, pathOf, refused, said, type SftpBase, tryToWrite } from "./sftp_base.ts";
+import { TURN } from "../turn.ts";
 import type { Refusal } from "./sftp_calls.ts";
 import { STATUS } from "./sftp_protocol.ts";
 import { digest } from "./sftp_read_back.ts";
@@ -83,14 +84,26 @@ async function explain(base: SftpBase, item: Publication, refusal: Refusal): Pro
   }
   await checkBase(base);
   const meaning = meaningOfRefusal(refusal);
-  throw cannotWrite(
+  const code = refusal.code === STATUS.BAD_MESSAGE ? "name_refused" : meaning?.code ?? "permission_denied";
+  // Others go on where only this name, or its folder, is refused.
+  if (code === "permission_denied") await tryToGiveNames(base);
+  throw ofThisFile(cannotWrite(
     item,
     base.where,
-    refusal.code === STATUS.BAD_MESSAGE ? "name_refused" : meaning?.code ?? "permission_denied",
+    code,
     `${meaning?.reason ?? "the server refuses it"} (${said(refusal)})`,
     // SFTP servers say "Failure" for a read-only disk.
     meaning?.hint ?? "Check the permissions of the remote account, and that the disk there can be written.",
-  );
+  ));
+}
+
+/** @throws {Failure} where no name can be given below the base path. The folder of the turn is ours, or shows that one can be made. */
+async function tryToGiveNames(base: SftpBase): Promise<void> {
+  const turn = pathOf(base, TURN);
+  const refusal = await base.calls.mkdir(turn);
+  if (refusal === null) await base.calls.rmdir(turn);
+  else if (!await isFolder(base, turn)) throw refused(`write below ${base.where}`, refusal);
+  await tryToWrite(base);
 }
 
 /** Something that changes names. Without its answer the server may still do it: that is the attempt's trouble. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { ftp } from "../../../src/methods/ftp/ftp.ts";
+import { isOutage } from "../../../src/domain/failure.ts";
 import type { Session } from "../../../src/methods/method.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
@@ -76,6 +77,32 @@ lied("says that it has renamed, and has not: nothing counts as published", { ren
   const [outcome] = await session.publish([publication(STAGED, "a")], SIGNAL);
   assert(outcome && !outcome.published, JSON.stringify(outcome));
 });
+
+lied(
+  "does not allow a folder: its files fail in the server's words, the others go on",
+  { forbids: /odd/ },
+  async (session, folder) => {
+    const targets = ["n/a", "odd \u202e/b", "n/c"];
+    const sources = targets.map((_, index) => makeSource(folder.at("source"), `s${index}`, noise(600 + index)));
+    const uploads = (await Promise.all(sources)).map((source, index) => upload(source, index));
+    await session.put(uploads, ignoreBytes, SIGNAL);
+    const outcomes = await session.publish(uploads.map(({ staged }, index) => publication(staged, targets[index]!)), SIGNAL);
+    assertEquals(outcomes.map(({ published }) => published), [true, false, true]);
+    const failure = outcomes[1]?.published === false ? outcomes[1].failure : null;
+    assertEquals([failure?.next, failure && isOutage(failure)], ["later", false]);
+    assert(/the server refuses the folder .*\(550 Invalid folder\)/.test(failure?.message ?? ""), failure?.message);
+  },
+);
+
+lied(
+  "allows no folder below the base path: the destination is held",
+  { forbids: /base\/(n|\.image-transfer-turn)$/ },
+  async (session, folder) => {
+    await put(session, folder, CONTENT);
+    const [outcome] = await session.publish([publication(STAGED, "n/a")], SIGNAL);
+    assert(outcome?.published === false && outcome.failure.next === "hold", JSON.stringify(outcome));
+  },
+);
 
 /** It did not come to its end. */
 function assertLeft({ sent }: LyingFtpd): void {

@@ -57,6 +57,23 @@ Deno.test("publish() by SFTP throws when the answer to a replacing rename is los
   await rejectsWith(() => published(1, (asked) => asked[0] === POSIX_RENAME ? "end" : refusesTaken(asked)), ["interrupted"]);
 });
 
+for (const allows of ["other folders", "nothing"]) {
+  Deno.test(`publish() by SFTP where a rename is refused, with a server that allows ${allows}`, async () => {
+    const missing = (path: string) => {
+      if (/x\.fits$|turn$/.test(path)) return answers.status(STATUS.NO_SUCH_FILE);
+      return path.endsWith(STAGING) || path.includes("/check-") ? answers.attributes(0o40700) : stat(path);
+    };
+    const refuses = (asked: Asked) => {
+      const isOurs = asked[1]!.includes(".image-transfer-") && !asked[2]?.endsWith("x.fits");
+      const change = asked[0] === "MKDIR" || asked[0] === "RENAME" || asked[0] === POSIX_RENAME;
+      return change && !(isOurs && allows === "other folders") ? answers.status(STATUS.FAILURE, "Failure") : worked(asked);
+    };
+    const [outcome] = await published(1, refuses, missing);
+    const failure = outcome?.published === false ? outcome.failure : null;
+    assertEquals([failure?.code, failure?.next], ["permission_denied", allows === "nothing" ? "hold" : "later"]);
+  });
+}
+
 Deno.test("publish() by SFTP reads no file much further than its length, whatever the server sends", async () => {
   const six = (path: string) => path.endsWith("fits") || path.endsWith("/1") ? answers.attributes(0o100644, 6) : stat(path);
   let bytes = 0;
