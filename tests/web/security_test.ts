@@ -138,6 +138,24 @@ Deno.test("each browser has a session of its own; logging out ends it, or all", 
   assertEquals((await rig.folder.read("state/web.json")).includes(third.split("=")[1]!), false);
 });
 
+Deno.test("metrics and health need a token through a proxy on this computer, and everywhere once there is one for monitors", async () => {
+  await using rig = await webRig();
+  const statusOf = async (origin: string, headers: Record<string, string>) => {
+    const response = await fetch(`${origin}/health`, { headers });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const forwarded = { "x-forwarded-for": "192.0.2.1" };
+  assertEquals([await statusOf(rig.origin, {}), await statusOf(rig.origin, forwarded)], [200, 401]);
+  assertEquals(await statusOf(rig.origin, { ...forwarded, authorization: `Bearer ${rig.token}` }), 200);
+  rig.next = () =>
+    rig.settings({ web: { listen: "127.0.0.1:0", metrics_token: "for monitors and for nobody else".replaceAll(" ", "-") } });
+  assertEquals((await rig.daemon.reload()).ok, true);
+  const { origin } = new URL(rig.daemon.opening()!.once);
+  const authorization = "Bearer for-monitors-and-for-nobody-else";
+  assertEquals([await statusOf(origin, {}), await statusOf(origin, { authorization })], [401, 200]);
+});
+
 Deno.test({
   name: "the address that open hands to a browser is of no use to another account",
   ignore: Deno.build.os !== "linux" || !has("root"),

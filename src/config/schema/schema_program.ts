@@ -71,7 +71,7 @@ export const webShape = {
   metrics_token: setting(text("text of at least 16 characters").optional(), {
     kind: "secret",
     description:
-      "Access token for Prometheus and other monitors: opens `/metrics` and `/health` on other computers, and nothing else",
+      "Access token for Prometheus and other monitors: opens `/metrics` and `/health`, and nothing else. Once set, programs on this computer need it too. Set it if a reverse proxy on this computer serves the page",
     writeOnly: true,
   }),
   tls_cert: setting(text("a file").optional(), {

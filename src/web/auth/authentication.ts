@@ -17,6 +17,8 @@ export type Try = { readonly in: true } | { readonly in: false; readonly waitMs:
 export interface Authentication {
   /** Whether the request has a session or the token with it. */
   knows(c: Context, peer: string): Try;
+  /** Whether there is a token that opens only metrics and health. */
+  readonly hasMonitorToken: boolean;
   /** The same, or the token that opens only metrics and health. */
   mayMonitor(c: Context, peer: string): Try;
   /** A token was given to begin a session; `isOwn` tells whether it came from this account. */
@@ -64,6 +66,7 @@ export function authentication(
 
   return {
     knows,
+    hasMonitorToken: metricsToken !== null,
     mayMonitor(c, peer) {
       const bearer = bearerOf(c.req.raw);
       const isListenedTo = metricsToken !== null && bearer !== null &&
