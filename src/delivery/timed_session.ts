@@ -36,7 +36,7 @@ export async function openSession(context: SessionNeeds, longestMs: number, sign
   let late = false;
   try {
     const session = await withWatchdog(
-      { what: `connect to ${destination.name}`, timeoutMs, clock: system },
+      { what: `connect to ${destination.name}`, timeoutMs, clock: system, onSilence: () => tellSilence(context, timeoutMs) },
       signal,
       async (end) => {
         const session = await method.connect(destination, methodContext, end);
@@ -50,9 +50,16 @@ export async function openSession(context: SessionNeeds, longestMs: number, sign
   }
 }
 
+/** Whoever waits for the end of a run must not think that nothing happens. */
+function tellSilence({ destination, emit }: Pick<SessionNeeds, "destination" | "emit">, timeoutMs: number): void {
+  const message = `${destination.name} is not responding. Waiting for up to ${Math.round(timeoutMs / 1000)} s`;
+  emit({ type: "notice", level: "warning", message });
+}
+
 function timed(session: Session, { destination, system: clock, emit }: SessionNeeds): TimedSession {
   const { name, timeoutMs } = destination;
   const limit = (what: string) => ({ what, timeoutMs, clock });
+  const prompt = (what: string) => ({ ...limit(what), onSilence: () => tellSilence({ destination, emit }, timeoutMs) });
   return {
     proof: session.proof,
     durability: session.durability,
@@ -65,9 +72,9 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
     about: session.about,
     ...(session.streams ? { streams: session.streams } : {}),
     attach: (create, signal, probe) =>
-      withWatchdog(limit(`find the folder at ${name}`), signal, (end) => session.attach(create, end, probe)),
+      withWatchdog(prompt(`find the folder at ${name}`), signal, (end) => session.attach(create, end, probe)),
     survey: (paths, signal, staging) =>
-      withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.survey(paths, end, staging)),
+      withWatchdog(prompt(`check the files at ${name}`), signal, (end) => session.survey(paths, end, staging)),
     digest: (paths, bytes, signal, calm) =>
       withWatchdog(
         { what: `verify ${files(paths.length)} at ${name}`, timeoutMs: hashingMs(destination, bytes, calm), clock },

@@ -20,6 +20,8 @@ interface WatchdogOptions {
    * Called when half the time has passed without a sign of life.
    */
   readonly ask?: (signal: AbortSignal) => Promise<number>;
+  /** Called once after 10 s without a sign of life, for a step that is answered at once by nature. */
+  readonly onSilence?: () => void;
 }
 
 /**
@@ -48,18 +50,23 @@ export async function withWatchdog<T>(
 }
 
 async function watch(
-  { what, timeoutMs, clock, ask }: WatchdogOptions,
+  { what, timeoutMs, clock, ask, onSilence }: WatchdogOptions,
   lastSign: { at: number },
   end: AbortController,
   over: AbortSignal,
 ): Promise<void> {
   let measured = 0;
+  let tellMs = onSilence === undefined ? Infinity : SILENT_MS;
   while (true) {
     const silentMs = clock.monotonic() - lastSign.at;
     if (silentMs >= timeoutMs) {
       const message = `Cannot ${what}: no progress for ${Math.round(timeoutMs / 1000)} s`;
       const hint = "It is retried automatically. If the link is just slow, raise transfer_timeout_seconds.";
       return end.abort(new Failure("timeout", message, { hint }));
+    }
+    if (silentMs >= tellMs) {
+      tellMs = Infinity;
+      onSilence?.();
     }
     const isHalf = silentMs >= timeoutMs / 2;
     // Not awaited: the time-out must come even if the destination does not answer.
@@ -69,7 +76,9 @@ async function watch(
         measured = Math.max(now, measured);
       }, () => undefined);
     }
-    await clock.sleep(Math.max(1, ask && !isHalf ? timeoutMs / 2 - silentMs : timeoutMs - silentMs), over);
+    await clock.sleep(Math.max(1, Math.min(tellMs, ask && !isHalf ? timeoutMs / 2 : timeoutMs) - silentMs), over);
     if (over.aborted) return;
   }
 }
+
+const SILENT_MS = 10_000;

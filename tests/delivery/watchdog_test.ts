@@ -27,6 +27,25 @@ Deno.test("withWatchdog() gives up what has gone silent, even if it does not lis
   assertEquals(failure.code, "timeout");
 });
 
+Deno.test("withWatchdog() tells once that there is no answer, long before it gives up", async () => {
+  const { clock, options } = bench();
+  let told = 0;
+  const running = withWatchdog(
+    { ...options, timeoutMs: 300_000, onSilence: () => told++ },
+    never,
+    () => new Promise<void>(() => {}),
+  );
+  running.catch(() => undefined);
+  await clock.advance(9_000);
+  assertEquals(told, 0);
+  await clock.advance(1_000);
+  assertEquals(told, 1);
+  await clock.advance(100_000);
+  assertEquals(told, 1);
+  await clock.advance(190_000);
+  await assertRejects(() => running, Failure, "no progress for 300 s");
+});
+
 Deno.test("withWatchdog() waits as long as there are signs of life", async () => {
   const { clock, options } = bench();
   let finish = (_: string) => {};
