@@ -60,5 +60,7 @@ Deno.test("wayTo() is steady only where an exchange would show, and tells one by
   assertEquals(steady.is, "steady");
   assertNotEquals((await way(disk({ "/data/images": { ...open, ctimeMs: NOW - 1_000 } }))).state, steady.state);
   assertEquals((await way(disk({ "/data/images": { ...open, ctimeMs: NOW - 1_000 } }))).is, "fresh");
+  // As after a start without a clock.
+  assertEquals((await way(disk({ "/data/images": { ...open, ctimeMs: NOW + 3_600_000 } }))).is, "steady");
   assertEquals((await way(disk({ "/data/images/night": { kind: "symlink" } }))).is, "elsewhere");
 });
