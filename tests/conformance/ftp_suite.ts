@@ -15,7 +15,7 @@ export function ftpSuite(name: string, options: FtpdOptions, differences: Partia
     name,
     ignore: !has("vsftpd", ...(options.kind ? ["ftpds" as const] : [])),
     onDisk: true,
-    sees: "nothing",
+    sees: "names",
     durability: "unconfirmed",
     replacesInTwoSteps: true,
     modes: 0o777,

@@ -57,8 +57,8 @@ export interface Candidate {
   readonly longestName?: number;
   /** Files have the source's time whether that is asked for or not, or never. */
   readonly times?: "always" | "never";
-  /** What it shows of links and owners: nothing, links alone, or both; both where it is not told. */
-  readonly sees?: "nothing" | "links";
+  /** What it shows of what others have put there: nothing, or names alone; where it is not told, also links and owners. */
+  readonly sees?: "nothing" | "names";
   /** Starts what all checks share (a server). */
   start(): Promise<Mount>;
 }
@@ -74,8 +74,8 @@ export interface Check {
   /** Only for candidates with a disk. */
   readonly onDisk?: boolean;
   readonly root?: boolean;
-  /** Only for candidates with a disk, whose protocol shows links, or owners as well. */
-  readonly strangers?: "link" | "owner";
+  /** Only for candidates with a disk that are told names, or links and owners as well. */
+  readonly strangers?: "names" | "links";
   run(bench: Bench): Promise<void>;
 }
 

@@ -15,7 +15,7 @@ const STRANGER = 12_345;
 export const STRANGERS: readonly Check[] = [
   {
     name: "nothing is listed, removed or written where a link has the place of the staging folder",
-    strangers: "link",
+    strangers: "links",
     run: async (bench) => {
       const { rig, session, signal, source, folder } = bench;
       const base = folder.at("base", "images");
@@ -53,7 +53,7 @@ export const STRANGERS: readonly Check[] = [
   },
   {
     name: "nothing is listed, removed or written where the folder of another account has the place of the staging folder",
-    strangers: "owner",
+    strangers: "links",
     root: true,
     run: async ({ rig, signal, folder }) => {
       const base = folder.at("base", "images");
@@ -71,7 +71,7 @@ export const STRANGERS: readonly Check[] = [
   },
   {
     name: "sweep() leaves alone what no attempt of ours can be called",
-    strangers: "link",
+    strangers: "names",
     run: async ({ rig, session, signal, folder }) => {
       const base = folder.at("base", "images");
       const it = await rig({ base });
@@ -87,7 +87,7 @@ export const STRANGERS: readonly Check[] = [
   },
   {
     name: "publish() and remove() refuse the links of other accounts by name, follow others, and follow_links allows all",
-    strangers: "owner",
+    strangers: "links",
     root: true,
     run: async (bench) => {
       const { folder } = bench;

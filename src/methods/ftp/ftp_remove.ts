@@ -8,6 +8,7 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome } from "../method.ts";
 import { checkTrashFolder, notRemoved } from "../removal.ts";
+import { isAttemptName } from "../staging.ts";
 import { isYes } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, look, pathOf } from "./ftp_base.ts";
 import { refused } from "./ftp_failures.ts";
@@ -17,21 +18,26 @@ import { namesIn, symlinksAmong } from "./ftp_listing.ts";
 const DEEPEST_STAGING = 4;
 /** Deeper than any path can be. */
 const DEEPEST = 4096;
-/** Names of ours. */
+/** Names in an attempt. */
 const OURS = /^[A-Za-z0-9_.~-]+$/;
 
 /** What `Session.leftovers` does. */
 export async function leftovers(base: FtpBase, signal: AbortSignal): Promise<string[]> {
   const [names = []] = await namesIn(base, [pathOf(base, base.context.stagingRoot)], signal);
-  return names.filter((name) => OURS.test(name));
+  return names.filter(isAttemptName);
 }
 
 /** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
 export async function sweep(base: FtpBase, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
-  const { stagingRoot } = base.context;
-  const folders = (attempts?.map((attempt) => `${stagingRoot}/${attempt}`) ?? [stagingRoot]).map((each) => pathOf(base, each));
-  const left = await removeTrees(base, folders, { deepest: DEEPEST_STAGING, ours: true }, signal);
-  if (left === null) return;
+  const root = pathOf(base, base.context.stagingRoot);
+  // Most often it is empty, or gone.
+  if (attempts === null && (await removeEmpty(base, [root], signal)).length === 0) return;
+  const there = attempts ?? (await namesIn(base, [root], signal))[0] ?? [];
+  const ours = there.filter(isAttemptName).map((name) => `${root}/${name}`);
+  if (attempts === null && ours.length > 0) await command(base, ours.map((path) => `DELE ${path}`), signal);
+  const left = await removeTrees(base, ours, { deepest: DEEPEST_STAGING, ours: true }, signal);
+  // What is not ours stays, and so does the folder.
+  if (left === null) return attempts === null ? void await removeEmpty(base, [root], signal) : undefined;
   throw new Failure("permission_denied", `Cannot remove the temporary folder "${left}" from ${base.where}`, {
     next: "later",
     hint: "Check the permissions of the account there: it must be allowed to delete (DELE, RMD); it is retried automatically.",

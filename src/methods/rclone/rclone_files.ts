@@ -8,6 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { limitNow } from "../bandwidth.ts";
 import type { Mount, Session, Stat } from "../method.ts";
+import { isAttemptName } from "../staging.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
 import { failureOf, keepLimits, type Remote, type StoreHash } from "./rclone_remote.ts";
@@ -290,7 +291,7 @@ async function readBack(remote: Remote, paths: readonly string[], signal: AbortS
 
 async function leftovers(remote: Remote, signal: AbortSignal): Promise<string[]> {
   const entries = await list(remote, remote.context.stagingRoot, signal) ?? [];
-  return entries.filter(({ IsDir }) => IsDir).map(({ Name }) => Name);
+  return entries.filter(({ IsDir, Name }) => IsDir && isAttemptName(Name)).map(({ Name }) => Name);
 }
 
 /** The folder of a path, empty for the base path. */
