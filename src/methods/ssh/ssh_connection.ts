@@ -15,6 +15,7 @@ import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.
 import { type FasterCipher, fasterCipher, withKnownCiphers } from "./faster_cipher.ts";
 import { connectSeconds, type Further, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
 import { controlSocket } from "./control_socket.ts";
+import { noUsableShell } from "./ssh_failures.ts";
 import { type Bell, bell } from "../../async/bell.ts";
 
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
@@ -44,6 +45,9 @@ export interface SshConnection extends AsyncDisposable {
   run(script: string, signal: AbortSignal, timeoutMs?: number): Promise<Answer>;
 }
 
+/** Succeeds in `sh` alone: a start-up file that runs `exec zsh` puts a shell in its place that reads scripts otherwise. */
+const IS_SH = `two='a b'; set -- $two; [ "$#" = 2 ]`;
+
 /** Shells at once: one for long work (hashing), one more to halve it, one for short questions meanwhile. */
 const MOST_SHELLS = 3;
 /** At least so long a script may take. */
@@ -65,8 +69,10 @@ export async function connectSsh(
   const logIn = async (settings: SshSettings, path: string | null, signal: AbortSignal): Promise<RemoteShell> => {
     await using stack = new AsyncDisposableStack();
     const shell = stack.use(await start(settings, path === null ? null : { role: "master", path }));
-    const { status } = await shell.run(":", connectSeconds(destination) * 2000, signal);
-    if (status !== 0) throw new Failure("tool_missing", `The shell of ${destination.name} does not work (status ${status})`);
+    const { status } = await shell.run(IS_SH, connectSeconds(destination) * 2000, signal);
+    if (status !== 0) {
+      throw noUsableShell(destination, "another shell than sh answers: a start-up file of the account runs `exec`");
+    }
     stack.move();
     return shell;
   };

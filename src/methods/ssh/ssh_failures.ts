@@ -48,9 +48,7 @@ export function sshFailure(
     return new Failure(meaning.code, `Cannot write to ${destination.name}: ${meaning.reason} (${told})`, { hint: meaning.hint });
   }
   if (finished.code === 126 || finished.code === 127) {
-    return new Failure("tool_missing", `Cannot use ${destination.name}: the account has no usable shell (${told})`, {
-      hint: NO_SHELL,
-    });
+    return noUsableShell(destination, told);
   }
   return new Failure(
     "interrupted",
@@ -59,6 +57,12 @@ export function sshFailure(
       hint: "It is retried automatically. `image-transfer doctor` tests the connection step by step.",
     },
   );
+}
+
+/** `told` is what shows that, if anything does. */
+export function noUsableShell({ name }: Pick<Reached, "name">, told: string): Failure {
+  const why = told === "" ? "" : ` (${told})`;
+  return new Failure("tool_missing", `Cannot use ${name}: the account has no usable shell${why}`, { hint: NO_SHELL });
 }
 
 /** The host as messages call it: what concerns it is said of all destinations there, so none of their names fits. */

@@ -179,3 +179,8 @@ Deno.test("sshFailure() says how an unknown host key is accepted with and withou
   const { hint } = sshFailure("ssh", { code: 255, stderr: "Host key verification failed.\r\n" }, destination);
   assertEquals(hint, "`image-transfer doctor --enroll`, or a first login with ssh, shows its fingerprint and accepts it.");
 });
+
+Deno.test("sshFailure() of a shell that said nothing leaves no empty bracket", () => {
+  const { code, message } = sshFailure("ssh", { code: 127, stderr: "" }, destination);
+  assertEquals([code, message], ["tool_missing", "Cannot use freya: the account has no usable shell"]);
+});

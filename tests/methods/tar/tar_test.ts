@@ -60,6 +60,17 @@ for (const shell of ["zsh", "fish"] as const) {
   withServer(`${shell} may be the login shell`, options, async (it) => await deliver(it, await it.connect()), [shell]);
 }
 
+withServer(
+  "a start-up file that puts zsh in the place of sh leaves no usable shell",
+  { config: ["ForceCommand exec zsh"] },
+  async (it) => {
+    const failure = await assertRejects(() => it.connect(), Failure);
+    assertEquals([failure.code, failure.next], ["tool_missing", "hold"]);
+    assertMatch(failure.message, /no usable shell \(another shell than sh answers/);
+  },
+  ["zsh"],
+);
+
 for (const [what, reads] of [["a line of its", "read line"], ["all its", "cat >/dev/null"]]) {
   // Only where a stream begins: a shell that gets no script is noticed at the connection.
   const options = startup(`case "$SSH_ORIGINAL_COMMAND" in *tar*) ${reads} ;; esac`);
