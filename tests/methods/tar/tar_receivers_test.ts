@@ -19,9 +19,9 @@ for (
     ignore: Deno.build.os === "windows",
     fn: async () => {
       await using folder = await tempFolder();
-      const [bin, staging] = [join(folder.path, "bin"), join(folder.path, "staging")];
-      for (const made of [bin, staging]) await Deno.mkdir(made);
-      await Deno.writeTextFile(join(folder.path, "said"), said);
+      const [bin, staging] = [join(folder.path, "bin"), join(folder.path, ".image-transfer-test", "a1")];
+      for (const made of [bin, staging]) await Deno.mkdir(made, { recursive: true });
+      await Deno.writeTextFile(join(staging, "..", "said"), said);
       await Deno.writeTextFile(join(bin, "sync"), `#!/bin/sh\ncat ../said >&2\nexit 1\n`, { mode: 0o755 });
       const child = new Deno.Command("sh", {
         args: ["-c", COMMAND],
