@@ -25,12 +25,13 @@ import { requeueQueries } from "./requeue_queries.ts";
 import { rereadQueries } from "./reread_queries.ts";
 import { text } from "./rows.ts";
 import { isNew, migrate, refuseForeign } from "./schema.ts";
-import { isThere, makeFolder, readIfThere, refuseFolders, writeDurably } from "./state_files.ts";
+import { isThere, keepPrivate, makeFolder, readIfThere, refuseFolders, writeDurably } from "./state_files.ts";
 
 /** The ledger in this folder, see {@linkcode LedgerAccess.openLedger}. */
 export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledger {
   makeFolder(folder);
   const { db, care } = openSound(folder, onNotice);
+  keepPrivate(folder, ["", "-wal", "-shm"].map((ending) => `${LEDGER_FILE}${ending}`));
   return opened(db, (db) => ({
     ...care,
     ...readQueries(db, instanceOf(db, folder, onNotice)),

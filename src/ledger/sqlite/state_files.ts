@@ -7,9 +7,26 @@
 import { Failure, type FailureCode } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 
-/** Makes a folder and those above it; one that is there is fine. @throws {Failure} */
+/** Makes a folder and those above it, for its owner only; one that is there is fine. @throws {Failure} */
 export function makeFolder(path: string): void {
-  guarded(`create the folder "${path}"`, () => Deno.mkdirSync(path, { recursive: true }));
+  guarded(`create the folder "${path}"`, () => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }));
+}
+
+/** Takes the rights of other accounts to a folder and these files in it, also where they were there before. */
+export function keepPrivate(folder: string, names: readonly string[]): void {
+  if (Deno.build.os === "windows") return;
+  try {
+    // A sticky folder is shared on purpose, as /tmp is.
+    if (((Deno.statSync(folder).mode ?? 0) & 0o1000) === 0) Deno.chmodSync(folder, 0o700);
+    for (const name of names) {
+      const path = `${folder}/${name}`;
+      // Never what a link leads to.
+      if (isThere(path) && Deno.lstatSync(path).isFile) Deno.chmodSync(path, 0o600);
+    }
+  } catch (error) {
+    // Another account's, or a disk without modes: what is of no use fails when it is used.
+    if (!(error instanceof Error)) throw error;
+  }
 }
 
 /** True for links as well, wherever they lead. @throws {Failure} where it cannot be told. */

@@ -26,6 +26,22 @@ async function names(dir: TempFolder): Promise<string[]> {
   return found.sort();
 }
 
+Deno.test({
+  name: "openLedger() keeps other accounts out of the state directory and the ledger, also where they were there before",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempFolder();
+    fill(dir, 1);
+    const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
+    Deno.chmodSync(dir.path, 0o755);
+    Deno.chmodSync(dir.at("ledger.sqlite"), 0o644);
+    using _ledger = openLedger(dir.path);
+    assertEquals([modeOf(dir.path), modeOf(dir.at("ledger.sqlite")), modeOf(dir.at("ledger.sqlite-wal"))], [0o700, 0o600, 0o600]);
+    using _made = openLedger(dir.at("new/state"));
+    assertEquals([modeOf(dir.at("new/state")), modeOf(dir.at("new/state/ledger.sqlite"))], [0o700, 0o600]);
+  },
+});
+
 Deno.test("openLedger() makes its folder and keeps its instance name", async () => {
   await using dir = await tempFolder();
   const folder = dir.at("a", "b");
