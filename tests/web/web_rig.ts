@@ -29,7 +29,11 @@ export async function webRig(config: Record<string, unknown> = {}, instead: Part
   const end = rig[Symbol.asyncDispose].bind(rig);
   const start = new URL(rig.daemon.opening()?.once ?? "http://nowhere/");
   const token = (JSON.parse(await Deno.readTextFile(join(rig.settings().stateDirectory, "web.json"))) as { token: string }).token;
-  const { cookie } = await login(start.href);
+  // A daemon that has ended at once, because its ledger is damaged, say, has no page any more.
+  const { cookie } = await login(
+    `${start.origin}/?token=${config["web"] === undefined ? token : start.searchParams.get("token")}`,
+  )
+    .catch((error) => rig.daemon.stopped.then(() => ({ cookie: "" }), () => Promise.reject(error)));
   const headersOf = (more: Record<string, string>) => ({ cookie, ...more });
   return Object.assign(rig, {
     origin: start.origin,
