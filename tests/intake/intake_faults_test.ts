@@ -331,3 +331,43 @@ Deno.test("intake: a file whose name is reserved is listed with the reason, whet
   await rig.intake.scanNow();
   assertEquals(listed(), undefined);
 });
+
+Deno.test({
+  name:
+    "intake: sparse files of a terabyte with checksums hold up no other file, are shown as being checked, and end with the intake",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using rig = await runningIntake();
+    const isGiant = ({ path }: { readonly path: string }) => path.startsWith("giant");
+    const checking = () => rig.intake.waiting().filter((one) => isGiant(one) && one.reason === "checking");
+    for (let index = 0; index < 9; index++) {
+      await sparse(`${rig.root}/giant${index}.fits`, 2 ** 40);
+    }
+    await rig.until(() => checking().length === 9, "all giants are being checked");
+    for (let index = 0; index < 20; index++) await rig.write(`good${index}.fits`, image);
+    await rig.until(() => rig.admitted().length === 20, "the others are admitted");
+    assertEquals([checking().length, rig.admitted().some((path) => isGiant({ path }))], [9, false]);
+  },
+});
+
+/** A FITS file with so many zeros as data, and a DATASUM that is not theirs. */
+async function sparse(path: string, bytes: number): Promise<void> {
+  const cards = ["SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 1", `NAXIS1  = ${bytes}`, "DATASUM = '1'", "END"];
+  using file = await Deno.open(path, { write: true, create: true });
+  await file.write(new TextEncoder().encode(cards.map((card) => card.padEnd(80)).join("").padEnd(2880)));
+  await file.truncate(Math.ceil((2880 + bytes) / 2880) * 2880);
+}
+
+for (const verifySource of ["warn", "refuse"] as const) {
+  Deno.test(`intake: a large file is checked beside the others with the same verdict, verify_source: ${verifySource}`, async () => {
+    await using rig = await runningIntake({ job: { verifySource } });
+    await sparse(`${rig.folder.path}/large.fits`, 70_000_000);
+    rig.whole("large.fits", await Deno.readFile(`${rig.folder.path}/large.fits`));
+    await Deno.rename(`${rig.folder.path}/large.fits`, `${rig.root}/large.fits`);
+    await rig.until(() => rig.told("refused").length + rig.admitted().length > 0, "it is judged");
+    assertEquals(
+      [rig.told("refused").length, rig.admitted().length, rig.told("notice").length],
+      verifySource === "warn" ? [0, 1, 1] : [1, 0, 0],
+    );
+  });
+}

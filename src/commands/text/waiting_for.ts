@@ -68,6 +68,8 @@ async function describe(
   switch (reason) {
     case "writer open":
       return "a program is still writing it";
+    case "checking":
+      return "its contents are being checked";
     case "marker":
       return `its marker file is missing${await atMost(path, job, system)}`;
     case "short":

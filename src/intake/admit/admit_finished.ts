@@ -23,11 +23,16 @@ export async function admitFinished(
   finished: readonly Candidate[],
   signal: AbortSignal,
 ): Promise<number> {
-  const isReadWhole = ({ facts, content }: Candidate) =>
-    context.job.verifySource !== false && mayHaveSums(lastPart(facts.path), content);
-  const [toRead = [], toLookAt = []] = [true, false].map((whole) => finished.filter((one) => isReadWhole(one) === whole));
+  const [toRead = [], toLookAt = []] = [true, false].map((whole) =>
+    finished.filter((one) => isReadWhole(context, one) === whole)
+  );
   // The others do not wait for them.
   return await admitSome(context, toLookAt, LOOKS_AT_ONCE, signal) + await admitSome(context, toRead, READS_AT_ONCE, signal);
+}
+
+/** Whether the whole file is read for its checksums before it is admitted. */
+export function isReadWhole({ job }: Pick<SettleContext, "job">, { facts, content }: Candidate): boolean {
+  return job.verifySource !== false && mayHaveSums(lastPart(facts.path), content);
 }
 
 async function admitSome(

@@ -10,6 +10,7 @@ import type { RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
 import { isBlank, windowed } from "../../formats/range_window.ts";
 import { type FileFacts, sameFile, untilTicked } from "../../domain/source_file.ts";
+import { takingTurns } from "./fair_reads.ts";
 import type { Files, System } from "../../system/system.ts";
 import type { Cards } from "../admit/admission.ts";
 
@@ -70,14 +71,16 @@ export function mayHaveSums(name: string, content: Content | undefined): boolean
 export async function checkSums(
   file: InspectedFile & Pick<FileFacts, "mtimeMs">,
   content: Content | undefined,
-  system: Pick<System, "read" | "now" | "sleep">,
+  system: Pick<System, "read" | "now" | "monotonic" | "sleep">,
   signal: AbortSignal,
 ): Promise<string | null> {
   if (!mayHaveSums(file.name, content)) return null;
   const waitMs = untilTicked([file], system.now());
   if (waitMs > 0) await system.sleep(waitMs, signal);
-  const read: RangeReader = (offset, length) => system.read(sameFile(file), offset, length);
-  const sums = await verifyFitsChecksums(read, file.size, signal);
+  const sums = await takingTurns(system, signal, (fair) => {
+    const read: RangeReader = (offset, length) => fair.read(sameFile(file), offset, length);
+    return verifyFitsChecksums(read, file.size, signal);
+  });
   return sums.ok ? null : sums.reason;
 }
 

@@ -38,7 +38,7 @@ export interface Observation {
 export type SettleRules = Pick<Job, "completeness" | "minFileAgeMs" | "incompleteAfterMs" | "deliverIncomplete" | "verifySource">;
 
 /** What a file is being waited for. */
-export type WaitReason = "growing" | "quiet" | "writer open" | "short" | "marker";
+export type WaitReason = "growing" | "quiet" | "writer open" | "short" | "marker" | "checking";
 
 /** What is to be done with the file now. */
 export type Settlement =

@@ -10,6 +10,7 @@ import { unreadable } from "../source_faults.ts";
 import { folderOf, lastPart, pathIn } from "../source_path.ts";
 import { type Candidate, lookAgain, observation, sameVersion, withContent } from "./candidate.ts";
 import { conclude, keepWaiting, refuse } from "./conclude.ts";
+import { takingTurns } from "./fair_reads.ts";
 import { inspect } from "./inspect.ts";
 import { isMarked } from "./marker.ts";
 import { statFile } from "./note_files.ts";
@@ -41,7 +42,10 @@ export async function settleFile(
       const cards = context.job.destinations.flatMap(({ layout }) => layoutCards(layout));
       const { size, identity } = candidate.facts;
       const file = { absolutePath: absolute(context, path), name: lastPart(path), size, identity, cards };
-      candidate = withContent(candidate, await inspect(file, system, signal));
+      const content = isCostly(path)
+        ? await takingTurns(system, signal, (fair) => inspect(file, fair, signal))
+        : await inspect(file, system, signal);
+      candidate = withContent(candidate, content);
       if (!candidates.isCurrent(start)) return null;
       candidates.put(candidate);
       settlement = decide(candidate);

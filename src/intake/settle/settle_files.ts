@@ -6,8 +6,10 @@
  */
 import { sharedDeadline } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
-import { admitFinished, compareKnown } from "../admit/admit_finished.ts";
+import { admitFinished, compareKnown, isReadWhole } from "../admit/admit_finished.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
+import { type Candidate, lookAgain } from "./candidate.ts";
+import { SLICE_BYTES } from "./fair_reads.ts";
 import { type NoteOptions, statFiles } from "./note_files.ts";
 import { isCostly, type Outcome, settleFile } from "./settle_file.ts";
 import type { WriterOf } from "./writers.ts";
@@ -63,10 +65,22 @@ async function settleBegun(
       signal,
       endLater: (path, settling) => {
         later.add(path);
-        settling.catch((error) => signal.aborted || context.onError(error)).finally(() => end(path, 0));
+        showChecking(context, path);
+        settling.catch((error) => signal.aborted || context.onError(error)).finally(() => endChecking(context, path, 0));
       },
     });
-    const finished = outcomes.flatMap((outcome) => outcome?.is === "finished" ? [outcome.candidate] : []);
+    const all = outcomes.flatMap((outcome) => outcome?.is === "finished" ? [outcome.candidate] : []);
+    const isSlow = (candidate: Candidate) => candidate.facts.size > SLICE_BYTES && isReadWhole(context, candidate);
+    for (const candidate of all.filter((one) => !one.recheck && isSlow(one))) {
+      const { path } = candidate.facts;
+      later.add(path);
+      showChecking(context, path);
+      admitFinished(context, [candidate], signal).then(() => 0, (error) => {
+        if (!signal.aborted) context.onError(error);
+        return FAILED_AGAIN_MS;
+      }).then((afterMs) => endChecking(context, path, afterMs));
+    }
+    const finished = all.filter((one) => one.recheck || !isSlow(one));
     for (const candidate of finished.filter(({ recheck }) => recheck)) {
       const { path } = candidate.facts;
       later.add(path);
@@ -101,10 +115,24 @@ async function settleEach(
   const atOnce = paths.some((path) => isCostly(path)) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
   return await mapLimit(paths, atOnce, async (path) => {
     const settling = settleFile(context, path, writerOf, signal);
-    if (isCostly(path) || await limit.inTime(settling)) return await settling;
+    if (await limit.inTime(settling)) return await settling;
     endLater(path, settling);
     return null;
   }, signal);
+}
+
+/** Until it is known what becomes of it, it waits for that alone. */
+function showChecking({ candidates }: SettleContext, path: string): void {
+  const candidate = candidates.get(path);
+  if (candidate) candidates.put({ ...candidate, state: { is: "waiting", reason: "checking", again: Infinity } });
+}
+
+function endChecking({ candidates, system }: SettleContext, path: string, afterMs: number): void {
+  const again = system.monotonic() + afterMs;
+  const candidate = candidates.get(path);
+  const isUndecided = candidate?.state.is === "waiting" && candidate.state.reason === "checking";
+  if (candidate && isUndecided) candidates.put(lookAgain(candidate, again));
+  candidates.end(path, again);
 }
 
 const COSTLY_AT_ONCE = 8;

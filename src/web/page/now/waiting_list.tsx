@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
   growing: "growing",
   quiet: "waiting until it stops changing",
   "writer open": "still being written",
+  checking: "contents are being checked",
   short: "not complete yet",
   marker: "waiting for its marker file",
   incomplete: "incomplete",
