@@ -95,7 +95,7 @@ Deno.test({
     await using folder = await tempFolder();
     await certificate(folder, "a");
     await certificate(folder, "b");
-    await folder.write("junk", "junk\n");
+    await Deno.chmod(await folder.write("junk", "junk\n"), 0o600);
     const tls = async (cert: string, key: string, through: readonly string[] = []) => {
       const web = { listen: "127.0.0.1:0", tls_cert: folder.at(cert), tls_key: folder.at(key) };
       const { code, told } = await doctor(folder, { web }, through);

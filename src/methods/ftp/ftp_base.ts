@@ -116,8 +116,13 @@ export async function tryToWrite(base: FtpBase, signal: AbortSignal): Promise<vo
   const [make, rename] = [`MKD ${probe}`, `RNTO ${moved}`];
   const replies = await command(base, [`MKD ${root}`, make, `RNFR ${probe}`, rename, `RMD ${moved}`, `RMD ${probe}`], signal);
   const refusing = [make, rename].find((each) => !isYes(replies(each)));
-  if (refusing !== undefined) throw refused(`write below ${where}`, replies(refusing));
+  if (refusing === undefined) return;
+  const failure = refused(`write below ${where}`, replies(refusing));
+  if (refusing === make || failure.code !== "permission_denied") throw failure;
+  throw new Failure(failure.code, failure.message, { hint: RENAME, cause: failure });
 }
+
+const RENAME = "Give the account on the server permission to rename (RNFR, RNTO) below the base path.";
 
 /** Why the base path cannot be entered. */
 export function noBase({ where }: FtpBase, reply: Reply | null, exists: boolean): Failure {
