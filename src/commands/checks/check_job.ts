@@ -10,6 +10,7 @@ import { observingNight } from "../../domain/night/night.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
 import { andFound, foundIn, NOTHING_FOUND, unmatchedOf, unmatchedText } from "../../intake/watch/unmatched.ts";
+import { isRemoteFolder } from "../../intake/watch/remote_folder.ts";
 import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
@@ -35,6 +36,7 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
     return [
       ...await content(job, about, system, signal),
       night,
+      ...await unseenWriters(job, about, system),
       ...await clock(job, about, system),
       ...await checkRemoval(job, access),
       ...checkSchedule(job, system.now()),
@@ -121,6 +123,14 @@ function unreadable(found: readonly { readonly detail: string; readonly hint: st
     ...named,
     fault(about, new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`)),
   ];
+}
+
+/** Where a program cannot be seen that rewrites an image in place, the image may be sent while it does. */
+async function unseenWriters(job: Job, about: string, system: System): Promise<Finding[]> {
+  if (job.completeness !== "auto") return [];
+  if (await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system)) return [];
+  const cure = "set completeness: marker, or completeness: quiet with a longer min_file_age_seconds";
+  return [ok(about, `Programs of other accounts or computers that write here are not visible: if they rewrite images in place, ${cure}`)];
 }
 
 /** Files on a network drive have the times of its server's clock, and ages and nights depend on them. */
