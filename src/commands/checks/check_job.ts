@@ -130,7 +130,12 @@ async function unseenWriters(job: Job, about: string, system: System): Promise<F
   if (job.completeness !== "auto") return [];
   if (await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system)) return [];
   const cure = "set completeness: marker, or completeness: quiet with a longer min_file_age_seconds";
-  return [ok(about, `Programs of other accounts or computers that write here are not visible: if they rewrite images in place, ${cure}`)];
+  return [
+    ok(
+      about,
+      `Programs of other accounts or computers that write here are not visible: if they rewrite images in place, ${cure}`,
+    ),
+  ];
 }
 
 /** Files on a network drive have the times of its server's clock, and ages and nights depend on them. */
