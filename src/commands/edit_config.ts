@@ -8,6 +8,7 @@ import { readConfig } from "../config/read/load.ts";
 import { findConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
 import { EXIT, type Tools } from "./command.ts";
+import { EDITORS } from "./programs.ts";
 import { seekQuietly } from "./seek_daemon.ts";
 
 /** Exit code 2 where the draft has an error and the person gives up: it is kept, and the configuration stays as it was. */
@@ -118,6 +119,3 @@ async function editorOf({ system }: Tools): Promise<readonly string[]> {
     hint: "Set EDITOR to your editor, for example: EDITOR=nano",
   });
 }
-
-const POSIX = ["editor", "nano", "vi", "vim", "nvim", "emacs", "micro", "ed"];
-const EDITORS = { linux: POSIX, darwin: POSIX, windows: ["notepad"] } as const;

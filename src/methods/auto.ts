@@ -16,7 +16,6 @@ import type { Connector, Method, MethodContext, Session } from "./method.ts";
  * @throws {Failure} `tool_missing` where none of them can be used; what each of them throws besides.
  */
 export const auto: Connector<"auto"> = {
-  programs: ["ssh"],
   async connect(destination, context, signal) {
     const missing: string[] = [];
     const now = () => context.system.monotonic();

@@ -40,8 +40,6 @@ export type Connector<M extends MethodName = MethodName> = Omit<Method<M>, "name
 
 export interface Method<M extends MethodName = MethodName> {
   readonly name: Exclude<M, "auto">;
-  /** The programs of this computer that it cannot do without. */
-  readonly programs: readonly string[];
   /**
    * Opens a session: connects, probes tools. Does not make the base path: {@linkcode Session.attach} does.
    * @throws {Failure} what keeps the destination from being used, with its next step.

@@ -45,6 +45,15 @@ Deno.test("binary: what the system needs works within the permission lists", asy
     assertEquals(JSON.parse(await act("writers", path, other)), [path]);
   });
 
+  await test.step("a program that was given up cannot be started, by name or path; others can", async () => {
+    const [one, two, byName, byPath, other, gaveUp] = JSON.parse(await act("giveUp", "stat", "find"));
+    assertEquals([one, two, other, gaveUp], ["0", "0", "0", true]);
+    for (const refused of [byName, byPath]) {
+      assertStringIncludes(refused, "nothing needed it when image-transfer started");
+      assertStringIncludes(refused, "Restart image-transfer");
+    }
+  });
+
   await test.step("free space, usage, host name, home and the service templates", async () => {
     assertEquals(JSON.parse(await act("surroundings", dir.path)), [true, true, true, true, true, true, true]);
   });

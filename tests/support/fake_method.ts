@@ -128,7 +128,6 @@ export function fakeDestination(): FakeDestination {
       ),
     method: {
       name: "local",
-      programs: [],
       async connect(_destination, context, signal) {
         await step(fake, "connect", signal, () => undefined);
         fake.sessions += 1;

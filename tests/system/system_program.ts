@@ -5,6 +5,7 @@
  * @module
  */
 import { createSystem } from "../../src/system/create_system.ts";
+import { Failure } from "../../src/domain/failure.ts";
 import type { SignalName } from "../../src/system/system.ts";
 
 const system = createSystem();
@@ -64,6 +65,22 @@ const ACTS: Readonly<Record<string, () => Promise<unknown>>> = {
   flood() {
     for (let line = 0; line < 20_000; line++) say("0123456789".repeat(10));
     return Promise.resolve();
+  },
+  /** Gives up a program: whether it and another one can still be started, also from a Worker that was there before. */
+  async giveUp() {
+    const [program = "", other = ""] = args;
+    const start = async (name: string) => {
+      try {
+        return String((await system.run({ program: name, args: ["--version"] }, never)).code);
+      } catch (error) {
+        return error instanceof Failure ? `${error.message}. ${error.hint}` : String(error);
+      }
+    };
+    const before = [await start(program), await start(other)];
+    // One that is not installed, and one that was never on the list.
+    system.giveUp(["emacs", "no-such-program", program]);
+    const path = await system.which(program) ?? "";
+    say(JSON.stringify([...before, await start(program), await start(path), await start(other), system.gaveUp(path)]));
   },
   async walk() {
     const seen: string[] = [];

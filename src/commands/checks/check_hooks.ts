@@ -12,7 +12,7 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import type { System } from "../../system/system.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
-type HookSystem = Pick<System, "which" | "askRemote" | "sleep" | "compiled" | "followedFacts">;
+type HookSystem = Pick<System, "which" | "askRemote" | "sleep" | "compiled" | "gaveUp" | "followedFacts">;
 
 /** One finding for each hook. */
 export async function checkHooks(job: Job, system: HookSystem, signal: AbortSignal): Promise<Finding[]> {
@@ -82,6 +82,12 @@ async function checkProgram(
   if (system.compiled && basename(found).replace(/\.exe$/i, "") !== HOOK_PROGRAM) {
     const hint = `Give it the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`;
     return missing("the compiled program may not start any other program", hint);
+  }
+  if (system.gaveUp(found)) {
+    return missing(
+      "no hook needed a program when image-transfer started, so the permission was given back",
+      "Restart image-transfer.",
+    );
   }
   if (cwd !== null && (await system.followedFacts(cwd).catch(() => null))?.kind !== "folder") {
     return missing(`its working_directory "${cwd}" is not a folder`, "Create it, or correct working_directory.");

@@ -13,7 +13,7 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import { needsOf } from "../../services/needs.ts";
 import type { Account } from "../../services/service.ts";
 import { isOther, runAs } from "../../services/service_account.ts";
-import { methodNamed } from "../../methods/methods.ts";
+import { METHOD_PROGRAMS } from "../../methods/programs.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, accessOf } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
@@ -135,8 +135,7 @@ async function checkReadable(path: string, access: Access, system: Pick<System, 
 }
 
 async function checkPrograms(destinations: readonly Destination[], system: Pick<System, "which">): Promise<Finding[]> {
-  const methods = await Promise.all(destinations.map(({ transport }) => methodNamed(transport.method)));
-  const wanted = new Set(methods.flatMap(({ programs }) => programs));
+  const wanted = new Set(destinations.flatMap(({ transport }) => METHOD_PROGRAMS[transport.method].needs));
   const found = await Promise.all([...wanted].map(async (name) => ({ name, path: await system.which(name) })));
   return found.filter(({ path }) => path === null).map(({ name }) =>
     fault(HERE, new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` }))

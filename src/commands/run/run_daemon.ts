@@ -13,6 +13,8 @@ import { type SystemLog, systemLog } from "../../events/system_log.ts";
 import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Settings } from "../../config/settings.ts";
+import type { System } from "../../system/system.ts";
+import { allPrograms, neededPrograms } from "../programs.ts";
 import type { Tools } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { RunInput } from "../options.ts";
@@ -38,13 +40,17 @@ type Running = Omit<RunInput, "config"> & { readonly seen?: string };
 export async function runWith(settings: Settings, input: Running, tools: Tools): Promise<number> {
   const { system } = tools;
   const first = withOptions(settings, input);
+  const logs = keepsSystemLog(first, input.once, system);
+  const needed = (settings: Settings) => neededPrograms(settings, logs, system.platform);
+  const kept = new Set(needed(first));
+  system.giveUp(allPrograms(system.platform).filter((program) => !kept.has(program)));
   if (input.dryRun) {
     const { dryRun } = await import("./dry_run.ts");
     return await dryRun(first, tools);
   }
 
   await using shown = await openConsole(first.log, tools);
-  await using administrators = openSystemLog(first, input.once, shown, tools);
+  await using administrators = openSystemLog(logs, shown, system);
   const read = first.file === null ? null : fileReader(first.file, input, tools);
   const hangup: { act: () => void; early: boolean } = { act: () => hangup.early = true, early: false };
   // Before anything is started: a SIGHUP without a handler would end the program.
@@ -57,7 +63,10 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
         openLedger: tools.openLedger,
         readSettings: read,
         listeners: [shown.listen, administrators.listen],
-        adopt: ({ log }) => shown.adopt(log),
+        adopt: async (settings) => {
+          await shown.adopt(settings.log);
+          tellGivenUp(needed(settings), shown, system);
+        },
         check: async (settings, signal) => {
           const { checkAll } = await import("../checks/check_all.ts");
           return await checkAll(settings, { ...tools, signal });
@@ -81,8 +90,19 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
 }
 
 /** Where the settings want one, and the daemon stays. */
-function openSystemLog({ systemLog: wanted }: Settings, once: boolean, shown: Console, { system }: Tools): SystemLog {
-  const isOn = !once && (wanted === "auto" ? system.platform !== "linux" : wanted);
+function keepsSystemLog({ systemLog: wanted }: Settings, once: boolean, { platform }: Pick<System, "platform">): boolean {
+  return !once && (wanted === "auto" ? platform !== "linux" : wanted);
+}
+
+/** After a reload: what the new settings need, and cannot have before the next start. */
+function tellGivenUp(needed: readonly string[], shown: Console, system: System): void {
+  const missing = needed.filter(system.gaveUp);
+  if (missing.length === 0) return;
+  const message = `Restart image-transfer to use ${missing.join(", ")}: not needed at its start, so it may not start them`;
+  shown.listen({ at: system.now(), type: "notice", level: "warning", message });
+}
+
+function openSystemLog(isOn: boolean, shown: Console, system: System): SystemLog {
   if (!isOn) return { listen: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() };
   return systemLog(system, (message) => shown.listen({ at: system.now(), type: "notice", level: "info", message }));
 }

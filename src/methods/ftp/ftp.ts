@@ -21,9 +21,9 @@ import { ftpPut } from "./ftp_put.ts";
 import { emptyTrash, leftovers, remove, sweep } from "./ftp_remove.ts";
 
 /** FTP in clear: the password, too. */
-export const ftp: Method<"ftp"> = { name: "ftp", programs: ["curl"], connect };
+export const ftp: Method<"ftp"> = { name: "ftp", connect };
 /** FTP over TLS, with certificates checked. */
-export const ftps: Method<"ftps"> = { name: "ftps", programs: ["curl"], connect };
+export const ftps: Method<"ftps"> = { name: "ftps", connect };
 
 async function connect(destination: FtpDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   const base = await openBase(await loginTo(destination, context.system), destination, context, signal);

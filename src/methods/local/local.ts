@@ -28,7 +28,6 @@ const COMPARE_BYTES = 1 << 20;
 /** Connecting does nothing yet: the folder is found by `attach`. */
 export const local: Method<"local"> = {
   name: "local",
-  programs: [],
   connect: (destination, context) => Promise.resolve(openLocal(destination, context)),
 };
 

@@ -14,7 +14,7 @@ import { emptyTrash, remove, sweep } from "./rclone_remove.ts";
 import { openRemote } from "./rclone_remote.ts";
 
 /** Its `proof` is `checksum` where the store itself hashes what it holds, else `read_back`. */
-export const rclone: Method<"rclone"> = { name: "rclone", programs: ["rclone"], connect };
+export const rclone: Method<"rclone"> = { name: "rclone", connect };
 
 async function connect(destination: RcloneDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   await using stack = new AsyncDisposableStack();

@@ -34,7 +34,6 @@ import { sshForRsync, toolPath } from "../ssh/ssh.ts";
  */
 export const rsync: Method<"rsync"> = {
   name: "rsync",
-  programs: ["rsync", "ssh"],
   async connect(destination, context, signal) {
     // First on this side: without an rsync here no login is needed to know.
     const here = await localRsync(context, signal);

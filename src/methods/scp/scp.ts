@@ -36,7 +36,6 @@ import { toolPath } from "../ssh/ssh.ts";
  */
 export const scp: Method<"scp"> = {
   name: "scp",
-  programs: ["scp", "ssh"],
   async connect(destination, context, signal) {
     const { system } = context;
     const path = await toolPath("scp", system);

@@ -22,7 +22,7 @@ import { longLine, sessionLine } from "../ssh/long_line.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
-export const sftp: Method<"sftp"> = { name: "sftp", programs: ["ssh"], connect };
+export const sftp: Method<"sftp"> = { name: "sftp", connect };
 
 /**
  * How long a login that gives no usable shell is not asked for one again, milliseconds. Asking leaves a line in the server's

@@ -41,7 +41,6 @@ import { streamedWriting } from "./tar_parts.ts";
  */
 export const tar: Method<"tar"> = {
   name: "tar",
-  programs: ["ssh"],
   connect: (destination, context, signal) => openShellSession(destination, context, signal, tarSender),
 };
 

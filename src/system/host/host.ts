@@ -105,6 +105,10 @@ export interface Lifetime {
   onSignal(names: readonly SignalName[], handler: (name: SignalName) => void): () => void;
   /** Tells systemd (`READY=1`, `RELOADING=1`, `STOPPING=1`, `WATCHDOG=1`, `STATUS=…`); false if nobody listens. */
   notifyServiceManager(state: string): Promise<boolean>;
+  /** From now on this process may not start these programs. Only in the compiled binary, which has a list of those that it may. */
+  giveUp(programs: readonly string[]): void;
+  /** Whether a program, by name or path, was given up. */
+  gaveUp(program: string): boolean;
   /** Kills all children, then ends the process. */
   exit(code: number): never;
 }

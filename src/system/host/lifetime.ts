@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { gaveUp, giveUp } from "../processes/give_up.ts";
 import { endAllChildren } from "../processes/launch.ts";
 import { runtimeFolder } from "./runtime_folder.ts";
 import { isLent } from "./terminal.ts";
@@ -12,6 +13,8 @@ import type { Lifetime, SignalName } from "../system.ts";
 export const lifetime: Lifetime = {
   onSignal,
   notifyServiceManager,
+  giveUp,
+  gaveUp,
   exit(code) {
     endAllChildren();
     Deno.exit(code);

@@ -8,6 +8,7 @@ import { onAbort } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { Failure } from "../../domain/failure.ts";
 import { clock } from "../host/clock.ts";
+import { gaveUp } from "./give_up.ts";
 import { type Start, type Started, startHere } from "./start_here.ts";
 import { workerStart } from "./start_in_worker.ts";
 import type { Command } from "../system.ts";
@@ -87,6 +88,13 @@ async function permitted(start: Start, command: Command): Promise<Started> {
     return await start(command);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    if (gaveUp(command.program)) {
+      const why = "nothing needed it when image-transfer started, so the permission was given back";
+      throw new Failure("tool_missing", `Cannot start "${command.program}": ${why}`, {
+        hint: "Restart image-transfer: its configuration needs this program now.",
+        cause: error,
+      });
+    }
     throw new Failure("tool_missing", `Cannot start "${command.program}": this build is not allowed to start it`, {
       hint:
         `Give a hook's program the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`,
