@@ -95,6 +95,13 @@ export function ofThisFile(failure: Failure): Failure {
   return code === "permission_denied" && next === "hold" ? new Failure(code, message, { hint, next: "later" }) : failure;
 }
 
+/** A folder below the base path denies what the base path allows: only the files for it wait. */
+export function folderDenied(item: Publication, where: string, folder: string): Failure {
+  const hint = "Give the account permission to make files and folders there, or change the layout. It is retried automatically.";
+  const reason = `permission denied in the folder "${printable(folder)}"`;
+  return ofThisFile(cannotWrite(item, where, "permission_denied", reason, hint));
+}
+
 /** @throws {Failure} `name_refused` where a part of a relative path cannot be a name there. `where` names the destination. */
 export function checkPath(relative: string, where: string, windows: boolean): void {
   const bad = relative.split("/").find((part) =>

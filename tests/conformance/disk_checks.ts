@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Failure, type FailureCode } from "../../src/domain/failure.ts";
+import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
 import type { Session } from "../../src/methods/method.ts";
 import { assertAllPublished, assertAllPut, codeOf } from "./expectations.ts";
 import { type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
@@ -77,7 +77,63 @@ export const DISK: readonly Check[] = [
       assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
     },
   },
+  {
+    name:
+      "publish() in a folder that denies it: its own files wait, by the folder's name; where the base path denies it, the destination",
+    onDisk: true,
+    root: true,
+    run: async ({ rig, session, signal, source, folder }) => {
+      const base = folder.at("base", "images");
+      const it = await rig({ base });
+      const open = await session(it);
+      const targets = ["M31/a.fits", "M31/new/b.fits", "n/c.fits"];
+      const files = await Promise.all(targets.map((_, index) => source(`${index}.fits`, noise(1000, index + 1))));
+      assertAllPut(await open.put(files.map((file, index) => upload(file, index)), ignoreBytes, signal));
+      const publish = (...numbers: number[]) =>
+        open.publish(numbers.map((number) => publication(`${STAGING}/a1/${number}`, targets[number]!)), signal);
+      await Deno.mkdir(`${base}/M31`);
+      {
+        await using _closed = await immutable(`${base}/M31`);
+        {
+          await using _base = await immutable(base);
+          // FTP and SFTP throw what is the destination's.
+          const held = await outcomeOf(() => publish(0));
+          assertEquals([held?.code, held?.next], ["permission_denied", "hold"], held?.message);
+        }
+        const outcomes = await publish(0, 1, 2);
+        assertEquals(outcomes.map(({ published }) => published), [false, false, true]);
+        for (const outcome of outcomes) {
+          if (outcome.published) continue;
+          assertEquals([outcome.failure.code, outcome.failure.next], ["permission_denied", "later"], outcome.failure.message);
+          assert(outcome.failure.message.includes("M31"), outcome.failure.message);
+        }
+      }
+      assertAllPublished(await publish(0, 1));
+      await open.sweep(null, signal);
+      assertEquals(await it.view.files(), targets);
+    },
+  },
 ];
+
+async function outcomeOf(publish: () => ReturnType<Session["publish"]>): Promise<FailureRecord | null> {
+  try {
+    const [outcome] = await publish();
+    return outcome?.published === false ? outcome.failure : null;
+  } catch (error) {
+    return failureRecord(error);
+  }
+}
+
+/** A folder in which even root makes nothing, until this is disposed of. */
+async function immutable(path: string): Promise<AsyncDisposable> {
+  await chattr("+i", path);
+  return { [Symbol.asyncDispose]: () => chattr("-i", path) };
+}
+
+async function chattr(flag: string, path: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command("chattr", { args: [flag, path] }).output();
+  assert(success, new TextDecoder().decode(stderr));
+}
 
 async function putCode(open: Session, file: Parameters<typeof upload>[0], number: number): Promise<FailureCode | null> {
   const signal = new AbortController().signal;

@@ -15,7 +15,7 @@ import { faultOf } from "../../system/fault.ts";
 import type { BulkName } from "../../system/files/bulk_files.ts";
 import type { System } from "../../system/system.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
-import { cannotWrite, resolveConflict } from "../naming.ts";
+import { cannotWrite, folderDenied, resolveConflict } from "../naming.ts";
 import { linkRefused } from "../staging.ts";
 import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf, strangersLinks } from "./local_base.ts";
 import { FLUSHES_AT_ONCE } from "./local_files.ts";
@@ -123,7 +123,27 @@ async function publishOne(
   } catch (error) {
     signal.throwIfAborted();
     const failure = await destinationFailure(base, error, `write "${printable(item.target)}" to ${base.where}`);
-    return { published: false, failure: failureRecord(failure) };
+    const denied = faultOf(error) === "permission" ? await denyingFolder(base, item) : null;
+    return { published: false, failure: failureRecord(denied === null ? failure : folderDenied(item, base.where, denied)) };
+  }
+}
+
+/** The folder of a target that denies what the base path allows; null where the base path itself does. */
+async function denyingFolder(base: LocalBase, item: Publication): Promise<string | null> {
+  const there = await Promise.all(
+    ancestors(item.target).map((folder) => base.system.facts(pathOf(base, folder)).catch(() => null)),
+  );
+  const deepest = ancestors(item.target)[there.findLastIndex((facts) => facts !== null)];
+  return deepest !== undefined && await allowsNames(base) ? deepest : null;
+}
+
+/** Asked without making anything: whether the staging folder may be removed, which it cannot be while a staged file is in it. */
+async function allowsNames(base: LocalBase): Promise<boolean> {
+  try {
+    await base.system.remove(pathOf(base, base.stagingRoot));
+    return true;
+  } catch (error) {
+    return !["permission", "read_only"].includes(faultOf(error));
   }
 }
 

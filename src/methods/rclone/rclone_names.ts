@@ -8,7 +8,8 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome, Session, Stat } from "../method.ts";
-import { cannotWrite, resolveConflict } from "../naming.ts";
+import { cannotWrite, folderDenied, resolveConflict } from "../naming.ts";
+import { TURN } from "../turn.ts";
 import { inTurn, untilUnclaimed } from "./rclone_claims.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import type { Naming as SessionNaming } from "./rclone_at_name.ts";
@@ -150,5 +151,18 @@ async function explained({ remote, files, signal }: Naming, item: Publication, s
     const hint = "Move the file that is in the way, or change the layout.";
     return cannotWrite(item, remote.where, "exists", `"${printable(blocked)}" is not a folder`, hint);
   }
-  return failureOf(said, `write "${printable(item.target)}" below ${remote.where}`, signal);
+  const failure = failureOf(said, `write "${printable(item.target)}" below ${remote.where}`, signal);
+  const deepest = folders[stats.findLastIndex((stat) => stat !== null)];
+  if (failure.code !== "permission_denied" || deepest === undefined || !await allowsNames(remote, signal)) return failure;
+  return folderDenied(item, remote.where, deepest);
+}
+
+/** Whether the base path allows what a folder in it denies. An object store has no folders to ask for. */
+async function allowsNames(remote: Remote, signal: AbortSignal): Promise<boolean> {
+  if (remote.isObjectStore) return false;
+  const turn = { fs: remote.fs(), remote: TURN };
+  const [made] = await remote.callAll([{ _path: "operations/mkdir", ...turn }], signal);
+  if (made instanceof RcloneError) return false;
+  await remote.callAll([{ _path: "operations/rmdir", ...turn }], signal);
+  return true;
 }

@@ -2,7 +2,8 @@
  * The program that gives staged files their final names at the far end, in perl (5.8 or newer, core modules only): one
  * process for a whole batch. Input: seven fields a file, as arguments or each ended by NUL (staged, target, policy, stem and ending of
  * former names, file mode, folder mode; modes octal or empty). Output: one line a file, in order, once all is durable:
- * `ok`, `former <number>`, `exists`, `folder`, `link <depth>` (see shell_staging.ts), or `fail <reason>`. publish_sh.ts does the same without perl.
+ * `ok`, `former <number>`, `exists`, `folder`, `link <depth>` (see shell_staging.ts), `denied <depth>` (by a folder so deep, where the base
+ * path allows it), or `fail <reason>`. publish_sh.ts does the same without perl.
  *
  * @module
  */
@@ -53,6 +54,8 @@ sub ask {
   return syscall($asking, fileno($f), 0, 0, 1) == 0 ? '' : $!;
 }
 sub parent { my ($p) = @_; return $p =~ m{^(.*)/[^/]*\z}s ? $1 : '.' }
+# How deep the folder lies in which a name is given.
+my $deep;
 sub folders {
   my ($dir, $mode) = @_;
   return '' if $seen{$dir};
@@ -65,7 +68,7 @@ sub folders {
     if (!$seen{$path}) {
       if (mkdir $path) { chmod oct $mode, $path if length $mode }
       elsif ($! == EEXIST) { return "Not a directory" unless -d $path }
-      else { my $e = "$!"; return $e unless -d $path }
+      else { my $e = "$!"; if (!-d $path) { $deep = $depth - 1; return $e } }
       # Also where it was there already: a crash may have come between its making and its flushing.
       $dirty{$above} = 1;
       $seen{$path} = 1;
@@ -117,6 +120,7 @@ sub keep {
 }
 sub place {
   my ($staged, $target, $policy, $stem, $ending, $fmode, $dmode) = @_;
+  $deep = $target =~ tr{/}{};
   my $e = folders(parent($target), $dmode);
   return $e =~ /^link \d+$/ ? $e : "fail $e" if $e;
   my $former = 0;
@@ -160,7 +164,9 @@ flock $lock, 2 if open $lock, '<', '.';
 for my $i (0 .. $#item) {
   next if $answer[$i];
   $answer[$i] = place(@{$item[$i]});
-  $dirty{parent($item[$i][1])} = 1 unless $answer[$i] =~ /^fail|^exists|^folder|^link/;
+  $answer[$i] = "denied $deep"
+    if $deep && $answer[$i] =~ /^fail (?:permission denied|operation not permitted)/i && eval q{use filetest 'access'; -w '.'};
+  $dirty{parent($item[$i][1])} = 1 unless $answer[$i] =~ /^fail|^exists|^folder|^link|^denied/;
 }
 close $lock if $lock;
 if (%dirty) {

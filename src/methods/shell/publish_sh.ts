@@ -4,26 +4,32 @@
  *
  * @module
  */
-/** One call: `p staged target policy stem ending fileMode folderMode parent`. Prints the same lines as the perl program. */
+/** One call: `p staged target policy stem ending fileMode folderMode parent depth`. Prints the same lines as the perl program. */
 export const PUBLISH_SH = `
 nl='
 '
 say() { printf '%s\\n' "$1"; }
 # The last words of an error message, on one line; its first words may hold hostile names.
-fail() { e=$(printf '%s' "$1" | tr '\\n\\r' '  '); say "fail $2\${e##*: }"; }
+fail() {
+  e=$(printf '%s' "$1" | tr '\\n\\r' '  '); e=\${e##*: }
+  case $e in
+    *[Pp]ermission\\ denied*|*[Nn]ot\\ permitted*) if [ "$deep" -gt 0 ] && [ -w . ]; then say "denied $deep"; return; fi ;;
+  esac
+  say "fail $e"
+}
 folders() {
   [ -d "$1" ] && [ "$1" = "$seen" ] && return 0
   if strange "$1"; then say "link $depth"; return 1; fi
   if [ ! -d "$1" ]; then
     made=
-    left=$1/ path=
+    left=$1/ path= above=-1
     while [ -n "$left" ]; do
       path=$path\${left%%/*} left=\${left#*/}
       if [ ! -d "$path" ]; then
-        e=$(mkdir "$path" 2>&1) || [ -d "$path" ] || { fail "$e"; return 1; }
+        e=$(mkdir "$path" 2>&1) || [ -d "$path" ] || { deep=$above; fail "$e"; return 1; }
         [ -z "$2" ] || chmod "$2" "$path"
       fi
-      path=$path/
+      path=$path/ above=$((above + 1))
     done
   fi
   # mv would copy to another file system, and a copy is seen half.
@@ -49,6 +55,7 @@ keep() {
   e="too many former versions"; return 1
 }
 p() {
+  deep=$9
   if [ ! -f "$1" ]; then say "fail staged file: No such file or directory"; return; fi
   folders "$8" "$7" || return
   # ln and mv would put it into the folder.

@@ -5,11 +5,12 @@
  * @module
  */
 import { Failure, failureRecord } from "../../domain/failure.ts";
+import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { keyedMutex } from "../../async/mutex.ts";
 import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
-import { cannotWrite, nameTaken } from "../naming.ts";
+import { cannotWrite, folderDenied, nameTaken } from "../naming.ts";
 import { linkRefused } from "../staging.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";
@@ -55,7 +56,7 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, foll
 }
 
 /** What the programs say of one file. */
-const ANSWER = /^(?:ok|exists|folder|former \d+|link \d+|fail .*)$/s;
+const ANSWER = /^(?:ok|exists|folder|former \d+|link \d+|denied \d+|fail .*)$/s;
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
 const nameLock = keyedMutex();
@@ -81,7 +82,7 @@ function shScript(items: readonly Publication[], { flush, stat }: ShellTools, fo
     const parent = [".", ...parts].join("/");
     parts.forEach((_, depth) => folders.add([".", ...parts.slice(0, depth + 1)].join("/")));
     const words = [`./${item.staged}`, `./${item.target}`, item.onConflict, `./${stem}`, ending];
-    return `p ${shellWords([...words, octal(item.fileMode), octal(item.directoryMode), parent])}\n`;
+    return `p ${shellWords([...words, octal(item.fileMode), octal(item.directoryMode), parent, String(parts.length)])}\n`;
   });
   const modes = items.filter(({ fileMode }) => fileMode !== null)
     .map(({ staged, fileMode }) => `chmod ${octal(fileMode)} ./${staged} 2>/dev/null\n`);
@@ -110,6 +111,8 @@ function outcomeOf(line: string, item: Publication, where: string): PublishOutco
 function refusal(line: string, item: Publication, where: string): Failure {
   const link = linkIn(line, item.target);
   if (link !== null) return linkRefused(item.target, link, where);
+  const denied = /^denied (\d+)$/.exec(line)?.[1];
+  if (denied !== undefined) return folderDenied(item, where, ancestors(item.target)[Number(denied) - 1] ?? item.target);
   if (line === "exists") return nameTaken(item, "file", where);
   if (line === "folder") return nameTaken(item, "folder", where);
   const reason = printable(line.replace(/^fail /, "")) || "no answer";
