@@ -1,17 +1,67 @@
 import { assert, assertEquals } from "@std/assert";
 import { workFolder } from "../../src/delivery/work_folder.ts";
 import { createSystem } from "../../src/system/create_system.ts";
+import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 
-Deno.test("workFolder() gives an empty folder of its own, removes a former process's, and goes away", async () => {
+Deno.test("workFolder() gives a folder of its own, removes a former process's, and goes away", async () => {
   await using state = await tempFolder();
   const system = createSystem();
   const instance = `test${crypto.randomUUID().slice(0, 8)}`;
   const former = await workFolder(state.path, instance, system);
+  await former[Symbol.asyncDispose]();
+  await system.makeFolder(former.path, 0o700);
   await system.writeText(`${former.path}/link`, "left by a crash");
-  await using work = await workFolder(state.path, instance, system);
-  assertEquals((await system.list(work.path)).entries, []);
-  assert(former.path === work.path || await system.facts(former.path) === null);
+  let path: string;
+  {
+    await using work = await workFolder(state.path, instance, system);
+    path = work.path;
+    assertEquals((await system.names(path)).filter((name) => name !== ".lock"), []);
+    assert(former.path === path || await system.facts(former.path) === null);
+  }
+  assertEquals(await system.facts(path), null);
+});
+
+Deno.test({
+  name: "workFolder() removes what a killed process with another state directory left in memory, and nothing of a living one",
+  ignore: !has("memory"),
+  fn: async () => {
+    await using state = await tempFolder();
+    const system = createSystem();
+    const instance = () => `test${crypto.randomUUID().slice(0, 8)}`;
+    const script = `
+      const { workFolder } = await import("${new URL("../../src/delivery/work_folder.ts", import.meta.url)}");
+      const { createSystem } = await import("${new URL("../../src/system/create_system.ts", import.meta.url)}");
+      const work = await workFolder(${JSON.stringify(state.at("killed"))}, "${instance()}", createSystem());
+      await Deno.writeTextFile(work.path + "/link", "left");
+      console.log(work.path);
+      setInterval(() => undefined, 1000);`;
+    const child = new Deno.Command(Deno.execPath(), { args: ["eval", script], stdout: "piped" }).spawn();
+    const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const path = (await lines.read()).value!.trim();
+    try {
+      await using _living = await workFolder(state.at("other"), instance(), system);
+      assert(await system.facts(`${path}/link`) !== null);
+    } finally {
+      child.kill("SIGKILL");
+      await child.status;
+      await lines.cancel();
+    }
+    const unlocked = `/dev/shm/image-transfer-${instance()}-older`;
+    const link = `/dev/shm/image-transfer-${instance()}-link`;
+    await system.makeFolder(unlocked, 0o700);
+    await state.write("target/.lock", "");
+    await system.symlink(state.at("target"), link);
+    try {
+      await using _next = await workFolder(state.at("next"), instance(), system);
+      assertEquals(await system.facts(path), null);
+      assert(await system.facts(unlocked) !== null);
+      assert(await system.facts(state.at("target", ".lock")) !== null);
+    } finally {
+      await system.remove(unlocked);
+      await system.remove(link);
+    }
+  },
 });
 
 Deno.test("workFolder() falls back on the state directory where memory cannot be used", async () => {
@@ -44,6 +94,8 @@ Deno.test("workFolder() is in the folder for sockets where the program may not u
     names: () => Promise.resolve(["image-transfer-x-former", "image-transfer-y-other", "cm-1"]),
     removeTree: (path: string) => Promise.resolve(void removed.push(path)),
     makeFolder: (path: string) => Promise.resolve(void made.push(path)),
+    facts: async (path: string) => path.endsWith("/.lock") ? null : await system.facts("/"),
+    lock: () => Promise.resolve({ isInPlace: () => Promise.resolve(true), [Symbol.asyncDispose]: () => Promise.resolve() }),
   };
   const work = await workFolder(state.path, "x", compiled);
   assert(work.path.startsWith(`${runtime}/image-transfer-x-`));
