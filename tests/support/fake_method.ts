@@ -9,6 +9,7 @@ import { Failure, type FailureCode, type FailureRecord, failureRecord } from "..
 import type { Destination } from "../../src/config/settings.ts";
 import { formerName } from "../../src/domain/names/former_name.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
+import { sameFile } from "../../src/domain/source_file.ts";
 import type {
   Method,
   MethodContext,
@@ -237,7 +238,7 @@ function session(fake: FakeDestination, context: MethodContext, to: Kept): Sessi
     if (refused) return { put: false, failure: refused };
     const path = upload.source.absolutePath;
     const facts = await context.system.facts(path);
-    if (!facts || facts.kind !== "file") {
+    if (facts?.kind !== "file" || facts.identity !== upload.source.identity) {
       const code = facts ? "source_changed" : "source_gone";
       return { put: false, failure: failureRecord(new Failure(code, `Cannot read "${path}": it is not there`)) };
     }
@@ -245,7 +246,7 @@ function session(fake: FakeDestination, context: MethodContext, to: Kept): Sessi
     for (let left = facts.size; left > 0 && context.pace; left -= context.pace.atOnce) {
       await context.pace.next(Math.min(left, context.pace.atOnce), signal);
     }
-    const read = await context.system.read(path, 0, facts.size);
+    const read = await context.system.read(sameFile(upload.source), 0, facts.size);
     const bytes = fake.garble(upload, read);
     fake.files.set(upload.staged, {
       bytes,
