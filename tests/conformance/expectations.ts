@@ -65,6 +65,7 @@ export const HOSTILE_NAMES: readonly string[] = [
   "a\u00a0b.fits",
   "\ufeffbom.fits",
   "\u200bzero.fits",
+  "\u201bquote.fits",
   "\uff0fwide.fits",
   "e\u0301\u0323.fits",
   "CON",

@@ -16,7 +16,7 @@ conformance({
   modes: 0,
   times: "always",
   // deno-lint-ignore no-control-regex -- they are what is refused
-  refuses: /[\x07\x1b]/,
+  refuses: /[\x07\x1b\u201b]/,
   // The server needs some bytes of its own.
   longestName: 205,
   async start() {
@@ -56,6 +56,7 @@ conformance({
   onDisk: false,
   durability: "unconfirmed",
   replacesInTwoSteps: true,
+  refuses: /\u201b/,
   modes: 0,
   times: "never",
   async start() {
