@@ -225,7 +225,10 @@ export interface Session extends AsyncDisposable {
    * Folders on the way are made. A target that is a folder fails with `exists`.
    */
   publish(items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]>;
-  /** Flushes files that have these names already, and the folders on the way to them, as if they had just been published. */
+  /**
+   * Flushes files that have these names already, and the folders on the way to them, as if they had just been published.
+   * @throws {Failure} `link_refused`, before anything is flushed, where the link of another account is on the way to one of them.
+   */
   flush(paths: readonly string[], signal: AbortSignal): Promise<void>;
   /**
    * Moves files to the trash, or removes them for good. A move is a rename within the destination's file system that replaces

@@ -50,7 +50,7 @@ export const NOT_AN_ATTEMPT = "-*|*[!a-z0-9-]*";
 export const AN_ATTEMPT = "*[a-z]*";
 
 /** A link of another account is on the way to a target: this file is not delivered. */
-export function linkRefused(target: string, link: string, where: string, act: "write" | "remove" = "write"): Failure {
+export function linkRefused(target: string, link: string, where: string, act: "write" | "remove" | "accept" = "write"): Failure {
   return new Failure(
     "link_refused",
     `Cannot ${act} "${printable(target)}" below ${where}: "${printable(link)}" is a link of another account`,

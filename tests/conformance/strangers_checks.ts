@@ -86,7 +86,8 @@ export const STRANGERS: readonly Check[] = [
     },
   },
   {
-    name: "publish() and remove() refuse the links of other accounts by name, follow others, and follow_links allows all",
+    name:
+      "publish(), flush() and remove() refuse the links of other accounts by name, follow others, and follow_links allows all",
     strangers: "links",
     root: true,
     run: async (bench) => {
@@ -131,6 +132,8 @@ async function deliver(
     await Deno.mkdir(folder.at("theirs", "sub"), { recursive: true });
     await Deno.writeFile(folder.at("theirs", "sub", "a.fits"), noise(1000, 1));
   }
+  if (refused) await rejectsWith(() => open.flush(targets, signal), ["link_refused"]);
+  await open.flush(refused ? targets.slice(1) : targets, signal);
   const removed = await open.remove(targets.map((path) => ({ path, bytes: 1000, to: null })), signal);
   assertEquals(removed.map(({ removed }) => removed), [!refused, true, true]);
   await Deno.remove(folder.at("theirs", "sub"), { recursive: true });

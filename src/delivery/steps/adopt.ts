@@ -96,7 +96,10 @@ async function adopt(same: readonly Occupied[], batch: Batch, signal: AbortSigna
     verify({ bytes: item.delivery.source.size, sha256: item.sha256 }, found, session.proof, system.now())
   );
   // It may not be on the disk yet: whoever renamed it may have been interrupted before flushing.
-  if (!await areFlushed(copies.map(({ item }) => targetOf(item)), batch, signal)) return;
+  const flushed = await areFlushed(copies.map(({ item }) => targetOf(item)), batch, signal);
+  // A file behind the link of another account is sent, and refused by name; the others are as good as before.
+  if (flushed === "link" && copies.length > 1) { for (const one of copies) await adopt([one], batch, signal); }
+  if (flushed !== true) return;
   copies.forEach(({ item }, index) => {
     const receipt = receipts[index]!;
     // What this installation has begun to send it has sent, though nobody heard that it arrived.
@@ -110,13 +113,21 @@ async function adopt(same: readonly Occupied[], batch: Batch, signal: AbortSigna
  *
  * @throws what the flush said, where nothing of them can be found either: then the destination is away.
  */
-async function areFlushed(targets: readonly string[], { context, session }: Batch, signal: AbortSignal): Promise<boolean> {
+async function areFlushed(
+  targets: readonly string[],
+  { context, session }: Batch,
+  signal: AbortSignal,
+): Promise<boolean | "link"> {
   const { destination, emit, unflushed } = context;
   // Remembered before it is asked: where the connection or this process ends first, nobody has heard the only answer.
   unflushed.add(targets);
   try {
     await session.flush(targets, signal);
   } catch (error) {
+    if (error instanceof Failure && error.code === "link_refused") {
+      unflushed.forget(targets);
+      return "link";
+    }
     const stats = await session.survey(targets, signal).catch(() => []);
     const there = targets.filter((_, index) => stats[index]);
     if (there.length === 0) throw error;

@@ -176,6 +176,8 @@ export async function flush(base: SftpBase, paths: readonly string[]): Promise<v
   const { stagingRoot } = base.context;
   await base.calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER);
   await checkStaging(base);
+  const [strange] = await strangersLinks(base, paths);
+  if (strange !== undefined) throw linkRefused(strange[0], strange[1], base.where, "accept");
   await flushFound(base, paths, `${stagingRoot}/found-${crypto.randomUUID().slice(0, 8)}.flush`);
   await makeAndRemove(base, `${stagingRoot}/adopted.flush`);
 }

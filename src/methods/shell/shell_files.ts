@@ -40,7 +40,7 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
     digest: shellDigest(inBase, tools),
     modifiedAt: shellModifiedAt(inBase),
     publish: shellPublish(inBase, tools, { where, follow, place: `${host}\n${port}\n${folder}` }),
-    flush: shellFlush(inBase, tools, where),
+    flush: shellFlush(inBase, tools, where, follow),
     remove: shellRemove(inBase, tools, where, follow),
     emptyTrash: shellEmptyTrash(inBase, where, follow),
     leftovers: (signal) => leftovers(base, signal),

@@ -3,18 +3,32 @@
  *
  * @module
  */
+import { ancestors } from "../../domain/names/ancestors.ts";
 import type { Session } from "../method.ts";
 import type { RunInBase } from "./remote_shell.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
+import { linkRefused } from "../staging.ts";
+import { linkIn, strangeFunction } from "./shell_staging.ts";
 import { nulList } from "./shell_survey.ts";
 import type { Flush, ShellTools } from "./shell_tools.ts";
 
 /** Makes `Session.flush`: for what is taken for delivered because it was found there, with the folders on the way to it. */
-export function shellFlush(inBase: RunInBase, tools: ShellTools, where: string): Session["flush"] {
+export function shellFlush(inBase: RunInBase, tools: ShellTools, where: string, follow: boolean): Session["flush"] {
   return async (paths, signal) => {
-    if (paths.length > 0) await inBase(`flush files below ${where}`, flushText(tools, paths), signal);
+    if (paths.length === 0) return;
+    const folders = new Map(paths.map((path) => [ancestors(path).at(-1), path]));
+    const looks = [...folders].map(([folder], index) =>
+      folder === undefined ? "" : `! strange ${shellQuote(`./${folder}`)} || { echo "strange ${index} $depth"; exit 0; }\n`
+    );
+    const script = `${strangeFunction(follow)}${looks.join("")}${flushText(tools, paths)}`;
+    const found = STRANGE.exec(await inBase(`flush files below ${where}`, script, signal));
+    if (found === null) return;
+    const path = [...folders.values()][Number(found[1])]!;
+    throw linkRefused(path, linkIn(`link ${found[2]}`, path) ?? path, where, "accept");
   };
 }
+
+const STRANGE = /^strange (\d+) (\d+)$/m;
 
 /** Flushes our own file; what cannot be flushed is removed: Linux tells of an error of the disk only once (fsync(2)). */
 export function flushOrRemove(tools: Pick<ShellTools, "perl" | "flush">, staged: string): string {
