@@ -6,11 +6,12 @@
  */
 import { reasonOf } from "../domain/names/reason.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import type { Job, Settings } from "../config/settings.ts";
+import type { Job, MethodName, Settings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
 import { localFolders } from "../methods/local/local_base.ts";
+import type { Connector } from "../methods/method.ts";
 import { methodNamed } from "../methods/methods.ts";
 import { noteAvailability } from "../events/availability.ts";
 import { type Cadences, cadences } from "../events/cadence.ts";
@@ -50,6 +51,8 @@ interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly listeners: readonly ((event: TransferEvent) => void)[];
   /** The checks of `doctor`, for the page; without it, the page has no button for them. */
   readonly check?: (settings: Settings, signal: AbortSignal) => Promise<readonly CheckFinding[]>;
+  /** Where the methods of transfer come from; the list of all unless given. */
+  readonly methodNamed?: (name: MethodName) => Promise<Connector>;
   /** Called with new settings before their jobs start: for whatever else depends on them. */
   readonly adopt?: (settings: Settings) => Promise<void>;
 }
@@ -96,7 +99,9 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     system,
     ledger,
     emit: events.emit,
-    methodOf: ({ transport }) => ({ connect: async (...asked) => (await methodNamed(transport.method)).connect(...asked) }),
+    methodOf: ({ transport }) => ({
+      connect: async (...asked) => (await (tools.methodNamed ?? methodNamed)(transport.method)).connect(...asked),
+    }),
     once: options.once ?? false,
     progress: opened.progress,
     workFolder: opened.work.path,

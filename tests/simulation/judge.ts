@@ -1,0 +1,230 @@
+/**
+ * Holds a night against the promises. It knows the histories of the disks, what cameras wrote, and what the program said; nothing of
+ * how the program works.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Failure } from "../../src/domain/failure.ts";
+import type { StatusReport } from "../../src/reports/overview/status_json.ts";
+import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import type { Witness } from "./camera.ts";
+import type { Change, Device, Inode, Tree } from "./disk.ts";
+import { MINUTE } from "./scenario.ts";
+import type { World } from "./world.ts";
+
+/** Where the images of a camera go: the base path of a destination, and the folder that is watched. */
+export interface Route {
+  readonly destination: string;
+  readonly base: string;
+  readonly source: string;
+}
+
+/** How long something may be wrong before the program must say so, and how long it may be said after it has passed. */
+const SAID_WITHIN_MS = 15 * MINUTE;
+
+interface Owed {
+  readonly sha: string;
+  readonly since: number;
+}
+
+interface Delivered {
+  readonly target: string;
+  readonly route: Route;
+  readonly sha: string;
+  readonly device: Device;
+}
+
+export class Judge implements Witness {
+  readonly offences: string[] = [];
+  /** Every content that a source was complete with. */
+  readonly #complete = new Map<string, Set<string>>();
+  /** The newest of those that are there. */
+  readonly newest = new Map<string, Owed>();
+  /** What is not at its destination yet: `destination source`. */
+  readonly owed = new Map<string, Owed>();
+  readonly #delivered: Delivered[] = [];
+  readonly #hashes = new WeakMap<Uint8Array, string>();
+  #falselyWellSince: number | null = null;
+
+  constructor(readonly world: World, readonly tree: Tree, readonly routes: readonly Route[]) {
+    tree.hearers.push((change) => this.#see(change));
+  }
+
+  accuse(what: string): void {
+    if (this.offences.includes(what)) return;
+    this.world.note(`OFFENCE ${what}`);
+    this.offences.push(what);
+  }
+
+  complete(path: string, bytes: Uint8Array): void {
+    const sha = this.#sha(bytes);
+    this.#versions(path).add(sha);
+    const owed = { sha, since: this.world.passed() };
+    this.newest.set(path, owed);
+    for (const route of this.#routesOf(path)) this.owed.set(`${route.destination} ${path}`, owed);
+  }
+
+  gone(path: string): void {
+    this.newest.delete(path);
+    for (const route of this.#routesOf(path)) this.owed.delete(`${route.destination} ${path}`);
+  }
+
+  /** After a power cut a camera's disk has what it has: whatever is there now counts as it is. */
+  acceptSources(): void {
+    for (const path of [...this.newest.keys()]) if (this.#look(path) === undefined) this.gone(path);
+    for (const { path, inode } of this.tree.files("/cam")) {
+      const sha = this.#sha(inode.data);
+      this.#versions(path).add(sha);
+      if (this.newest.get(path)?.sha !== sha) this.gone(path);
+    }
+  }
+
+  /** What the program says happened. */
+  hear(event: TransferEvent): void {
+    if (event.type === "notice" && event.error instanceof Error && !(event.error instanceof Failure)) {
+      this.accuse(`internal: ${event.message} ${event.error.stack}`);
+    }
+    if (event.type !== "delivered" || event.delivery.state.state !== "delivered") return;
+    const { delivery } = event;
+    const { absolutePath } = delivery.source;
+    const route = this.routes.find(({ destination, source }) => destination === delivery.destination && absolutePath.startsWith(`${source}/`));
+    if (route === undefined) return this.accuse(`delivered to an unknown place: ${absolutePath} to ${delivery.destination}`);
+    const target = `${route.base}/${delivery.target}`;
+    const inode = this.#look(target);
+    const { sha256: sha } = event.delivery.state.receipt;
+    if (sha !== null) this.#delivered.push({ target, route, sha, device: inode?.device ?? this.tree.look(route.base, true)?.device ?? this.tree.root });
+  }
+
+  /** I2: what was recorded as delivered to this disk is on it after a power cut. */
+  afterPowerCut(device: Device): void {
+    for (const { target, route, sha, device: on } of this.#delivered) {
+      if (on !== device) continue;
+      const versions = this.#versionsAt(target);
+      if (!versions.has(sha) && !this.#isSuperseded(target, route, sha)) {
+        this.accuse(`I2: ${target} was delivered with ${sha.slice(0, 8)}, and is not on ${device.name} after the power cut`);
+      }
+    }
+  }
+
+  /** Each minute: what the program says against what is so. */
+  minute(status: StatusReport): void {
+    const late = [...this.owed].find(([, { since }]) => this.world.passed() - since > SAID_WITHIN_MS);
+    if (!status.all_well || late === undefined) return void (this.#falselyWellSince = null);
+    this.#falselyWellSince ??= this.world.passed();
+    if (this.world.passed() - this.#falselyWellSince >= MINUTE) {
+      this.accuse(`truth: "${status.headline.text}" while ${late[0]} has waited for ${minutes(this.world.passed() - late[1].since)}`);
+    }
+  }
+
+  /** When everything has healed and is quiet. */
+  end(status: StatusReport): void {
+    for (const [key, { sha }] of this.owed) this.accuse(`I3: not delivered: ${key} ${sha.slice(0, 8)}`);
+    if (!this.isSatisfied(status)) this.accuse(`truth: all is mended, and it still says "${status.headline.text}"`);
+  }
+
+  /** Whether it says that all is well, or has nothing to say but of files that a writer left half written. */
+  isSatisfied({ all_well, jobs, destinations, deliveries: { queued, sending, deferred } }: StatusReport): boolean {
+    if (all_well) return true;
+    if (queued + sending + deferred > 0 || destinations.some(({ state }) => state !== "open") || !jobs.every(({ watching }) => watching)) return false;
+    return [...this.tree.files("/cam")].some(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
+  }
+
+  /** After a clean stop nothing of ours is left at any destination. */
+  afterStop(): void {
+    for (const { base } of this.routes) {
+      for (const name of this.tree.look(base, true)?.entries.keys() ?? []) {
+        if (name.startsWith(".image-transfer")) this.accuse(`I5: left behind: ${base}/${name}`);
+      }
+    }
+  }
+
+  #see({ kind, path, inode }: Change): void {
+    if (kind === "remove" && path.startsWith("/cam/") && this.newest.has(path)) this.#seeSourceGone(path);
+    for (const route of this.routes) {
+      if (!path.startsWith(`${route.base}/`)) continue;
+      const name = path.slice(route.base.length + 1);
+      if (name.startsWith(".image-transfer-") || name.startsWith(".image-transfer/")) return;
+      const now = this.#look(path);
+      if (kind !== "remove" && now === inode && inode.kind === "file") this.#checkVersion(route, name, inode);
+      this.#settle(route, name, now);
+      return;
+    }
+  }
+
+  #checkVersion(route: Route, name: string, inode: Inode): void {
+    const sha = this.#sha(inode.data);
+    const source = `${route.source}/${name}`;
+    const former = `${route.source}/${name.replace(/\.v\d+(?=\.[^.]*$|$)/, "")}`;
+    if (this.#complete.get(source)?.has(sha) || this.#complete.get(former)?.has(sha)) return;
+    this.accuse(`I1: ${route.base}/${name} shows ${inode.data.length} bytes (${sha.slice(0, 8)}) that no complete version had`);
+  }
+
+  /** Keeps the account of what is not there. */
+  #settle(route: Route, name: string, now: Inode | undefined): void {
+    const source = `${route.source}/${name}`;
+    const newest = this.newest.get(source);
+    if (newest === undefined) return;
+    const key = `${route.destination} ${source}`;
+    if (now?.kind === "file" && this.#sha(now.data) === newest.sha) this.owed.delete(key);
+    else if (!this.owed.has(key)) this.owed.set(key, { ...newest, since: this.world.passed() });
+  }
+
+  /** I4: the program removed a source (cameras tell before they do). */
+  #seeSourceGone(path: string): void {
+    const { sha } = this.newest.get(path)!;
+    for (const { destination, base, source } of this.#routesOf(path)) {
+      const target = `${base}/${path.slice(source.length + 1)}`;
+      const there = this.#look(target);
+      const folder = this.#look(target.slice(0, target.lastIndexOf("/")));
+      const isNamed = !there?.device.changes.some((change) => change.folder === folder && target.endsWith(`/${change.name}`));
+      const isSafe = there !== undefined && this.#sha(there.flushed) === sha && isNamed;
+      if (!isSafe && this.tree.byProgram) this.accuse(`I4: ${path} was removed, and ${destination} has no safe copy`);
+    }
+    if (this.tree.byProgram) this.gone(path);
+  }
+
+  #isSuperseded(target: string, route: Route, sha: string): boolean {
+    const source = `${route.source}${target.slice(route.base.length)}`;
+    const newest = this.newest.get(source)?.sha ?? null;
+    return newest !== sha && newest !== null;
+  }
+
+  #versionsAt(target: string): Set<string> {
+    const at = target.lastIndexOf("/");
+    const [folder, name] = [target.slice(0, at), target.slice(at + 1)];
+    const found = new Set<string>();
+    for (const [each, inode] of this.#look(folder)?.entries ?? []) {
+      if (inode.kind === "file" && (each === name || each.replace(/\.v\d+(?=\.[^.]*$|$)/, "") === name)) found.add(this.#sha(inode.data));
+    }
+    return found;
+  }
+
+  #routesOf(path: string): readonly Route[] {
+    return this.routes.filter(({ source }) => path.startsWith(`${source}/`));
+  }
+
+  #versions(path: string): Set<string> {
+    let versions = this.#complete.get(path);
+    if (versions === undefined) this.#complete.set(path, versions = new Set());
+    return versions;
+  }
+
+  #look(path: string): Inode | undefined {
+    try {
+      return this.tree.look(path, true);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #sha(bytes: Uint8Array): string {
+    let sha = this.#hashes.get(bytes);
+    if (sha === undefined) this.#hashes.set(bytes, sha = createHash("sha256").update(bytes).digest("hex"));
+    return sha;
+  }
+}
+
+function minutes(ms: number): string {
+  return `${Math.round(ms / MINUTE)} min`;
+}

@@ -1,0 +1,468 @@
+/**
+ * One night: the real daemon in the simulated world, with what a scenario has happen, before the judge.
+ *
+ * @module
+ */
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import type { Settings } from "../../src/config/settings.ts";
+import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
+import type { TransferEvent } from "../../src/domain/transfer_event.ts";
+import { local } from "../../src/methods/local/local.ts";
+import { shoot } from "./camera.ts";
+import { type Device, Tree } from "./disk.ts";
+import { aLine, farMethod, type Line } from "./far.ts";
+import { Judge, type Route } from "./judge.ts";
+import { type LedgerDisk, ledgerDisk } from "./ledger_disk.ts";
+import { type DiskName, type Fault, MINUTE, type NightOptions, type Scenario } from "./scenario.ts";
+import { type OnCall, simulatedSystem, type Weather } from "./system.ts";
+import { createLife, createWorld, type Life, type World } from "./world.ts";
+
+/** How a night came out. */
+export interface Verdict {
+  readonly offences: readonly string[];
+  readonly digest: string;
+  readonly steps: number;
+  readonly deliveries: number;
+  /** Which fault met which call of the program: `fault × call`, and how often. */
+  readonly met: ReadonlyMap<string, number>;
+  /** The last of what happened. */
+  readonly story: readonly string[];
+}
+
+// What the daemon loads later is loaded before: in the world there is nothing to load it from.
+await import("../../src/events/metrics.ts");
+
+const EVENING = Date.UTC(2026, 0, 15, 18);
+const HOME: readonly DiskName[] = ["cam", "nas", "usb", "state"];
+/** systemd starts the service again after so long. */
+const RESTART_MS = 10_000;
+/** After everything has healed, all must be well within so long. */
+const QUIET_WITHIN_MS = 3 * 60 * MINUTE;
+
+export const ROUTES: readonly Route[] = [
+  { destination: "nas", base: "/nas/a", source: "/cam/a" },
+  { destination: "usb", base: "/usb/a", source: "/cam/a" },
+  { destination: "freya", base: "/far/a", source: "/cam/a" },
+  { destination: "nas", base: "/nas/b", source: "/cam/b" },
+  { destination: "freya", base: "/far/b", source: "/cam/b" },
+];
+
+/** Everything that a night consists of. */
+interface Site {
+  readonly world: World;
+  readonly tree: Tree;
+  readonly judge: Judge;
+  readonly line: Line;
+  readonly weather: Weather;
+  readonly ledger: LedgerDisk;
+  readonly scenario: Scenario;
+  readonly locks: Map<string, Life>;
+  readonly waiting: { fault: Fault; left: number }[];
+  readonly active: Set<string>;
+  readonly met: Map<string, number>;
+  life: Life | null;
+  daemon: Daemon | null;
+  deliveries: number;
+  /** When nothing is started again any more. */
+  isOver: boolean;
+}
+
+/** Lets the night happen. To be called outside of any promise: it lets the promises of all others wait. */
+export function runNight(scenario: Scenario): Verdict {
+  const world = createWorld(scenario.order, EVENING);
+  const tree = new Tree(world);
+  makeDisks(tree);
+  const judge = new Judge(world, tree, ROUTES);
+  using ledger = ledgerDisk();
+  const site: Site = {
+    world,
+    tree,
+    judge,
+    line: aLine(),
+    weather: { tooManyOpenFiles: false, deaf: false, seesEveryWriter: scenario.options.seesEveryWriter },
+    ledger,
+    scenario,
+    locks: new Map(),
+    waiting: [],
+    active: new Set(),
+    met: new Map(),
+    life: null,
+    daemon: null,
+    deliveries: 0,
+    isOver: false,
+  };
+  using _globals = onlyThisWorld(world);
+  start(site);
+  scenario.shots.forEach((shot, nth) => world.after(1000 + shot.at, () => void shoot(shot, nth, tree, world, judge)));
+  for (const fault of scenario.faults) world.after(1000 + fault.at, () => arm(fault, site));
+  everyMinute(site);
+  try {
+    const end = scenario.minutes * MINUTE;
+    world.run(() => world.passed() > end);
+    heal(site);
+    const deadline = world.passed() + QUIET_WITHIN_MS;
+    world.run(() => world.passed() > deadline || (isQuiet(site)));
+    if (site.daemon === null) judge.accuse("the daemon does not run although everything is mended");
+    else judge.end(statusOf(site.daemon));
+    if (judge.offences.length > 0 && site.daemon !== null) world.note(`STATUS ${JSON.stringify(statusOf(site.daemon))}`);
+    stopCleanly(site);
+  } catch (error) {
+    judge.accuse(`the night broke off: ${error instanceof Error ? error.stack ?? error.message : error}`);
+  }
+  site.life?.end();
+  return {
+    offences: judge.offences,
+    digest: world.trace.digest(),
+    steps: world.steps,
+    deliveries: site.deliveries,
+    met: site.met,
+    story: world.trace.last,
+  };
+}
+
+function makeDisks(tree: Tree): void {
+  for (const name of ["cam", "nas", "usb", "far", "state"]) {
+    tree.mkdir(`/${name}`);
+    tree.mount(tree.disk(name, 1e9), `/${name}`);
+  }
+  for (const folder of ["/run", "/run/image-transfer", "/cam/a", "/cam/b", "/far/a", "/far/b"]) tree.mkdir(folder);
+  for (const folder of ["/far", "/far/a", "/far/b", "/cam"]) tree.sync(tree.need(folder, true, "open"));
+}
+
+function settingsOf({ onConflict, deleteSource, audit, verify }: NightOptions, system: Parameters<typeof parseSettings>[3]): Settings {
+  const toDisk = (name: string, base: string) => ({ name, transfer_method: "local", remote_base_path: base });
+  const toFreya = (base: string) => ({ name: "freya", transfer_method: "sftp", remote_host: "freya", remote_base_path: base });
+  const config = {
+    state_directory: "/state/image-transfer",
+    log_directory: "/state/logs",
+    web: false,
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+    file_patterns: ["*.fits", "*.fit", "*.ser"],
+    on_conflict: onConflict,
+    verify_transfer: verify,
+    delete_source: deleteSource,
+    ...(audit ? { audit: { every: "1h" } } : {}),
+    jobs: [
+      { name: "a", watch_path: "/cam/a", destinations: [toDisk("nas", "/nas/a"), toDisk("usb", "/usb/a"), toFreya("/far/a")] },
+      { name: "b", watch_path: "/cam/b", destinations: [toDisk("nas", "/nas/b"), toFreya("/far/b")] },
+    ],
+  };
+  return parseSettings(JSON.stringify(config), "/etc/image-transfer/config.yaml", "yaml", system);
+}
+
+/** Starts the program, and has it started again whenever it ends. */
+function start(site: Site): void {
+  const { world, tree, weather, locks, judge, ledger, scenario, line } = site;
+  if (site.isOver) return;
+  const life = createLife(world);
+  site.life = life;
+  const onCall: OnCall = (call, path) => called(call, path, site);
+  const system = simulatedSystem({ life, tree, weather, uid: 0, onCall, locks });
+  const again = () => world.after(RESTART_MS, () => site.life === life && start(site));
+  world.note("start");
+  const settings = settingsOf(scenario.options, system);
+  const started = startDaemon(settings, {
+    system,
+    openLedger: ledger.openLedger,
+    readSettings: () => Promise.resolve(settingsOf(scenario.options, system)),
+    methodNamed: (name) => Promise.resolve(name === "sftp" ? farMethod(line, life) : local),
+    listeners: [(event) => {
+      if (!life.alive) return;
+      if (event.type === "delivered") site.deliveries += 1;
+      const said = saidOf(event);
+      if (said !== null) world.note(`SAYS ${said}`);
+      judge.hear(event);
+    }],
+  });
+  started.then((daemon) => {
+    if (daemon === null) return again();
+    site.daemon = daemon;
+    daemon.stopped.then(() => {
+      if (site.daemon === daemon) site.daemon = null;
+      again();
+    });
+  }, (error) => {
+    world.note(`start failed: ${error instanceof Error ? error.message : error}`);
+    again();
+  });
+}
+
+/** What an event says, for the story of a night; null for what goes as it should. */
+function saidOf(event: TransferEvent): string | null {
+  switch (event.type) {
+    case "notice":
+      return event.level === "debug" ? null : event.message;
+    case "not_watching":
+      return `${event.folder} is not watched: ${event.failure.message}`;
+    case "refused":
+      return `${event.path} is refused: ${event.failure.message}`;
+    case "destination":
+      return `${event.name} is ${event.now.state}${"failure" in event.now ? `: ${event.now.failure.message}` : ""}`;
+    case "deferred":
+    case "failed": {
+      const { state, source, destination } = event.delivery;
+      return `${event.type} ${source.path} for ${destination}: ${"failure" in state ? `${state.failure.code} ${state.failure.message}` : ""}`;
+    }
+    case "incomplete":
+      return `${event.path} is incomplete: ${event.reason}`;
+    default:
+      return null;
+  }
+}
+
+function end(site: Site): void {
+  site.life?.end();
+  [site.life, site.daemon] = [null, null];
+}
+
+function crash(how: "kill" | "power", site: Site): void {
+  const { ledger, tree, world, judge } = site;
+  end(site);
+  world.note(`CRASH ${how}`);
+  if (how === "power") {
+    for (const name of HOME) tree.cutPower(tree.disks.get(name)!, world.chance);
+    judge.acceptSources();
+    for (const name of HOME) judge.afterPowerCut(tree.disks.get(name)!);
+  }
+  ledger.crash(how, world.chance);
+}
+
+function isQuiet({ daemon, judge }: Site): boolean {
+  return daemon !== null && judge.owed.size === 0 && judge.isSatisfied(statusOf(daemon));
+}
+
+function statusOf(daemon: Daemon): Awaited<ReturnType<Daemon["status"]>> {
+  const status = daemon.status();
+  if (status instanceof Promise) throw new TypeError("the status comes later");
+  return status;
+}
+
+function everyMinute(site: Site): void {
+  const { world, judge } = site;
+  const look = () => {
+    if (site.isOver) return;
+    if (site.daemon !== null) judge.minute(statusOf(site.daemon));
+    world.after(MINUTE, look);
+  };
+  world.after(MINUTE, look);
+}
+
+/** Sees each call of the program: a fault may be bound to it. */
+function called(call: string, path: string, site: Site): void {
+  for (const each of site.active) {
+    const key = `${each} × ${call}`;
+    site.met.set(key, (site.met.get(key) ?? 0) + 1);
+  }
+  for (const each of site.waiting) {
+    if (each.fault.call !== call || !path.startsWith(`${each.fault.below}/`) || --each.left > 0) continue;
+    site.waiting.splice(site.waiting.indexOf(each), 1);
+    happen(each.fault, site);
+    return;
+  }
+}
+
+function arm(fault: Fault, site: Site): void {
+  if (fault.call === undefined) happen(fault, site);
+  else site.waiting.push({ fault, left: fault.nth ?? 1 });
+}
+
+/** The fault, now; it is taken back after its time. */
+function happen(fault: Fault, site: Site): void {
+  const { world, tree, line, weather, ledger, judge } = site;
+  const name = "disk" in fault ? `${fault.kind} ${fault.disk}` : fault.kind;
+  world.note(`FAULT ${name} for ${fault.forMs} ms`);
+  site.active.add(name);
+  const later = (undo: () => void) =>
+    world.after(fault.forMs, () => {
+      if (site.isOver) return;
+      site.active.delete(name);
+      world.note(`OVER ${name}`);
+      undo();
+    });
+  const nothing = () => {};
+  switch (fault.kind) {
+    case "full":
+    case "read only":
+    case "failing":
+    case "hanging": {
+      const device = tree.disks.get(fault.disk)!;
+      device.set(fault.kind);
+      return later(() => device.set("well"));
+    }
+    case "unmounted":
+    case "another disk":
+      return exchange(fault.disk, fault.kind === "another disk", site, later);
+    case "kill":
+      return fromOutside(site, () => {
+        crash("kill", site);
+        later(nothing);
+        world.after(RESTART_MS, () => site.life === null && start(site));
+      });
+    case "stop":
+      site.daemon?.stop("a person asked for it");
+      return later(nothing);
+    case "power cut at home":
+      ledger.keepFlushed = true;
+      return void world.after(MINUTE, () => {
+        crash("power", site);
+        later(() => site.life === null && start(site));
+      });
+    case "power cut far away": {
+      const far = tree.disks.get("far")!;
+      return fromOutside(site, () => {
+        line.generation += 1;
+        line.state = "cut";
+        tree.cutPower(far, world.chance);
+        judge.afterPowerCut(far);
+        later(() => mend(line));
+      });
+    }
+    case "line cut":
+      line.generation += 1;
+      line.state = "cut";
+      return later(() => mend(line));
+    case "line frozen":
+    case "line slow":
+      line.state = fault.kind === "line slow" ? "slow" : "frozen";
+      return later(() => mend(line));
+    case "answer lost":
+      line.losesAnswer = true;
+      return later(nothing);
+    case "late writer":
+      line.generation += 1;
+      return later(nothing);
+    case "watcher deaf":
+      weather.deaf = true;
+      return later(() => weather.deaf = false);
+    case "too many open files":
+      weather.tooManyOpenFiles = true;
+      return later(() => weather.tooManyOpenFiles = false);
+    case "ledger full":
+    case "ledger read only":
+      ledger.fault = fault.kind === "ledger full" ? "full" : "read only";
+      return later(() => ledger.fault = "none");
+    case "clock set":
+      world.setClock(fault.byMs);
+      return later(nothing);
+    case "pause":
+      site.daemon?.pause(fault.destination, "the observer");
+      return later(() => void resume(site, fault.destination));
+    case "reload":
+      site.daemon?.reload().catch((error) => judge.accuse(`reload: ${error}`));
+      return later(nothing);
+    case "retry":
+      attempt(() => site.daemon?.retry(null));
+      return later(nothing);
+    case "sync":
+      attempt(() => site.daemon?.sync());
+      return later(nothing);
+    default:
+      return later(nothing);
+  }
+}
+
+/** What a person asks for while the ledger is at fault is refused, and said. */
+function attempt(ask: () => unknown): void {
+  try {
+    const answer = ask();
+    if (answer instanceof Promise) answer.catch(() => undefined);
+  } catch {
+    return;
+  }
+}
+
+function resume(site: Site, destination: string | null): void {
+  attempt(() => site.daemon?.resume(destination));
+}
+
+/** Not in the middle of a call of the program that ends here. */
+function fromOutside({ world }: Site, act: () => void): void {
+  world.after(0, act);
+}
+
+function mend(line: Line): void {
+  line.state = "well";
+  for (const again of line.waiting.splice(0)) again();
+}
+
+/** The disk is taken away, or another one is put in its place; then it is put back. */
+function exchange(name: DiskName, another: boolean, { world, tree, judge }: Site, later: (undo: () => void) => void): void {
+  const device: Device = tree.disks.get(name)!;
+  const path = `/${name}`;
+  if (tree.look(path, true)?.device !== device) return later(() => {});
+  tree.unmount(path);
+  if (another) tree.mount(tree.disk(`${name}-${world.steps}`, 1e9), path);
+  later(() => {
+    if (tree.look(path, true)?.device === device) return;
+    if (another) tree.unmount(path);
+    tree.mount(device, path);
+    // What was written to the other disk, or beside the missing one, is not there any more.
+    judge.acceptSources();
+  });
+}
+
+/** Everything that was wrong is put right, as a person would in the morning. */
+function heal(site: Site): void {
+  const { world, tree, line, weather, ledger, judge } = site;
+  world.note("MORNING");
+  site.waiting.length = 0;
+  site.active.clear();
+  for (const name of ["cam", "nas", "usb", "far", "state"] as const) {
+    const device = tree.disks.get(name)!;
+    device.set("well");
+    if (tree.look(`/${name}`, true)?.device === device) continue;
+    if (tree.look(`/${name}`, true)?.device !== tree.root) tree.unmount(`/${name}`);
+    tree.mount(device, `/${name}`);
+    judge.acceptSources();
+  }
+  mend(line);
+  line.losesAnswer = false;
+  [weather.deaf, weather.tooManyOpenFiles, ledger.fault] = [false, false, "none"];
+  const help = () => {
+    if (site.isOver) return;
+    if (site.life === null) start(site);
+    resume(site, null);
+    attempt(() => site.daemon?.retry(null));
+    world.after(10 * MINUTE, help);
+  };
+  world.after(2 * MINUTE, help);
+}
+
+function stopCleanly(site: Site): void {
+  const { daemon, world, judge } = site;
+  if (daemon === null) return;
+  let hasStopped = false;
+  site.isOver = true;
+  daemon.stopped.then(() => hasStopped = true);
+  daemon.stop("the night is over");
+  const deadline = world.passed() + 5 * MINUTE;
+  world.run(() => hasStopped || world.passed() > deadline);
+  if (!hasStopped) judge.accuse("it did not stop");
+  else judge.afterStop();
+}
+
+/** Whoever asks the runtime for the time or for chance gets that of this world: nothing of another one may be seen. */
+function onlyThisWorld(world: World): Disposable {
+  const { now } = Date;
+  const { random } = Math;
+  const { now: elapsed } = performance;
+  const { randomUUID, getRandomValues } = crypto;
+  const hex = (count: number) => Array.from({ length: count }, () => world.chance.int(0, 15).toString(16)).join("");
+  Date.now = () => world.now();
+  Math.random = () => world.chance.int(0, 0xffff_fffe) / 0xffff_ffff;
+  performance.now = () => world.passed();
+  crypto.randomUUID = () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`;
+  crypto.getRandomValues = ((array: Uint8Array) => {
+    for (let at = 0; at < array.length; at++) array[at] = world.chance.int(0, 255);
+    return array;
+  }) as typeof crypto.getRandomValues;
+  return {
+    [Symbol.dispose]() {
+      Date.now = now;
+      Math.random = random;
+      performance.now = elapsed;
+      Object.assign(crypto, { randomUUID, getRandomValues });
+    },
+  };
+}

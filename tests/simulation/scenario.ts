@@ -1,0 +1,175 @@
+/**
+ * What happens in a night, as data: made from a seed, or kept as it is. Faults are bound to a time, or to what can be seen
+ * ("the second rename in /nas"), never to steps of the program.
+ *
+ * @module
+ */
+import { type Dice, dice } from "../support/seeded.ts";
+
+export const MINUTE = 60_000;
+
+/** How a writer writes an image. */
+export type WriterKind =
+  | "at once"
+  | "in pieces"
+  | "preallocated"
+  | "header last"
+  | "renamed into place"
+  | "rewritten in place"
+  | "rewritten by one long write"
+  | "name used again"
+  | "appended for long"
+  | "moved while it is read"
+  | "removed soon"
+  | "no format";
+
+/** One image. `at` in milliseconds since the night began. */
+export interface Shot {
+  readonly at: number;
+  readonly camera: "a" | "b";
+  readonly name: string;
+  readonly kind: WriterKind;
+  readonly bytes: number;
+  /** Between two writes, or how long the long one takes, milliseconds. */
+  readonly pauseMs: number;
+}
+
+export type DiskName = "cam" | "nas" | "usb" | "far" | "state";
+
+/** When a fault begins: at a time, or at the nth call of this kind below this folder from then on. */
+export interface Trigger {
+  readonly at: number;
+  readonly call?: string;
+  readonly below?: string;
+  readonly nth?: number;
+}
+
+/** What goes wrong, or what a person does. `forMs` is how long. */
+export type Fault = Trigger & { readonly forMs: number } & (
+  | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
+  | { readonly kind: "kill" | "stop" | "power cut at home" | "power cut far away" }
+  | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
+  | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" | "machine asleep" }
+  | { readonly kind: "clock set"; readonly byMs: number }
+  | { readonly kind: "pause"; readonly destination: string }
+  | { readonly kind: "reload" | "retry" | "sync" | "watched folder made again" | "watched folder away" }
+  | { readonly kind: "staging folder planted" | "parent exchanged" | "file damaged there" | "name taken there" }
+);
+export type FaultKind = Fault["kind"];
+
+/** What the configuration of a night is. */
+export interface NightOptions {
+  readonly onConflict: "version" | "overwrite";
+  readonly verify: boolean;
+  readonly deleteSource: boolean;
+  readonly mirror: boolean;
+  readonly seesEveryWriter: boolean;
+  readonly audit: boolean;
+}
+
+/** A whole night. */
+export interface Scenario {
+  /** The seed of delays and of the order of answers. */
+  readonly order: number;
+  readonly minutes: number;
+  readonly options: NightOptions;
+  readonly shots: readonly Shot[];
+  readonly faults: readonly Fault[];
+}
+
+const KINDS: readonly (readonly [WriterKind, number])[] = [
+  ["at once", 30],
+  ["in pieces", 30],
+  ["preallocated", 6],
+  ["header last", 5],
+  ["renamed into place", 10],
+  ["rewritten in place", 5],
+  ["rewritten by one long write", 4],
+  ["name used again", 4],
+  ["appended for long", 1],
+  ["moved while it is read", 2],
+  ["removed soon", 2],
+  ["no format", 1],
+];
+
+/** A night of eight hours with at least 300 images and 20 faults. */
+export function aNight(seed: number, minutes = 480): Scenario {
+  const chance = dice(seed).of("scenario");
+  const span = minutes * MINUTE;
+  const count = Math.max(4, Math.round(300 * minutes / 480)) + chance.int(0, 20);
+  return {
+    order: seed,
+    minutes,
+    options: {
+      onConflict: chance.chance(0.8) ? "version" : "overwrite",
+      verify: true,
+      deleteSource: chance.chance(0.2),
+      mirror: false,
+      seesEveryWriter: chance.chance(0.8),
+      audit: chance.chance(0.3),
+    },
+    shots: shotsOf(count, span, chance.of("shots")),
+    faults: Array.from({ length: Math.max(2, Math.round(20 * minutes / 480)) }, () => aFault(span, chance)).toSorted((a, b) => a.at - b.at),
+  };
+}
+
+function shotsOf(count: number, span: number, chance: Dice): Shot[] {
+  const shots: Shot[] = [];
+  for (let at = 0; shots.length < count;) {
+    const burst = chance.chance(0.01) ? Math.min(count - shots.length, chance.int(10, 60)) : 1;
+    for (let nth = 0; nth < burst; nth++) {
+      const camera = chance.chance(0.66) ? "a" : "b";
+      const number = String(shots.length + 1).padStart(4, "0");
+      const folder = chance.pick(["", "", "M31/", "flats/2026/"]);
+      const kind = weighted(KINDS, chance);
+      shots.push({
+        at: at + nth,
+        camera,
+        name: `${folder}image_${number}${kind === "no format" ? ".ser" : chance.chance(0.1) ? ".fit" : ".fits"}`,
+        kind,
+        bytes: chance.pick([2880, 5760, 5760, 11_520, 28_800]),
+        pauseMs: chance.pick([0, 1, 20, 200, 700, 1500]),
+      });
+    }
+    at = Math.min(span - MINUTE, at + chance.int(0, Math.round(2 * span / count)));
+  }
+  return shots;
+}
+
+function weighted<T>(list: readonly (readonly [T, number])[], chance: Dice): T {
+  let left = chance.int(1, list.reduce((sum, [, weight]) => sum + weight, 0));
+  return list.find(([, weight]) => (left -= weight) <= 0)![0];
+}
+
+const CALLS = ["open", "read", "create", "write", "fsync", "rename", "link", "unlink", "mkdir", "stat", "readdir"];
+
+function aFault(span: number, chance: Dice): Fault {
+  const at = chance.int(0, span - 30 * MINUTE);
+  const below = chance.pick(["/cam", "/nas", "/usb", "/far"]);
+  const when: Trigger = chance.chance(0.5) ? { at } : { at, call: chance.pick(CALLS), below, nth: chance.int(1, 20) };
+  const forMs = chance.pick([100, 2_000, 20_000, 3 * MINUTE, 20 * MINUTE]);
+  const base = { ...when, forMs };
+  const disk = chance.pick(["cam", "nas", "usb", "far"] as const);
+  switch (chance.pick(FAULTS)) {
+    case "disk":
+      return { ...base, kind: chance.pick(["full", "read only", "failing", "hanging", "unmounted", "another disk"] as const), disk };
+    case "end":
+      return { ...base, kind: chance.pick(["kill", "kill", "stop", "power cut at home", "power cut far away"] as const) };
+    case "line":
+      return { ...base, kind: chance.pick(["line cut", "line frozen", "line slow", "answer lost", "late writer"] as const) };
+    case "self":
+      return { ...base, kind: chance.pick(["watcher deaf", "too many open files", "ledger full", "ledger read only"] as const) };
+    case "clock":
+      return { ...base, kind: "clock set", byMs: chance.pick([-1, 1]) * 60 * MINUTE };
+    case "person":
+      return chance.chance(0.4)
+        ? { ...base, kind: "pause", destination: chance.pick(["nas", "usb", "freya"]) }
+        : { ...base, kind: chance.pick(["reload", "retry", "sync", "watched folder made again", "watched folder away"] as const) };
+    case "stranger":
+      return { ...base, kind: chance.pick(["staging folder planted", "parent exchanged", "file damaged there", "name taken there"] as const) };
+  }
+}
+
+const FAULTS = ["disk", "disk", "disk", "end", "end", "end", "line", "line", "self", "self", "clock", "person", "person", "stranger"] as const satisfies readonly (
+  "disk" | "end" | "line" | "self" | "clock" | "person" | "stranger"
+)[];
