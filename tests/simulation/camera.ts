@@ -11,6 +11,8 @@ import type { World } from "./world.ts";
 /** Told when a version of a file is complete (nobody has it open, all bytes are there), and when a name is gone. */
 export interface Witness {
   complete(path: string, bytes: Uint8Array): void;
+  /** How often the power of the computer was cut: its programs end with it. */
+  readonly powerCuts: number;
   gone(path: string): void;
 }
 
@@ -20,8 +22,10 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
   const first = imageOf(shot, nth + 1);
   const second = imageOf(shot, nth + 100_001);
   const pause = () => world.sleep(shot.pauseMs);
+  const { powerCuts } = witness;
   const act = async <T>(deed: () => T): Promise<T> => {
     for (;;) {
+      if (witness.powerCuts > powerCuts) throw new Error("the power was cut");
       try {
         tree.uid = 0;
         return deed();
@@ -40,7 +44,7 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
     try {
       await writing(inode);
     } finally {
-      tree.endWriting(inode);
+      if (witness.powerCuts === powerCuts) tree.endWriting(inode);
     }
     return inode;
   };
@@ -94,7 +98,7 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
         await write(path, async (inode) => {
           await act(() => tree.touch(inode));
           for (let at = 0; at < second.length; at += 1440) {
-            tree.land(inode, at, second.subarray(at, at + 1440));
+            await act(() => tree.land(inode, at, second.subarray(at, at + 1440)));
             if (at === 1440) await world.sleep(700);
           }
         }, false);

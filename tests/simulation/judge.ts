@@ -37,6 +37,7 @@ interface Delivered {
 
 export class Judge implements Witness {
   readonly offences: string[] = [];
+  powerCuts = 0;
   /** Every content that a source was complete with. */
   readonly #complete = new Map<string, Set<string>>();
   /** The newest of those that are there. */
@@ -71,6 +72,12 @@ export class Judge implements Witness {
   }
 
   /** After a power cut a camera's disk has what it has: whatever is there now counts as it is. */
+  powerCut(): void {
+    this.powerCuts += 1;
+    this.acceptSources();
+  }
+
+  /** Whatever is there now counts as it is. */
   acceptSources(): void {
     for (const path of [...this.newest.keys()]) if (this.#look(path) === undefined) this.gone(path);
     for (const { path, inode } of this.tree.files("/cam")) {

@@ -222,7 +222,7 @@ function crash(how: "kill" | "power", site: Site): void {
   world.note(`CRASH ${how}`);
   if (how === "power") {
     for (const name of HOME) tree.cutPower(tree.disks.get(name)!, world.chance);
-    judge.acceptSources();
+    judge.powerCut();
     for (const name of HOME) judge.afterPowerCut(tree.disks.get(name)!);
   }
   ledger.crash(how, world.chance);
