@@ -10,7 +10,8 @@ import type { Digest } from "../../src/domain/receipt.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import type { BulkFiles } from "../../src/system/files/bulk_files.ts";
 import { walkTree } from "../../src/system/files/walk_tree.ts";
-import type { CopyOptions, Files, PathFacts, SourceReader, System, WatchEvent } from "../../src/system/system.ts";
+import { type Expected, pathToRead, sameFingerprint, type ToRead } from "../../src/domain/source_file.ts";
+import type { CopyOptions, Files, Lock, PathFacts, SourceReader, System, WatchEvent } from "../../src/system/system.ts";
 import { type Change, errnoError, Hanging, type Inode, type Tree } from "./disk.ts";
 import { type Delay, type Life, Waiting } from "./world.ts";
 
@@ -133,10 +134,16 @@ function factsOf(inode: Inode): PathFacts {
     ctimeMs: Math.floor(inode.ctimeMs / 1000) * 1000,
     bornMs: inode.bornMs,
     mode: inode.mode,
+    uid: inode.uid,
+    gid: inode.uid,
     links: inode.links,
     identity: `${inode.device.number}:${inode.number}`,
     device: String(inode.device.number),
   };
+}
+
+function isExpected(facts: PathFacts, { identity, size = facts.size, mtimeMs = facts.mtimeMs }: Expected): boolean {
+  return facts.kind === "file" && sameFingerprint(facts, { identity: identity || facts.identity, size, mtimeMs });
 }
 
 function orNull<T>(act: () => T): T | null {
@@ -159,39 +166,44 @@ export function simulatedFiles(machine: Machine): Files {
       if (inode !== null) tree.check(inode, "stat");
       return inode === null ? null : factsOf(inode);
     });
-  const open = (path: string) =>
-    call("open", path, () => {
+  const open = (from: ToRead) => {
+    const path = pathToRead(from);
+    return call("open", path, () => {
       const inode = tree.open(path, {});
+      if (typeof from !== "string" && !isExpected(factsOf(inode), from)) {
+        throw Object.assign(new Error(`"${path}" is not the file that was found there before`), { code: "ECHANGED" });
+      }
       if (inode.kind !== "file") throw new Deno.errors.NotSupported(`"${path}" is not a regular file`);
       return inode;
     });
+  };
   /** Reads from `offset` on in pieces; what was read of a piece stays, whatever is written meanwhile. */
-  async function* pieces(inode: Inode, path: string, offset: number, most: number, signal?: AbortSignal) {
+  async function* pieces(inode: Inode, from: ToRead, offset: number, most: number, signal?: AbortSignal) {
     for (let at = offset; at < offset + most;) {
       signal?.throwIfAborted();
       const length = Math.min(PIECE_BYTES, offset + most - at);
-      const piece = await call("read", path, () => tree.read(inode, at, length));
+      const piece = await call("read", pathToRead(from), () => tree.read(inode, at, length));
       if (piece.length === 0) return;
       yield piece;
       at += piece.length;
     }
   }
-  const hashed = async (path: string, signal: AbortSignal | undefined, use: (piece: Uint8Array) => void = () => {}, most = Infinity) => {
-    const inode = await open(path);
+  const hashed = async (from: ToRead, signal: AbortSignal | undefined, use: (piece: Uint8Array) => void = () => {}) => {
+    const inode = await open(from);
     const sum = createHash("sha256");
     let bytes = 0;
-    for await (const piece of pieces(inode, path, 0, most, signal)) {
+    for await (const piece of pieces(inode, from, 0, Infinity, signal)) {
       sum.update(piece);
       use(piece);
       bytes += piece.length;
     }
-    return { bytes, sha256: sum.digest("hex"), inode };
+    return { bytes, sha256: sum.digest("hex") };
   };
   const sync = (path: string) => call("fsync", path, () => tree.sync(tree.need(path, true, "open")), FLUSH);
 
-  async function readSource<T>(path: string, use: (source: SourceReader) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async function readSource<T>(from: ToRead, use: (source: SourceReader) => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
-    const inode = await open(path);
+    const inode = await open(from);
     const sum = createHash("sha256");
     let at = 0;
     const { size, mode, mtimeMs } = factsOf(inode);
@@ -200,7 +212,7 @@ export function simulatedFiles(machine: Machine): Files {
       mode,
       mtimeMs,
       async *read(length) {
-        for await (const piece of pieces(inode, path, at, length, signal)) {
+        for await (const piece of pieces(inode, from, at, length, signal)) {
           sum.update(piece);
           at += piece.length;
           yield piece;
@@ -210,7 +222,7 @@ export function simulatedFiles(machine: Machine): Files {
     });
   }
 
-  async function copy(from: string, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest> {
+  async function copy(from: ToRead, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest> {
     signal.throwIfAborted();
     const start = options.from ?? 0;
     const source = await open(from);
@@ -240,9 +252,9 @@ export function simulatedFiles(machine: Machine): Files {
     return { bytes, sha256: sum.digest("hex") };
   }
 
-  const chunkOf = async (path: string, chunkBytes: number, chunk: number) => {
-    const inode = await open(path);
-    return await call("read", path, () => tree.read(inode, chunk * chunkBytes, chunkBytes));
+  const chunkOf = async (from: ToRead, chunkBytes: number, chunk: number) => {
+    const inode = await open(from);
+    return await call("read", pathToRead(from), () => tree.read(inode, chunk * chunkBytes, chunkBytes));
   };
   const digestOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
@@ -261,6 +273,7 @@ export function simulatedFiles(machine: Machine): Files {
   const names = (folder: string) => call("readdir", folder, () => tree.names(folder));
 
   const files: Files = {
+    checkDatabase: () => Promise.resolve([]),
     setBulkheads: () => {},
     facts: (path) => facts(path, false),
     followedFacts: (path) => facts(path, true),
@@ -473,7 +486,7 @@ function bulkFiles({ life }: Machine, files: Files): BulkFiles {
         if (life.random() < 0.3) return null; // Of few files it does nothing.
         const hash = also && createHash(also);
         const done = await orNull((async () => {
-          const mode = withMode ? (await files.followedFacts(from))?.mode : undefined;
+          const mode = withMode ? (await files.followedFacts(pathToRead(from)))?.mode : undefined;
           const digest = await files.copy(from, to, { most, flush: false }, signal);
           if (hash) hash.update(await files.read(to, 0, Infinity));
           if (mode !== undefined) await files.setMode(to, mode & 0o777);
@@ -506,7 +519,7 @@ function bulkFiles({ life }: Machine, files: Files): BulkFiles {
   };
 }
 
-function lock({ life, locks, tree, onCall }: Machine, path: string): Promise<AsyncDisposable | null> {
+function lock({ life, locks, tree, onCall }: Machine, path: string): Promise<Lock | null> {
   return life.answer(QUICK, () => {
     onCall("lock", path);
     if (!path.endsWith("/.")) {
@@ -514,7 +527,9 @@ function lock({ life, locks, tree, onCall }: Machine, path: string): Promise<Asy
     } else tree.need(path, true, "open");
     if (locks.get(path)?.alive) return null;
     locks.set(path, life);
-    return { [Symbol.asyncDispose]: () => Promise.resolve(void locks.delete(path)) };
+    const file = path.endsWith("/.") ? undefined : tree.look(path, true);
+    return {
+      isInPlace: () => life.answer(QUICK, () => file === undefined || orNull(() => tree.look(path, true)) === file), [Symbol.asyncDispose]: () => Promise.resolve(void locks.delete(path)) };
   });
 }
 
