@@ -533,7 +533,7 @@ function lock({ life, locks, tree, onCall }: Machine, path: string): Promise<Loc
   });
 }
 
-function watching({ life, tree, weather, uid }: Machine): Pick<System, "watch" | "openForWriting" | "seesEveryWriter"> {
+function watching({ life, tree, weather, uid }: Machine): Pick<System, "watch" | "openForWriting" | "seesEveryWriter" | "guardMainThread"> {
   const { world } = life;
   const delayed = ([from, to]: Delay, act: () => void) => world.after(world.chance.int(from * 100, to * 100) / 100, act);
 
@@ -600,5 +600,6 @@ function watching({ life, tree, weather, uid }: Machine): Pick<System, "watch" |
       return open;
     },
     seesEveryWriter: () => Promise.resolve(weather.seesEveryWriter),
+    guardMainThread: () => {},
   };
 }
