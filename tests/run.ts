@@ -44,6 +44,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
       "daemon",
       "services",
       "commands",
+      "simulation",
     ],
     run: "parallel",
   },

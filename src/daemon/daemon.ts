@@ -95,13 +95,12 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   const opened = await open(first, tools, options.once ?? false);
   if (opened === null) return null;
   const { system, ledger, events } = opened;
+  const method = tools.methodNamed ?? methodNamed;
   const jobs = corridors({
     system,
     ledger,
     emit: events.emit,
-    methodOf: ({ transport }) => ({
-      connect: async (...asked) => (await (tools.methodNamed ?? methodNamed)(transport.method)).connect(...asked),
-    }),
+    methodOf: ({ transport }) => ({ connect: async (...asked) => (await method(transport.method)).connect(...asked) }),
     once: options.once ?? false,
     progress: opened.progress,
     workFolder: opened.work.path,

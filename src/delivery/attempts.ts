@@ -115,10 +115,9 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
 
 /** The time and random characters: unique even if the clock is set back. */
 function attemptName(clock: Pick<Clock, "now" | "random">): string {
-  const chance = () => Math.floor(clock.random() * 36 ** 6).toString(36).padStart(6, "0");
-  return `${Math.trunc(clock.now()).toString(36)}-${chance()}${(serial++ % 1296).toString(36).padStart(2, "0")}`;
+  const chance = Math.floor(clock.random() * 36 ** 8).toString(36).padStart(8, "0");
+  return `${Math.trunc(clock.now()).toString(36)}-${chance}`;
 }
-let serial = 0;
 
 /** The attempt that a staging name is of. */
 function attemptIn(staged: string): string {

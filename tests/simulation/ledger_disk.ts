@@ -54,7 +54,9 @@ class Disk implements LedgerDisk {
     const before = this.folder;
     this.#life += 1;
     copyFolder(from, this.folder);
-    for (const each of ["flushed"]) if (exists(`${this.#root}/${each}`)) Deno.removeSync(`${this.#root}/${each}`, { recursive: true });
+    for (const each of ["flushed"]) {
+      if (exists(`${this.#root}/${each}`)) Deno.removeSync(`${this.#root}/${each}`, { recursive: true });
+    }
     // Closing a database writes to it: that of the dead program is not looked at any more.
     this.#ledger?.[Symbol.dispose]();
     this.#ledger = null;
@@ -74,7 +76,9 @@ const MEMORY = "/dev/shm";
 function copyFolder(from: string, to: string): void {
   Deno.mkdirSync(to, { recursive: true });
   for (const { name } of [...Deno.readDirSync(to)]) Deno.removeSync(`${to}/${name}`);
-  for (const { name, isFile } of Deno.readDirSync(from)) if (isFile && !name.endsWith("-shm")) Deno.copyFileSync(`${from}/${name}`, `${to}/${name}`);
+  for (const { name, isFile } of Deno.readDirSync(from)) {
+    if (isFile && !name.endsWith("-shm")) Deno.copyFileSync(`${from}/${name}`, `${to}/${name}`);
+  }
 }
 
 function exists(path: string): boolean {

@@ -129,7 +129,10 @@ function makeDisks(tree: Tree): void {
   for (const folder of ["/far", "/far/a", "/far/b", "/cam"]) tree.sync(tree.need(folder, true, "open"));
 }
 
-function settingsOf({ onConflict, deleteSource, audit, verify }: NightOptions, system: Parameters<typeof parseSettings>[3]): Settings {
+function settingsOf(
+  { onConflict, deleteSource, audit, verify }: NightOptions,
+  system: Parameters<typeof parseSettings>[3],
+): Settings {
   const toDisk = (name: string, base: string) => ({ name, transfer_method: "local", remote_base_path: base });
   const toFreya = (base: string) => ({ name: "freya", transfer_method: "sftp", remote_host: "freya", remote_base_path: base });
   const config = {
@@ -171,7 +174,7 @@ function start(site: Site): void {
       if (!life.alive) return;
       if (event.type === "delivered") site.deliveries += 1;
       const said = saidOf(event);
-      if (said !== null) world.note(`SAYS ${said}`);
+      if (said !== null) world.note(`SAYS ${said.replaceAll(/\/dev\/shm\/image-transfer-night-[^/]*\/\d+/g, "/ledger")}`);
       judge.hear(event);
     }],
   });
@@ -202,7 +205,9 @@ function saidOf(event: TransferEvent): string | null {
     case "deferred":
     case "failed": {
       const { state, source, destination } = event.delivery;
-      return `${event.type} ${source.path} for ${destination}: ${"failure" in state ? `${state.failure.code} ${state.failure.message}` : ""}`;
+      return `${event.type} ${source.path} for ${destination}: ${
+        "failure" in state ? `${state.failure.code} ${state.failure.message}` : ""
+      }`;
     }
     case "incomplete":
       return `${event.path} is incomplete: ${event.reason}`;
@@ -242,7 +247,7 @@ function everyMinute(site: Site): void {
   const { world, judge } = site;
   const look = () => {
     if (site.isOver) return;
-    if (site.daemon !== null) judge.minute(statusOf(site.daemon));
+    if (site.daemon !== null) judge.minute(statusOf(site.daemon), site.line.state === "slow");
     world.after(MINUTE, look);
   };
   world.after(MINUTE, look);

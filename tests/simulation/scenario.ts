@@ -45,16 +45,19 @@ export interface Trigger {
 }
 
 /** What goes wrong, or what a person does. `forMs` is how long. */
-export type Fault = Trigger & { readonly forMs: number } & (
-  | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
-  | { readonly kind: "kill" | "stop" | "power cut at home" | "power cut far away" }
-  | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
-  | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" | "machine asleep" }
-  | { readonly kind: "clock set"; readonly byMs: number }
-  | { readonly kind: "pause"; readonly destination: string }
-  | { readonly kind: "reload" | "retry" | "sync" | "watched folder made again" | "watched folder away" }
-  | { readonly kind: "staging folder planted" | "parent exchanged" | "file damaged there" | "name taken there" }
-);
+export type Fault =
+  & Trigger
+  & { readonly forMs: number }
+  & (
+    | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
+    | { readonly kind: "kill" | "stop" | "power cut at home" | "power cut far away" }
+    | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
+    | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" | "machine asleep" }
+    | { readonly kind: "clock set"; readonly byMs: number }
+    | { readonly kind: "pause"; readonly destination: string }
+    | { readonly kind: "reload" | "retry" | "sync" | "watched folder made again" | "watched folder away" }
+    | { readonly kind: "staging folder planted" | "parent exchanged" | "file damaged there" | "name taken there" }
+  );
 export type FaultKind = Fault["kind"];
 
 /** What the configuration of a night is. */
@@ -109,7 +112,9 @@ export function aNight(seed: number, minutes = 480): Scenario {
       audit: chance.chance(0.3),
     },
     shots: shotsOf(count, span, chance.of("shots")),
-    faults: Array.from({ length: Math.max(2, Math.round(20 * minutes / 480)) }, () => aFault(span, chance)).toSorted((a, b) => a.at - b.at),
+    faults: Array.from({ length: Math.max(2, Math.round(20 * minutes / 480)) }, () => aFault(span, chance)).toSorted((a, b) =>
+      a.at - b.at
+    ),
   };
 }
 
@@ -152,7 +157,11 @@ function aFault(span: number, chance: Dice): Fault {
   const disk = chance.pick(["cam", "nas", "usb", "far"] as const);
   switch (chance.pick(FAULTS)) {
     case "disk":
-      return { ...base, kind: chance.pick(["full", "read only", "failing", "hanging", "unmounted", "another disk"] as const), disk };
+      return {
+        ...base,
+        kind: chance.pick(["full", "read only", "failing", "hanging", "unmounted", "another disk"] as const),
+        disk,
+      };
     case "end":
       return { ...base, kind: chance.pick(["kill", "kill", "stop", "power cut at home", "power cut far away"] as const) };
     case "line":
@@ -162,14 +171,33 @@ function aFault(span: number, chance: Dice): Fault {
     case "clock":
       return { ...base, kind: "clock set", byMs: chance.pick([-1, 1]) * 60 * MINUTE };
     case "person":
-      return chance.chance(0.4)
-        ? { ...base, kind: "pause", destination: chance.pick(["nas", "usb", "freya"]) }
-        : { ...base, kind: chance.pick(["reload", "retry", "sync", "watched folder made again", "watched folder away"] as const) };
+      return chance.chance(0.4) ? { ...base, kind: "pause", destination: chance.pick(["nas", "usb", "freya"]) } : {
+        ...base,
+        kind: chance.pick(["reload", "retry", "sync", "watched folder made again", "watched folder away"] as const),
+      };
     case "stranger":
-      return { ...base, kind: chance.pick(["staging folder planted", "parent exchanged", "file damaged there", "name taken there"] as const) };
+      return {
+        ...base,
+        kind: chance.pick(["staging folder planted", "parent exchanged", "file damaged there", "name taken there"] as const),
+      };
   }
 }
 
-const FAULTS = ["disk", "disk", "disk", "end", "end", "end", "line", "line", "self", "self", "clock", "person", "person", "stranger"] as const satisfies readonly (
+const FAULTS = [
+  "disk",
+  "disk",
+  "disk",
+  "end",
+  "end",
+  "end",
+  "line",
+  "line",
+  "self",
+  "self",
+  "clock",
+  "person",
+  "person",
+  "stranger",
+] as const satisfies readonly (
   "disk" | "end" | "line" | "self" | "clock" | "person" | "stranger"
 )[];

@@ -90,6 +90,8 @@ export function simulatedSystem(machine: Machine): System {
     readLine: () => Promise.resolve(null),
     lend: nobody("lend"),
     onSignal: () => () => {},
+    giveUp: () => {},
+    gaveUp: () => false,
     notifyServiceManager: () => Promise.resolve(false),
     exit: () => {
       throw new Error("exit is not used here");
@@ -266,7 +268,9 @@ export function simulatedFiles(machine: Machine): Files {
     const found = await facts(path, false);
     if (found === null) return;
     if (found.kind === "folder") {
-      for (const name of await call("readdir", path, () => orNull(() => tree.names(path)) ?? [])) await removeTree(`${path}/${name}`);
+      for (const name of await call("readdir", path, () => orNull(() => tree.names(path)) ?? [])) {
+        await removeTree(`${path}/${name}`);
+      }
     }
     await remove(path);
   }
@@ -343,7 +347,9 @@ export function simulatedFiles(machine: Machine): Files {
       const chunks: (string | null)[] = [];
       for (let at = 0; at * chunkBytes < whole.length; at++) {
         const chunk = whole.subarray(at * chunkBytes, (at + 1) * chunkBytes);
-        const other = like !== null && at >= like.from && at < like.to ? await chunkOf(like.path, chunkBytes, at).catch(() => null) : null;
+        const other = like !== null && at >= like.from && at < like.to
+          ? await chunkOf(like.path, chunkBytes, at).catch(() => null)
+          : null;
         chunks.push(other !== null && digestOf(other) === digestOf(chunk) ? null : digestOf(chunk));
       }
       return { bytes, sha256, chunks };
@@ -408,7 +414,11 @@ export function simulatedFiles(machine: Machine): Files {
     readText: async (path) => new TextDecoder().decode(await files.read(path, 0, Infinity)),
     async writeText(path, text, mode) {
       const temporary = `${path.slice(0, path.lastIndexOf("/"))}/.image-transfer-${life.random().toString(36).slice(2)}`;
-      const inode = await call("create", temporary, () => tree.open(temporary, { write: true, createNew: true, ...(mode === undefined ? {} : { mode }) }));
+      const inode = await call(
+        "create",
+        temporary,
+        () => tree.open(temporary, { write: true, createNew: true, ...(mode === undefined ? {} : { mode }) }),
+      );
       try {
         await call("write", temporary, () => tree.write(inode, 0, new TextEncoder().encode(text)));
         await call("fsync", temporary, () => tree.sync(inode), FLUSH);
@@ -529,11 +539,15 @@ function lock({ life, locks, tree, onCall }: Machine, path: string): Promise<Loc
     locks.set(path, life);
     const file = path.endsWith("/.") ? undefined : tree.look(path, true);
     return {
-      isInPlace: () => life.answer(QUICK, () => file === undefined || orNull(() => tree.look(path, true)) === file), [Symbol.asyncDispose]: () => Promise.resolve(void locks.delete(path)) };
+      isInPlace: () => life.answer(QUICK, () => file === undefined || orNull(() => tree.look(path, true)) === file),
+      [Symbol.asyncDispose]: () => Promise.resolve(void locks.delete(path)),
+    };
   });
 }
 
-function watching({ life, tree, weather, uid }: Machine): Pick<System, "watch" | "openForWriting" | "seesEveryWriter" | "guardMainThread"> {
+function watching(
+  { life, tree, weather, uid }: Machine,
+): Pick<System, "watch" | "openForWriting" | "seesEveryWriter" | "guardMainThread"> {
   const { world } = life;
   const delayed = ([from, to]: Delay, act: () => void) => world.after(world.chance.int(from * 100, to * 100) / 100, act);
 
@@ -550,7 +564,9 @@ function watching({ life, tree, weather, uid }: Machine): Pick<System, "watch" |
     const hearer = (change: Change) => {
       if (!isHeard(change)) return;
       const { kind, path, inode } = change;
-      if (kind === "create" && inode.kind === "folder") knownFrom.set(path, world.passed() + world.chance.int(0, FOLDER_FOUND[1]));
+      if (kind === "create" && inode.kind === "folder") {
+        knownFrom.set(path, world.passed() + world.chance.int(0, FOLDER_FOUND[1]));
+      }
       if (world.chance.chance(0.02)) return; // Folded together with another one.
       delayed(HINT, () => put({ kind, paths: [path] }));
       if (world.chance.chance(0.05)) delayed(HINT, () => put({ kind, paths: [path] }));
@@ -561,7 +577,9 @@ function watching({ life, tree, weather, uid }: Machine): Pick<System, "watch" |
       if (!recursive && rest.length > 1) return false;
       // Another folder may have taken the place of the one that is watched.
       if (!isStill()) return false;
-      return rest.slice(0, -1).every((_, index) => (knownFrom.get(`${root}/${rest.slice(0, index + 1).join("/")}`) ?? 0) <= world.passed());
+      return rest.slice(0, -1).every((_, index) =>
+        (knownFrom.get(`${root}/${rest.slice(0, index + 1).join("/")}`) ?? 0) <= world.passed()
+      );
     };
     const isStill = () => {
       try {

@@ -44,7 +44,7 @@ const runMicrotasks: () => void = (Deno as unknown as Record<symbol, { readonly 
   (Deno as unknown as { readonly internal: symbol }).internal
 ]!.core.runMicrotasks;
 
-const LINES_KEPT = 40000;
+const LINES_KEPT = 2_000;
 
 export function createWorld(seed: number, startMs: number): World {
   const chance = dice(seed).of("world");
@@ -83,7 +83,9 @@ export function createWorld(seed: number, startMs: number): World {
     run(until) {
       for (runMicrotasks(); !until(); runMicrotasks()) {
         const next = happenings.pop();
-        if (next === undefined) throw new Error("Nothing will ever happen again: the program waits for something outside of the world");
+        if (next === undefined) {
+          throw new Error("Nothing will ever happen again: the program waits for something outside of the world");
+        }
         passedMs = next.at;
         steps += 1;
         next.act();
@@ -152,7 +154,11 @@ export function createLife(world: World): Life {
   const { chance } = world;
   let alive = true;
 
-  function attempt<T>(act: () => T | Waiting, lingers: boolean, settle: { resolve(value: T): void; reject(error: unknown): void }): void {
+  function attempt<T>(
+    act: () => T | Waiting,
+    lingers: boolean,
+    settle: { resolve(value: T): void; reject(error: unknown): void },
+  ): void {
     if (!alive && !(lingers && chance.chance(0.5))) return;
     let done: () => void;
     try {
@@ -176,7 +182,8 @@ export function createLife(world: World): Life {
     answer: ([from, to], act, lingers) =>
       new Promise((resolve, reject) => {
         if (!alive) return;
-        world.after(chance.int(Math.round(from * 1000), Math.round(to * 1000)) / 1000, () => attempt(act, lingers === "lingers", { resolve, reject }));
+        world.after(chance.int(Math.round(from * 1000), Math.round(to * 1000)) / 1000, () =>
+          attempt(act, lingers === "lingers", { resolve, reject }));
       }),
     end: () => void (alive = false),
     now: () => world.now(),
