@@ -9,14 +9,14 @@ import { everyDelivered, makeRig, until } from "./rig.ts";
 Deno.test("reload while a large file is sent: says what it waits for, and the file goes on under the new configuration", async () => {
   await using rig = await makeRig({
     method: "local",
-    config: { bandwidth_limit: "2 MB/s", shutdown_timeout_seconds: 3, auto_reload: false },
+    config: { bandwidth_limit: "4 MB/s", shutdown_timeout_seconds: 3, auto_reload: false },
   });
   const { installation } = rig;
   await rig.expose("large.fits", 20_000_000);
   await using daemon = await installation.start();
   await until(async () => await rig.staged() > 1_000_000, "a part of it is there");
   const config = JSON.parse(await Deno.readTextFile(installation.configFile));
-  await Deno.writeTextFile(installation.configFile, JSON.stringify({ ...config, bandwidth_limit: "100 MB/s" }));
+  await Deno.writeTextFile(installation.configFile, JSON.stringify({ ...config, retry_delay: 6 }));
   const { code, stderr } = await installation.command(["reload"]);
   assertEquals(code, 0, stderr);
   assertMatch(stderr, /Reloading: waiting for 1 file to finish, \S+ MB of 20 MB/);
