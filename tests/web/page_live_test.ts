@@ -8,6 +8,7 @@ import type { Page } from "playwright-core";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
+import { tempFolder } from "../support/temp.ts";
 import { type WebRig, webRig } from "./web_rig.ts";
 
 const ignore = !has("chromium");
@@ -22,7 +23,9 @@ Deno.test({
   name: "page: a file appears, grows, is sent with moving progress and lands, without a reload",
   ignore,
   async fn() {
-    await using rig = await webRig({ bandwidth_limit: "1 MB/s" });
+    await using nas = await tempFolder();
+    const slow = { name: "nas", transfer_method: "local", remote_base_path: nas.path, bandwidth_limit: "1 MB/s" };
+    await using rig = await webRig({ destinations: [slow] });
     await using browser = await startBrowser();
     const page = await opened(browser, rig);
     await headline(page).getByText("No images yet tonight").waitFor();
