@@ -10,8 +10,8 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 
 /** Owner and permissions of a folder; what is not known is left out. */
-export interface Owned {
-  readonly uid?: number | null;
+export interface Owned<Account = number> {
+  readonly uid?: Account | null;
   readonly mode?: number;
 }
 
@@ -19,7 +19,7 @@ export interface Owned {
 export type Unsafe = "link" | "owner" | "mode";
 
 /** Why the staging folder may not be used; null where it may. `made` is a folder made in it now. */
-export function unsafeBeside(staging: Owned, made: Owned): Unsafe | null {
+export function unsafeBeside<Account>(staging: Owned<Account>, made: Owned<Account>): Unsafe | null {
   if (staging.uid != null && made.uid != null && staging.uid !== made.uid) return "owner";
   const [mode, usual] = [staging.mode ?? 0, made.mode ?? 0o777];
   return (mode & ~usual & 0o022) !== 0 ? "mode" : null;

@@ -15,7 +15,6 @@ export function ftpSuite(name: string, options: FtpdOptions, differences: Partia
     name,
     ignore: !has("vsftpd", ...(options.kind ? ["ftpds" as const] : [])),
     onDisk: true,
-    sees: "names",
     durability: "unconfirmed",
     replacesInTwoSteps: true,
     modes: 0o777,

@@ -57,8 +57,8 @@ export interface Candidate {
   readonly longestName?: number;
   /** Files have the source's time whether that is asked for or not, or never. */
   readonly times?: "always" | "never";
-  /** What it shows of what others have put there: nothing, or names alone; where it is not told, also links and owners. */
-  readonly sees?: "nothing" | "names";
+  /** What it shows of what others have put there: nothing, names alone, or also links; where it is not told, owners as well. */
+  readonly sees?: "nothing" | "names" | "links";
   /** Starts what all checks share (a server). */
   start(): Promise<Mount>;
 }
@@ -74,8 +74,8 @@ export interface Check {
   /** Only for candidates with a disk. */
   readonly onDisk?: boolean;
   readonly root?: boolean;
-  /** Only for candidates with a disk that are told names, or links and owners as well. */
-  readonly strangers?: "names" | "links";
+  /** Only for candidates with a disk that are told so much. */
+  readonly strangers?: "names" | "links" | "owners";
   run(bench: Bench): Promise<void>;
 }
 

@@ -18,6 +18,7 @@ import { connectionFailure } from "./ftp_failures.ts";
 import { attach, digest } from "./ftp_files.ts";
 import { publish } from "./ftp_names.ts";
 import { ftpPut } from "./ftp_put.ts";
+import { refuseStrangersLinks } from "./ftp_staging.ts";
 import { emptyTrash, leftovers, remove, sweep } from "./ftp_remove.ts";
 
 /** FTP in clear: the password, too. */
@@ -47,7 +48,7 @@ async function connect(destination: FtpDestination, context: MethodContext, sign
     modifiedAt: (path, signal) => modifiedAt(base, path, signal),
     put: ftpPut(base),
     publish: (items, signal) => publish(base, items, signal),
-    flush: () => Promise.resolve(),
+    flush: (paths, signal) => refuseStrangersLinks(base, paths, signal),
     remove: (items, signal) => remove(base, items, signal),
     emptyTrash: (folders, signal) => emptyTrash(base, folders, signal),
     leftovers: (signal) => leftovers(base, signal),
@@ -99,6 +100,8 @@ async function openBase(
     features: featuresOf(replyTo(ended!, "FEAT")),
     folder: absoluteBase(destination.basePath, home),
     where: `"${printable(destination.basePath)}" at ${destination.name}`,
+    staging: null,
+    cleared: new Set(),
   };
 }
 

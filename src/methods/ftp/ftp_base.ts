@@ -41,6 +41,10 @@ export interface FtpBase {
   readonly folder: string;
   /** Base path and destination, for messages. */
   readonly where: string;
+  /** What was seen of our own folders below the base path; null before the first look. */
+  staging: { readonly owner: string | null } | null;
+  /** Folders below the base path (relative) that were seen not to be links of other accounts. */
+  readonly cleared: Set<string>;
 }
 
 /** The absolute path there of one that is relative to the base path. @throws {Failure} `name_refused` */

@@ -24,6 +24,7 @@ import {
   statIn,
 } from "./ftp_base.ts";
 import { connectionFailure, refused } from "./ftp_failures.ts";
+import { checkStagingOnce } from "./ftp_staging.ts";
 
 /** What `Session.attach` does. FTP tells neither the device nor how much room there is. */
 export async function attach(base: FtpBase, create: boolean, signal: AbortSignal, probe?: string): Promise<Mount> {
@@ -44,6 +45,7 @@ export async function attach(base: FtpBase, create: boolean, signal: AbortSignal
     }
   } else if (!isYes(first(enter))) throw noBase(base, first(enter), isYes(first(exists)));
   if (probe !== undefined) {
+    await checkStagingOnce(base, signal);
     await command(base, [stagingRoot, `${stagingRoot}/${probe}`].map((each) => `MKD ${pathOf(base, each)}`), signal);
   }
   return { freeBytes: null, device: null, ...(made ? { made } : {}) };

@@ -47,12 +47,51 @@ export async function symlinksAmong(base: FtpBase, paths: readonly string[], sig
   }));
 }
 
+/** One line of a long list, as far as it tells. */
+export interface Listed {
+  readonly name: string;
+  readonly kind: "folder" | "link" | "file";
+  readonly owner: string | null;
+  /** Permissions for others to write, as in `mode`. */
+  readonly mode: number;
+}
+
+/** What long lists of folders (absolute) say of names that are `wanted`; nothing where a server's lists have another shape. */
+export async function longLists(
+  base: FtpBase,
+  folders: readonly string[],
+  wanted: (name: string) => boolean,
+  signal: AbortSignal,
+): Promise<Listed[][]> {
+  const keep = (line: string) => wanted(listedOf(line)?.name ?? "");
+  const lists = await listsOf(base, "LIST -a", folders, signal, keep);
+  return lists.map((lines) => lines.flatMap((line) => listedOf(line) ?? []));
+}
+
+/** Lines `lrwxrwxrwx 1 0 0 9 Nov 24 03:53 name -> target`, and those of Windows `11-24-26 03:53PM <JUNCTION> name [target]`. */
+function listedOf(line: string): Listed | null {
+  const unix = /^([-dlbcps])(\S{9})\S* +\d+ +(\S+) +\S+ +\d+ +\S+ +\S+ +\S+ (.*)$/.exec(line);
+  if (unix) {
+    const [, type, rights = "", owner = "", rest = ""] = unix;
+    const kind = type === "d" ? "folder" : type === "l" ? "link" : "file";
+    const mode = (rights[4] === "w" ? 0o020 : 0) | (rights[7] === "w" ? 0o002 : 0);
+    return { name: kind === "link" ? rest.split(" -> ")[0]! : rest, kind, owner, mode };
+  }
+  const windows = /^\d\S+ +\S+ +<(DIR|JUNCTION|SYMLINKD?)> +(.*?)(?: \[.*\])?$/.exec(line);
+  return windows && { name: windows[2]!, kind: windows[1] === "DIR" ? "folder" : "link", owner: null, mode: 0 };
+}
+
 /** The lines that a command for lists gives for each of these paths. */
-async function listsOf(base: FtpBase, request: string, paths: readonly string[], signal: AbortSignal): Promise<string[][]> {
+async function listsOf(
+  base: FtpBase,
+  request: string,
+  paths: readonly string[],
+  ...[signal, keep]: readonly [AbortSignal, Keep?]
+): Promise<string[][]> {
   const texts: string[] = [];
   while (texts.length < paths.length) {
     const rest = paths.slice(texts.length);
-    const found = rest.map(() => listReader(base));
+    const found = rest.map(() => listReader(base, keep));
     const transfers = rest.map((path, index): Transfer => ({
       kind: "list",
       request,
@@ -73,16 +112,29 @@ async function listsOf(base: FtpBase, request: string, paths: readonly string[],
 /** Some 200,000 names. */
 const MOST_LIST = 32 * 1024 * 1024;
 
-/** Keeps the text of one list. */
-function listReader({ destination: { transport } }: FtpBase): { read(piece: Uint8Array): void; text(): string } {
+/** Of a list of which single lines are kept. */
+const MOST_READ = 8 * MOST_LIST;
+
+/** Whether a line is kept. */
+type Keep = (line: string) => boolean;
+
+/** Keeps the text of one list, or those of its lines. */
+function listReader({ destination: { transport } }: FtpBase, keep?: Keep): { read(piece: Uint8Array): void; text(): string } {
   const decoder = new TextDecoder();
-  let text = "";
+  const most = keep === undefined ? MOST_LIST : MOST_READ;
+  let [text, kept, read] = ["", "", 0];
   return {
     read(piece) {
+      read += piece.length;
       text += decoder.decode(piece, { stream: true });
-      if (text.length > MOST_LIST) throw tooMuch("a list without end", transport);
+      const end = text.lastIndexOf("\n") + 1;
+      if (keep !== undefined && end > 0) {
+        for (const line of linesOf(text.slice(0, end))) if (keep(line)) kept += `${line}\n`;
+        text = text.slice(end);
+      }
+      if (read > most || text.length > MOST_LIST) throw tooMuch("a list without end", transport);
     },
-    text: () => text,
+    text: () => kept + text,
   };
 }
 

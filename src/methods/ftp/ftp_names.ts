@@ -11,6 +11,7 @@ import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, type Claim, claimsFor, ofThisFile, resolveConflict } from "../naming.ts";
+import { linkRefused } from "../staging.ts";
 import { takeTurn, TURN, type Turn, type TurnFolder } from "../turn.ts";
 import { isYes } from "./dialogue.ts";
 import {
@@ -28,6 +29,7 @@ import {
 import { meaningOfReply, refused, replyText } from "./ftp_failures.ts";
 import { chmod, digest } from "./ftp_files.ts";
 import { commandAndList, namesIn } from "./ftp_listing.ts";
+import { strangersLinks } from "./ftp_staging.ts";
 
 /** Two that give names at once could both keep the same former file: one after the other, over all sessions. */
 const nameLock = keyedMutex();
@@ -47,7 +49,16 @@ interface Look {
 export async function publish(base: FtpBase, items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> {
   const outcomes = new Map<Publication, PublishOutcome>();
   const claims = claimsFor(items, (path) => pathOf(base, path), outcomes);
-  if (claims.length > 0) await nameLock(serverKey(base), () => giveNames(base, claims, outcomes, signal));
+  const strangers = await strangersLinks(base, claims.map(({ item }) => item.target), signal);
+  const safe = claims.filter(({ item }) => !strangers.has(item.target));
+  for (const { target } of items) {
+    const link = strangers.get(target);
+    if (link === undefined) continue;
+    for (const item of items.filter((each) => each.target === target)) {
+      outcomes.set(item, { published: false, failure: failureRecord(linkRefused(target, link, base.where)) });
+    }
+  }
+  if (safe.length > 0) await nameLock(serverKey(base), () => giveNames(base, safe, outcomes, signal));
   return items.map((item) => outcomes.get(item)!);
 }
 

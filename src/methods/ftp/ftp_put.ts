@@ -19,6 +19,7 @@ import { type Ended, isYes, lastReply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, opening, pathOf, tryToWrite } from "./ftp_base.ts";
 import { connectionFailure, meaningOfReply, refused } from "./ftp_failures.ts";
 import { chmod, digestQuestion } from "./ftp_files.ts";
+import { checkStagingOnce } from "./ftp_staging.ts";
 import { appending, aside, foldersOf, partsOf } from "./ftp_parts.ts";
 
 /** A file on its way: absolute paths there. */
@@ -60,6 +61,7 @@ export function ftpPut(base: FtpBase): Session["put"] {
 async function putAll(batch: Batch, uploads: readonly Upload[]): Promise<void> {
   const { base, outcomes, signal } = batch;
   const { context } = base;
+  await checkStagingOnce(base, signal);
   const skips = await partsOf(base, uploads, batch.onBytes, signal);
   const sendings = (await mapLimit(uploads, SOURCES_AT_ONCE, async (upload, index): Promise<Sending | null> => {
     const mode = await modeOf(upload, context.system);

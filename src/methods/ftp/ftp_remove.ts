@@ -8,11 +8,12 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome } from "../method.ts";
 import { checkTrashFolder, notRemoved } from "../removal.ts";
-import { isAttemptName } from "../staging.ts";
+import { isAttemptName, linkRefused } from "../staging.ts";
 import { isYes } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, look, pathOf } from "./ftp_base.ts";
 import { refused } from "./ftp_failures.ts";
 import { namesIn, symlinksAmong } from "./ftp_listing.ts";
+import { checkStaging, linksAmong, strangersLinks } from "./ftp_staging.ts";
 
 /** Staging holds our own names only, and what tools make of them: nothing deeper. */
 const DEEPEST_STAGING = 4;
@@ -23,12 +24,14 @@ const OURS = /^[A-Za-z0-9_.~-]+$/;
 
 /** What `Session.leftovers` does. */
 export async function leftovers(base: FtpBase, signal: AbortSignal): Promise<string[]> {
+  await checkStaging(base, signal);
   const [names = []] = await namesIn(base, [pathOf(base, base.context.stagingRoot)], signal);
   return names.filter(isAttemptName);
 }
 
 /** What `Session.sweep` does. Descends four folders at most, and touches no name that could not be ours. */
 export async function sweep(base: FtpBase, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
+  await checkStaging(base, signal);
   const root = pathOf(base, base.context.stagingRoot);
   // Most often it is empty, or gone.
   if (attempts === null && (await removeEmpty(base, [root], signal)).length === 0) return;
@@ -47,6 +50,7 @@ export async function sweep(base: FtpBase, attempts: readonly string[] | null, s
 /** What `Session.emptyTrash` does. */
 export async function emptyTrash(base: FtpBase, folders: readonly string[], signal: AbortSignal): Promise<void> {
   for (const folder of folders) checkTrashFolder(folder);
+  await checkStaging(base, signal);
   const paths = folders.map((folder) => pathOf(base, folder));
   const left = await removeTrees(base, paths, { deepest: DEEPEST, ours: false }, signal);
   if (left !== null) throw refused(`remove "${printable(left)}"`, null, 0, "it is not empty afterwards");
@@ -61,7 +65,12 @@ interface Depth {
 /** Removes folders with all that is in them; gives one that is still there. */
 async function removeTrees(base: FtpBase, folders: readonly string[], depth: Depth, signal: AbortSignal): Promise<string | null> {
   // Most are empty, or gone.
-  const full = await removeEmpty(base, folders, signal);
+  const left = await removeEmpty(base, folders, signal);
+  if (left.length === 0) return null;
+  const links = await linksAmong(base, left, signal);
+  // A link itself may go; what it leads to is not ours.
+  if (links.size > 0) await command(base, [...links].map((path) => `DELE ${path}`), signal);
+  const full = left.filter((path) => !links.has(path));
   if (full.length === 0) return null;
   if (depth.deepest < 0) return full[0]!;
   const names = await namesIn(base, full, signal);
@@ -85,12 +94,16 @@ async function removeEmpty(base: FtpBase, folders: readonly string[], signal: Ab
 export async function remove(base: FtpBase, items: readonly Removal[], signal: AbortSignal): Promise<RemovalOutcome[]> {
   if (items.length === 0) return [];
   await checkBase(base, signal);
+  await checkStaging(base, signal);
+  const strangers = await strangersLinks(base, items.map(({ path }) => path), signal);
   const paths = items.map(({ path }) => pathOf(base, path));
   const trash = items.map(({ to }) => to === null ? null : pathOf(base, to));
   const stats = await look(base, paths, signal);
   const taken = await look(base, trash.filter((path) => path !== null), signal);
   const links = await symlinksAmong(base, paths.filter((_, index) => stats[index]?.kind === "file"), signal);
   const kept = items.map((item, index) => {
+    const link = strangers.get(item.path);
+    if (link !== undefined) return failureRecord(linkRefused(item.path, link, base.where, "remove"));
     const stat = stats[index] ?? null;
     const there = trash[index] === null ? null : taken.shift();
     if (stat === null) return notRemoved(item, base.where, "gone");

@@ -4,7 +4,9 @@
  * @module
  */
 import { takeTurn, TURN, type TurnFolder } from "../turn.ts";
-import { isFolder, pathOf, type SftpBase } from "./sftp_base.ts";
+import { unsafeStaging } from "../staging.ts";
+import { pathOf, type SftpBase } from "./sftp_base.ts";
+import { kindOf } from "./sftp_protocol.ts";
 
 const RETRY_MS = 50;
 
@@ -28,7 +30,10 @@ function turnFolder(base: SftpBase): TurnFolder {
       // Twice: it may have been removed between the two questions.
       for (let attempt = 1; attempt <= 2; attempt++) {
         if (await calls.mkdir(folder) === null) return "made";
-        if (await isFolder(base, folder)) return "taken";
+        const { value } = await calls.lstat(folder);
+        if (value === null) continue;
+        if (kindOf(value) !== "folder") throw unsafeStaging(base.where, TURN, "link");
+        return "taken";
       }
       return "impossible";
     },
