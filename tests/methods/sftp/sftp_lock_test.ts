@@ -22,7 +22,7 @@ async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number)
     return can;
   };
   const { spawn } = fakeSftp(VERSION(), ([what = "", path = ""]) => {
-    if (what === "STAT") return folders.has(path) ? answers.attributes(0o40755) : answers.status(STATUS.NO_SUCH_FILE);
+    if (what === "LSTAT") return folders.has(path) ? answers.attributes(0o40755) : answers.status(STATUS.NO_SUCH_FILE);
     if (what === "OPENDIR") {
       unread = below(path).map((folder) => folder.slice(path.length + 1));
       return answers.handle("h");
