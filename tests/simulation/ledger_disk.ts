@@ -54,9 +54,7 @@ class Disk implements LedgerDisk {
     const before = this.folder;
     this.#life += 1;
     copyFolder(from, this.folder);
-    for (const each of ["flushed"]) {
-      if (exists(`${this.#root}/${each}`)) Deno.removeSync(`${this.#root}/${each}`, { recursive: true });
-    }
+    if (exists(`${this.#root}/flushed`)) Deno.removeSync(`${this.#root}/flushed`, { recursive: true });
     // Closing a database writes to it: that of the dead program is not looked at any more.
     this.#ledger?.[Symbol.dispose]();
     this.#ledger = null;

@@ -363,7 +363,7 @@ function happen(fault: Fault, site: Site): void {
       attempt(() => site.daemon?.sync());
       return later(nothing);
     default:
-      return later(nothing);
+      fault satisfies never;
   }
 }
 

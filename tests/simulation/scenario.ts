@@ -52,11 +52,10 @@ export type Fault =
     | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
     | { readonly kind: "kill" | "stop" | "power cut at home" | "power cut far away" }
     | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
-    | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" | "machine asleep" }
+    | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" }
     | { readonly kind: "clock set"; readonly byMs: number }
     | { readonly kind: "pause"; readonly destination: string }
-    | { readonly kind: "reload" | "retry" | "sync" | "watched folder made again" | "watched folder away" }
-    | { readonly kind: "staging folder planted" | "parent exchanged" | "file damaged there" | "name taken there" }
+    | { readonly kind: "reload" | "retry" | "sync" }
   );
 export type FaultKind = Fault["kind"];
 
@@ -173,12 +172,7 @@ function aFault(span: number, chance: Dice): Fault {
     case "person":
       return chance.chance(0.4) ? { ...base, kind: "pause", destination: chance.pick(["nas", "usb", "freya"]) } : {
         ...base,
-        kind: chance.pick(["reload", "retry", "sync", "watched folder made again", "watched folder away"] as const),
-      };
-    case "stranger":
-      return {
-        ...base,
-        kind: chance.pick(["staging folder planted", "parent exchanged", "file damaged there", "name taken there"] as const),
+        kind: chance.pick(["reload", "retry", "sync"] as const),
       };
   }
 }
@@ -197,7 +191,6 @@ const FAULTS = [
   "clock",
   "person",
   "person",
-  "stranger",
 ] as const satisfies readonly (
-  "disk" | "end" | "line" | "self" | "clock" | "person" | "stranger"
+  "disk" | "end" | "line" | "self" | "clock" | "person"
 )[];
