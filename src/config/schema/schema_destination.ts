@@ -91,7 +91,7 @@ const carryKeys = {
     .prefault(false)
     .meta({
       description:
-        'Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit. In a destination, it is one limit for everything that is sent there, by all jobs; in a job, it applies to each of its destinations. At the top, it is one limit for the line of this computer, shared by all destinations but those with `local`. Both apply together. A list sets limits for times of day, in `night_timezone`: `[{from: "20:00", to: "06:00", limit: "2 MB/s"}]`; at other times there is no limit. With rsync, scp and ftp, whose rate is set when they start, a new limit applies from the next transfer on, and with several at a time each gets its share from the next one on: `auto` then prefers tar and sftp',
+        'Maximum bytes per second, such as `10 MB/s` or `500k`; false means no limit. At a destination, it limits everything that all jobs send to it; at a job, it applies to each of its destinations. At the top, it limits the line of this computer, which all destinations except `local` ones share. Both apply together. A list sets limits for times of day, in `night_timezone`: `[{from: "20:00", to: "06:00", limit: "2 MB/s"}]`; at other times there is no limit. rsync, scp and ftp get their rate when they start, so a new limit, or a new share of it, applies from their next transfer; with a limit, `auto` prefers tar and sftp',
     }),
 };
 
