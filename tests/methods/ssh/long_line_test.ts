@@ -245,9 +245,12 @@ for (const method of [tar, sftp]) {
     return { proxy, session };
   };
 
-  /** Delivers until that is so: on a busy computer the first measurements may not show that another connection helps. */
+  /**
+   * Delivers more and more until that is so: a rate is measured while the same channels are busy for ten round trips,
+   * which take seconds on a busy computer.
+   */
   const deliverUntil = async (it: Bench, session: Session, isSo: () => boolean) => {
-    for (let turn = 1; turn <= 10 && !isSo(); turn++) await deliver(it, session, `a0-${turn}`, 1 << 20);
+    for (let turn = 1; turn <= 12 && !isSo(); turn++) await deliver(it, session, `a0-${turn}`, turn << 20);
     assert(isSo(), "one connection only");
   };
 
