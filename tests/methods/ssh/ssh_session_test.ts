@@ -8,13 +8,14 @@ import { connectSsh } from "../../../src/methods/ssh/ssh_connection.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { aServer, ignoreBytes, STAGING, upload } from "../../conformance/rig.ts";
 import { has } from "../../support/needs.ts";
+import { sftpServer } from "../../support/replacing_sftp.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../../support/sshd.ts";
 import { startProxy } from "../../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 import { sourceAt } from "../../support/source_at.ts";
 
 const signal = new AbortController().signal;
-const ignore = !has("sshd", "rsync");
+const ignore = !has("sshd", "rsync", "zsh");
 
 function surroundings<M extends "auto" | "rsync" | "tar" | "scp" | "sftp" = "rsync">(
   server: Sshd,
@@ -89,6 +90,19 @@ withServer("auto takes sftp where there is only SFTP", { sftpOnly: true }, async
   await using session = await auto.connect(destination, context, signal);
   assertEquals(session.method, "sftp");
 });
+
+withServer(
+  "auto takes sftp where a start-up file puts zsh in the place of sh",
+  { config: [`ForceCommand case "$SSH_ORIGINAL_COMMAND" in internal-sftp) exec ${sftpServer()} ;; esac; exec zsh`] },
+  async (server, folder) => {
+    const { context, destination } = surroundings(server, folder, "auto");
+    await using session = await auto.connect(destination, context, signal);
+    assertEquals(session.method, "sftp");
+    await session.attach(true, signal);
+    const file = await source(folder, "a");
+    assertEquals((await session.put([upload(file, 1)], ignoreBytes, signal)).map(({ put }) => put), [true]);
+  },
+);
 
 for (
   const [where, without, taken, because] of [
