@@ -74,7 +74,7 @@ export interface Outbox {
   /** Resolves when no audit runs or is due, the destination cannot be used, or the time is up. */
   audited(atMostMs: number, signal: AbortSignal): Promise<void>;
   /** The session at work; null while there is none. */
-  session(): Pick<TimedSession, "survey" | "digest" | "remove" | "emptyTrash"> | null;
+  session(): Pick<TimedSession, "survey" | "digest" | "flush" | "remove" | "emptyTrash"> | null;
   /** Keeps these targets from being given to anything until the result is disposed of; without those that a batch in hand has. */
   reserve(targets: readonly string[]): ReadonlySet<string> & Disposable;
 }

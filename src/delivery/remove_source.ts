@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname } from "@std/path";
-import { failureRecord } from "../domain/failure.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
 import type { Job } from "../config/settings.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { sameFingerprint, type SourceFile } from "../domain/source_file.ts";
@@ -130,8 +130,31 @@ async function presentEverywhere(
       const same = hashed === undefined || (proven !== null && hashed?.[index]?.sha256 === proven);
       if (!same || proven === null || stats?.[index]?.bytes !== candidate.source.size) present.delete(candidate);
     });
+    const targetOf = new Map(candidates.map((candidate, index) => [candidate, targets[index]!]));
+    for (const lost of await notKept([...present], targetOf, session, signal)) present.delete(lost);
   }
   return present;
+}
+
+/** Those whose copies cannot be flushed, or are reached by a link of another account: such a copy is not the destination's. */
+async function notKept(
+  candidates: readonly Removable[],
+  targetOf: ReadonlyMap<Removable, string>,
+  session: ReturnType<Outbox["session"]>,
+  signal: AbortSignal,
+): Promise<readonly Removable[]> {
+  if (candidates.length === 0) return [];
+  try {
+    await session?.flush(candidates.map((candidate) => targetOf.get(candidate)!), signal);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Failure) || error.next !== "never") throw error;
+    if (candidates.length === 1) return candidates;
+    // The others are as good as before.
+    const lost: Removable[] = [];
+    for (const candidate of candidates) lost.push(...await notKept([candidate], targetOf, session, signal));
+    return lost;
+  }
 }
 
 /** True when the source is gone afterwards, by us or by somebody else. */

@@ -7,6 +7,8 @@ import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
 import { exchanging } from "../support/exchanger.ts";
 import { aDestination, aJob } from "../support/makers.ts";
 import { has } from "../support/needs.ts";
+import { tempFolder } from "../support/temp.ts";
+import { local } from "../../src/methods/local/local.ts";
 import { pathToRead } from "../../src/domain/source_file.ts";
 
 const never = new AbortController().signal;
@@ -176,6 +178,26 @@ Deno.test("sourceRemoval() keeps a source whose copy is not at the destination a
   rig.fake.files.delete("a.fits");
   await removal(rig).pass(never);
   assertEquals(await isThere(rig), true);
+});
+
+Deno.test({
+  name: "sourceRemoval() keeps a source whose copy lies behind a link of another account now, and removes the others",
+  ignore: !has("root"),
+  async fn() {
+    await using there = await tempFolder();
+    const destination = { basePath: there.at("images") };
+    await Deno.mkdir(destination.basePath);
+    await using rig = await outboxRig({ destination, tools: { method: local } });
+    const names = ["theirs/a.fits", "real/b.fits"];
+    for (const name of names) await rig.admit(name, "alpha");
+    rig.start();
+    await rig.until(() => names.every((name) => rig.state(name) === "delivered"), "delivered");
+    await Deno.rename(there.at("images/theirs"), there.at("theirs"));
+    await Deno.symlink(there.at("theirs"), there.at("images/theirs"));
+    await new Deno.Command("chown", { args: ["-h", "54321", there.at("images/theirs")] }).output();
+    await removal(rig).pass(never);
+    assertEquals(await Promise.all(names.map((name) => isThere(rig, name))), [true, false]);
+  },
 });
 
 Deno.test("sourceRemoval() keeps sources while a destination cannot be asked", async () => {
