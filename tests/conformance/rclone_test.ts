@@ -37,7 +37,7 @@ conformance({
   name: "rclone to SFTP",
   ignore: !has("rclone", "sshd"),
   onDisk: true,
-  sees: "nothing",
+  sees: "names",
   durability: "unconfirmed",
   replacesInTwoSteps: true,
   modes: 0,

@@ -8,7 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { limitNow } from "../bandwidth.ts";
 import type { Mount, Session, Stat } from "../method.ts";
-import { isAttemptName } from "../staging.ts";
+import { isAttemptName, unsafeStaging } from "../staging.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
 import { failureOf, keepLimits, type Remote, type StoreHash } from "./rclone_remote.ts";
@@ -77,7 +77,10 @@ async function attach(remote: Remote, create: boolean, signal: AbortSignal, prob
     await makeFolder(remote, "", signal);
     made = true;
   }
-  if (probe !== undefined) await leaveProbe(remote, `${stagingRoot}/${probe}`, signal);
+  if (probe !== undefined) {
+    await inStaging(remote, signal);
+    await leaveProbe(remote, `${stagingRoot}/${probe}`, signal);
+  }
   return { freeBytes: await freeSpace(remote, signal), device: null, ...(made ? { made } : {}) };
 }
 
@@ -289,9 +292,27 @@ async function readBack(remote: Remote, paths: readonly string[], signal: AbortS
   }));
 }
 
-async function leftovers(remote: Remote, signal: AbortSignal): Promise<string[]> {
-  const entries = await list(remote, remote.context.stagingRoot, signal) ?? [];
+export async function leftovers(remote: Remote, signal: AbortSignal): Promise<string[]> {
+  const entries = await inStaging(remote, signal) ?? [];
   return entries.filter(({ IsDir, Name }) => IsDir && isAttemptName(Name)).map(({ Name }) => Name);
+}
+
+/**
+ * What is in our folder; null where it is not there. Only the list of the base path shows that a link has its place, so this is not
+ * asked before each put.
+ *
+ * @throws {Failure} `staging_unsafe` where a link has its place.
+ */
+async function inStaging(remote: Remote, signal: AbortSignal): Promise<readonly Entry[] | null> {
+  const { context: { stagingRoot }, where } = remote;
+  const entries = await list(remote, stagingRoot, signal);
+  if (entries === null || !remote.hasSymlinks) return entries;
+  const asked = { fs: remote.itself(), remote: stagingRoot, opt: { noModTime: true, noMimeType: true } };
+  const { item } = await remote.call("operations/stat", asked, signal).catch((error) => {
+    throw failureOf(error, `look at "${stagingRoot}" below ${where}`, signal);
+  });
+  if (item === null) throw unsafeStaging(where, stagingRoot, "link");
+  return entries;
 }
 
 /** The folder of a path, empty for the base path. */

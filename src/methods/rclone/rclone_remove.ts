@@ -9,15 +9,17 @@ import type { Removal, RemovalOutcome, Session } from "../method.ts";
 import { checkTrashFolder, notRemoved } from "../removal.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
-import { below, checkBase, folderOf } from "./rclone_files.ts";
+import { below, checkBase, folderOf, leftovers } from "./rclone_files.ts";
 import { LARGE_BYTES, moved } from "./rclone_names.ts";
 import { failureOf, type Remote } from "./rclone_remote.ts";
 
 /** What `Session.sweep` does. */
 export async function sweep(remote: Remote, attempts: readonly string[] | null, signal: AbortSignal): Promise<void> {
   const { stagingRoot } = remote.context;
-  const folders = attempts === null ? [stagingRoot] : attempts.map((attempt) => `${stagingRoot}/${attempt}`);
-  await purge(remote, folders, "remove temporary files", signal);
+  const going = attempts ?? await leftovers(remote, signal);
+  await purge(remote, going.map((attempt) => `${stagingRoot}/${attempt}`), "remove temporary files", signal);
+  // It stays where somebody has put something else into it.
+  if (attempts === null) await remote.callAll([{ _path: "operations/rmdir", fs: remote.itself(), remote: stagingRoot }], signal);
 }
 
 /** What `Session.emptyTrash` does. */

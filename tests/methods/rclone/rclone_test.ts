@@ -9,7 +9,8 @@ import { rejectsWith } from "../../conformance/expectations.ts";
 import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { has, unpackedProgram } from "../../support/needs.ts";
 import { treeOf } from "../../support/process_tree.ts";
-import { rcloneConfig, type RcloneServer, startS3, startSimpleS3 } from "../../support/rclone_servers.ts";
+import { rcloneConfig, type RcloneServer, sftpSection, startS3, startSimpleS3 } from "../../support/rclone_servers.ts";
+import { startSshd } from "../../support/sshd.ts";
 import { freePort, startProxy } from "../../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
@@ -259,6 +260,40 @@ Deno.test({
     assert(outcome && !outcome.put);
     assertEquals(outcome.failure.code, "mismatch");
     assertEquals(await it.byHand("lsf", "-R", "--files-only", "s3remote:bucket"), "good.fits\n");
+  },
+});
+
+Deno.test({
+  name: "rclone: a link in the place of our folder is found out over SFTP, and nothing behind it is listed or removed",
+  ignore: !has("rclone", "sshd"),
+  async fn() {
+    await using folder = await tempFolder("/tmp");
+    await using server = await startSshd();
+    const config = await rcloneConfig(folder, await sftpSection(server, folder, server.port));
+    const files = ["documents/thesis.txt", ".ssh/id"];
+    for (const file of files) await folder.write(`home/${file}`, file);
+    await Deno.mkdir(folder.at("base"));
+    await Deno.symlink(folder.at("home"), folder.at("base", STAGING));
+    const transport = { method: "rclone" as const, remote: "sftpremote", rcloneConfig: config };
+    const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+    await using session = await rclone.connect(
+      { ...aDestination({ basePath: folder.at("base") }), transport },
+      context,
+      signal,
+    );
+    for (
+      const act of [
+        () => session.attach(true, signal, "p1"),
+        () => session.leftovers(signal),
+        () => session.sweep(null, signal),
+      ]
+    ) await rejectsWith(act, ["staging_unsafe"]);
+    for (const file of files) assertEquals(await folder.read(`home/${file}`), file);
+    await Deno.remove(folder.at("base", STAGING));
+    await session.attach(true, signal, "p1");
+    assertEquals(await session.leftovers(signal), ["p1"]);
+    await session.sweep(null, signal);
+    assertEquals([...Deno.readDirSync(folder.at("base"))], []);
   },
 });
 
