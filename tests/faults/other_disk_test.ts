@@ -85,6 +85,7 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
       assertEquals(await former.stop(), 0);
       await rig.observer.stop();
 
+      await secondAfter((await Deno.stat(there)).birthtime!.getTime());
       await using _second = await mountSmallDisk(there, 16);
       const from = (await installation.log()).length;
       await using daemon = await installation.start();
@@ -96,6 +97,12 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
     },
   });
+}
+
+/** Waits for another second than that of `time`: servers tell in whole seconds when a folder was made. */
+async function secondAfter(time: number): Promise<void> {
+  const second = Math.floor(time / 1000);
+  while (Math.floor(Date.now() / 1000) === second) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 async function fits(folder: string): Promise<string[]> {
