@@ -58,15 +58,16 @@ const GROUPS: Readonly<Record<string, Group>> = {
   labs: { paths: ["labs"], run: "in turn", byName: "it needs the built program, and machines with systemd and Windows" },
 };
 
-/** How tests came out; `names` are those of the skipped ones. */
+/** How tests came out; `names` are those of the skipped ones, `failures` those of the failed ones. */
 interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
   readonly names: readonly string[];
+  readonly failures: readonly string[];
 }
 
-const NONE: Tally = { passed: 0, failed: 0, skipped: 0, names: [] };
+const NONE: Tally = { passed: 0, failed: 0, skipped: 0, names: [], failures: [] };
 
 async function main(): Promise<number> {
   const strict = Deno.env.get("IMAGE_TRANSFER_TEST_REQUIRE") === "all";
@@ -103,6 +104,7 @@ export function closing(
       `Left out: ${tests} (not found: ${lacks ?? packages.join(", ")}).${required}`
     ),
     ...sum.names.map((name) => `Skipped: ${name}.${required}`),
+    ...sum.failures.map((name) => `Failed: ${name}`),
     `${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`,
   ];
   return { lines, code: sum.failed > 0 || (left.strict && sum.skipped + left.missing.length > 0) ? 1 : 0 };
@@ -193,7 +195,8 @@ async function runTests(
   await Deno.remove(report);
   const output = stdio === "inherit" ? new Uint8Array() : new Uint8Array([...ended.stdout, ...ended.stderr]);
   // A file that does not even load has no test in the report.
-  return { tally: ended.success || counts.failed > 0 ? counts : { ...counts, failed: 1 }, output };
+  const broken = { ...counts, failed: 1, failures: [`what is run from ${paths.join(" ")}`] };
+  return { tally: ended.success || counts.failed > 0 ? counts : broken, output };
 }
 
 function testFiles(path: string): string[] {
@@ -203,14 +206,21 @@ function testFiles(path: string): string[] {
   });
 }
 
-/** Reads the totals of a JUnit report, and which tests were skipped. */
+/** Reads the totals of a JUnit report, and which tests were skipped or failed. */
 export function count(xml: string): Tally {
   const total = (name: string) =>
     [...xml.matchAll(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`, "g"))].reduce((sum, match) => sum + Number(match[1]), 0);
   const failed = total("failures") + total("errors");
   const skipped = total("disabled") + total("skipped");
-  const names = [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<skipped\b/g)].map((match) => plain(match[1]!));
-  return { passed: total("tests") - failed - skipped, failed, skipped, names };
+  const named = (how: string) =>
+    [...xml.matchAll(new RegExp(`<testcase name="([^"]*)"[^>]*>\\s*<(?:${how})\\b`, "g"))].map((match) => plain(match[1]!));
+  return {
+    passed: total("tests") - failed - skipped,
+    failed,
+    skipped,
+    names: named("skipped"),
+    failures: named("failure|error"),
+  };
 }
 
 /** Without the entities of XML. */
@@ -232,6 +242,7 @@ function add(a: Tally, b: Tally): Tally {
     failed: a.failed + b.failed,
     skipped: a.skipped + b.skipped,
     names: [...a.names, ...b.names],
+    failures: [...a.failures, ...b.failures],
   };
 }
 

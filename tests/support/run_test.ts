@@ -13,10 +13,19 @@ const REPORT = `<testsuites name="deno test" tests="3" failures="0">
         </testcase>
     </testsuite>
 </testsuites>`;
+const ONE_FAILED = ['disabled="1" errors="0" failures="0"', 'disabled="0" errors="0" failures="1"'] as const;
 const NAME = 'power cut right after "delivered" (local): <whole>';
 
 Deno.test("count() reads how the tests came out, and which were skipped", () => {
-  assertEquals(count(REPORT), { passed: 2, failed: 0, skipped: 1, names: [NAME] });
+  assertEquals(count(REPORT), { passed: 2, failed: 0, skipped: 1, names: [NAME], failures: [] });
+});
+
+Deno.test("a failed test is named once more in the end", () => {
+  const sum = count(REPORT.replace("<skipped/>", '<failure message="Uncaught Error">Error: x</failure>').replace(...ONE_FAILED));
+  assertEquals(sum, { passed: 2, failed: 1, skipped: 0, names: [], failures: [NAME] });
+  const { lines, code } = closing(sum, { missing: [], groups: [], strict: false });
+  assertEquals(lines, ["", `Failed: ${NAME}`, "2 passed, 1 failed, 0 skipped"]);
+  assertEquals(code, 1);
 });
 
 Deno.test("closing() names every group, component and test that was left out, with the reason", () => {
