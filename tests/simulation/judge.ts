@@ -54,7 +54,7 @@ export class Judge implements Witness {
 
   accuse(what: string): void {
     if (this.offences.includes(what)) return;
-    this.world.note(`OFFENCE ${what}`);
+    this.world.tell(`OFFENCE ${what}`);
     this.offences.push(what);
   }
 

@@ -14,6 +14,7 @@ import { aLine, farMethod, type Line } from "./far.ts";
 import { Judge, type Route } from "./judge.ts";
 import { type LedgerDisk, ledgerDisk } from "./ledger_disk.ts";
 import { type DiskName, type Fault, MINUTE, type NightOptions, type Scenario } from "./scenario.ts";
+import { type Step, STEP_OF_EVENT, stepOf } from "./steps.ts";
 import { type OnCall, simulatedSystem, type Weather } from "./system.ts";
 import { createLife, createWorld, type Life, type World } from "./world.ts";
 
@@ -23,15 +24,23 @@ export interface Verdict {
   readonly digest: string;
   readonly steps: number;
   readonly deliveries: number;
-  /** Which fault met which call of the program: `fault × call`, and how often. */
+  /** Which fault met which step of the program: `fault × step`, and how often. */
   readonly met: ReadonlyMap<string, number>;
-  /** The last of what happened. */
+  /** The faults as they came, each bound to the call of the program that it came before. */
+  readonly bound: readonly Fault[];
+  /** The faults whose call never came. */
+  readonly missed: readonly Fault[];
+  /** What people are told of the night. */
+  readonly told: readonly string[];
+  /** The last of what happened, call by call. */
   readonly story: readonly string[];
 }
 
 // What the daemon loads later is loaded before: in the world there is nothing to load it from.
 await import("../../src/events/metrics.ts");
 
+/** Images are written, faults come and calls are counted from then on. */
+const BEGIN_MS = 1000;
 const EVENING = Date.UTC(2026, 0, 15, 18);
 const HOME: readonly DiskName[] = ["cam", "nas", "usb", "state"];
 /** systemd starts the service again after so long. */
@@ -60,6 +69,15 @@ interface Site {
   readonly waiting: { fault: Fault; left: number }[];
   readonly active: Set<string>;
   readonly met: Map<string, number>;
+  /** The program's calls so far, of each kind below each folder. */
+  readonly calls: Map<string, number>;
+  /** Faults that came since the last call. */
+  readonly unbound: Fault[];
+  readonly bound: Map<Fault, Fault>;
+  missed: readonly Fault[];
+  /** What the program is busy with besides its work. */
+  phase: "start" | "reload" | "stop" | null;
+  lastStep: Step;
   life: Life | null;
   daemon: Daemon | null;
   deliveries: number;
@@ -67,8 +85,20 @@ interface Site {
   isOver: boolean;
 }
 
-/** Lets the night happen. To be called outside of any promise: it lets the promises of all others wait. */
-export function runNight(scenario: Scenario): Verdict {
+/** Lets a night happen, outside of all promises: those of everybody else wait for it. */
+export function night(scenario: Scenario): Promise<Verdict> {
+  return new Promise((resolve, reject) =>
+    setTimeout(() => {
+      try {
+        resolve(runNight(scenario));
+      } catch (error) {
+        reject(error);
+      }
+    }, 0)
+  );
+}
+
+function runNight(scenario: Scenario): Verdict {
   const world = createWorld(scenario.order, EVENING);
   const tree = new Tree(world);
   makeDisks(tree);
@@ -86,6 +116,12 @@ export function runNight(scenario: Scenario): Verdict {
     waiting: [],
     active: new Set(),
     met: new Map(),
+    calls: new Map(),
+    unbound: [],
+    bound: new Map(),
+    missed: [],
+    phase: null,
+    lastStep: "start",
     life: null,
     daemon: null,
     deliveries: 0,
@@ -93,8 +129,13 @@ export function runNight(scenario: Scenario): Verdict {
   };
   using _globals = onlyThisWorld(world);
   start(site);
-  scenario.shots.forEach((shot, nth) => world.after(1000 + shot.at, () => void shoot(shot, nth, tree, world, judge)));
-  for (const fault of scenario.faults) world.after(1000 + fault.at, () => arm(fault, site));
+  scenario.shots.forEach((shot, nth) =>
+    world.after(BEGIN_MS + shot.at, () => {
+      world.tell(`IMAGE camera ${shot.camera} writes ${shot.name}, ${shot.kind}, ${shot.bytes} bytes`);
+      void shoot(shot, nth, tree, world, judge);
+    })
+  );
+  for (const fault of scenario.faults) world.after(BEGIN_MS + fault.at, () => arm(fault, site));
   everyMinute(site);
   try {
     const end = scenario.minutes * MINUTE;
@@ -116,6 +157,9 @@ export function runNight(scenario: Scenario): Verdict {
     steps: world.steps,
     deliveries: site.deliveries,
     met: site.met,
+    bound: scenario.faults.map((fault) => site.bound.get(fault) ?? fault),
+    missed: site.missed,
+    told: world.told,
     story: world.trace.last,
   };
 }
@@ -163,8 +207,9 @@ function start(site: Site): void {
   const onCall: OnCall = (call, path) => called(call, path, site);
   const system = simulatedSystem({ life, tree, weather, uid: 0, onCall, locks });
   const again = () => world.after(RESTART_MS, () => site.life === life && start(site));
-  world.note("start");
+  world.tell("START the program starts");
   const settings = settingsOf(scenario.options, system);
+  site.phase = "start";
   const started = startDaemon(settings, {
     system,
     openLedger: ledger.openLedger,
@@ -173,12 +218,15 @@ function start(site: Site): void {
     listeners: [(event) => {
       if (!life.alive) return;
       if (event.type === "delivered") site.deliveries += 1;
+      const step = STEP_OF_EVENT[event.type];
+      if (step !== undefined) meet(step, site);
       const said = saidOf(event);
-      if (said !== null) world.note(`SAYS ${said.replaceAll(/\/dev\/shm\/image-transfer-night-[^/]*\/\d+/g, "/ledger")}`);
+      if (said !== null) world.tell(`SAYS ${said.replaceAll(/\/dev\/shm\/image-transfer-night-[^/]*\/\d+/g, "/ledger")}`);
       judge.hear(event);
     }],
   });
   started.then((daemon) => {
+    site.phase = null;
     if (daemon === null) return again();
     site.daemon = daemon;
     daemon.stopped.then(() => {
@@ -186,7 +234,7 @@ function start(site: Site): void {
       again();
     });
   }, (error) => {
-    world.note(`start failed: ${error instanceof Error ? error.message : error}`);
+    world.tell(`SAYS it cannot start: ${error instanceof Error ? error.message : error}`);
     again();
   });
 }
@@ -211,6 +259,8 @@ function saidOf(event: TransferEvent): string | null {
     }
     case "incomplete":
       return `${event.path} is incomplete: ${event.reason}`;
+    case "delivered":
+      return `delivered ${event.delivery.source.path} to ${event.delivery.destination}`;
     default:
       return null;
   }
@@ -224,7 +274,7 @@ function end(site: Site): void {
 function crash(how: "kill" | "power", site: Site): void {
   const { ledger, tree, world, judge } = site;
   end(site);
-  world.note(`CRASH ${how}`);
+  world.tell(`CRASH ${how}`);
   if (how === "power") {
     for (const name of HOME) tree.cutPower(tree.disks.get(name)!, world.chance);
     judge.powerCut();
@@ -255,34 +305,48 @@ function everyMinute(site: Site): void {
 
 /** Sees each call of the program: a fault may be bound to it. */
 function called(call: string, path: string, site: Site): void {
-  for (const each of site.active) {
-    const key = `${each} × ${call}`;
-    site.met.set(key, (site.met.get(key) ?? 0) + 1);
-  }
-  for (const each of site.waiting) {
+  const below = path.slice(0, Math.max(0, path.indexOf("/", 1)));
+  const step = site.phase ?? stepOf(call, path);
+  if (step !== null) meet(step, site);
+  if (site.world.passed() < BEGIN_MS) return;
+  const nth = (site.calls.get(`${call} ${below}`) ?? 0) + 1;
+  site.calls.set(`${call} ${below}`, nth);
+  for (const fault of site.unbound.splice(0)) site.bound.set(fault, { ...fault, at: 0, call, below, nth });
+  for (const each of [...site.waiting]) {
     if (each.fault.call !== call || !path.startsWith(`${each.fault.below}/`) || --each.left > 0) continue;
     site.waiting.splice(site.waiting.indexOf(each), 1);
     happen(each.fault, site);
-    return;
   }
 }
 
+/** Notes that the faults of now met a step of the pipeline. */
+function meet(step: Step, site: Site): void {
+  site.lastStep = step;
+  for (const each of site.active) count(`${each} × ${step}`, site);
+}
+
+function count(key: string, { met }: Site): void {
+  met.set(key, (met.get(key) ?? 0) + 1);
+}
+
 function arm(fault: Fault, site: Site): void {
-  if (fault.call === undefined) happen(fault, site);
-  else site.waiting.push({ fault, left: fault.nth ?? 1 });
+  if (fault.call !== undefined) return void site.waiting.push({ fault, left: fault.nth ?? 1 });
+  site.unbound.push(fault);
+  happen(fault, site);
 }
 
 /** The fault, now; it is taken back after its time. */
 function happen(fault: Fault, site: Site): void {
   const { world, tree, line, weather, ledger, judge } = site;
   const name = "disk" in fault ? `${fault.kind} ${fault.disk}` : fault.kind;
-  world.note(`FAULT ${name} for ${fault.forMs} ms`);
+  world.tell(`FAULT ${name} for ${fault.forMs} ms`);
   site.active.add(name);
+  count(`${name} × ${site.lastStep}`, site);
   const later = (undo: () => void) =>
     world.after(fault.forMs, () => {
       if (site.isOver) return;
       site.active.delete(name);
-      world.note(`OVER ${name}`);
+      world.tell(`OVER ${name}`);
       undo();
     });
   const nothing = () => {};
@@ -305,6 +369,7 @@ function happen(fault: Fault, site: Site): void {
         world.after(RESTART_MS, () => site.life === null && start(site));
       });
     case "stop":
+      if (site.daemon !== null) site.phase = "stop";
       site.daemon?.stop("a person asked for it");
       return later(nothing);
     case "power cut at home":
@@ -354,7 +419,7 @@ function happen(fault: Fault, site: Site): void {
       site.daemon?.pause(fault.destination, "the observer");
       return later(() => void resume(site, fault.destination));
     case "reload":
-      site.daemon?.reload().catch((error) => judge.accuse(`reload: ${error}`));
+      reload(site);
       return later(nothing);
     case "retry":
       attempt(() => site.daemon?.retry(null));
@@ -365,6 +430,15 @@ function happen(fault: Fault, site: Site): void {
     default:
       fault satisfies never;
   }
+}
+
+function reload(site: Site): void {
+  const { daemon, judge } = site;
+  if (daemon === null) return;
+  site.phase = "reload";
+  daemon.reload().catch((error) => judge.accuse(`reload: ${error}`)).finally(() => {
+    if (site.daemon === daemon && site.phase === "reload") site.phase = null;
+  });
 }
 
 /** What a person asks for while the ledger is at fault is refused, and said. */
@@ -410,8 +484,8 @@ function exchange(name: DiskName, another: boolean, { world, tree, judge }: Site
 /** Everything that was wrong is put right, as a person would in the morning. */
 function heal(site: Site): void {
   const { world, tree, line, weather, ledger, judge } = site;
-  world.note("MORNING");
-  site.waiting.length = 0;
+  world.tell("MORNING everything is mended");
+  site.missed = site.waiting.splice(0).map(({ fault }) => fault);
   site.active.clear();
   for (const name of ["cam", "nas", "usb", "far", "state"] as const) {
     const device = tree.disks.get(name)!;

@@ -31,6 +31,10 @@ export interface World {
   sleep(ms: number): Promise<void>;
   /** One line of the trace. */
   note(line: string): void;
+  /** A line of the trace that people read as well. */
+  tell(line: string): void;
+  /** What people are told, each line with the time of the night. */
+  readonly told: readonly string[];
   /** A digest of all lines so far, and the last of them. */
   readonly trace: { digest(): string; readonly last: readonly string[] };
   /** Steps so far. */
@@ -55,8 +59,16 @@ export function createWorld(seed: number, startMs: number): World {
   let steps = 0;
   let [a, b] = [0x811c9dc5, 0];
   let last: string[] = [];
+  const told: string[] = [];
 
   const after = (ms: number, act: () => void) => happenings.push({ at: passedMs + Math.max(0, ms), nth: nth++, act });
+  const note = (line: string) => {
+    const text = `${passedMs.toFixed(3)} ${line}`;
+    for (let at = 0; at < text.length; at++) a = Math.imul(a ^ text.charCodeAt(at), 0x01000193);
+    b = Math.imul(b ^ a, 0x85ebca6b) ^ (a >>> 13);
+    last.push(text);
+    if (last.length > 2 * LINES_KEPT) last = last.slice(-LINES_KEPT);
+  };
   return {
     chance,
     now: () => Math.floor(wall + passedMs),
@@ -64,12 +76,11 @@ export function createWorld(seed: number, startMs: number): World {
     setClock: (byMs) => wall += byMs,
     after,
     sleep: (ms) => new Promise((resolve) => after(ms, resolve)),
-    note(line) {
-      const text = `${passedMs.toFixed(3)} ${line}`;
-      for (let at = 0; at < text.length; at++) a = Math.imul(a ^ text.charCodeAt(at), 0x01000193);
-      b = Math.imul(b ^ a, 0x85ebca6b) ^ (a >>> 13);
-      last.push(text);
-      if (last.length > 2 * LINES_KEPT) last = last.slice(-LINES_KEPT);
+    note,
+    told,
+    tell(line) {
+      note(line);
+      told.push(`${new Date(startMs + passedMs).toISOString().slice(11, 23)} ${line}`);
     },
     trace: {
       digest: () => `${(a >>> 0).toString(16)}-${(b >>> 0).toString(16)}`,

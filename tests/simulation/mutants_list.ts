@@ -1,0 +1,2 @@
+export const MUTANTS: readonly { readonly name: string; readonly file: string; readonly from: string; readonly to: string }[] =
+  [];
