@@ -31,3 +31,13 @@ export function keyedMutex(): <R>(key: string, work: () => Promise<R>) => Promis
     }
   };
 }
+
+/** As {@linkcode keyedMutex}, apart for each owner: `inTurn(owner, key, work)`. What a program that ended still holds, holds nobody else. */
+export function ownedMutex(): <R>(owner: object, key: string, work: () => Promise<R>) => Promise<R> {
+  const mutexes = new WeakMap<object, ReturnType<typeof keyedMutex>>();
+  return (owner, key, work) => {
+    const inTurn = mutexes.get(owner) ?? keyedMutex();
+    mutexes.set(owner, inTurn);
+    return inTurn(key, work);
+  };
+}

@@ -93,7 +93,7 @@ export function held(suspension: Suspension, failure: FailureRecord): Suspension
 
 /** The state of the destination as people see it. */
 export function destinationState(
-  { suspension, opening, connection }: Pick<OutboxState, "suspension" | "opening" | "connection">,
+  { suspension, opening, connection, announced }: Pick<OutboxState, "suspension" | "opening" | "connection" | "announced">,
   own: DestinationState,
   host: DestinationState,
   now: number,
@@ -103,6 +103,8 @@ export function destinationState(
   // What a person has to mend is worth knowing before the next run; whether it can be reached is not.
   if (opening.state === "closed" && own.state !== "on_hold" && host.state !== "on_hold") return opening;
   if (own.state !== "open") return own;
+  // The host answered, but not yet for this destination: it may be its disk that does not respond.
+  if (connection.state === "opening" && host.state === "open" && announced.state === "backing_off") return announced;
   // As long as its own session is open, a failure of another destination on the host does not concern it.
   return connection.state === "open" ? own : host;
 }

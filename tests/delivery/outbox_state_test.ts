@@ -22,21 +22,23 @@ const CLOSED: Connection = { state: "closed" };
 const CONNECTED = { state: "open", end: () => {}, session: {} } as unknown as Connection;
 
 Deno.test("destinationState() says first what a person or a loop forbids, then what the destination itself says", () => {
-  const shown = (suspension: Suspension) => destinationState({ suspension, opening: OPEN, connection: CLOSED }, FULL, AWAY, 9);
+  const shown = (suspension: Suspension) =>
+    destinationState({ suspension, opening: OPEN, connection: CLOSED, announced: OPEN }, FULL, AWAY, 9);
   assertEquals(shown(PAUSED), { state: "paused", by: "ann" });
   assertEquals(shown({ state: "on_hold", failure: LOOP }), { state: "on_hold", failure: LOOP, until: 9 });
   assertEquals(shown(NONE), FULL);
 });
 
 Deno.test("destinationState() shows what happened to another destination on the host only while no session is open", () => {
-  const shown = (connection: Connection) => destinationState({ suspension: NONE, opening: OPEN, connection }, OPEN, AWAY, 9);
+  const shown = (connection: Connection) =>
+    destinationState({ suspension: NONE, opening: OPEN, connection, announced: OPEN }, OPEN, AWAY, 9);
   assertEquals([shown(CLOSED), shown(CONNECTED)], [AWAY, OPEN]);
 });
 
 Deno.test("destinationState() shows what the schedule closes, unless a person has something to do", () => {
   const closed = { state: "closed", until: 5000 } as const;
   const shown = (own: DestinationState, suspension: Suspension = NONE) =>
-    destinationState({ suspension, opening: closed, connection: CLOSED }, own, OPEN, 9);
+    destinationState({ suspension, opening: closed, connection: CLOSED, announced: OPEN }, own, OPEN, 9);
   assertEquals([shown(OPEN), shown(AWAY), shown(FULL)], [closed, closed, FULL]);
   assertEquals(shown(OPEN, PAUSED), { state: "paused", by: "ann" });
 });

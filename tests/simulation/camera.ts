@@ -43,6 +43,7 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
     });
     try {
       await writing(inode);
+      await act(() => {}); // The power may have been cut since its last write.
     } finally {
       if (witness.powerCuts === powerCuts) tree.endWriting(inode);
     }

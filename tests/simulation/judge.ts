@@ -198,8 +198,8 @@ export class Judge implements Witness {
     const { sha } = this.newest.get(path)!;
     for (const { destination, base, source } of this.#routesOf(path)) {
       const target = `${base}/${path.slice(source.length + 1)}`;
-      const there = this.#look(target);
-      const folder = this.#look(target.slice(0, target.lastIndexOf("/")));
+      const there = this.#onDisk(target);
+      const folder = this.#onDisk(target.slice(0, target.lastIndexOf("/")));
       const isNamed = !there?.device.changes.some((change) => change.folder === folder && target.endsWith(`/${change.name}`));
       const isSafe = there !== undefined && this.#sha(there.flushed) === sha && isNamed;
       if (!isSafe && this.tree.byProgram) this.accuse(`I4: ${path} was removed, and ${destination} has no safe copy`);
@@ -233,6 +233,12 @@ export class Judge implements Witness {
     let versions = this.#complete.get(path);
     if (versions === undefined) this.#complete.set(path, versions = new Set());
     return versions;
+  }
+
+  /** What a destination's own disk has, whether it is mounted now or not. */
+  #onDisk(path: string): Inode | undefined {
+    const [, disk, ...names] = path.split("/");
+    return names.reduce<Inode | undefined>((folder, name) => folder?.entries.get(name), this.tree.disks.get(disk!)?.root);
   }
 
   #look(path: string): Inode | undefined {

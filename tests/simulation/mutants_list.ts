@@ -1,2 +1,239 @@
-export const MUTANTS: readonly { readonly name: string; readonly file: string; readonly from: string; readonly to: string }[] =
-  [];
+/**
+ * The faults that `deno task simulate --mutants` plants: each is one that a change could bring back, and that nights must find.
+ *
+ * @module
+ */
+
+/** One text of one file below `src/`, and what takes its place. */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "staged file is not flushed before it gets its name",
+    file: "methods/local/local_names.ts",
+    from: "    await system.sync(staged);",
+    to: "    await system.facts(staged);",
+  },
+  {
+    name: "folders are not flushed after names are given",
+    file: "methods/local/local_names.ts",
+    from: "(folder) => base.system.sync(folder));\n    for (const folder of changed) base.flushed",
+    to: "(folder) => base.system.facts(folder));\n    for (const folder of changed) base.flushed",
+  },
+  {
+    name: "new folders are not flushed",
+    file: "methods/local/local_names.ts",
+    from: "    changed.add(dirname(folder));",
+    to: "",
+  },
+  {
+    name: "what could not be flushed stays",
+    file: "methods/local/local_names.ts",
+    from: "    await system.removeTree(staged).catch(() => undefined);\n",
+    to: "",
+  },
+  {
+    name: "a taken name is replaced",
+    file: "methods/local/local_names.ts",
+    from: '    if (fault === "exists") return false;',
+    to: '    if (fault === "exists") {\n      await system.rename(file, name);\n      return true;\n    }',
+  },
+  {
+    name: "a file of the same size counts as the same",
+    file: "methods/local/local_names.ts",
+    from: "isSame: () => sameContent(staged, target, system),",
+    to: "isSame: async () => (await system.facts(staged))?.size === (await system.facts(target))?.size,",
+  },
+  {
+    name: "the former version is not kept",
+    file: "methods/local/local_names.ts",
+    from: "keepAs: (former) => keepAs(naming, former),",
+    to: "keepAs: () => Promise.resolve(true),",
+  },
+  {
+    name: "the sweep takes other names too",
+    file: "methods/local/local_files.ts",
+    from: ".filter(isAttemptName)) {\n    const folder",
+    to: "){\n    const folder",
+  },
+  {
+    name: "the sweep leaves what is ours",
+    file: "methods/local/local_files.ts",
+    from: "      await system.removeTree(pathOf(base, folder));",
+    to: "",
+  },
+  {
+    name: "a missing file has the digest of an empty one",
+    file: "methods/local/local_files.ts",
+    from: '    if (faultOf(error) === "not_found") return null;',
+    to: '    if (faultOf(error) === "not_found") return { bytes: 0, sha256: null as never };',
+  },
+  {
+    name: "adopted files are not flushed",
+    file: "methods/local/local_files.ts",
+    from: "(place) => base.system.sync(place));",
+    to: "(place) => base.system.facts(place));",
+  },
+  {
+    name: "what failed to be copied counts as put",
+    file: "methods/local/local.ts",
+    from: '    if (failure.next === "hold") throw failure;\n    return { put: false, failure: failureRecord(failure) };',
+    to: '    if (failure.next === "hold") throw failure;\n    return { put: true };',
+  },
+  {
+    name: "the source is not checked after it was sent",
+    file: "delivery/steps/verify.ts",
+    from: "  await recheckSources({ ...batch, items }, signal);\n",
+    to: "",
+  },
+  {
+    name: "ctime is not compared after sending",
+    file: "delivery/steps/check.ts",
+    from: "if (facts && facts.ctimeMs !== item.ctimeMs) doubtful.push(item);",
+    to: "if (!facts) doubtful.push(item);",
+  },
+  {
+    name: "a changed source counts as the same",
+    file: "delivery/steps/check.ts",
+    from: 'if (facts.kind !== "file" || !sameFingerprint(facts, source)) throw changed(source);',
+    to: 'if (facts.kind !== "file") throw changed(source);',
+  },
+  {
+    name: "a read of another length counts",
+    file: "delivery/steps/check.ts",
+    from: "  if (digest.bytes !== source.size) return giveUp(item, changed(source));\n",
+    to: "",
+  },
+  {
+    name: "a change within a tick of the clock is not waited for",
+    file: "delivery/steps/check.ts",
+    from: "  if (waitMs > 0) await system.sleep(waitMs, signal);",
+    to: "",
+  },
+  {
+    name: "the look for writers before sending is skipped",
+    file: "delivery/steps/writers.ts",
+    from: "for (const item of unknown) if (open?.has(pathOf(item))) postpone",
+    to: "for (const item of unknown) if (open?.has(pathOf(item)) && open.size < 0) postpone",
+  },
+  {
+    name: "the look for writers is not waited for",
+    file: "delivery/steps/writers.ts",
+    from: "    over: () => looking,",
+    to: "    over: () => Promise.resolve(),",
+  },
+  {
+    name: "a destination's hash is taken for granted",
+    file: "delivery/steps/verify.ts",
+    from: "return items.map((item) => item.there ?? found.get(item) ?? null);",
+    to: "return items.map((item) => ({ bytes: item.delivery.source.size, sha256: item.sha256, ...(found.size < 0 ? {} : {}) }));",
+  },
+  {
+    name: "found files of another content are adopted",
+    file: "delivery/steps/adopt.ts",
+    from: "return found !== null && found.bytes === item.delivery.source.size && found.sha256 === item.sha256;",
+    to: "return found !== null && found.bytes === item.delivery.source.size;",
+  },
+  {
+    name: "the receipt is recorded before the name is given",
+    file: "delivery/recover.ts",
+    from: "  await publish({ ...batch, items: staged }, hard);\n",
+    to: "  for (const item of staged) if (item.receipt !== null) item.outcome ??= { receipt: item.receipt };\n",
+  },
+  {
+    name: "a wrong staged file fails its delivery after a crash",
+    file: "delivery/recover.ts",
+    from: 'if (failureOf(item)?.code === "mismatch") item.outcome = null;',
+    to: 'if (failureOf(item)?.code === "mismatch") item.outcome = { failure: { ...failureOf(item)!, next: "never" } };',
+  },
+  { name: "nothing is swept after a crash", file: "delivery/recover.ts", from: "  await session.sweep(go, hard);\n", to: "" },
+  {
+    name: "an outage uses up attempts",
+    file: "delivery/next_state.ts",
+    from: "backOff(3, retryDelayMs, rules.random), false);",
+    to: "backOff(3, retryDelayMs, rules.random), true);",
+  },
+  {
+    name: "an outage is final",
+    file: "delivery/next_state.ts",
+    from: '  if (failure.next === "never") return fail',
+    to: '  if (failure.next === "never" || isOutage(failure)) return fail',
+  },
+  {
+    name: "a write to the ledger is not tried again",
+    file: "delivery/steps/record.ts",
+    from: "      if (signal.aborted) throw error;",
+    to: "      throw error;",
+  },
+  {
+    name: "a source is removed without a look at its destinations",
+    file: "delivery/remove_source.ts",
+    from: "      if (!same || proven === null || stats?.[index]?.bytes !== candidate.source.size) present.delete(candidate);",
+    to: "      if (proven === null) present.delete(candidate);\n      void same;",
+  },
+  {
+    name: "a copy is not flushed before its source is removed",
+    file: "delivery/remove_source.ts",
+    from: "    await session?.flush(candidates.map((candidate) => targetOf.get(candidate)!), signal);\n",
+    to: "",
+  },
+  {
+    name: "a source that was changed is removed",
+    file: "delivery/remove_source.ts",
+    from: "return receipts.every((receipt) => receipt.sha256 === sha256);",
+    to: 'return receipts.length >= 0 || sha256 === "";',
+  },
+  {
+    name: "what was sent when the program ended is forgotten",
+    file: "ledger/sqlite/claim_queries.ts",
+    from: "inFlight: (job, destination) => db.all(SENDING, job, destination).map(toDelivery),",
+    to: "inFlight: (job, destination) => db.all(SENDING, job, destination).map(toDelivery).slice(0, 0),",
+  },
+  {
+    name: "due deliveries that were deferred are not claimed",
+    file: "ledger/sqlite/claim_queries.ts",
+    from: "if (deferred.length === 0) return queued;",
+    to: "if (deferred.length >= 0) return queued;",
+  },
+  {
+    name: "the ledger is not flushed",
+    file: "ledger/sqlite/database.ts",
+    from: 'this.exec("PRAGMA synchronous = FULL; ',
+    to: 'this.exec("PRAGMA synchronous = OFF; ',
+  },
+  {
+    name: "a file with an open writer is finished",
+    file: "intake/settle/settle.ts",
+    from: '  if (file.writer === "open") return waiting(file, "writer open");\n  const atOnce',
+    to: "  const atOnce",
+  },
+  {
+    name: "a short file is finished",
+    file: "intake/settle/settle.ts",
+    from: '      return unfinished(file, rules, file.grew ? "growing" : "short", verdict.reason);',
+    to: "      return whenWriterGone(file, rules, emptyTail, FINISHED);",
+  },
+  {
+    name: "the last look before a file is queued is skipped",
+    file: "intake/admit/last_look.ts",
+    from: "  if (!await isStill(context, candidate)) return null;\n",
+    to: "",
+  },
+  {
+    name: "files without an answer about their writers are not looked at again",
+    file: "intake/settle/settle_files.ts",
+    from: "    for (const path of answered()) candidates.end(path, system.monotonic() + FAILED_AGAIN_MS);",
+    to: "    for (const path of answered()) candidates.end(path, Infinity);",
+  },
+  {
+    name: "a scan ends early",
+    file: "intake/watch/reconcile.ts",
+    from: "  const wanted = files.filter(({ path }) => patterns.wants(path));",
+    to: "  const wanted = files.filter(({ path }) => patterns.wants(path)).slice(0, 3);",
+  },
+];

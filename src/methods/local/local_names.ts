@@ -6,7 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";
-import { keyedMutex } from "../../async/mutex.ts";
+import { ownedMutex } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
@@ -20,8 +20,8 @@ import { linkRefused } from "../staging.ts";
 import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf, strangersLinks } from "./local_base.ts";
 import { FLUSHES_AT_ONCE } from "./local_files.ts";
 
-/** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
-const nameLock = keyedMutex();
+/** Two that give the same name at once would both keep the same former file: one after the other, over all sessions of a program. */
+const nameLock = ownedMutex();
 
 /** What the folders of a publication are made with. */
 interface Making {
@@ -156,13 +156,13 @@ async function flushAndName(naming: Naming): Promise<{ former?: string }> {
     // What this batch has changed it flushes itself.
     if (!base.flushed.has(dirname(target)) && !changed.has(dirname(target))) await makeFolders(naming);
     changed.add(dirname(target));
-    return await nameLock(nameKey(target), () => giveName(naming));
+    return await nameLock(system, nameKey(target), () => giveName(naming));
   } catch (error) {
     // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
     if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
     forgetFlushed(base);
     await makeFolders(naming);
-    return await nameLock(nameKey(target), () => giveName(naming));
+    return await nameLock(system, nameKey(target), () => giveName(naming));
   }
 }
 
