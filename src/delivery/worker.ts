@@ -80,7 +80,8 @@ async function nextBatch(
     return [];
   }
   if (state.batches > 0 && mayLinger) return "later";
-  if (await context.sourceAway()) {
+  // A watched folder that cannot be looked at is no fault of the destination.
+  if (await context.sourceAway().catch(() => true)) {
     await bell.wait(SOURCE_AGAIN_MS, over);
     return [];
   }

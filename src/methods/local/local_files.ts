@@ -117,15 +117,20 @@ export async function flush(base: LocalBase, paths: readonly string[]): Promise<
 /** What `Session.leftovers` does. */
 export async function leftovers(base: LocalBase): Promise<string[]> {
   if (!await checkStaging(base)) return [];
-  const { entries } = await base.system.list(pathOf(base, base.stagingRoot));
+  const { entries } = await base.system.list(pathOf(base, base.stagingRoot)).catch((error) => unlisted(base, error));
   return entries.filter(({ name, facts }) => facts.kind === "folder" && isAttemptName(name)).map(({ name }) => name);
+}
+
+function unlisted({ stagingRoot, where }: LocalBase, error: unknown): never {
+  throw localFailure(error, `list the temporary folder "${stagingRoot}" of ${where}`);
 }
 
 /** What `Session.sweep` does. */
 export async function sweep(base: LocalBase, attempts: readonly string[] | null): Promise<void> {
   const { stagingRoot, system, where } = base;
   if (!await checkStaging(base)) return;
-  for (const name of (attempts ?? await system.names(pathOf(base, stagingRoot))).filter(isAttemptName)) {
+  const names = attempts ?? await system.names(pathOf(base, stagingRoot)).catch((error) => unlisted(base, error));
+  for (const name of names.filter(isAttemptName)) {
     const folder = `${stagingRoot}/${name}`;
     try {
       await system.removeTree(pathOf(base, folder));
