@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { RunningDaemon } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { everyDelivered, makeRig } from "./rig.ts";
 
@@ -67,14 +68,49 @@ for (const [method, files] of [["local", 112], ["rsync", 128]] as const) {
     ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
     async fn() {
       await using rig = await makeRig({ method, config: { min_file_age_seconds: 0.2, rescan_interval: 2 } });
-      await using daemon = await rig.installation.start({ through: ["prlimit", `--nofile=${files}`] });
-      // What is loaded when it is first asked for is there by then: Deno itself panics where it cannot open a file to compile TypeScript.
-      assertEquals((await rig.installation.command(["status"])).code, 0);
+      await using daemon = await keepRunning(() => rig.installation.start({ through: ["prlimit", `--nofile=${files}`] }));
       for (let i = 0; i < 300; i++) await rig.expose(`n${i % 40}/${i}.fits`, 6000);
       const rows = await rig.installation.until(everyDelivered(300), 60);
       assertEquals(await daemon.stop(), 0);
       assert(rows.length === 300);
-      await rig.allIsWell(rows);
+      await rig.allIsWell(rows, { crashed: daemon.restarted });
     },
   });
+}
+
+/** Starts it again when it ends, as services do: Deno itself panics where it cannot open what a Worker or new code needs. */
+async function keepRunning(
+  start: () => Promise<RunningDaemon>,
+): Promise<Pick<RunningDaemon, "stop"> & AsyncDisposable & { readonly restarted: boolean }> {
+  let daemon = await start();
+  const over = Promise.withResolvers<void>();
+  let [stopping, restarted] = [false, false];
+  const keeping = (async () => {
+    while (!stopping) {
+      await Promise.race([daemon.ended, over.promise]);
+      if (stopping) return;
+      restarted = true;
+      await daemon[Symbol.asyncDispose]();
+      // One that ends before it watches is started once more, too.
+      daemon = await start().catch(() => daemon);
+    }
+  })();
+  const end = async () => {
+    stopping = true;
+    over.resolve();
+    await keeping;
+  };
+  return {
+    get restarted() {
+      return restarted;
+    },
+    async stop() {
+      await end();
+      return await daemon.stop();
+    },
+    async [Symbol.asyncDispose]() {
+      await end();
+      await daemon[Symbol.asyncDispose]();
+    },
+  };
 }
