@@ -416,7 +416,7 @@ function happen(fault: Fault, site: Site): void {
       world.setClock(fault.byMs);
       return later(nothing);
     case "pause":
-      site.daemon?.pause(fault.destination, "the observer");
+      attempt(() => site.daemon?.pause(fault.destination, "the observer"));
       return later(() => void resume(site, fault.destination));
     case "reload":
       reload(site);
