@@ -37,6 +37,10 @@ export const retry = defineCommand({
       return EXIT.usage;
     }
     const { settings, daemon } = await seekDaemon(config, tools);
+    if (daemon === null && settings.file === null) {
+      tools.stderr("Nothing was retried: without a configuration, it is not known where the deliveries are recorded.\n");
+      return EXIT.usage;
+    }
     const chosen = all ? null : chosenIds(words, settings, tools);
     let count: number;
     let away: readonly string[] = [];

@@ -36,6 +36,18 @@ Deno.test("copy delivers what is there and ends; the second time nothing is sent
   assertEquals(names(dir.at("out")), ["20260115"]);
 });
 
+Deno.test("copy says that no file matches, and takes neither a login nor a path of Windows for a folder of this computer", async () => {
+  await using dir = await tempFolder();
+  await dir.write("images/a.fit", "alpha");
+  const { code, stderr } = await call(dir, ["copy", "images", "out", "--pattern", "*.fits", "--pattern", "*.fz", ...QUICK]);
+  assertEquals([code, stderr.includes("verything is delivered")], [0, false]);
+  assertStringIncludes(stderr, "does not match file_patterns (*.fits *.fz)");
+  for (const to of ["observer@freya", ...(Deno.build.os === "windows" ? [] : ["\\\\nas\\images", "D:\\images"])]) {
+    await assertRejects(() => call(dir, ["copy", "images", to, ...QUICK]), Failure, `Cannot send to "${to}": it `);
+  }
+  assertEquals(names(dir.path).filter((name) => /freya|nas|D:/.test(name)), []);
+});
+
 Deno.test("copy of one file sends this file only, whatever its name", async () => {
   await using dir = await tempFolder();
   await dir.write("in/a[1]*.dat", "alpha");

@@ -49,7 +49,7 @@ export async function deliverOnce(
     over.abort();
     await saying;
   }
-  daemon.stop(missing.length === 0 ? "everything is delivered" : "nothing else can be delivered now");
+  daemon.stop(missing.length === 0 ? "nothing is left to deliver" : "nothing else can be delivered now");
   await daemon.stopped;
   for (const line of missing.slice(0, LINES)) say(`Not delivered: ${line}`, "ERROR");
   if (missing.length > LINES) say(`… and ${missing.length - LINES} more: image-transfer history --failed`, "ERROR");

@@ -8,6 +8,8 @@ const WORDS: [word: string, keys: Record<string, string | number>][] = [
   ["/mnt/nas", local("/mnt/nas")],
   ["out", local("out")],
   ["./a:b", local("./a:b")],
+  ["./observer@freya", local("./observer@freya")],
+  ["/data/a@b", local("/data/a@b")],
   ["C:/images", local("C:/images")],
   ["C:\\images", local("C:\\images")],
   ["\\\\nas\\images", local("\\\\nas\\images")],
@@ -34,6 +36,8 @@ for (const [word, keys] of WORDS) {
 
 const FAULTS: [word: string, message: string][] = [
   ["observer@freya:", 'Cannot send to "observer@freya:": it names no folder'],
+  ["observer@freya", 'Cannot send to "observer@freya": it has no colon behind the host'],
+  ["observer@freya/data", 'Cannot send to "observer@freya/data": it has no colon behind the host'],
   ["gopher://freya/data", 'Cannot send to "gopher://freya/data": "gopher://" is not known'],
   ["sftp://", 'Cannot send to "sftp://": it is not a valid address'],
   [
@@ -47,3 +51,15 @@ for (const [word, message] of FAULTS) {
     assertEquals(assertThrows(() => destinationKeys(word), Failure).message, message);
   });
 }
+
+Deno.test("destinationKeys() says how to write what lacks a colon", () => {
+  const hintFor = (word: string) => assertThrows(() => destinationKeys(word), Failure).hint;
+  assertEquals(
+    hintFor("observer@freya"),
+    "Write it as observer@freya:/data/images; for a folder of this computer ./observer@freya",
+  );
+  assertEquals(
+    hintFor("observer@freya/data"),
+    "Write it as observer@freya:/data; for a folder of this computer ./observer@freya/data",
+  );
+});
