@@ -65,7 +65,7 @@ export function unreadableFolder(path: string, reason: string): FailureRecord {
   );
 }
 
-/** A watched folder that is not there, is not a folder, or does not respond. */
+/** A watched folder that is not there, is not a folder, lies below a disk that is gone, or does not respond. */
 export function noRoot(folder: string, is: Exclude<RootLook["is"], "folder">, platform: Platform): Failure {
   const cannot = `Cannot watch "${folder}"`;
   switch (is) {
@@ -79,6 +79,11 @@ export function noRoot(folder: string, is: Exclude<RootLook["is"], "folder">, pl
           next: "later",
           hint: "Create the folder, mount its disk, or correct watch_path. Watching then starts automatically.",
         });
+    case "unmounted":
+      return new Failure("source_gone", `${cannot}: its disk is not mounted; what is there now is the folder below it`, {
+        next: "later",
+        hint: "Mount the disk: watching resumes automatically. To watch the folder itself, restart image-transfer.",
+      });
     case "not a folder":
       return new Failure("not_a_folder", `${cannot}: it is not a folder`, {
         hint: "Set watch_path to the folder of the images.",

@@ -14,12 +14,14 @@ export type RootLook =
   /** `device:inode`. Symlinks are followed, as a watcher does: the root itself may be one. */
   | { readonly is: "folder"; readonly identity: string }
   | { readonly is: "missing" }
+  /** It is the folder below a disk that was there before. */
+  | { readonly is: "unmounted" }
   | { readonly is: "not a folder" }
   | { readonly is: "silent" };
 
 /** One for whoever asks; it remembers what it saw. */
 export interface SourceRoot {
-  /** Answers within ten seconds; throws errors of the operating system. */
+  /** Answers within ten seconds; throws errors of the operating system. The disk that is found at the first call is taken for right. */
   look(signal: AbortSignal): Promise<RootLook>;
   /** Whether this folder is still the root; the root that cannot be looked at is not. */
   isStill(identity: string, silent: "still" | "gone", signal: AbortSignal): Promise<boolean>;
@@ -42,7 +44,20 @@ export function sourceRoot(folder: string, system: RootSystem): SourceRoot {
     const facts = await unlessAborted(ask(), limit.signal, "silent" as const);
     if (facts === "silent") return { is: "silent" };
     if (facts === null) return { is: "missing" };
-    return facts.kind === "folder" ? { is: "folder", identity: facts.identity } : { is: "not a folder" };
+    if (facts.kind !== "folder") return { is: "not a folder" };
+    const away = await unlessAborted(isUncovered(facts).catch(() => false), limit.signal, "silent" as const);
+    if (away === "silent") return { is: "silent" };
+    return away ? { is: "unmounted" } : { is: "folder", identity: facts.identity };
+  }
+
+  async function isUncovered({ device }: PathFacts): Promise<boolean> {
+    if (known?.device === device) return false;
+    // A disk that was plugged in again may have another number: where it is mounted tells.
+    const mount = await mountPoint(folder, device, system);
+    // Mounted nearer to the folder than before is a disk that was not there yet at the first call.
+    if (known !== null && mount.length < known.mount.length) return true;
+    known = { device, mount };
+    return false;
   }
 
   return {
@@ -54,14 +69,7 @@ export function sourceRoot(folder: string, system: RootSystem): SourceRoot {
     },
     async isAway() {
       const facts = await system.followedFacts(folder);
-      if (facts === null) return true;
-      if (known?.device === facts.device) return false;
-      // A disk that was plugged in again may have another number: where it is mounted tells.
-      const mount = await mountPoint(folder, facts.device, system);
-      // Mounted nearer to the folder than before is a disk that was not there yet at the first call.
-      if (known !== null && mount.length < known.mount.length) return true;
-      known = { device: facts.device, mount };
-      return false;
+      return facts === null || await isUncovered(facts);
     },
   };
 }

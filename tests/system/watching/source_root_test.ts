@@ -22,11 +22,11 @@ function bench() {
     const device = deviceOf(path, world.mounted);
     return { kind: "folder", size: 0, mtimeMs: 0, ctimeMs: 0, mode: 0o755, bornMs: 0, links: 1, identity: `${device}:1`, device };
   };
-  const { isAway } = sourceRoot("/data/camera/night", {
+  const root = sourceRoot("/data/camera/night", {
     ...createFakeClock(),
     followedFacts: (path) => Promise.resolve(facts(path)),
   });
-  return { world, isAway };
+  return { world, isAway: root.isAway, look: async () => (await root.look(never)).is };
 }
 
 Deno.test("isAway() of sourceRoot() takes a missing folder for away, and one that is there for there", async () => {
@@ -44,6 +44,15 @@ Deno.test("isAway() of sourceRoot() takes the folder below a disk that is not mo
   // Plugged in again, with another number.
   world.mounted = { "/data/camera": "3" };
   assertEquals(await isAway(), false);
+});
+
+Deno.test("look() of sourceRoot() tells the folder below a disk that is not mounted any more from the root", async () => {
+  const { world, look } = bench();
+  assertEquals(await look(), "folder");
+  world.mounted = {};
+  assertEquals(await look(), "unmounted");
+  world.mounted = { "/data/camera": "3" };
+  assertEquals(await look(), "folder");
 });
 
 Deno.test("isAway() of sourceRoot() takes a disk that was not there yet at the first look", async () => {
