@@ -143,14 +143,13 @@ export class Judge implements Witness {
     if (!this.isSatisfied(status)) this.accuse(`truth: all is mended, and it still says "${status.headline.text}"`);
   }
 
-  /** Whether it says that all is well, or has nothing to say but of files that a writer left half written. */
+  /** Whether it says that all is well, or has nothing to say but of files that a writer, or a power cut, left half written. */
   isSatisfied({ all_well, jobs, destinations, deliveries: { queued, sending, deferred } }: StatusReport): boolean {
     if (all_well) return true;
-    if (
-      queued + sending + deferred > 0 || destinations.some(({ state }) => state !== "open") ||
-      !jobs.every(({ watching }) => watching)
-    ) return false;
-    return [...this.tree.files("/cam")].some(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
+    if (destinations.some(({ state }) => state !== "open") || !jobs.every(({ watching }) => watching)) return false;
+    const torn = [...this.tree.files("/cam")].filter(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
+    const theirs = torn.flatMap(({ path }) => this.#routesOf(path));
+    return torn.length > 0 && queued + sending + deferred <= theirs.length;
   }
 
   /** After a clean stop nothing of ours is left at any destination. */
