@@ -123,7 +123,7 @@ export interface Mount {
   readonly device: string | null;
   /**
    * When the base folder was made, as its disk has it: another disk at the same mount point has another folder there. Told with `probe`, where
-   * `device` is not enough: a mount point, or a number that the next disk at the port gets, too; not there where it is not known.
+   * the mount point is all that `device` tells; not there where it is not known.
    */
   readonly born?: string;
   /** True where it lies on the file system of `/`; not there where that is not known. Meant for the first contact (`create`). */

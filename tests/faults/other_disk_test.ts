@@ -9,7 +9,7 @@ import type { MorningReport } from "../../src/reports/morning/morning_json.ts";
 import { has } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig, namesIn, tool } from "./rig.ts";
+import { everyDelivered, makeRig, namesIn } from "./rig.ts";
 
 for (const method of ["local", "rsync", "tar"] as const) {
   for (const choice of ["--send-again", "--keep"] as const) {
@@ -98,45 +98,6 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
     },
   });
 }
-
-Deno.test({
-  name:
-    "another, empty disk with the device number of the former one (local) is noticed at the next start, before anything is sent",
-  ignore: !has("root", "loop"),
-  async fn() {
-    await using folder = await tempFolder();
-    const there = folder.at("mount");
-    await Deno.mkdir(there);
-    const image = await folder.write("disk.img", "");
-    await Deno.truncate(image, 16 << 20);
-    const disk = (await tool("losetup", "--find", "--show", image)).trim();
-    try {
-      await tool("mkfs.ext4", "-q", disk);
-      await tool("mount", disk, there);
-      await using rig = await makeRig({ method: "local", folder, there });
-      const { installation } = rig;
-      await using former = await installation.start();
-      await rig.expose("a.fits", 20_000);
-      await installation.until(everyDelivered(1));
-      assertEquals(await former.stop(), 0);
-      await rig.observer.stop();
-
-      await tool("umount", there);
-      await secondAfter(Date.now());
-      await tool("mkfs.ext4", "-q", "-F", disk);
-      await tool("mount", disk, there);
-      const from = (await installation.log()).length;
-      await using daemon = await installation.start();
-      await rig.expose("b.fits", 20_000);
-      await installation.untilLog(/is on hold: .*different disk/, from);
-      assertEquals(await fits(there), []);
-      assertEquals(await daemon.stop(), 0);
-    } finally {
-      await tool("umount", "-l", there).catch(() => undefined);
-      await tool("losetup", "-d", disk);
-    }
-  },
-});
 
 /** Waits for another second than that of `time`: servers tell in whole seconds when a folder was made. */
 async function secondAfter(time: number): Promise<void> {
