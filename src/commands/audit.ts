@@ -17,7 +17,7 @@ import { auditStatus } from "../reports/overview/audit_status.ts";
 import type { AuditStatus } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
-import { sayNoDaemon, seekDaemon, type Sought } from "./seek_daemon.ts";
+import { ledgerToChange, sayNoDaemon, seekDaemon, type Sought } from "./seek_daemon.ts";
 import { auditLine } from "./text/status_text.ts";
 
 /** Files listed for each destination. */
@@ -107,7 +107,7 @@ async function acceptFound(
 }
 
 function acceptInLedger(job: string | undefined, settings: Settings, tools: Tools): number {
-  using ledger = tools.openLedger(settings.stateDirectory, notices(tools));
+  using ledger = ledgerToChange(settings, tools);
   return destinationsOf(job, settings).reduce((sum, { job, name }) => sum + ledger.acceptAudit(job, name), 0);
 }
 

@@ -9,10 +9,10 @@ import { argument } from "@optique/core/primitives";
 import { printable } from "../domain/names/printable.ts";
 import type { Settings } from "../config/settings.ts";
 import { forgetOrphans, type Forgotten } from "../ledger/orphans.ts";
-import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
-import { seekDaemon } from "./seek_daemon.ts";
+import { ledgerToChange, seekDaemon } from "./seek_daemon.ts";
 
 /** By the daemon, else in the ledger. Exit code 2 where the destination is configured, or nothing waits for it. */
 export const forget = defineCommand({
@@ -44,7 +44,7 @@ export const forget = defineCommand({
 });
 
 /** Without a daemon: in the ledger. */
-function forgetHere({ stateDirectory, jobs }: Settings, destination: string, tools: Tools): Forgotten {
-  using ledger = tools.openLedger(stateDirectory, notices(tools));
-  return forgetOrphans(ledger, jobs, destination, tools.system.now());
+function forgetHere(settings: Settings, destination: string, tools: Tools): Forgotten {
+  using ledger = ledgerToChange(settings, tools);
+  return forgetOrphans(ledger, settings.jobs, destination, tools.system.now());
 }

@@ -11,11 +11,11 @@ import type { FormerFiles } from "../domain/destination_state.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
-import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
-import { sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
+import { ledgerToChange, sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 
 const destinationArgument = optional(
   argument(nameValue("DEST", "DEST"), { description: plain("Name of the destination (default: all)") }),
@@ -141,7 +141,7 @@ function setPaused(sought: Sought, destination: string | null, by: string | null
   const known = destinationsOf(sought, tools);
   if (destination !== null) checkName("destination", destination, known);
   const names = destination === null ? known : [destination];
-  using ledger = tools.openLedger(sought.settings.stateDirectory, notices(tools));
+  using ledger = ledgerToChange(sought.settings, tools);
   for (const name of names) ledger.setPaused(name, by);
   return names;
 }

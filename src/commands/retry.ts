@@ -14,7 +14,7 @@ import { waitingOf } from "../ledger/orphans.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
-import { seekDaemon } from "./seek_daemon.ts";
+import { ledgerToChange, seekDaemon } from "./seek_daemon.ts";
 import { chosenDeliveries } from "./text/chosen_files.ts";
 
 /** By the daemon, else in the ledger. Exit code 1 where not all of the named IDs can be retried, 2 where something named does not exist. */
@@ -37,10 +37,6 @@ export const retry = defineCommand({
       return EXIT.usage;
     }
     const { settings, daemon } = await seekDaemon(config, tools);
-    if (daemon === null && settings.file === null) {
-      tools.stderr("Nothing was retried: without a configuration, it is not known where the deliveries are recorded.\n");
-      return EXIT.usage;
-    }
     const chosen = all ? null : chosenIds(words, settings, tools);
     let count: number;
     let away: readonly string[] = [];
@@ -48,7 +44,7 @@ export const retry = defineCommand({
       if (chosen === null) away = namesAway(await daemon.status());
       count = await daemon.retry(chosen);
     } else {
-      using ledger = tools.openLedger(settings.stateDirectory, notices(tools));
+      using ledger = ledgerToChange(settings, tools);
       count = ledger.requeue(chosen, tools.system.now());
     }
     if (json) {

@@ -8,7 +8,7 @@ import { partialSettings } from "../config/read/partial_settings.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
-import { EXIT, type Tools } from "./command.ts";
+import { EXIT, notices, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";
 
 /** The settings and the daemon that runs with them. */
@@ -83,6 +83,19 @@ function warning({ daemon, settings }: Sought, fault: Failure): string {
     ? `No daemon can start with this configuration. The following is from the state directory "${settings.stateDirectory}".`
     : `The running daemon is keeping its current configuration${settings.file === null ? "" : ` ("${settings.file}")`}.`;
   return `Warning: ${failureText(fault).text}${consequence}\n\n`;
+}
+
+/**
+ * The ledger, to be changed where no daemon runs.
+ *
+ * @throws {Failure} `configuration` where there is none: nobody knows which ledger is meant.
+ */
+export function ledgerToChange({ stateDirectory, file }: Settings, tools: Tools): ReturnType<Tools["openLedger"]> {
+  if (file !== null) return tools.openLedger(stateDirectory, notices(tools));
+  throw new Failure(
+    "configuration",
+    "Nothing was changed: without a configuration, it is not known where the deliveries are recorded",
+  );
 }
 
 /** Says that no daemon is running and how to start one; returns the exit code. */

@@ -5,8 +5,10 @@
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { build } from "../build/build.ts";
+import { everyDelivered, makeRig } from "../faults/rig.ts";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
+import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 
 Deno.test("binary: the whole program", async (test) => {
@@ -20,6 +22,13 @@ Deno.test("binary: the whole program", async (test) => {
       "run gives back what its configuration does not need, and says after a reload that it must be restarted",
       givenBack,
     );
+    for (const [method, files] of [["local", 112], ["rsync", 128]] as const) {
+      await test.step({
+        name: `only ${files} file descriptors (${method}): nothing is lost, and it never ends by itself`,
+        ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
+        fn: () => fewDescriptors(method, files),
+      });
+    }
   } finally {
     if (former === undefined) Deno.env.delete("IMAGE_TRANSFER_BINARY");
     else Deno.env.set("IMAGE_TRANSFER_BINARY", former);
@@ -97,4 +106,15 @@ async function givenBack(): Promise<void> {
   await folder.write("data/c.fits", fitsFile(10_000));
   while (!await isStarted("rclone") || !await isStarted("image-transfer-hook")) await new Promise((done) => setTimeout(done, 50));
   assertEquals(await daemon.stop(), 0);
+}
+
+/** Of the compiled program only: Deno itself panics where it cannot open a file to compile TypeScript. */
+async function fewDescriptors(method: "local" | "rsync", files: number): Promise<void> {
+  await using rig = await makeRig({ method, config: { min_file_age_seconds: 0.2, rescan_interval: 2 } });
+  await using daemon = await rig.installation.start({ through: ["prlimit", `--nofile=${files}`] });
+  for (let i = 0; i < 300; i++) await rig.expose(`n${i % 40}/${i}.fits`, 6000);
+  const rows = await rig.installation.until(everyDelivered(300), 60);
+  assertEquals(await daemon.stop(), 0);
+  assertEquals(rows.length, 300);
+  await rig.allIsWell(rows);
 }

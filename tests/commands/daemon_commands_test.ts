@@ -459,14 +459,16 @@ Deno.test("retry --all says that destinations which hold or are away are tried a
   );
 });
 
-Deno.test("retry without a configuration retries nothing, and leaves no ledger behind", async () => {
-  await using dir = await tempFolder();
-  const tools = testTools(dir.path, { system: { home: dir.path, env: () => undefined } });
-  const parsed = await parse(["retry", "--all"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  assertEquals(parsed.kind === "run" && await parsed.run(tools), 2);
-  assertStringIncludes(tools.printed.stderr, "Nothing was retried: without a configuration");
-  assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);
-});
+for (const words of [["retry", "--all"], ["audit", "--accept"]]) {
+  Deno.test(`${words.join(" ")} without a configuration changes nothing, and leaves no ledger behind`, async () => {
+    await using dir = await tempFolder();
+    const tools = testTools(dir.path, { system: { home: dir.path, env: () => undefined } });
+    const parsed = await parse(words, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+    assert(parsed.kind === "run");
+    await assertRejects(() => parsed.run(tools), Failure, "Nothing was changed: without a configuration");
+    assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);
+  });
+}
 
 Deno.test("retry without a daemon works on the ledger", async () => {
   await using dir = await observatory();

@@ -1,11 +1,10 @@
 /**
- * Files and limits that would spoil everything for the others: one that cannot be read among a thousand, targets that
- * cannot be written, few file descriptors. The others arrive; each that does not is listed.
+ * Files that would spoil everything for the others: one that cannot be read among a thousand, targets that cannot be written. The others
+ * arrive; each that does not is listed.
  *
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { RunningDaemon } from "../support/daemon_process.ts";
+import { assertEquals, assertMatch } from "@std/assert";
 import { has } from "../support/needs.ts";
 import { everyDelivered, makeRig } from "./rig.ts";
 
@@ -60,57 +59,4 @@ for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
       );
     },
   });
-}
-
-for (const [method, files] of [["local", 112], ["rsync", 128]] as const) {
-  Deno.test({
-    name: `only ${files} file descriptors (${method}): nothing is lost`,
-    ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
-    async fn() {
-      await using rig = await makeRig({ method, config: { min_file_age_seconds: 0.2, rescan_interval: 2 } });
-      await using daemon = await keepRunning(() => rig.installation.start({ through: ["prlimit", `--nofile=${files}`] }));
-      for (let i = 0; i < 300; i++) await rig.expose(`n${i % 40}/${i}.fits`, 6000);
-      const rows = await rig.installation.until(everyDelivered(300), 60);
-      assertEquals(await daemon.stop(), 0);
-      assert(rows.length === 300);
-      await rig.allIsWell(rows, { crashed: daemon.restarted });
-    },
-  });
-}
-
-/** Starts it again when it ends, as services do: Deno itself panics where it cannot open what a Worker or new code needs. */
-async function keepRunning(
-  start: () => Promise<RunningDaemon>,
-): Promise<Pick<RunningDaemon, "stop"> & AsyncDisposable & { readonly restarted: boolean }> {
-  let daemon = await start();
-  const over = Promise.withResolvers<void>();
-  let [stopping, restarted] = [false, false];
-  const keeping = (async () => {
-    while (!stopping) {
-      await Promise.race([daemon.ended, over.promise]);
-      if (stopping) return;
-      restarted = true;
-      await daemon[Symbol.asyncDispose]();
-      // One that ends before it watches is started once more, too.
-      daemon = await start().catch(() => daemon);
-    }
-  })();
-  const end = async () => {
-    stopping = true;
-    over.resolve();
-    await keeping;
-  };
-  return {
-    get restarted() {
-      return restarted;
-    },
-    async stop() {
-      await end();
-      return await daemon.stop();
-    },
-    async [Symbol.asyncDispose]() {
-      await end();
-      await daemon[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -1,5 +1,5 @@
 /**
- * The faults that `deno task simulate --mutants` plants: each is one that a change could bring back, and that nights must find.
+ * The faults that `deno task simulate --mutants` plants: each is one that a change could bring back, and that nights should find.
  *
  * @module
  */

@@ -12,22 +12,12 @@ import type { Settings } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Tools } from "../command.ts";
 
-/**
- * The keys of a destination as {@linkcode destinationKeys} has them; a folder of this computer begins in the current one.
- *
- * @throws {Failure} `configuration`, also for a path of Windows elsewhere: it would be a folder with that name.
- */
+/** The keys of a destination as {@linkcode destinationKeys} has them; a folder of this computer begins in the current one. */
 export function destinationHere(
   word: string,
   { system, cwd }: Pick<Tools, "system" | "cwd">,
 ): ReturnType<typeof destinationKeys> {
-  const ofWindows = system.platform !== "windows" && /^(?:\\\\|[a-z]:\\)/i.test(word);
-  if (ofWindows) {
-    const hint =
-      `Mount it here and specify the folder where it is mounted, or send to user@host:/path. A folder of this name: ./${word}`;
-    throw new Failure("configuration", `Cannot send to "${word}": it is a path of Windows`, { hint });
-  }
-  const keys = destinationKeys(word);
+  const keys = destinationKeys(word, system.platform === "windows");
   return keys["transfer_method"] === "local" ? { ...keys, remote_base_path: absolutePath(word, cwd, system) } : keys;
 }
 

@@ -11,28 +11,33 @@ type Keys = Readonly<Record<string, string | number>>;
 /** `remote:bucket`; one letter is a drive of Windows. */
 const REMOTE = /^([\w.@-][\w. @-]+):(.*)$/s;
 /** `user@host` and `user@host/path`: what was meant is not a folder of this name here. */
-const LOGIN = /^[\w.-]+@[\w.-]+(?:\/[^:]*)?$/;
+const LOGIN = /^([\w.-]+@[\w.-]+)(\/.*)?$/s;
+/** `\\server\share` and `D:\images`. */
+const WINDOWS = /^(?:\\\\|[a-z]:\\)/i;
 const SCHEMES: Readonly<Record<string, string>> = { ssh: "auto", sftp: "sftp", scp: "scp", ftp: "ftp", ftps: "ftps" };
 
 /**
  * The keys for `/mnt/nas`, `user@host:/path`, `sftp://user@host:22/path` (also `ssh`, `scp`, `ftp`, `ftps`) and `remote:bucket/path`, which is one
- * of rclone's. As for scp, what has no colon before its first slash is a folder of this computer, but for `user@host`, which is refused. A host needs `user@`, or a path that
- * begins with `/` or `~`; without them `name:path` is a remote of rclone.
+ * of rclone's. As for scp, what has no colon before its first slash is a folder of this computer; but for `user@host`, and for paths of Windows
+ * elsewhere, which nobody means so. A host needs `user@`, or a path that begins with `/` or `~`; without them `name:path` is a remote of rclone.
  *
  * @throws {Failure} `configuration` for what is none of these, and for a password: others can see command lines.
  */
-export function destinationKeys(word: string): Keys {
+export function destinationKeys(word: string, onWindows: boolean): Keys {
   if (word === "") throw wrong(word, "it is empty", "Specify a folder, user@host:/path or remote:bucket.");
   const scheme = /^([a-z]+):\/\//i.exec(word)?.[1]?.toLowerCase();
   if (scheme !== undefined) return fromAddress(word, scheme);
-  if (LOGIN.test(word)) {
+  const [, login, folder = "/data/images"] = LOGIN.exec(word) ?? [];
+  if (login !== undefined) {
     throw wrong(
       word,
       "it has no colon behind the host",
-      `Write it as ${word.replace(/(?=\/)|$/, ":")}${
-        word.includes("/") ? "" : "/data/images"
-      }; for a folder of this computer ./${word}`,
+      `Write it as ${login}:${folder}; for a folder of this computer ./${word}`,
     );
+  }
+  if (!onWindows && WINDOWS.test(word)) {
+    const hint = "Mount it here and specify the folder where it is mounted, or send to user@host:/path.";
+    throw wrong(word, "it is a path of Windows", `${hint} For a folder of this name: ./${word}`);
   }
   const [, name = "", path = ""] = REMOTE.exec(word) ?? [];
   if (name === "" || name.includes("/") || name.includes("\\")) return { transfer_method: "local", remote_base_path: word };

@@ -11,8 +11,6 @@ const WORDS: [word: string, keys: Record<string, string | number>][] = [
   ["./observer@freya", local("./observer@freya")],
   ["/data/a@b", local("/data/a@b")],
   ["C:/images", local("C:/images")],
-  ["C:\\images", local("C:\\images")],
-  ["\\\\nas\\images", local("\\\\nas\\images")],
   ["observer@freya:/data/images", { remote_host: "freya", remote_user: "observer", remote_base_path: "/data/images" }],
   ["observer@freya:images", { remote_host: "freya", remote_user: "observer", remote_base_path: "images" }],
   ["freya:/data", { remote_host: "freya", remote_base_path: "/data" }],
@@ -31,12 +29,21 @@ const WORDS: [word: string, keys: Record<string, string | number>][] = [
 ];
 
 for (const [word, keys] of WORDS) {
-  Deno.test(`destinationKeys(): ${word}`, () => assertEquals(destinationKeys(word), keys));
+  Deno.test(`destinationKeys(): ${word}`, () => assertEquals(destinationKeys(word, false), keys));
 }
+
+Deno.test("destinationKeys() takes paths of Windows for folders on Windows only", () => {
+  for (const path of ["C:\\images", "\\\\nas\\images"]) {
+    assertEquals(destinationKeys(path, true), local(path));
+    const { message } = assertThrows(() => destinationKeys(path, false), Failure);
+    assertEquals(message, `Cannot send to "${path}": it is a path of Windows`);
+  }
+});
 
 const FAULTS: [word: string, message: string][] = [
   ["observer@freya:", 'Cannot send to "observer@freya:": it names no folder'],
   ["observer@freya", 'Cannot send to "observer@freya": it has no colon behind the host'],
+  ["observer@freya/a:b", 'Cannot send to "observer@freya/a:b": it has no colon behind the host'],
   ["observer@freya/data", 'Cannot send to "observer@freya/data": it has no colon behind the host'],
   ["gopher://freya/data", 'Cannot send to "gopher://freya/data": "gopher://" is not known'],
   ["sftp://", 'Cannot send to "sftp://": it is not a valid address'],
@@ -48,12 +55,12 @@ const FAULTS: [word: string, message: string][] = [
 
 for (const [word, message] of FAULTS) {
   Deno.test(`destinationKeys() refuses ${word.replace("geheim", "…")}`, () => {
-    assertEquals(assertThrows(() => destinationKeys(word), Failure).message, message);
+    assertEquals(assertThrows(() => destinationKeys(word, false), Failure).message, message);
   });
 }
 
 Deno.test("destinationKeys() says how to write what lacks a colon", () => {
-  const hintFor = (word: string) => assertThrows(() => destinationKeys(word), Failure).hint;
+  const hintFor = (word: string) => assertThrows(() => destinationKeys(word, false), Failure).hint;
   assertEquals(
     hintFor("observer@freya"),
     "Write it as observer@freya:/data/images; for a folder of this computer ./observer@freya",
