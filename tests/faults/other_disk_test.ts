@@ -99,10 +99,10 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
   });
 }
 
-/** Waits for another second than that of `time`: servers tell in whole seconds when a folder was made. */
+/** Waits for the second after that of `time`: servers tell in whole seconds when a folder was made, by a clock that is some ms behind. */
 async function secondAfter(time: number): Promise<void> {
-  const second = Math.floor(time / 1000);
-  while (Math.floor(Date.now() / 1000) === second) await new Promise((resolve) => setTimeout(resolve, 50));
+  const next = Math.floor(time / 1000 + 1) * 1000 + 100;
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - Date.now())));
 }
 
 async function fits(folder: string): Promise<string[]> {
