@@ -60,11 +60,15 @@ async function boxOf(page: Page) {
   }
 }
 
-/** The time that stands in the legend with the pointer at this part of the width. */
+/** The time that stands in the legend with the pointer at this part of the width; a plot that is just being drawn does not see the pointer. */
 async function timeAt(page: Page, part: number): Promise<string> {
-  const { x, y, width, height } = await boxOf(page);
-  await page.mouse.move(x + 2 + (width - 4) * part, y + height / 2);
-  return await page.locator(".legend li.dim").first().innerText();
+  for (let turn = 0;; turn++) {
+    const { x, y, width, height } = await boxOf(page);
+    await page.mouse.move(x + 2 + (width - 4) * part, y + height / 2 + turn % 2);
+    const time = await page.locator(".legend li.dim").first().innerText();
+    if (time !== "" || turn === 100) return time;
+    await page.waitForTimeout(50);
+  }
 }
 
 Deno.test({
