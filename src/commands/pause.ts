@@ -44,20 +44,22 @@ export const resume = defineCommand({
   name: "resume",
   help: "Resume delivery to a destination, or to all",
   description:
-    "If the destination is on hold because its disk is missing or was replaced, naming it here accepts the folder that is there now. " +
-    "Files delivered to the former disk are then sent again (--send-again) or stay on that disk only (--keep). " +
+    "If the destination is on hold because its disk is missing or was replaced, or because remote_base_path was changed, naming it here " +
+    "accepts the folder that is there now. Files delivered to the former one are then sent again (--send-again) or stay there only (--keep). " +
     "--accept lets a mirror (delete_destination_files) remove what was deleted here.",
   parser: object({
     config: configOption,
     json: jsonOption,
     destination: destinationArgument,
     sendAgain: option("--send-again", {
-      description: plain("Send again the files that were delivered to the former disk or are missing at the destination"),
+      description: plain(
+        "Send again the files that were delivered to the former disk or folder, or are missing at the destination",
+      ),
     }),
     accept: option("--accept", {
       description: plain("Let a mirror remove what was deleted here, where it asks first (max_delete); DEST may be JOB/DEST"),
     }),
-    keep: option("--keep", { description: plain("Leave files delivered to the former disk on that disk only") }),
+    keep: option("--keep", { description: plain("Leave files delivered to the former disk or folder there only") }),
   }),
   async run({ config, json, destination = null, sendAgain, keep, accept }, tools) {
     if (accept) return await acceptRemovals({ config, json, destination, mixed: sendAgain || keep }, tools);
@@ -119,19 +121,19 @@ async function acceptRemovals({ config, json, destination, mixed }: Accepting, t
 
 /** What becomes of the files of a former disk; null where nobody says, and then it is said how to. */
 async function askFormer(destination: string, images: number, tools: Tools): Promise<FormerFiles | null> {
-  const which = `${images === 1 ? "1 image was" : `${images} images were`} delivered to the former disk of ${
+  const which = `${images === 1 ? "1 image was" : `${images} images were`} delivered to the former disk or folder of ${
     printable(destination)
   }`;
-  const answer = await tools.prompt?.(`${which}. Send again those that are missing on the new disk? (yes or no)`);
+  const answer = await tools.prompt?.(`${which}. Send again those that are missing in the new one? (yes or no)`);
   tools.signal.throwIfAborted();
   const word = answer?.trim().toLowerCase() ?? "";
   if (word === "yes" || word === "y") return "send_again";
   if (word === "no" || word === "n") return "keep";
   const command = `image-transfer resume ${shellQuote(destination)}`;
   tools.stderr(
-    `${which}. The new disk is not accepted until you choose what to do with those that are missing on it:\n` +
+    `${which}. The new one is not accepted until you choose what to do with those that are missing there:\n` +
       `  ${command} --send-again   sends them again if their source files still exist\n` +
-      `  ${command} --keep         leaves them on the former disk only and lists them as gone\n`,
+      `  ${command} --keep         leaves them on the former one only and lists them as gone\n`,
   );
   return null;
 }

@@ -36,8 +36,8 @@ export async function acceptDisk(
   if (former === "send_again") count.again = await sendAgain(context);
   if (count.gone === 0 && count.again === 0) return;
   const what = former === "send_again" ? `${count.again} are sent again` : "they are not sent again";
-  const message = `Another disk was accepted for ${destination.name}: ` +
-    `${count.gone} of ${count.delivered} delivered files are not on it; ${what}`;
+  const message = `Another disk or folder was accepted for ${destination.name}: ` +
+    `${count.gone} of ${count.delivered} delivered files are not in it; ${what}`;
   emit({ type: "notice", level: "warning", message });
 }
 
@@ -54,4 +54,4 @@ export async function sendAgain({ job, destination, ledger, system, sourceAway }
   return ledger.sendAgain(chosen, system.now()).length;
 }
 
-const ANOTHER_DISK = "It is no longer at the destination: another disk was accepted in place of the one that has it";
+const ANOTHER_DISK = "It is no longer at the destination: another disk or folder was accepted in place of the one that has it";

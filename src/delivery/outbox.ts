@@ -234,7 +234,7 @@ function endSession({ state: { connection } }: DestinationContext): void {
 
 function otherDisk({ breaker, ledger, job, destination }: DestinationContext): { images: number } | null {
   const state = breaker.state();
-  if (state.state !== "on_hold" || state.failure.code !== "device_missing") return null;
+  if (state.state !== "on_hold" || !["device_missing", "folder_changed"].includes(state.failure.code)) return null;
   return { images: ledger.counts(job.name, destination.name).delivered };
 }
 

@@ -61,6 +61,8 @@ export interface Known {
   readonly method: string;
   /** As last measured on the right disk; null while that cannot be reached. */
   readonly freeBytes: number | null;
+  /** The base path was found since the start. */
+  readonly found: boolean;
   /** The base path did not exist and was made since the start. */
   readonly made: boolean;
 }
@@ -81,7 +83,7 @@ export function startOf(
     acceptedDisk: null,
     keepsParts: true,
     audit: { run: null, asked: false, doubted: null },
-    known: { method: former.method, freeBytes: null, made: false },
+    known: { method: former.method, freeBytes: null, found: false, made: false },
     announced: { state: "open" },
   };
 }

@@ -8,7 +8,7 @@ import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { acceptDisk } from "./accept_disk.ts";
 import type { OpenSession } from "./batch.ts";
 import { type DestinationContext, succeed } from "./destination_context.ts";
-import { demandSpace, deviceOf, findMount } from "./mount.ts";
+import { demandSpace, findMount, placeOf, strangePlace } from "./mount.ts";
 import { doesNotFit } from "./steps/put.ts";
 import { finalSweep } from "./sweep.ts";
 
@@ -74,10 +74,13 @@ async function findMountNow({ context, session }: OpenSession, signal: AbortSign
   }, signal);
   if (state.acceptedDisk !== null) {
     await acceptDisk(context, session, state.acceptedDisk, signal);
-    ledger.rememberDevice(destination.job, destination.name, deviceOf(mount));
+    ledger.rememberDevice(destination.job, destination.name, placeOf(mount, destination));
     state.acceptedDisk = null;
+  } else if (!state.known.found && mount.device === null) {
+    const message = await strangePlace(session, { destination, ledger }, signal);
+    if (message !== null) emit({ type: "notice", level: "warning", message });
   }
-  state.known = { ...state.known, freeBytes: mount.freeBytes, made: state.known.made || mount.made === true };
+  state.known = { ...state.known, freeBytes: mount.freeBytes, found: true, made: state.known.made || mount.made === true };
   demandSpace(mount, destination);
 }
 

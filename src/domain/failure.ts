@@ -34,6 +34,7 @@ const NEXT_STEP = {
   read_only: "hold",
   permission_denied: "hold",
   device_missing: "hold",
+  folder_changed: "hold",
   tool_missing: "hold",
   not_a_folder: "hold",
   staging_unsafe: "hold",

@@ -123,7 +123,7 @@ export interface Mount {
   readonly device: string | null;
   /**
    * When the base folder was made, as its disk has it: another disk at the same mount point has another folder there. Told with `probe`, where
-   * the mount point is all that `device` tells; not there where it is not known.
+   * `device` is not enough: a mount point, or a number that the next disk at the port gets, too; not there where it is not known.
    */
   readonly born?: string;
   /** True where it lies on the file system of `/`; not there where that is not known. Meant for the first contact (`create`). */
@@ -131,6 +131,9 @@ export interface Mount {
   /** True where the folder was not there and `create` has made it. */
   readonly made?: boolean;
 }
+
+/** A {@linkcode Mount.device} that begins so is the `f_fsid` of `statvfs(3)`; others are numbers of devices, or mount points. */
+export const FILE_SYSTEM_ID = "fsid:";
 
 /**
  * What a power cut at the destination leaves of what {@linkcode Session.publish} said is published.

@@ -681,7 +681,7 @@ for (
     const tools = testTools(dir.path, says === null ? {} : { answers: says });
     const parsed = await parse(["resume", "nas", "-c", "c.yaml"], COMMANDS, { version: "0", ...tools });
     assertEquals(parsed.kind === "run" && await parsed.run(tools), code);
-    assertStringIncludes(tools.printed.stderr, "220 images were delivered to the former disk of nas");
+    assertStringIncludes(tools.printed.stderr, "220 images were delivered to the former disk or folder of nas");
     assertEquals(daemon.told, [["nas", "ask"], ...told === null ? [] : [["nas", told]]]);
     if (told === null) assertStringIncludes(tools.printed.stderr, "image-transfer resume nas --keep");
   });

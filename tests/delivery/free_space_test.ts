@@ -9,7 +9,7 @@ Deno.test("freeSpace() is one number for all destinations on a disk, the least t
       name,
       transport: host === null ? { method: "local" } : { method: "sftp", host, user: null, port: null, compression: false },
     }),
-    about: () => ({ method: "local", freeBytes, about: "", made: false }),
+    about: () => ({ method: "local", freeBytes, about: "", found: true, made: false }),
   });
   const boxes = [at("a", 500), at("b", 400), at("far", 300, "freya"), at("new", null), at("x", 200), at("y", 100)];
   const devices: Record<string, string> = { a: "disk", b: "disk", far: "disk", new: "disk", x: "" };

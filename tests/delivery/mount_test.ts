@@ -66,7 +66,46 @@ for (
     const options = { destination, ledger, accept: false };
     const found = findMount(session, options, new AbortController().signal);
     assertEquals(await found.then(({ device }) => device, ({ code }) => code), expected);
-    assertEquals(ledger.deviceOf(destination.job, destination.name), size === 5 ? "2" : "1");
+    assertEquals(ledger.deviceOf(destination.job, destination.name)?.split("\n")[0], size === 5 ? "2" : "1");
+  });
+}
+
+// Only the base path differs; device and time of the folder are as before, or not told at all.
+for (const device of ["1", null]) {
+  Deno.test(`findMount() asks where remote_base_path was corrected after deliveries, device ${device ?? "not told"}`, async () => {
+    await using dir = await tempFolder();
+    using ledger = openLedger(dir.path);
+    const [former, corrected] = [aDestination({ basePath: "/data/w1" }), aDestination({ basePath: "/data/w2" })];
+    const session = {
+      attach: () => Promise.resolve({ freeBytes: null, device }),
+      survey: () => Promise.resolve([null]),
+    } as Partial<Session> as Session;
+    const at = (destination: typeof former) =>
+      findMount(session, { destination, ledger, accept: false }, new AbortController().signal);
+    await at(former);
+    const [delivery] = ledger.admit([anAdmission("a.fits", { size: 5 }, [former.name], former.job)], NOW);
+    ledger.record([proven(delivery!)], NOW);
+    assertEquals(await at(corrected).then(() => "accepted", ({ code }) => code), "folder_changed");
+  });
+}
+
+for (const [what, isDelivered, expected] of [["before", false, "accepted"], ["after", true, "device_missing"]] as const) {
+  Deno.test(`findMount() where the folder was made again on the same disk, ${what} something was delivered`, async () => {
+    await using dir = await tempFolder();
+    using ledger = openLedger(dir.path);
+    const destination = aDestination();
+    const session = (born: string) =>
+      ({
+        attach: () => Promise.resolve({ freeBytes: null, device: "1", born }),
+        survey: () => Promise.resolve([null]),
+      }) as Partial<
+        Session
+      > as Session;
+    const at = (born: string) => findMount(session(born), { destination, ledger, accept: false }, new AbortController().signal);
+    await at("1700000000");
+    const [delivery] = ledger.admit([anAdmission("a.fits", { size: 5 }, [destination.name], destination.job)], NOW);
+    if (isDelivered) ledger.record([proven(delivery!)], NOW);
+    assertEquals(await at("1700000001").then(() => "accepted", ({ code }) => code), expected);
   });
 }
 

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
+import { diskIn } from "../../src/delivery/mount.ts";
+import { outbox } from "../../src/delivery/outbox.ts";
 import { Failure, type FailureCode } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { aFailure } from "../support/fake_method.ts";
@@ -307,8 +309,31 @@ Deno.test("resume() takes another disk for the right one only where the destinat
   assertEquals([rig.state("b.fits"), rig.fake.texts()], ["queued", {}]);
   await rig.outbox.resume("keep");
   await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
-  assertEquals(rig.ledger.deviceOf("spring", "nas"), "root:0");
+  assertEquals(diskIn(rig.ledger.deviceOf("spring", "nas")!), "root:0");
 });
+
+for (const isThere of [true, false]) {
+  Deno.test(`outbox() that is told no disk ${isThere ? "trusts the place of" : "warns where it finds none of"} the delivered files`, async () => {
+    await using rig = await outboxRig();
+    rig.fake.device = null;
+    await rig.admit("a.fits", "alpha");
+    rig.start();
+    await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+    await rig.stop();
+    if (!isThere) rig.fake.files.clear();
+    const later = outbox(rig.tools);
+    await rig.admit("b.fits", "beta");
+    const ending = new AbortController();
+    const running = later.run(ending.signal);
+    await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
+    ending.abort();
+    await running;
+    const warnings = rig.events.filter((event) =>
+      event.type === "notice" && event.message.startsWith("None of the files delivered last to nas are in")
+    );
+    assertEquals(warnings.length, isThere ? 0 : 1);
+  });
+}
 
 Deno.test("outbox() knows the disk again by its files when only the device's name changed", async () => {
   await using rig = await outboxRig();
@@ -319,7 +344,7 @@ Deno.test("outbox() knows the disk again by its files when only the device's nam
   await rig.clock.advance(10_000);
   await rig.admit("b.fits", "beta");
   await rig.until(() => rig.state("b.fits") === "delivered", "delivered");
-  assertEquals(rig.ledger.deviceOf("spring", "nas"), "fake:2");
+  assertEquals(diskIn(rig.ledger.deviceOf("spring", "nas")!), "fake:2");
 });
 
 Deno.test("idle() resolves when nothing waits, and gives up after retry_attempts outages", async () => {

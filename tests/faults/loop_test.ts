@@ -89,14 +89,12 @@ Deno.test({
     await using folder = await tempFolder();
     for (const name of ["a", "b", "end"]) await Deno.mkdir(folder.at(name));
     for (const name of ["a", "b"]) await Deno.symlink(folder.at(name), folder.at(`to-${name}`));
-    const chain = (last: string) => ({
-      ...SMALL,
-      jobs: [
-        { name: "first", watch_path: folder.at("a"), destinations: [local("one", folder.at("to-b"))] },
-        { name: "second", watch_path: folder.at("b"), destinations: [local("two", last)] },
-      ],
-    });
-    const installation = await install(folder.path, chain(folder.at("end")));
+    const chain = [
+      { name: "first", watch_path: folder.at("a"), destinations: [local("one", folder.at("to-b"))] },
+      { name: "second", watch_path: folder.at("b"), destinations: [local("two", folder.at("end"))] },
+    ];
+    const back = { name: "third", watch_path: folder.at("end"), destinations: [local("three", folder.at("to-a/in"))] };
+    const installation = await install(folder.path, { ...SMALL, jobs: chain });
     await using daemon = await installation.start();
     await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
     await installation.until(everyDelivered(2));
@@ -104,15 +102,18 @@ Deno.test({
 
     const before = (await installation.log()).length;
     await Deno.mkdir(folder.at("a/in"));
-    await change(installation, chain(folder.at("to-a/in")));
-    await installation.untilLog(/Destination two is on hold: .*through the job "first"/, before);
+    await change(installation, { ...SMALL, jobs: [...chain, back] });
+    await installation.untilLog(/Destination three is on hold: .*through the job "first"/, before);
     await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
-    await installation.until((rows) => rows.filter(({ target }) => target === "y.fits").length === 2);
+    await installation.until((rows) => rows.some(({ target, destination }) => target === "y.fits" && destination === "three"));
     assertEquals(await images(folder.at("a")), ["x.fits", "y.fits"]);
 
-    await change(installation, chain(folder.at("end")));
-    await installation.until(everyDelivered(4));
-    assertEquals(await images(folder.at("end")), ["x.fits", "y.fits"]);
+    await change(installation, { ...SMALL, jobs: chain });
+    await Deno.writeFile(folder.at("a/z.fits"), fitsFile(30_000, 3));
+    await installation.until((rows) =>
+      rows.some(({ target, destination, state }) => `${target} ${destination} ${state}` === "z.fits two delivered")
+    );
+    assertEquals(await images(folder.at("a")), ["x.fits", "y.fits", "z.fits"]);
     assertEquals(await daemon.stop(), 0);
   },
 });

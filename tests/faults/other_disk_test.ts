@@ -9,7 +9,7 @@ import type { MorningReport } from "../../src/reports/morning/morning_json.ts";
 import { has } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig, namesIn } from "./rig.ts";
+import { configure, everyDelivered, makeRig, namesIn, tool } from "./rig.ts";
 
 for (const method of ["local", "rsync", "tar"] as const) {
   for (const choice of ["--send-again", "--keep"] as const) {
@@ -57,7 +57,7 @@ for (const method of ["local", "rsync", "tar"] as const) {
         assertMatch(status.stdout, new RegExp(`${gone.length} gone from the destination`));
         assert(!/All is well/.test(status.stdout), status.stdout);
         const history = await installation.command(["history"]);
-        assertMatch(history.stdout, /gone .*c\.fits\n +It is no longer at the destination: another disk was accepted/);
+        assertMatch(history.stdout, /gone .*c\.fits\n +It is no longer at the destination: another disk or folder was accepted/);
         const report = await installation.command(["report", "--json", "--night", "last"]);
         assertEquals(report.code, 1);
         const { undelivered } = JSON.parse(report.stdout) as MorningReport;
@@ -68,16 +68,17 @@ for (const method of ["local", "rsync", "tar"] as const) {
   }
 }
 
-for (const method of ["rsync", "tar", "sftp"] as const) {
+for (const kind of ["rsync", "tar", "sftp", "sftp alone"] as const) {
   Deno.test({
     name:
-      `another, empty disk mounted at the same path of a server (${method}) is noticed at the next start, before anything is sent`,
+      `another, empty disk mounted at the same path of a server (${kind}) is noticed at the next start, before anything is sent`,
     ignore: !has("root", "sshd", "rsync"),
     async fn() {
       await using folder = await tempFolder();
       const there = folder.at("mount");
       await using _first = await mountSmallDisk(there, 16);
-      await using rig = await makeRig({ method, folder, there });
+      const method = kind === "sftp alone" ? "sftp" : kind;
+      await using rig = await makeRig({ method, folder, there, sshd: { sftpOnly: kind === "sftp alone" } });
       const { installation } = rig;
       await using former = await installation.start();
       await rig.expose("a.fits", 20_000);
@@ -98,6 +99,82 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
     },
   });
 }
+
+for (const choice of ["--send-again", "--keep"] as const) {
+  Deno.test(`a remote_base_path that is corrected after deliveries asks what becomes of them, resume ${choice}`, async () => {
+    await using folder = await tempFolder();
+    await using rig = await makeRig({ method: "local", folder });
+    const { installation } = rig;
+    await using former = await installation.start();
+    for (const name of ["a.fits", "b.fits"]) await rig.expose(name, 20_000);
+    await installation.until(everyDelivered(2));
+    assertEquals(await former.stop(), 0);
+    await rig.observer.stop();
+    const corrected = folder.at("corrected");
+    await configure(rig, { remote_base_path: corrected });
+    const from = (await installation.log()).length;
+    await using daemon = await installation.start();
+    await rig.expose("d.fits", 20_000);
+    await installation.untilLog(/is on hold: .*remote_base_path was changed; 2 delivered files are in/, from);
+
+    const checked = await installation.command(["status", "--check"]);
+    assertEquals(checked.code, 1, checked.stdout);
+    assertMatch(checked.stdout, /has another base path than the files delivered to it/);
+    const [{ name }] = JSON.parse((await installation.command(["status", "--json"])).stdout).destinations;
+    const asked = await installation.command(["resume", name]);
+    assertEquals(asked.code, 2, asked.stderr);
+    assertMatch(asked.stderr, /2 images were delivered to the former disk or folder of /);
+    assertEquals(await fits(corrected), []);
+
+    assertEquals((await installation.command(["resume", name, choice])).code, 0);
+    const again = choice === "--send-again" ? ["a.fits", "b.fits"] : [];
+    await installation.until((rows) =>
+      ["d.fits", ...again].every((name) => rows.some(({ target, state }) => target === name && state === "delivered"))
+    );
+    assertEquals(await fits(corrected), [...again, "d.fits"]);
+    assertEquals(await fits(rig.there), ["a.fits", "b.fits"]);
+    assertEquals(await daemon.stop(), 0);
+  });
+}
+
+Deno.test({
+  name:
+    "another, empty disk with the device number of the former one (local) is noticed at the next start, before anything is sent",
+  ignore: !has("root", "loop"),
+  async fn() {
+    await using folder = await tempFolder();
+    const there = folder.at("mount");
+    await Deno.mkdir(there);
+    const image = await folder.write("disk.img", "");
+    await Deno.truncate(image, 16 << 20);
+    const disk = (await tool("losetup", "--find", "--show", image)).trim();
+    try {
+      await tool("mkfs.ext4", "-q", disk);
+      await tool("mount", disk, there);
+      await using rig = await makeRig({ method: "local", folder, there });
+      const { installation } = rig;
+      await using former = await installation.start();
+      await rig.expose("a.fits", 20_000);
+      await installation.until(everyDelivered(1));
+      assertEquals(await former.stop(), 0);
+      await rig.observer.stop();
+
+      await tool("umount", there);
+      await secondAfter(Date.now());
+      await tool("mkfs.ext4", "-q", "-F", disk);
+      await tool("mount", disk, there);
+      const from = (await installation.log()).length;
+      await using daemon = await installation.start();
+      await rig.expose("b.fits", 20_000);
+      await installation.untilLog(/is on hold: .*different disk/, from);
+      assertEquals(await fits(there), []);
+      assertEquals(await daemon.stop(), 0);
+    } finally {
+      await tool("umount", "-l", there).catch(() => undefined);
+      await tool("losetup", "-d", disk);
+    }
+  },
+});
 
 /** Waits for the second after that of `time`: servers tell in whole seconds when a folder was made, by a clock that is some ms behind. */
 async function secondAfter(time: number): Promise<void> {

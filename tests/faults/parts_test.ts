@@ -10,7 +10,7 @@ import type { RunningDaemon } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
-import { everyDelivered, makeRig, type Rig, until } from "./rig.ts";
+import { configure, everyDelivered, makeRig, type Rig, until } from "./rig.ts";
 
 const SIZE = 16_000_000;
 const PART = 9_000_000;
@@ -183,11 +183,6 @@ async function wentOn(rig: Rig, part: Deno.FsFile): Promise<void> {
   const rows = await rig.installation.history();
   assertEquals(rows.map(({ attempts }) => attempts), [1]);
   await rig.allIsWell(rows);
-}
-
-async function configure(rig: Rig, changes: Readonly<Record<string, unknown>>): Promise<void> {
-  const { configFile } = rig.installation;
-  await Deno.writeTextFile(configFile, JSON.stringify({ ...JSON.parse(await Deno.readTextFile(configFile)), ...changes }));
 }
 
 async function reload(rig: Rig, changes: Readonly<Record<string, unknown>>): Promise<void> {

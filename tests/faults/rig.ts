@@ -215,3 +215,9 @@ async function stagedBytes(folder: string): Promise<number> {
   }
   return sum;
 }
+
+/** Changes keys of the configuration file; a running daemon reads it at the next start or reload. */
+export async function configure(rig: Rig, changes: Readonly<Record<string, unknown>>): Promise<void> {
+  const { configFile } = rig.installation;
+  await Deno.writeTextFile(configFile, JSON.stringify({ ...JSON.parse(await Deno.readTextFile(configFile)), ...changes }));
+}

@@ -10,7 +10,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Destination, Settings } from "../../config/settings.ts";
 import { verify } from "../../domain/receipt.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
-import { deviceOf, differ, hasWitness, madeNow, notMounted } from "../../delivery/mount.ts";
+import { attach, demandPlace, knownPlace, madeNow, notMounted, placeOf } from "../../delivery/mount.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { System } from "../../system/system.ts";
@@ -51,10 +51,9 @@ async function mount(
   { system, signal, readLedger }: AskTools,
 ): Promise<Finding[]> {
   using ledger = readLedger(settings.stateDirectory);
-  const known = ledger.deviceOf(destination.job, destination.name);
+  const known = knownPlace({ destination, ledger });
   const probe = `doctor-${crypto.randomUUID().slice(0, 8)}`;
-  // Only a folder that was never used before is created: one that existed and is missing means that its disk is not mounted.
-  const { result: found, ...made } = await around(system, () => session.attach(known === null, signal, probe));
+  const { result: found, ...made } = await around(system, () => attach(session, { destination, ledger, known, probe }, signal));
   let clock: Finding[] = [];
   try {
     clock = await checkClock(session, `${stagingRoot}/${probe}`, made, about, signal);
@@ -63,16 +62,7 @@ async function mount(
     await session.sweep(null, signal);
   }
   const { freeBytes } = found;
-  const device = deviceOf(found);
-  if (differ(known ?? "", device) && !await hasWitness(session, { destination, ledger }, signal)) {
-    throw new Failure(
-      "device_missing",
-      `"${destination.basePath}" is on a different disk: was ${diskOf(known ?? "")}, is now ${diskOf(device)}`,
-      {
-        hint: `Mount the right disk. If the change is intended, run "image-transfer resume ${destination.name}".`,
-      },
-    );
-  }
+  await demandPlace(session, { destination, ledger, known, place: placeOf(found, destination) }, signal);
   const proof = session.proof === "checksum"
     ? ok(about, "Files are verified by a hash computed at the destination")
     : readBack(destination, about);
@@ -99,12 +89,6 @@ async function mount(
     ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)],
   ];
   return [...place, checkSpace(destination, freeBytes, about, ledger)];
-}
-
-/** What is remembered of a disk, in words. */
-function diskOf(remembered: string): string {
-  const [disk = "", born] = remembered.split("\n");
-  return born === undefined ? disk : `${disk} with a folder of ${new Date(Number(born) * 1000).toISOString().slice(0, 10)}`;
 }
 
 /** @throws {Failure} `disk_full` */

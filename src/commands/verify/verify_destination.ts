@@ -41,7 +41,7 @@ const AT_ONCE = 200;
 export async function verifyDestination(
   destination: Destination,
   { night, chosen }: { readonly night: string | undefined; readonly chosen: ReadonlySet<number> | null },
-  ledger: Pick<ReadLedger, "each" | "count" | "replaced" | "deviceOf" | "query">,
+  ledger: Pick<ReadLedger, "each" | "count" | "counts" | "replaced" | "deviceOf" | "query">,
   settings: Settings,
   tools: Tools,
   emit: (some: readonly Verified[]) => void,

@@ -68,15 +68,25 @@ export async function attach(base: LocalBase, create: boolean, probe?: string): 
   await checkMount(base);
   try {
     const space = await system.space(folder);
-    base.device = (await system.followedFacts(folder))?.device ?? null;
+    const facts = await system.followedFacts(folder);
+    base.device = facts?.device ?? null;
     if (probe !== undefined) await leaveProbe(base, probe);
-    const mount = made ? { ...space, made } : space;
+    const born = probe !== undefined && facts !== null && system.platform === "linux" ? bornOn(facts) : {};
+    const mount = made ? { ...space, ...born, made } : { ...space, ...born };
     // Asked at the first contact only; this is looked at every few seconds.
     if (!create || system.platform === "windows") return mount;
     return { ...mount, onSystemDisk: base.device === (await system.followedFacts("/"))?.device };
   } catch (error) {
     throw await destinationFailure(base, error, `access the folder ${where}`);
   }
+}
+
+/**
+ * Disks that follow each other at one port have one device number. Those of network shares and the like have the major number 0
+ * (`makedev(3)`): such a server may make up times.
+ */
+function bornOn({ bornMs, device }: PathFacts): Pick<Mount, "born"> {
+  return bornMs === 0 || (Number(device) & 0xfff00) === 0 ? {} : { born: String(bornMs / 1000) };
 }
 
 async function makeBase({ system, folder, where, destination }: LocalBase): Promise<void> {

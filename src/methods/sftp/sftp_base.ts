@@ -8,7 +8,7 @@ import type { SshDestination } from "../../config/settings.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type Meaning, meaningOf } from "../ssh/error_texts.ts";
-import type { MethodContext, Stat } from "../method.ts";
+import type { MethodContext, Mount, Stat } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
 import type { Refusal, SftpCalls } from "./sftp_calls.ts";
@@ -142,10 +142,10 @@ export async function strangersLinks(base: SftpBase, paths: readonly string[]): 
   }));
 }
 
-/** What `RemoteFiles.freeBytes` does. */
-export async function freeSpace(base: SftpBase): Promise<number | null> {
+/** Free bytes in the base folder, and its file system. */
+export async function spaceOf(base: SftpBase): Promise<Pick<Mount, "freeBytes" | "device">> {
   await checkBase(base);
-  return await base.calls.freeBytes(base.folder);
+  return await base.calls.space(base.folder);
 }
 
 /** @throws {Failure} where nothing can be written below the base path, or given another name, as far as SFTP tells. */

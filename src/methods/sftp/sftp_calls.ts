@@ -4,6 +4,7 @@
  * @module
  */
 import type { Failure } from "../../domain/failure.ts";
+import { FILE_SYSTEM_ID } from "../method.ts";
 import type { SftpClient } from "./sftp_client.ts";
 import { type Answer, type Attributes, decodeUint64s, type Field, OPEN_FOR, REQUEST, STATUS } from "./sftp_protocol.ts";
 
@@ -38,8 +39,8 @@ const OPEN_FILES = 128;
 /** A folder with more names, or longer ones, does not end. */
 const MOST_NAMES = 300_000;
 const MOST_CHARACTERS = 32 * 1024 * 1024;
-/** Fields of the answer to statvfs@openssh.com: the size of a block, and how many this account may still write. */
-const STATVFS = { fields: 11, blockBytes: 1, freeBlocks: 4 } as const;
+/** Fields of the answer to statvfs@openssh.com: the size of a block, how many this account may still write, and `f_fsid`. */
+const STATVFS = { fields: 11, blockBytes: 1, freeBlocks: 4, fileSystem: 8 } as const;
 
 /** Calls by this client. */
 export function sftpCalls(client: SftpClient) {
@@ -87,10 +88,15 @@ export function sftpCalls(client: SftpClient) {
     flush: (file: Handle) => extended("fsync@openssh.com", file),
     /** Names and kinds in a folder, without `.` and `..`. */
     list: (path: string) => listFolder(client, path),
-    /** For this account; null where the server cannot tell. */
-    freeBytes: async (path: string) => {
+    /** Free bytes for this account, and which file system it is; null where the server cannot tell. */
+    space: async (path: string) => {
       const space = await numbers("statvfs@openssh.com", STATVFS.fields, path);
-      return space === null ? null : space[STATVFS.blockBytes]! * space[STATVFS.freeBlocks]!;
+      if (space === null) return { freeBytes: null, device: null };
+      const id = space[STATVFS.fileSystem]!;
+      return {
+        freeBytes: space[STATVFS.blockBytes]! * space[STATVFS.freeBlocks]!,
+        device: id === 0 ? null : `${FILE_SYSTEM_ID}${id}`,
+      };
     },
     limits: async () => limitsOf(await numbers("limits@openssh.com", 4) ?? []),
   };

@@ -11,12 +11,12 @@ import {
   checkBase,
   checkStaging,
   flushedEarly,
-  freeSpace,
   isFolder,
   look,
   pathOf,
   PRIVATE_FOLDER,
   type SftpBase,
+  spaceOf,
   tryToWrite,
 } from "./sftp_base.ts";
 import { tryFlush } from "./sftp_flush.ts";
@@ -40,7 +40,7 @@ export function sftpFiles(base: SftpBase): RemoteFiles {
     leftovers: (signal) => untilAborted(leftovers(base), signal),
     sweep: (attempts, signal) => untilAborted(sweep(base, attempts, signal), signal),
     prepare: (uploads, signal) => untilAborted(prepare(base, uploads), signal),
-    freeBytes: (signal) => untilAborted(freeSpace(base), signal),
+    freeBytes: async (signal) => (await untilAborted(spaceOf(base), signal)).freeBytes,
     tryToWrite: (signal) => untilAborted(tryToWrite(base), signal),
     path: (relative) => pathOf(base, relative),
   };
@@ -58,14 +58,14 @@ async function attach(base: SftpBase, create: boolean, probe?: string): Promise<
     for (const each of ancestors(`${folder}/x`)) if (each !== "") await calls.mkdir(each);
     if (directoryMode !== null) await calls.setMode(folder, directoryMode);
   }
-  const freeBytes = await freeSpace(base);
+  const space = await spaceOf(base);
   if (probe !== undefined) {
     await calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER);
     await checkStaging(base);
     await calls.mkdir(pathOf(base, `${stagingRoot}/${probe}`), PRIVATE_FOLDER);
     await tryFlush(base, `${stagingRoot}/${probe}/try.flush`);
   }
-  return { freeBytes, device: null, ...(made ? { made } : {}) };
+  return { ...space, ...(made ? { made } : {}) };
 }
 
 async function prepare(base: SftpBase, uploads: readonly Pick<Upload, "staged" | "leftover">[]): Promise<void> {

@@ -36,6 +36,11 @@ const CAUSES: Partial<Readonly<Record<FailureCode, Cause>>> = {
     "Connect the disk and mount it; delivery resumes automatically.",
     "have lost their disks",
   ),
+  folder_changed: cause(
+    "has another base path than the files delivered to it",
+    "To choose what becomes of those files, run: image-transfer resume DEST",
+    "have other base paths than the files delivered to them",
+  ),
   not_a_folder: cause(
     "has a file in place of its folder",
     "Move that file away, then retry.",
