@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join, normalize } from "@std/path";
 import { allPrograms, EDITORS } from "../src/commands/programs.ts";
+import { GROUPS } from "./run.ts";
 
 const SRC = fromFileUrl(new URL("../src", import.meta.url));
 const FLOORS: Readonly<Record<string, number>> = {
@@ -169,6 +170,8 @@ Deno.test("architecture: every test file belongs to a group that `deno task test
     isDirectory ? holdsTests(join(tests, name)) : name.endsWith("_test.ts")
   );
   assertEquals(rooms.map(({ name }) => name).filter((name) => !known.includes(name)), []);
+  const quick = Object.values(GROUPS).flatMap(({ quick }) => [...quick?.files ?? [], ...quick?.without ?? []]);
+  assertEquals(quick.filter((path) => !Deno.statSync(join(tests, path)).isFile), []);
 });
 
 function holdsTests(folder: string): boolean {

@@ -197,7 +197,7 @@ const SERVERS: Readonly<Record<FtpdKind, Start>> = {
   proftpd: async (folder, port, { tls, config = [] }) => {
     const lines = [
       'ServerName "test"',
-      "ServerType standalone",
+      "ServerType inetd",
       "DefaultServer on",
       "UseIPv6 off",
       `Port ${port}`,
@@ -217,12 +217,9 @@ const SERVERS: Readonly<Record<FtpdKind, Start>> = {
       "WtmpLog off",
       // It answers logins later and later when the computer is busy, against guessing by time.
       "DelayEngine off",
-      // For each connection it closes every number that a file could have.
-      "RLimitOpenFiles daemon 1024 1024",
       "Umask 022 022",
       "AllowStoreRestart on",
       "AllowRetrieveRestart on",
-      "MaxInstances 100",
       `PidFile ${folder.at("pid")}`,
       `ScoreboardFile ${folder.at("scoreboard")}`,
       `SystemLog ${folder.at("log")}`,
@@ -240,9 +237,32 @@ const SERVERS: Readonly<Record<FtpdKind, Start>> = {
     ];
     const file = await folder.write("proftpd.conf", `${lines.join("\n")}\n`);
     await Deno.chmod(folder.path, 0o755);
-    return { program: unpackedProgram("proftpd") ?? "proftpd", args: ["-n", "-c", file] };
+    // By itself it accepts the next connection only 0.2 s after one has ended.
+    return { program: "perl", args: ["-e", LISTENER, `${port}`, unpackedProgram("proftpd") ?? "proftpd", "-c", file] };
   },
 };
+
+/** Starts a program for each connection, with the socket as its standard input and output, as inetd does. */
+const LISTENER = `
+use Socket;
+my $port = shift;
+socket(my $listener, PF_INET, SOCK_STREAM, 0) or die;
+setsockopt($listener, SOL_SOCKET, SO_REUSEADDR, 1);
+bind($listener, sockaddr_in($port, INADDR_LOOPBACK)) or die;
+listen($listener, 128) or die;
+$SIG{CHLD} = "IGNORE";
+while (1) {
+  accept(my $connection, $listener) or next;
+  if (!fork) {
+    $SIG{CHLD} = "DEFAULT";
+    open(STDIN, "<&", $connection);
+    open(STDOUT, ">&", $connection);
+    exec @ARGV;
+    die;
+  }
+  close $connection;
+}
+`;
 
 /** True once a banner comes, or with implicit TLS a connection; false when the server ended instead. */
 async function answers(port: number, child: Deno.ChildProcess, silent: boolean): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { closing, count } from "../run.ts";
+import { chosen, closing, count } from "../run.ts";
 import { COMPONENTS } from "./needs.ts";
 
 const REPORT = `<testsuites name="deno test" tests="3" failures="0">
@@ -18,6 +18,11 @@ const NAME = 'power cut right after "delivered" (local): <whole>';
 
 Deno.test("count() reads how the tests came out, and which were skipped", () => {
   assertEquals(count(REPORT), { passed: 2, failed: 0, skipped: 1, names: [NAME], failures: [] });
+});
+
+Deno.test("chosen() leaves out the tests that were not asked for, which the report has as skipped", () => {
+  assertEquals(chosen(count(REPORT), /^something else/), { passed: 2, failed: 0, skipped: 0, names: [], failures: [] });
+  assertEquals(chosen(count(REPORT), /^/), count(REPORT));
 });
 
 Deno.test("a failed test is named once more in the end", () => {
