@@ -13,6 +13,7 @@ import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
+import { resumedText } from "../reports/daemon_control.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
 import { ledgerToChange, sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
@@ -77,15 +78,16 @@ export const resume = defineCommand({
       else tools.stderr(`Resumed: ${names.map(printable).join(", ")}. No daemon is running; files are sent when one starts.\n`);
       return EXIT.done;
     }
-    const { names, undecided } = await daemon.resume(destination, former);
+    const resumed = await daemon.resume(destination, former);
+    const { names, retrying, undecided } = resumed;
     const images = undecided.reduce((sum, one) => sum + one.images, 0);
     if (images > 0 && destination !== null) {
       const chosen = await askFormer(destination, images, tools);
       if (chosen === null) return EXIT.usage;
       await daemon.resume(destination, chosen);
     }
-    if (json) tools.stdout(`${JSON.stringify({ resumed: names })}\n`);
-    else tools.stderr(`Resumed: ${names.map(printable).join(", ")}.\n`);
+    if (json) tools.stdout(`${JSON.stringify({ resumed: names, ...retrying.length === 0 ? {} : { retrying } })}\n`);
+    else tools.stderr(`${resumedText(resumed)}.\n`);
     return EXIT.done;
   },
 });

@@ -129,8 +129,11 @@ async function resume(
     else await box.resume(images === 0 ? "keep" : undefined);
     if (former === "ask" && images !== null && images > 0) undecided.push({ destination: box.destination.name, images });
   }
-  return { names: namesOf(boxes), undecided };
+  const down = boxes.filter((box) => DOWN.has(box.state().state));
+  return { names: namesOf(boxes.filter((box) => !down.includes(box))), retrying: namesOf(down), undecided };
 }
+
+const DOWN: ReadonlySet<string> = new Set(["backing_off", "on_hold"]);
 
 function acceptRemovals(name: string | null, jobs: Corridors): string[] {
   const all = jobs.list().flatMap((corridor) =>

@@ -64,3 +64,6 @@ export function isTouched(
 
 /** FAT keeps every second second. */
 const COARSE_MS = 2_000;
+
+/** Of an audit that found no file whose turn it was. */
+export const NOTHING_TO_CHECK = "no file was due to be checked";

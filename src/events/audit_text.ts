@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AUDIT_VERDICTS, type AuditRun, checkedIn } from "../domain/audit.ts";
+import { AUDIT_VERDICTS, type AuditRun, checkedIn, NOTHING_TO_CHECK } from "../domain/audit.ts";
 import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
@@ -27,6 +27,7 @@ export function auditedText({ job, destination, run }: Extract<TransferEvent, { 
 /** `1,200 files hashed again, 1 damaged, 2 vanished (3 sent again)`. */
 export function foundText(run: Pick<AuditRun, "found" | "sentAgain">): string {
   const { found, sentAgain } = run;
+  if (checkedIn(run) === 0) return NOTHING_TO_CHECK;
   const wrong = AUDIT_VERDICTS.filter((verdict) => !FINE.has(verdict) && found[verdict] > 0)
     .map((verdict) => `${found[verdict]} ${verdict}`);
   const rest = isAsDelivered(run)

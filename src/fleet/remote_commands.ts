@@ -10,7 +10,7 @@ import { Failure, failureRecord } from "../domain/failure.ts";
 import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import type { DaemonControl } from "../reports/daemon_control.ts";
+import { type DaemonControl, resumedText } from "../reports/daemon_control.ts";
 import { daemons } from "./accounts.ts";
 import { COMMANDS } from "./collections.ts";
 import type { Identity, Sender } from "./identity.ts";
@@ -211,7 +211,7 @@ async function act(action: RemoteAction, argument: string, from: string, daemon:
     case "pause":
       return daemon.pause(name, from).join(", ");
     case "resume":
-      return (await daemon.resume(name)).names.join(", ");
+      return resumedText(await daemon.resume(name));
     case "retry":
       return counted(daemon.retry(null), "delivery", "deliveries");
     case "scan":

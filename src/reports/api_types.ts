@@ -380,7 +380,8 @@ export interface Actions {
   readonly pause: { readonly ask: { readonly destination: string | null }; readonly answer: { readonly destinations: string[] } };
   readonly resume: {
     readonly ask: { readonly destination: string | null };
-    readonly answer: { readonly destinations: string[] };
+    /** `retrying` are still unavailable, and tried at once. */
+    readonly answer: { readonly destinations: string[]; readonly retrying: readonly string[] };
   };
   /** Lists a job's folder now; without a job, those of all. */
   /** The checks of `doctor`: takes seconds to minutes, and sends each destination a small file, which is removed again. */

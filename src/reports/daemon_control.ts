@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { printable } from "../domain/names/printable.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Forgotten, Orphan } from "../ledger/orphans.ts";
@@ -29,8 +30,17 @@ export interface LiveReport {
 export interface Resumed {
   /** Those that go on. */
   readonly names: readonly string[];
-  /** Of those, the ones that hold until somebody says what becomes of `images` files on a former disk. */
+  /** Those that are still unavailable or on hold, and are tried at once. */
+  readonly retrying: readonly string[];
+  /** Of all, the ones that hold until somebody says what becomes of `images` files on a former disk. */
   readonly undecided: readonly { readonly destination: string; readonly images: number }[];
+}
+
+/** `Resumed: nas. Retrying now: freya`; names as they can be printed. */
+export function resumedText({ names, retrying }: Pick<Resumed, "names" | "retrying">): string {
+  const parts = [names.length === 0 ? "" : `Resumed: ${names.map(printable).join(", ")}`];
+  if (retrying.length > 0) parts.push(`Retrying now, still unavailable: ${retrying.map(printable).join(", ")}`);
+  return parts.filter((part) => part !== "").join(". ");
 }
 
 /** Addresses that open the page. */

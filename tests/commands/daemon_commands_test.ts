@@ -129,7 +129,7 @@ Deno.test("status without a daemon calls nothing sent that a killed one had in h
   const [freya, nas] = report.destinations;
   assertEquals([freya.name, freya.job, freya.queued, freya.sending, nas.queued], ["freya", "spring", 2, 0, 0]);
   const text = (await image_transfer(dir, "status")).stdout;
-  assertStringIncludes(text, "2 files wait to be delivered");
+  assertStringIncludes(text, "2 deliveries pending");
   assertStringIncludes(text, "0 delivered, 0 being sent, 2 queued, 0 failed\n");
   assertMatch(text, /freya .* 2 waiting/);
 });
@@ -153,7 +153,7 @@ Deno.test("status without a daemon is honest: exit 4, what the ledger knows, and
     ["nas", "paused", "paused by ann"],
   ]);
   const text = await image_transfer(dir, "status");
-  assertStringIncludes(text.stdout, "NOT RUNNING. Nothing is watched and nothing is sent. 1 file waits");
+  assertStringIncludes(text.stdout, "NOT RUNNING. Nothing is watched and nothing is sent. 1 delivery pending");
 });
 
 Deno.test("status before anything was ever recorded makes no ledger", async () => {
@@ -209,12 +209,12 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
     live: () => ({ running, oldestWaiting: NOW - 125_000, orphans: [] }),
   });
   const { stdout } = await image_transfer(dir, "status");
-  assertEquals(stdout.split("\n").slice(0, 5), [
-    "TROUBLE: n\\nas is full. 3 deliveries are waiting; the images are still in the",
-    "      watched folder.",
-    "Free some space; delivery resumes automatically.",
+  // Of what is not watched nobody knows what it is.
+  assertEquals(stdout.split("\n").slice(0, 4), [
+    "TROUBLE: The folder of spring is not watched yet.",
     "",
-    "  In total: 3 files failed; n\\nas is unavailable; spring is not watched; 5 files",
+    "  In total: 3 files failed; n\\nas is unavailable; spring is not watched; 5",
+    "      deliveries pending, the oldest for 2 min.",
   ]);
   assertStringIncludes(stdout, "ON HOLD");
   assertStringIncludes(stdout, `Cannot send "a.fits" to freya: disk_full. Do something.`);
@@ -222,6 +222,37 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   assertStringIncludes(stdout, "image-transfer retry --all");
   // deno-lint-ignore no-control-regex -- that none is printed is the promise
   assert(!/[\x00-\x09\x0b-\x1f\x7f\u202e]/.test(stdout));
+});
+
+for (
+  const [nextRun, said, headline] of [
+    [NOW + 1000, "wait for the schedule", "waiting for the schedule"],
+    [null, "wait until you run: image-transfer sync", "waiting until you start them (schedule: manual)"],
+  ] as const
+) {
+  Deno.test(`status says that deliveries ${said}`, async () => {
+    await using dir = await observatory();
+    const report = statusReport({
+      ...STATUS,
+      jobs: STATUS.jobs.map((one) => ({ ...one, nextRun, waiting: [] })),
+      destinations: STATUS.destinations.map((one) => ({ ...one, state: { state: "closed", until: nextRun } })),
+    });
+    await using _daemon = await fakeDaemon(dir.at("state"), { status: () => report });
+    const { stdout } = await image_transfer(dir, "status");
+    assertStringIncludes(stdout, `All is well: 5 deliveries ${said}.`);
+    assertStringIncludes(report.headline?.text ?? "", headline);
+  });
+}
+
+Deno.test("resume names apart what is still unavailable", async () => {
+  await using dir = await observatory();
+  await using _daemon = await fakeDaemon(dir.at("state"), {
+    resume: () => ({ names: ["nas"], retrying: ["freya"], undecided: [] }),
+  });
+  const { stderr } = await image_transfer(dir, "resume");
+  assertEquals(stderr, "Resumed: nas. Retrying now, still unavailable: freya.\n");
+  const json = await image_transfer(dir, "resume", "--json");
+  assertEquals(JSON.parse(json.stdout), { resumed: ["nas"], retrying: ["freya"] });
 });
 
 Deno.test("status says why a folder is not watched, in its JSON too", async () => {
@@ -279,7 +310,7 @@ Deno.test("status names the files that are not sent, in its JSON too, and says e
   // Each is counted once: the other two are named below.
   assertStringIncludes(stdout, "(3 files not finished yet)");
   assertMatch(stdout, /^TROUBLE: freya is paused by a command\. .*\nResume it to send files again\.\n/);
-  assertStringIncludes(stdout, "  In total: 1 file is incomplete; 1 file was rejected; freya is paused; 5 files on the way.\n");
+  assertStringIncludes(stdout, "  In total: 1 file is incomplete; 1 file was rejected; freya is paused; 5 deliveries pending.\n");
   assertStringIncludes(
     stdout,
     `  NOT SENT (incomplete): "${dir.at("a b.fits")}"\n      the primary HDU declares 5 bytes, 3 are there\n      Remove it.\n`,
@@ -331,7 +362,7 @@ Deno.test("forget gives up what waits for a removed destination: in the ledger, 
     ledger.admit([anAdmission("a", {}, ["tiny"]), anAdmission("b", {}, ["tiny", "nas"])], NOW);
   }
   assertStringIncludes((await image_transfer(dir, "status")).stdout, "2 waiting for destinations that are no longer configured");
-  assertMatch((await image_transfer(dir, "status")).stdout, /^NOT RUNNING\..* 1 file waits/);
+  assertMatch((await image_transfer(dir, "status")).stdout, /^NOT RUNNING\..* 1 delivery pending/);
   await assertRejects(() => image_transfer(dir, "forget", "nas"), Failure, 'Cannot forget "nas": it is still configured');
   const forgotten = await image_transfer(dir, "forget", "tiny");
   assertEquals([forgotten.code, forgotten.stderr], [0, "2 deliveries to tiny were given up.\n"]);
@@ -675,7 +706,7 @@ for (
     await using daemon = await fakeDaemon(dir.at("state"), {
       resume(destination, former) {
         daemon.told.push([destination, former]);
-        return { names: ["nas"], undecided: former === "ask" ? [{ destination: "nas", images: 220 }] : [] };
+        return { names: ["nas"], retrying: [], undecided: former === "ask" ? [{ destination: "nas", images: 220 }] : [] };
       },
     });
     const tools = testTools(dir.path, says === null ? {} : { answers: says });

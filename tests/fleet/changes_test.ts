@@ -28,7 +28,8 @@ Deno.test({
     const records = `/api/collections/${JOBS}/records`;
     const settings = (number: number, more = {}) => ({
       watch_path: folder.at("guider"),
-      remote_base_path: folder.at(`nas/${number}`),
+      remote_base_path: folder.at("nas"),
+      layout: `${number}/{stem}{ext}`,
       ...more,
     });
     const { id } = await server.root.ask<{ id: string }>(
@@ -62,6 +63,8 @@ Deno.test({
       await Deno.writeFile(folder.at(`guider/last${turn}.fits`), fitsFile(30_000, turn + 2));
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
+    // It is logged when all of it is done.
+    await camera.untilLog(/(Configuration reloaded[^]*){2}/);
     const reloads = (await camera.log()).match(/Configuration reloaded/g)?.length ?? 0;
     // The first, those of each half (one every ten seconds at most), and the last.
     assert(reloads >= 2 && reloads <= 10, `${reloads} reloads`);

@@ -105,7 +105,7 @@ export async function lightDaemon(
       return { ok: true, message: "Configuration reloaded" };
     },
     pause: nothing,
-    resume: () => ({ names: [], undecided: [] }),
+    resume: () => ({ names: [], retrying: [], undecided: [] }),
     retry: () => 0,
     sync: nothing,
   };

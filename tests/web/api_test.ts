@@ -172,7 +172,10 @@ Deno.test("/api/live tells of a destination that is away, in the headline and wi
   assertEquals(trouble.items.map(({ kind, what }) => [kind, what]), [["destination", "nas"]]);
   assertEquals(trouble.items[0]?.action, { do: "resume", destination: "nas" });
   await Deno.rename(rig.folder.at("away"), rig.folder.at("nas"));
-  assertEquals(await (await rig.post("/api/resume", { destination: "nas" })).json(), { destinations: ["nas"] });
+  assertEquals(await (await rig.post("/api/resume", { destination: "nas" })).json(), {
+    destinations: [],
+    retrying: ["nas"],
+  });
   await rig.until(delivered(rig, 2), "delivered after the return");
   await page.until((message) => message.type === "change" && message.state.headline?.level === "good");
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NOTHING_TO_CHECK } from "../../domain/audit.ts";
 import { counted } from "../../domain/names/counted.ts";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../../domain/names/printable.ts";
@@ -58,19 +59,25 @@ function verdict(report: StatusReport, { overview, live, now, columns }: StatusA
   const { delivered, gone = 0 } = overview.counts;
   const waiting = waitingOf(overview.counts);
   if (!report.running) {
-    const left = waiting > 0 ? ` ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} to be delivered.` : "";
+    const left = waiting > 0 ? ` ${deliveries(waiting)} pending.` : "";
     return [`NOT RUNNING. Nothing is watched and nothing is sent.${left}`];
   }
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
-  const wait = waiting > 0 ? `${counted(waiting, "file")} on the way${age}` : "";
+  const wait = waiting > 0 ? `${deliveries(waiting)} pending${age}` : "";
   if (!isWell(overview)) return unwell(report, overview, wait, columns);
-  if (overview.isScheduled) {
-    return [`All is well: ${counted(waiting, "file")} ${waiting === 1 ? "waits" : "wait"} for the schedule.`];
+  if (overview.waitsFor !== null) {
+    const until = overview.waitsFor === "schedule" ? "for the schedule" : "until you run: image-transfer sync";
+    return [`All is well: ${deliveries(waiting)} ${waiting === 1 ? "waits" : "wait"} ${until}.`];
   }
   if (waiting > 0) return [`All is well: ${wait}.`];
   // Of nights before this one: those of tonight are not well.
   const but = gone === 0 ? "" : ` except ${counted(gone, "file")} no longer at the destination`;
   return [delivered > 0 ? `All is well: everything is delivered${but}.` : "All is well: nothing to deliver yet."];
+}
+
+/** A file that goes to two destinations is two. */
+function deliveries(count: number): string {
+  return counted(count, "delivery", "deliveries");
 }
 
 function unwell({ headline }: StatusReport, overview: Overview, wait: string, columns: number): string[] {
@@ -186,9 +193,12 @@ export function auditLine(audit: AuditStatus): string {
     ? "all as delivered"
     : `${wrong.join(", ")}${audit.sent_again > 0 ? `, ${audit.sent_again} sent again` : ""}`;
   const next = next_at === null ? "" : `; next ${localTime(Date.parse(next_at))}`;
-  if (state === "running") return `audit: ${checked} of ${counted(files, "file")} hashed again, ${found}`;
+  if (state === "running") {
+    return `audit: ${checked} of ${counted(files, "file")} hashed again${checked === 0 ? "" : `, ${found}`}`;
+  }
   if (ended_at === null) return `audit: starts when nothing is being sent${repair ? ", with repair" : ""}`;
-  return `audit of ${localTime(Date.parse(ended_at))}: ${counted(checked, "file")} hashed again, ${found}${next}`;
+  const what = checked === 0 ? NOTHING_TO_CHECK : `${counted(checked, "file")} hashed again, ${found}`;
+  return `audit of ${localTime(Date.parse(ended_at))}: ${what}${next}`;
 }
 
 const HANGING = " ".repeat(6);

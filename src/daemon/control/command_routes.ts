@@ -73,8 +73,8 @@ export function commandRoutes(
   });
   app.post("/resume", async (c) => {
     const { destination, former } = await bodyOf(c, resuming);
-    const { names, undecided } = await control.resume(destination, former);
-    return c.json({ destinations: names, undecided });
+    const { names, ...others } = await control.resume(destination, former);
+    return c.json({ destinations: names, ...others });
   });
   app.post("/accept-removals", async (c) => {
     return c.json({ destinations: control.acceptRemovals((await bodyOf(c, accepting)).destination) });

@@ -136,11 +136,12 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
       (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
     markGone: async (ids, reason) => void await must("POST", "/mark-gone", { ids, reason }),
     resume: async (destination, former) => {
-      const answer = await must<{ destinations: string[]; undecided?: Resumed["undecided"] }>("POST", "/resume", {
-        destination,
-        former,
-      });
-      return { names: answer.destinations, undecided: answer.undecided ?? [] };
+      const { destinations, retrying = [], undecided = [] } = await must<{ destinations: string[] } & Partial<Resumed>>(
+        "POST",
+        "/resume",
+        { destination, former },
+      );
+      return { names: destinations, retrying, undecided };
     },
     acceptRemovals: async (destination) =>
       (await must<{ destinations: string[] }>("POST", "/accept-removals", { destination })).destinations,

@@ -32,8 +32,8 @@ function detailOf(error: unknown, reason: string): string {
 const MEANING: Readonly<Record<Fault, Meaning>> = {
   not_found: {
     code: "interrupted",
-    reason: "it no longer exists",
-    hint: "Another program removed it while it was in use; it is retried automatically.",
+    reason: "it does not exist",
+    hint: "It is retried automatically.",
   },
   changed: { code: "interrupted", reason: "another file has taken its place", hint: "It is retried automatically." },
   exists: { code: "exists", reason: "the name is taken", hint: "Move the existing file, or set on_conflict." },

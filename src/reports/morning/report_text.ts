@@ -4,6 +4,7 @@
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
+import { NOTHING_TO_CHECK } from "../../domain/audit.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import type { MorningReport, ReportAudit, ReportDestination } from "./morning_json.ts";
 import { namesIn, verdictOf } from "./verdict.ts";
@@ -59,6 +60,7 @@ export function reportText(report: MorningReport): string {
 /** What an audit found, for people. */
 export function auditText({ begun_at, checked, changed, unreadable, sent_again, damaged, vanished }: ReportAudit): string {
   if (begun_at === null) return "not begun yet";
+  if (checked === 0) return `${NOTHING_TO_CHECK} since ${begun_at.slice(0, 10)}`;
   const parts = Object.entries({ damaged, vanished, changed, unreadable, "sent again": sent_again }).filter(([, count]) =>
     count > 0
   )

@@ -209,11 +209,16 @@ function missing(all: readonly Missing[]): Sentence {
   };
 }
 
-function whenWell({ counts, isScheduled }: Overview, { tonight, destinations }: HeadlineParts): Sentence {
+function whenWell({ counts, waitsFor }: Overview, { tonight, destinations }: HeadlineParts): Sentence {
   const underway = waitingOf(counts);
-  if (isScheduled) {
+  if (waitsFor !== null) {
     const what = underway === 1 ? "1 delivery is" : `${underway} deliveries are`;
-    return { text: `${what} waiting for the schedule`, advice: "Scan now sends at once." };
+    return {
+      text: waitsFor === "schedule"
+        ? `${what} waiting for the schedule`
+        : `${what} waiting until you start them (schedule: manual)`,
+      advice: "Scan now sends at once.",
+    };
   }
   const behind = tonight.destinations.filter(({ expected, delivered }) => delivered < expected);
   if (underway > 0 && behind.length === 0) {

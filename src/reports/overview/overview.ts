@@ -60,8 +60,8 @@ export interface Overview {
   readonly findings: readonly Finding[];
   /** Of what can be sent: orphans are left out. */
   readonly counts: Counts;
-  /** Something waits, and all of it for the schedule of its job. */
-  readonly isScheduled: boolean;
+  /** What all that waits is waiting for: the schedule of its job, or a person where that is `manual`. Null where some of it is sent. */
+  readonly waitsFor: "schedule" | "person" | null;
 }
 
 /** What is judged besides the status. */
@@ -76,8 +76,8 @@ interface Besides {
 const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   not_running: "bad",
   stopped: "bad",
-  on_hold: "bad",
   not_watched: "bad",
+  on_hold: "bad",
   lost: "bad",
   failed: "bad",
   backing_off: "warning",
@@ -111,9 +111,14 @@ export function overviewOf(
     ...fault === null ? [] : [{ is: "misconfigured", fault } as const],
     ...orphans.map((orphan) => ({ is: "orphaned", orphan }) as const),
   ].toSorted((a, b) => ORDER.indexOf(a.is) - ORDER.indexOf(b.is));
-  const waiting = status.destinations.filter((destination) => waitingOf(destination) > 0);
-  const isScheduled = waiting.length > 0 && waiting.every(({ state }) => state === "closed");
-  return { level: levelOf(findings, waitingOf(counts)), findings, counts, isScheduled };
+  return { level: levelOf(findings, waitingOf(counts)), findings, counts, waitsFor: waitsFor(status) };
+}
+
+function waitsFor({ destinations, jobs }: Pick<StatusReport, "destinations" | "jobs">): Overview["waitsFor"] {
+  const waiting = destinations.filter((destination) => waitingOf(destination) > 0);
+  if (waiting.length === 0 || waiting.some(({ state }) => state !== "closed")) return null;
+  const isManual = waiting.every(({ job }) => jobs.every(({ name, next_run }) => name !== job || next_run === null));
+  return isManual ? "person" : "schedule";
 }
 
 /** True where nobody has to do anything, and nothing is kept from arriving. */

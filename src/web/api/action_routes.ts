@@ -28,7 +28,10 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
   action("/api/retry", retrying, ({ ids }) => ({ count: source.retry(ids) }));
   action("/api/pause", placing, ({ destination }) => ({ destinations: source.pause(destination, "the web page") }));
   // Never that another disk is the right one: too much for a button that says "try again".
-  action("/api/resume", placing, async ({ destination }) => ({ destinations: (await source.resume(destination)).names }));
+  action("/api/resume", placing, async ({ destination }) => {
+    const { names, retrying } = await source.resume(destination);
+    return { destinations: names, retrying };
+  });
   action("/api/fleet/command", commanding, (command) => source.others.send(command));
   action("/api/doctor", z.strictObject({}), async () => {
     if (source.check === null) {

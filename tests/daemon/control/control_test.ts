@@ -63,7 +63,7 @@ Deno.test("findDaemon() reaches the daemon, and everything it is told arrives", 
   const many = Array.from({ length: 100_000 }, (_, k) => k + 1);
   assertEquals(await client.retry(many), 100_000);
   assertEquals(await client.pause(null, "ann"), ["freya"]);
-  assertEquals(await client.resume("nas", "ask"), { names: ["nas"], undecided: [] });
+  assertEquals(await client.resume("nas", "ask"), { names: ["nas"], retrying: [], undecided: [] });
   assertEquals(daemon.told, [
     ["reload"],
     ["sync", undefined],

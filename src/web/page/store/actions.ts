@@ -48,7 +48,10 @@ export function pause(destination: string | null): Promise<void> {
 
 /** Ends a pause, or a wait: it is tried at once. */
 export function resume(destination: string | null): Promise<void> {
-  return act("resume", { destination }, ({ destinations }) => `Resumed: ${destinations.join(", ")}`);
+  return act("resume", { destination }, ({ destinations, retrying }) => {
+    const all = { Resumed: destinations, Retrying: retrying };
+    return Object.entries(all).flatMap(([what, names]) => names.length === 0 ? [] : `${what}: ${names.join(", ")}`).join(". ");
+  });
 }
 
 /** Without a job, all. */
