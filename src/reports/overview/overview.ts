@@ -140,12 +140,13 @@ export function only<Kind extends Finding["is"]>(
 }
 
 function findingsOfJob(
-  { name: job, watching, events_missing, incomplete, rejected, unmatched }: StatusReport["jobs"][number],
+  { name: job, watching, reason, events_missing, incomplete, rejected, unmatched }: StatusReport["jobs"][number],
 ): Finding[] {
   // A daemon of an older version, before it is restarted, does not count them.
   const notSent = { is: "not_sent", job, incomplete: incomplete ?? 0, rejected: rejected ?? 0 } as const;
   return [
-    ...watching ? [] : [{ is: "not_watched", job } as const],
+    // Without a reason it has not been looked at yet: the daemon has just started.
+    ...watching || reason === undefined ? [] : [{ is: "not_watched", job } as const],
     ...notSent.incomplete + notSent.rejected > 0 ? [notSent] : [],
     ...unmatched == null ? [] : [{ is: "unmatched", job } as const],
     ...events_missing === undefined ? [] : [{ is: "events_missing", job } as const],

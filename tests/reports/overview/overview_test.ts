@@ -57,6 +57,7 @@ const STATES: Readonly<Record<string, State>> = {
     job: { waiting: [aWaiting("half.fits", { reason: "refused", detail: "it cannot be read" })] },
     level: "warning",
   },
+  "the daemon has just started, and no folder is looked at yet": { job: { how: null, failure: null }, level: "good" },
   "a folder cannot be watched": {
     before: (_, folder) => Deno.remove(folder.at("data")),
     job: { how: null, failure: aFailure("permission_denied") },
