@@ -1,7 +1,7 @@
 /**
  * Which files of a watched folder count. Case does not matter. A pattern without a slash is held against the
  * name (an exclude pattern also against every folder above it), one with a slash against the path from the
- * watched folder. Our own `.image-transfer-*` folders never count.
+ * watched folder. Our own `.image-transfer-*` folders and those that belong to a disk never count.
  *
  * @module
  */
@@ -57,7 +57,8 @@ function patternsBelow(job: Wanting): Patterns {
   const excluded = matcher(job.excludePatterns);
   const entered = new Map<string, boolean>();
 
-  const passes = (path: string) => !(job.ignoreHiddenFiles && lastPart(path).startsWith(".")) && !excluded(path);
+  const passes = (path: string) =>
+    !OF_THE_DISK.test(lastPart(path)) && !(job.ignoreHiddenFiles && lastPart(path).startsWith(".")) && !excluded(path);
 
   const enters = (folder: string): boolean => {
     if (folder === "") return true;
@@ -85,6 +86,10 @@ function patternsBelow(job: Wanting): Patterns {
 function isOurs(name: string): boolean {
   return name.startsWith(".image-transfer-");
 }
+
+/** Folders that file systems and desktops keep on a disk. Many may not be listed, and what is in the others was deleted or lost. */
+const OF_THE_DISK =
+  /^(?:lost\+found|system volume information|\$recycle\.bin|\.(?:trashes|trash-\d+|spotlight-v100|fseventsd|temporaryitems))$/i;
 
 /** Files that we make for a moment end in a UUID. */
 const TEMPORARY = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -56,11 +56,12 @@ export function reservedName(path: string): FailureRecord {
   );
 }
 
-/** A folder that cannot be looked into. */
-export function unreadableFolder(path: string, reason: string): FailureRecord {
+/** A folder that cannot be looked into; one `below` the watched one may be left out. */
+export function unreadableFolder(path: string, reason: string, below: boolean): FailureRecord {
+  const leave = below ? ", or leave it out with exclude_patterns" : "";
   return failureRecord(
     new Failure("source_unreadable", `Cannot list "${path}": ${reason}`, {
-      hint: "Give the account that runs image-transfer permission to read the folder; it is retried at the next rescan.",
+      hint: `Give the account that runs image-transfer permission to read the folder${leave}; it is retried at the next rescan.`,
     }),
   );
 }

@@ -138,8 +138,8 @@ Deno.test({
     assertEquals(told, [
       'warning: Cannot write pid_file "/run/it.pid": Permission denied → Make its folder writable for this account, or remove pid_file ' +
       "from the configuration; it is optional.",
-      'fault: Cannot list "closed": Permission denied → Give the account that runs image-transfer permission to read the folder; ' +
-      "it is retried at the next rescan.",
+      'fault: Cannot list "closed": Permission denied → Give the account that runs image-transfer permission to read the folder, ' +
+      "or leave it out with exclude_patterns; it is retried at the next rescan.",
     ]);
     assertEquals(code, 1);
     await Deno.chmod(folder.at("run"), 0o700);

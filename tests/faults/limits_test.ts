@@ -33,6 +33,37 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "folders that may not be listed: events come of all others, old and new; the system's own are left out, and --check is 0",
+  ignore: !has("root"),
+  async fn() {
+    await using rig = await makeRig({ method: "local", config: { rescan_interval: "1h", file_patterns: ["*"] } });
+    for (const name of ["lost+found", "n/old/deep", "n/closed"]) await Deno.mkdir(`${rig.watched}/${name}`, { recursive: true });
+    await rig.expose("n/closed/a.fits");
+    await Deno.symlink("/root", `${rig.watched}/n/link`);
+    for (const name of ["lost+found", "n/closed"]) await Deno.chmod(`${rig.watched}/${name}`, 0);
+    await using daemon = await rig.installation.start({ through: ORDINARY });
+    const status = () => rig.installation.command(["status", "--check"], {}, ORDINARY);
+    await rig.expose("first.fits");
+    await rig.installation.until(everyDelivered(1));
+    assertMatch((await status()).stdout, /NOT SENT.*n\/closed\n.*Permission denied\n.*leave it out with exclude_patterns/s);
+    for (const name of ["n/old/deep/b.fits", "n/old/new/deep/c.fits", "night/d.fits"]) await rig.expose(name);
+    await rig.installation.until(everyDelivered(4));
+    // New folders are watched, too: these come when nothing is listed any more.
+    await Deno.chmod(`${rig.watched}/n/closed`, 0o700);
+    await rig.installation.until(everyDelivered(5));
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    for (const name of ["night/e.fits", "n/old/new/deep/f.fits", "n/closed/g.fits"]) await rig.expose(name);
+    const rows = await rig.installation.until(everyDelivered(8));
+    const { code, stdout } = await status();
+    assertEquals(code, 0, stdout);
+    assertEquals(await daemon.stop(), 0);
+    const log = await rig.installation.log();
+    assertEquals([/by events/.test(log), /polled|lost\+found/.test(log)], [true, false], log);
+    await rig.allIsWell(rows);
+  },
+});
+
 for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
   Deno.test({
     name: `targets that cannot be written (${method}): they are listed with a hint, the rest of their batch arrives`,

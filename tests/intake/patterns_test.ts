@@ -37,6 +37,8 @@ const TABLE: [promise: string, wanted: boolean, path: string, job?: Parameters<t
   ["takes hidden files where told so", true, ".cache/.a.fits", { ignoreHiddenFiles: false }],
   ["never takes our staging folders", false, ".image-transfer-abc/1/a.fits", { ignoreHiddenFiles: false }],
   ["never takes names like those of our staging folders", false, ".image-transfer-abc.fits", { ignoreHiddenFiles: false }],
+  ["leaves what fsck found", false, "disk/lost+found/#12/a.fits"],
+  ["leaves what was put into a bin", false, "$RECYCLE.BIN/S-1-5-21/$RA1.fits"],
   ["leaves folders where told so", false, "x/a.fits", { recursive: false }],
   ["takes a name with a newline", true, "a\nb.fits"],
   ["takes a name that begins with a newline", true, "\na.fits"],

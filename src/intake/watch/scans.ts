@@ -148,7 +148,7 @@ function requestOf({ callers, wanted, endedAt }: ScanState, how: "events" | "pol
 function notListed({ name, watchPath }: Job, error: unknown, state: ScanState, emit: Emit): void {
   const fault = faultOf(error);
   const ours = fault === "other";
-  const failure = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error));
+  const failure = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error), false);
   const listing = failure.code === "internal" ? `cannot list "${watchPath}": ` : "";
   const text = `Job ${name}: ${listing}${failure.message}. ${failure.hint}`.trim();
   if (text !== state.told) emit({ type: "notice", level: "warning", message: text, ...(ours ? { error } : {}) });

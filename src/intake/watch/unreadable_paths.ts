@@ -62,5 +62,5 @@ export function whyUnreadable(path: string, reason: string, patterns: Patterns):
   const isName = lastPart(path).includes("\uFFFD");
   // A file, or a folder above some.
   if (!patterns.wants(path) && (isName || !patterns.enters(path))) return null;
-  return isName ? badName(path) : unreadableFolder(path, reason);
+  return isName ? badName(path) : unreadableFolder(path, reason, true);
 }

@@ -20,7 +20,9 @@ export interface WatchNews {
 }
 
 interface Watching {
-  readonly watcher: Deno.FsWatcher;
+  readonly root: string;
+  readonly recursive: boolean;
+  watchers: Watchers;
   readonly hints: Hints;
   readonly burst: Burst;
 }
@@ -35,15 +37,11 @@ let ticksSinceBeat = 0;
 const calls = {
   /** Hints of this root are told under this id from now on. */
   open(id: number, root: string, recursive: boolean): void {
-    const watcher = Deno.watchFs(root, { recursive });
     const hints = hintsOf();
     const burst = createBurst(() => tell(hints.lostTrack));
-    watching.set(id, { watcher, hints, burst });
-    drain(watcher, root, { hints, burst }).then(() => null, carried).then((error) => {
-      if (!watching.has(id)) return;
-      close(id);
-      tell(() => ended.push([id, error]));
-    });
+    const one: Watching = { root, recursive, watchers: watchersOf(root, recursive), hints, burst };
+    watching.set(id, one);
+    follow(id, one);
   },
   close,
   /** Resolves when there is news; its caller calls again at once. */
@@ -78,7 +76,88 @@ function close(id: number): void {
   const one = watching.get(id);
   watching.delete(id);
   one?.burst.end();
-  one?.watcher.close();
+  one?.watchers.forEach(({ watcher }) => watcher.close());
+}
+
+/** The watchers of a root; `isFlat`: of one that sees folders without what is in them. */
+type Watchers = readonly { readonly watcher: Deno.FsWatcher; readonly isFlat: boolean }[];
+
+/**
+ * One watcher, but where there are folders that may not be listed: Linux refuses to watch a tree with one of them. Then those above them are
+ * watched one by one.
+ */
+function watchersOf(root: string, recursive: boolean): Watchers {
+  try {
+    return [{ watcher: Deno.watchFs(root, { recursive }), isFlat: false }];
+  } catch (error) {
+    const trees: string[] = [];
+    const flat: string[] = [];
+    if (!recursive || !(error instanceof Deno.errors.PermissionDenied) || isOpen(root, trees, flat)) throw error;
+    const around = { watcher: Deno.watchFs(flat, { recursive: false }), isFlat: true };
+    return trees.length === 0 ? [around] : [around, { watcher: Deno.watchFs(trees, { recursive: true }), isFlat: false }];
+  }
+}
+
+/** Whether a folder may be watched with all that is in it. If not, it is among the `flat` ones, and those in it that may are `trees`. */
+function isOpen(folder: string, trees: string[], flat: string[]): boolean {
+  const open: string[] = [];
+  let areAll = true;
+  for (const { name, isDirectory, isSymlink } of Deno.readDirSync(folder)) {
+    const path = `${folder === "/" ? "" : folder}/${name}`;
+    try {
+      // A tree is watched through its links, and they may lead to what may not be listed.
+      if (isSymlink || isDirectory && !isOpen(path, trees, flat)) areAll = false;
+      else if (isDirectory) open.push(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound)) throw error;
+      areAll = false;
+    }
+  }
+  if (areAll) return true;
+  flat.push(folder);
+  trees.push(...open);
+  return false;
+}
+
+function follow(id: number, one: Watching): void {
+  const { watchers, root } = one;
+  const end = (error: CarriedError | null) => {
+    if (watching.get(id) !== one || one.watchers !== watchers) return;
+    close(id);
+    tell(() => ended.push([id, error]));
+  };
+  let isAgain = false;
+  const watchAgain = () => {
+    if (isAgain) return;
+    isAgain = true;
+    setTimeout(() => {
+      if (watching.get(id) !== one) return;
+      try {
+        one.watchers = watchersOf(root, one.recursive);
+      } catch (error) {
+        return end(carried(error));
+      }
+      watchers.forEach(({ watcher }) => watcher.close());
+      follow(id, one);
+      tell(one.hints.lostTrack);
+    }, AGAIN_MS);
+  };
+  for (const { watcher, isFlat } of watchers) {
+    drain(watcher, one, isFlat ? watchAgain : null).then(() => null, carried).then(end);
+  }
+}
+
+/** Whether the event may be of a folder that is new, or may be listed only now. */
+function isOfFolder({ kind, paths }: Deno.FsEvent): boolean {
+  if (kind === "access" || kind === "remove") return false;
+  return paths.some((path) => {
+    try {
+      return Deno.lstatSync(path).isDirectory;
+    } catch {
+      // It is gone again, or it cannot be looked at.
+      return false;
+    }
+  });
 }
 
 function tell(change: () => void): void {
@@ -106,7 +185,7 @@ function endIfStill(): void {
 }
 
 /** Reads one event after the other: a loop over the watcher would end at the first name that is not UTF-8. */
-async function drain(watcher: Deno.FsWatcher, root: string, { hints, burst }: Pick<Watching, "hints" | "burst">): Promise<void> {
+async function drain(watcher: Deno.FsWatcher, { root, hints, burst }: Watching, folder: (() => void) | null): Promise<void> {
   const events = watcher[Symbol.asyncIterator]();
   while (true) {
     try {
@@ -114,6 +193,7 @@ async function drain(watcher: Deno.FsWatcher, root: string, { hints, burst }: Pi
       if (done) return;
       const { kind, paths, flag } = value;
       burst.note(paths);
+      if (folder !== null && isOfFolder(value)) folder();
       tell(() => flag === "rescan" ? hints.lostTrack() : hints.put({ kind: KINDS[kind], paths }));
       if (kind === "remove" && paths.includes(root)) return;
     } catch (error) {
@@ -136,5 +216,7 @@ const KINDS: Readonly<Record<Deno.FsEvent["kind"], WatchEvent["kind"]>> = {
 };
 
 const TICKS = 6;
+/** Folders that are made together are watched together. */
+const AGAIN_MS = 300;
 
 serveCalls(calls);
