@@ -523,7 +523,35 @@ const ROWS: readonly Row[] = [
     name: "a host with its folder",
     text: `watch_path: /data\nremote_host: freya:/images\nremote_base_path: /images\n`,
     errors: [
-      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "freya:/images"; a port goes into remote_port, a folder into remote_base_path',
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "freya:/images"; write remote_host: freya and remote_base_path: /images',
+    ],
+  },
+  {
+    name: "a host with its user, port and folder",
+    text: `watch_path: /data\nremote_host: ssh://observer@freya:2222/images\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "ssh://observer@freya:2222/images"; write remote_user: observer, remote_host: freya, remote_port: 2222 and remote_base_path: /images',
+    ],
+  },
+  {
+    name: "a host with its user and a folder in the home",
+    text: `watch_path: /data\nremote_host: observer@freya:images\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "observer@freya:images"; write remote_user: observer, remote_host: freya and remote_base_path: images',
+    ],
+  },
+  {
+    name: "a host with its port",
+    text: `watch_path: /data\nremote_host: freya:22\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "freya:22"; write remote_host: freya and remote_port: 22',
+    ],
+  },
+  {
+    name: "a folder for a host",
+    text: `watch_path: /data\nremote_host: /mnt/nas\nremote_base_path: /images\n`,
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "/mnt/nas"; for a folder of this computer, set remote_base_path and transfer_method: local',
     ],
   },
   {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Destination, isOverSsh, type SshDestination } from "../../config/settings.ts";
-import { loginWords } from "../../methods/ssh/ssh_failures.ts";
+import { copyKeyWords } from "../../methods/ssh/ssh_failures.ts";
 import { hostOf, sshOptions, sshSettings, toolPath } from "../../methods/ssh/ssh.ts";
 import type { Tools } from "../command.ts";
 import type { Finding } from "../checks/finding.ts";
@@ -19,7 +19,7 @@ export async function withoutKey(
   if (!isOverSsh(destination) || !findings.some(isRefused) || await mayHaveKey(destination, tools)) return [...findings];
   const hint =
     "This account has no ssh key: create one with `ssh-keygen -t ed25519` (without a passphrase, as nobody can enter it " +
-    `at night), then copy it with \`${loginWords("ssh-copy-id", destination.transport)}\`.`;
+    `at night), then copy it with ${copyKeyWords(destination.transport, tools.system.platform)}.`;
   return findings.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
 }
 

@@ -135,13 +135,18 @@ const REPORTED = "none";
 /** What rclone allows as a name in its configuration. */
 const REMOTE_NAME = /^[\p{L}\p{N}_.+@](?:[\p{L}\p{N}_.+@ -]*[\p{L}\p{N}_.+@-])?$/u;
 
+/** `ssh://observer@freya:22/data`, `observer@freya:/data`, `freya:22`, `freya/data`: what people write into one key. */
+const WHOLE_ADDRESS = /^(?:[a-z]+:\/\/)?(?:([^@\s:/]+)@)?([^@\s:/]+)(?::(\d+)(?![^/]))?(?:(?::|(?=\/))(.+))?$/s;
+
 function remoteHost(written: string, path: Path, to: Resolving): string {
   if (written === "" || isHostName(written)) return bareHost(written);
-  const [, user, host] = /^([^@\s]+)@([^@\s]+)$/.exec(written) ?? [];
-  const hint = user !== undefined
-    ? `; write remote_user: ${user} and remote_host: ${host}`
-    : written.includes(":")
-    ? "; a port goes into remote_port, a folder into remote_base_path"
+  const [, user, host = "", port, folder] = WHOLE_ADDRESS.exec(written) ?? [];
+  const parts = { remote_user: user, remote_host: host, remote_port: port, remote_base_path: folder };
+  const keys = Object.entries(parts).flatMap(([key, part]) => part === undefined ? [] : [`${key}: ${part}`]);
+  const hint = /^[/~\\.]|^[A-Za-z]:[\\/]/.test(written)
+    ? "; for a folder of this computer, set remote_base_path and transfer_method: local"
+    : isHostName(host)
+    ? `; write ${keys.join(", ").replace(/, ([^,]*)$/, " and $1")}`
     : "";
   const at = to.placeOf(path, "remote_host");
   to.report(at, `"remote_host" must be a host name, an address or an alias from your ssh configuration, not "${written}"${hint}`);

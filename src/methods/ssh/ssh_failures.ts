@@ -86,6 +86,7 @@ function filled(sentence: string, text: string, destination: Reached): string {
     chmod: () => `chmod 600 ${shellQuote(keyFile(text) ?? "FILE")}`,
     forget: () => forgetHostKey(text, destination),
     seconds: () => String(connectSeconds(destination)),
+    login: () => loginWords("ssh", destination.transport),
     test: () => loginWords("ssh", destination.transport, ["-o", "BatchMode=yes"], ["true"]),
   };
   return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => words[name]?.() ?? whole);
@@ -124,6 +125,13 @@ export function loginWords(
   return [program, ...(port === null ? [] : ["-p", String(port)]), ...options, place, ...command].join(" ");
 }
 
+/** How the public key gets to the server, as the end of a sentence that begins with "copy it with". Windows has no ssh-copy-id. */
+export function copyKeyWords(login: Login, platform: "linux" | "darwin" | "windows"): string {
+  if (platform !== "windows") return `\`${loginWords("ssh-copy-id", login)}\``;
+  const there = '"umask 077; mkdir -p .ssh; cat >> .ssh/authorized_keys"';
+  return `\`type $env:USERPROFILE\\.ssh\\id_ed25519.pub | ${loginWords("ssh", login, [], [there])}\` in PowerShell`;
+}
+
 /** The last line that says something, without control characters, at most 200 characters. */
 function lastLine(text: string): string {
   const lines = text.split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "" && !/^@+$/.test(line));
@@ -134,7 +142,7 @@ function lastLine(text: string): string {
 }
 
 // `watch` and `copy` have no configuration that doctor could check.
-const ENROLL = "`image-transfer doctor --enroll`, or a first login with ssh, shows its fingerprint and accepts it.";
+const ENROLL = "`image-transfer doctor --enroll`, or without a configuration `{login}`, shows its fingerprint and accepts it.";
 const NO_SHELL = "Set transfer_method to sftp (or auto): it needs no shell at the destination.";
 const SELF = "It is retried automatically.";
 

@@ -53,7 +53,7 @@ const CAUSES: Partial<Readonly<Record<FailureCode, Cause>>> = {
   ),
   host_key_unknown: cause(
     "is not trusted yet",
-    "To check it and accept it, run: image-transfer doctor --enroll",
+    "To check it and accept it, run image-transfer doctor --enroll, or log in once with ssh.",
     "are not trusted yet",
   ),
   host_key_changed: cause(

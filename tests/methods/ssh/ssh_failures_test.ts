@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import type { FailureCode, NextStep } from "../../../src/domain/failure.ts";
 import { meaningOf } from "../../../src/methods/ssh/error_texts.ts";
-import { isConnectionTrouble, loginWords, sshFailure } from "../../../src/methods/ssh/ssh_failures.ts";
+import { copyKeyWords, isConnectionTrouble, loginWords, sshFailure } from "../../../src/methods/ssh/ssh_failures.ts";
 
 const destination = { name: "freya", timeoutMs: 300_000, transport: { host: "freya.example.org", user: null, port: null } };
 
@@ -175,9 +175,22 @@ Deno.test("loginWords() quotes whatever a name holds", () => {
   assertEquals(loginWords("ssh-copy-id", hostile), `ssh-copy-id -p 22 'a'\\''b\\x1b@$(reboot)'`);
 });
 
+Deno.test("copyKeyWords() is a line for PowerShell on Windows, which has no ssh-copy-id", () => {
+  const login = { host: "freya", user: "observer", port: 2222 };
+  assertEquals(copyKeyWords(login, "linux"), "`ssh-copy-id -p 2222 observer@freya`");
+  assertEquals(
+    copyKeyWords(login, "windows"),
+    "`type $env:USERPROFILE\\.ssh\\id_ed25519.pub | " +
+      'ssh -p 2222 observer@freya "umask 077; mkdir -p .ssh; cat >> .ssh/authorized_keys"` in PowerShell',
+  );
+});
+
 Deno.test("sshFailure() says how an unknown host key is accepted with and without a configuration", () => {
   const { hint } = sshFailure("ssh", { code: 255, stderr: "Host key verification failed.\r\n" }, destination);
-  assertEquals(hint, "`image-transfer doctor --enroll`, or a first login with ssh, shows its fingerprint and accepts it.");
+  assertEquals(
+    hint,
+    "`image-transfer doctor --enroll`, or without a configuration `ssh freya.example.org`, shows its fingerprint and accepts it.",
+  );
 });
 
 Deno.test("sshFailure() of a shell that said nothing leaves no empty bracket", () => {
