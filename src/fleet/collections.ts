@@ -17,6 +17,10 @@ export const LOGS = "image_transfer_logs";
 export const LINES_TOGETHER = 50;
 /** What one computer asks of another, and what became of it. */
 export const COMMANDS = "image_transfer_commands";
+/** Which daemon carries a command out: the first that makes the record, whose ID is that of the command. */
+export const CLAIMS = "image_transfer_claims";
+/** A filter that leads through claims, which no account may list: PocketBase before 0.32 lets it, and one to others' jobs as well. */
+export const THROUGH_CLAIMS = `${CLAIMS}_via_daemon.daemon.name != ""`;
 
 /** A field of a collection. */
 export interface Field {
@@ -131,5 +135,17 @@ export const COLLECTIONS: readonly Collection[] = [
       delete: null,
     },
     indexes: [{ name: `${COMMANDS}_state`, columns: "daemon, state", unique: false }],
+  },
+  {
+    name: CLAIMS,
+    type: "base",
+    fields: [
+      daemon,
+      { name: "command", type: "relation", to: COMMANDS, required: true },
+      { name: "instance", type: "text", max: 300 },
+    ],
+    // Not to be listed: see THROUGH_CLAIMS.
+    rules: { ...NOBODY, view: OWN, create: `${OWN} && id = command && command.daemon = @request.auth.id` },
+    indexes: [],
   },
 ];

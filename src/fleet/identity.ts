@@ -48,6 +48,7 @@ export async function identify(
   signal: AbortSignal,
 ): Promise<Identity> {
   const account = await server.renew(signal);
+  await server.requireCurrent(signal);
   if (account.kind === "daemon") {
     if (instance !== null && instance.toLowerCase() !== account.name.toLowerCase()) {
       throw new Failure("configuration", `Cannot act for "${instance}": the account belongs to "${account.name}"`, {

@@ -2,7 +2,7 @@
  * One PocketBase server, as one account sees it. Requests log in when they must, have a time limit and are repeated where that is safe;
  * an answer that is not what PocketBase would say is a failure, never data.
  *
- * PocketBase's HTTP API: https://pocketbase.io/docs/api-records/ (0.23 and later), and that of 0.22 where it differs.
+ * PocketBase's HTTP API: https://pocketbase.io/docs/api-records/
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { PocketbaseSettings } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
 import { passwordIn } from "../system/files/password_file.ts";
 import type { RemoteQuestion, System } from "../system/system.ts";
-import { DAEMONS } from "./collections.ts";
+import { DAEMONS, THROUGH_CLAIMS } from "./collections.ts";
 import { hearTopics } from "./realtime.ts";
-import { nonsense, refused, ServerFailure, unreached } from "./server_failure.ts";
+import { nonsense, refused, ServerFailure, tooOld, unreached } from "./server_failure.ts";
 import { trustedIn } from "./trusted.ts";
 
 /** What it takes to talk to a server. */
@@ -30,8 +30,6 @@ export interface Account {
   readonly id: string;
   /** Of a daemon: its name on the server; of a superuser: the email address. */
   readonly name: string;
-  /** True where the server is older than 0.23: collections are described in another way. */
-  readonly isOld: boolean;
 }
 
 /** A request besides login. */
@@ -54,6 +52,8 @@ export interface PocketbaseServer {
   ask<T>(path: string, question: Question, signal: AbortSignal): Promise<T>;
   /** All records of a collection that the account may see. @throws {Failure} */
   all<T>(collection: string, query: Question["query"], signal: AbortSignal): Promise<T[]>;
+  /** Where the collections are there. @throws {Failure} if it is a server before 0.32, which shows an account more than it may see. */
+  requireCurrent(signal: AbortSignal): Promise<void>;
   /** The server's clock, milliseconds since 1970 UTC, exact to a second. @throws {Failure} */
   clock(signal: AbortSignal): Promise<number>;
   /**
@@ -114,6 +114,12 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
         read += JSON.stringify(answer.items).length;
         if (items.length > MOST_RECORDS || read > MOST_READ) throw nonsense(settings.url);
       }
+    },
+    async requireCurrent(signal) {
+      // Without a login: a superuser may see everything.
+      const path = `/api/collections/${DAEMONS}/records?filter=${encodeURIComponent(THROUGH_CLAIMS)}`;
+      const { status } = await fetchOnce(connection, path, { method: "GET", headers: {} }, signal);
+      if (status === 200) throw tooOld(settings.url);
     },
     async clock(signal) {
       const { headers } = await fetchOnce(connection, "/api/health", { method: "GET", headers: {} }, signal);
@@ -208,13 +214,13 @@ async function login(connection: Connection, signal: AbortSignal): Promise<Accou
   connection.login = null;
   const body = { identity: adminEmail, password };
   let status = 400;
-  for (const { path, kind, isOld } of loginsOf(adminEmail)) {
+  for (const { path, kind } of loginsOf(adminEmail)) {
     try {
       const answer = await send<LoginAnswer>(connection, path, { method: "POST", body }, signal);
-      const record = answer.record ?? answer.admin;
+      const { record } = answer;
       if (typeof answer.token !== "string" || typeof record?.id !== "string") throw nonsense(url);
       const name = String((kind === "daemon" ? record.name : record.email) ?? "");
-      connection.login = { account: { kind, id: record.id, name, isOld }, token: answer.token };
+      connection.login = { account: { kind, id: record.id, name }, token: answer.token };
       connection.rejected = null;
       connection.slow = null;
       return connection.login.account;
@@ -222,6 +228,7 @@ async function login(connection: Connection, signal: AbortSignal): Promise<Accou
       if (!(error instanceof ServerFailure)) throw error;
       if (error.code === "timeout") connection.slow = slower(connection, error);
       if (!LOGIN_REFUSALS.has(error.status)) throw error;
+      if (error.status === 404 && kind === "superuser") throw tooOld(url);
       if (error.status === 403) status = 403;
     }
   }
@@ -267,11 +274,10 @@ async function renew(connection: Connection, signal: AbortSignal): Promise<Accou
   }
 }
 
-/** Where accounts log in: a daemon's, a superuser's, and an administrator's before 0.23. */
+/** Where accounts log in: a daemon's and a superuser's. */
 const LOGINS = [
-  { path: `/api/collections/${DAEMONS}/auth-with-password`, kind: "daemon", isOld: false },
-  { path: "/api/collections/_superusers/auth-with-password", kind: "superuser", isOld: false },
-  { path: "/api/admins/auth-with-password", kind: "superuser", isOld: true },
+  { path: `/api/collections/${DAEMONS}/auth-with-password`, kind: "daemon" },
+  { path: "/api/collections/_superusers/auth-with-password", kind: "superuser" },
 ] as const;
 
 /** Accounts that `pocketbase setup --add` makes are daemons' only: what fails counts as an attack on servers that limit logins. */
@@ -279,21 +285,13 @@ function loginsOf(email: string): readonly (typeof LOGINS)[number][] {
   return email.endsWith("@daemon.invalid") ? LOGINS.slice(0, 1) : LOGINS;
 }
 
-function refreshPath({ kind, isOld }: Account): string {
-  if (kind === "daemon") return `/api/collections/${DAEMONS}/auth-refresh`;
-  return isOld ? "/api/admins/auth-refresh" : "/api/collections/_superusers/auth-refresh";
+function refreshPath({ kind }: Account): string {
+  return `/api/collections/${kind === "daemon" ? DAEMONS : "_superusers"}/auth-refresh`;
 }
 
 interface LoginAnswer {
   readonly token?: unknown;
-  readonly record?: LoginRecord;
-  /** Before 0.23. */
-  readonly admin?: LoginRecord;
-}
-interface LoginRecord {
-  readonly id?: unknown;
-  readonly name?: unknown;
-  readonly email?: unknown;
+  readonly record?: { readonly id?: unknown; readonly name?: unknown; readonly email?: unknown };
 }
 
 const PAGE = 200;

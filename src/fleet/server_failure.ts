@@ -36,6 +36,13 @@ export function nonsense(url: string, cause?: unknown): ServerFailure {
   });
 }
 
+/** Its dialect is not spoken, and it does not keep from an account what it may not see. */
+export function tooOld(url: string): ServerFailure {
+  return new ServerFailure(400, {}, "configuration", `Cannot use ${url}: it is not PocketBase 0.32 or later`, {
+    hint: "Older versions let the account of a computer read other computers' jobs. On the server: pocketbase update.",
+  });
+}
+
 /** There was no answer, or none that could be trusted. */
 export function unreached(url: string, error: unknown, isLate: boolean): ServerFailure {
   // Deno 2.9 has the reason in the cause.

@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import { type Collection, COLLECTIONS, type Field, LINES_TOGETHER, type Rules } from "./collections.ts";
+import { type Collection, COLLECTIONS, LINES_TOGETHER } from "./collections.ts";
 import type { Account, PocketbaseServer } from "./pocketbase_server.ts";
 
 /** What was done with a collection. */
@@ -15,13 +15,12 @@ export interface SetupStep {
 
 /** Safe to repeat. @throws {Failure} if the account is not a superuser's, or the server refuses. */
 export async function setUp(server: PocketbaseServer, signal: AbortSignal): Promise<readonly SetupStep[]> {
-  const account = await superuser(server, signal);
-  const dialect = account.isOld ? OLD : CURRENT;
+  await superuser(server, signal);
   const present = await collectionsOf(server, signal);
   const ids = new Map(present.map(({ name, id }) => [name, id]));
   const steps: SetupStep[] = [];
   for (const collection of COLLECTIONS) {
-    const wanted = dialect(collection, ids);
+    const wanted = describe(collection, ids);
     const there = present.find(({ name }) => name === collection.name);
     if (there === undefined) {
       const { id } = await server.ask<{ id: string }>("/api/collections", { method: "POST", body: wanted }, signal);
@@ -34,7 +33,7 @@ export async function setUp(server: PocketbaseServer, signal: AbortSignal): Prom
         hint: "Rename it on the server, then run pocketbase setup again.",
       });
     }
-    const changes = changesTo(there, wanted, account.isOld ? "schema" : "fields");
+    const changes = changesTo(there, wanted);
     if (changes === null) {
       steps.push({ collection: collection.name, done: "unchanged" });
       continue;
@@ -42,7 +41,8 @@ export async function setUp(server: PocketbaseServer, signal: AbortSignal): Prom
     await server.ask(`/api/collections/${there.id}`, { method: "PATCH", body: changes }, signal);
     steps.push({ collection: collection.name, done: "updated" });
   }
-  if (!account.isOld) steps.push(await allowBatches(server, signal));
+  steps.push(await allowBatches(server, signal));
+  await server.requireCurrent(signal);
   return steps;
 }
 
@@ -84,7 +84,6 @@ interface Described extends Record<string, unknown> {
 }
 
 type Fields = readonly { readonly name: string }[];
-type Dialect = (collection: Collection, ids: ReadonlyMap<string, string>) => Record<string, unknown>;
 
 async function collectionsOf(server: PocketbaseServer, signal: AbortSignal): Promise<readonly Described[]> {
   const found: Described[] = [];
@@ -96,9 +95,9 @@ async function collectionsOf(server: PocketbaseServer, signal: AbortSignal): Pro
 }
 
 /** What has to change for the collection to be as wanted; null if it is. */
-function changesTo(there: Described, wanted: Record<string, unknown>, key: "fields" | "schema"): Record<string, unknown> | null {
-  const known = (there[key] ?? []) as Fields;
-  const missing = (wanted[key] as Fields).filter(({ name }) => !known.some((field) => field.name === name));
+function changesTo(there: Described, wanted: Record<string, unknown>): Record<string, unknown> | null {
+  const known = (there["fields"] ?? []) as Fields;
+  const missing = (wanted["fields"] as Fields).filter(({ name }) => !known.some((field) => field.name === name));
   const changed = Object.keys(wanted).filter((rule) => rule.endsWith("Rule") && (there[rule] ?? null) !== wanted[rule]);
   const indexes = (wanted["indexes"] as string[]).filter((index) =>
     !((there["indexes"] ?? []) as string[]).some((one) => indexName(one) === indexName(index))
@@ -108,7 +107,7 @@ function changesTo(there: Described, wanted: Record<string, unknown>, key: "fiel
   return {
     ...(isAlerting ? { authAlert: { ...there["authAlert"] as object, ...NO_ALERT } } : {}),
     ...Object.fromEntries(changed.map((rule) => [rule, wanted[rule]])),
-    ...(missing.length > 0 ? { [key]: [...known, ...missing] } : {}),
+    ...(missing.length > 0 ? { fields: [...known, ...missing] } : {}),
     ...(indexes.length > 0 ? { indexes: [...(there["indexes"] ?? []) as string[], ...indexes] } : {}),
   };
 }
@@ -117,8 +116,8 @@ function indexName(sql: string): string {
   return /INDEX\s+(?:IF NOT EXISTS\s+)?[`"[]?(\w+)/i.exec(sql)?.[1] ?? sql;
 }
 
-/** As 0.23 and later describe collections. */
-const CURRENT: Dialect = (collection, ids) => ({
+/** As the server describes it. */
+const describe = (collection: Collection, ids: ReadonlyMap<string, string>): Record<string, unknown> => ({
   name: collection.name,
   type: collection.type,
   fields: [
@@ -132,31 +131,11 @@ const CURRENT: Dialect = (collection, ids) => ({
   ],
   indexes: indexesOf(collection),
   ...(collection.type === "auth" ? { authAlert: NO_ALERT } : {}),
-  ...rulesOf(collection.rules),
+  ...Object.fromEntries(Object.entries(collection.rules).map(([name, rule]) => [`${name}Rule`, rule])),
 });
 
 /** Nobody reads the mail of a daemon: a login after an upgrade of the program must not wait until the server has sent one. */
 const NO_ALERT = { enabled: false };
-
-/** As versions before 0.23 do. */
-const OLD: Dialect = (collection, ids) => ({
-  name: collection.name,
-  type: collection.type,
-  schema: collection.fields.map(({ name, type, required = false, to, max }) => ({
-    name,
-    type,
-    required,
-    options: optionsOf(type, to === undefined ? undefined : ids.get(to), max),
-  })),
-  ...(collection.type === "auth" ? { options: { allowEmailAuth: true, minPasswordLength: 8, manageRule: null } } : {}),
-  indexes: indexesOf(collection),
-  ...rulesOf(collection.rules, (rule) => rule.replaceAll("@request.body.", "@request.data.")),
-});
-
-function optionsOf(type: Field["type"], to: string | undefined, max: number | undefined): Record<string, unknown> {
-  if (type === "relation") return { collectionId: to, maxSelect: 1, cascadeDelete: true };
-  return type === "json" ? { maxSize: max } : type === "text" ? { max } : {};
-}
 
 function indexesOf({ name: table, indexes }: Collection): string[] {
   return indexes.map(({ name, columns, unique }) =>
@@ -164,8 +143,4 @@ function indexesOf({ name: table, indexes }: Collection): string[] {
       columns.split(", ").map((column) => `\`${column}\``).join(", ")
     })`
   );
-}
-
-function rulesOf(rules: Rules, as = (rule: string) => rule): Record<string, string | null> {
-  return Object.fromEntries(Object.entries(rules).map(([name, rule]) => [`${name}Rule`, rule === null ? null : as(rule)]));
 }

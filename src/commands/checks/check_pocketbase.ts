@@ -28,6 +28,7 @@ export async function checkPocketbase(
   try {
     const { kind, name } = await server.account(signal);
     // A superuser's computer is only looked up by the daemon, which adds it where it is missing.
+    await server.requireCurrent(signal);
     if (kind === "daemon") await identify(server, pocketbase, system.hostname, signal);
     const ahead = system.now() - await server.clock(signal);
     return [
