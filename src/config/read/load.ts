@@ -13,6 +13,7 @@ import type { Resolved } from "../resolve/resolve.ts";
 import { keptJobs } from "./kept_jobs.ts";
 import type { RemoteJob } from "./remote_jobs.ts";
 import { type ConfigFiles, findConfigFile } from "./search_path.ts";
+import { installedServices } from "./service_mark.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
 
 /**
@@ -32,7 +33,7 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 }
 
 /** What reading a file at a known path takes. */
-type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts" | "list">>;
+type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts" | "list" | "uid">>;
 
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<Resolved> {
@@ -90,40 +91,44 @@ const MOST_BYTES = 1_048_576;
 const SERVICE_STATES = "/var/lib";
 /** The state of the service with the usual name. */
 export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
-/** Where `install-service` writes the computer's services. */
-const UNITS = "/etc/systemd/system";
 
 /**
- * Commands typed in a shell use the state of the installed service if this account runs it (nobody else can read that
- * folder): of the service that was last started with this file, else of the one with the usual name.
+ * Commands typed in a shell use the state of the service that has this file, if this account may look into it; else what a service with
+ * it left behind, else the state of the service with the usual name.
  */
 export async function surroundingsOf(system: Reading, file?: string): Promise<Surroundings> {
   if (system.platform !== "linux" || system.env("STATE_DIRECTORY")) return system;
-  const state = await ownService(system, file) ?? SERVICE_STATE;
-  const lock = await system.followedFacts?.(`${state}/lock`).catch(() => null) ?? null;
-  if (lock === null) return system;
-  return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
+  for (const state of [...await statesOf(file, system), SERVICE_STATE]) {
+    const lock = await system.followedFacts?.(`${state}/lock`).catch(() => null) ?? null;
+    if (lock !== null) return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
+  }
+  return system;
+}
+
+/** Where services with this file keep their state, and where services of this account, removed since, kept theirs. */
+async function statesOf(file: string | undefined, system: Reading): Promise<string[]> {
+  if (file === undefined || system.list === undefined) return [];
+  const services = await installedServices(system);
+  const current = services.filter(({ mark }) => mark.config === file).map(({ mark }) => mark.state);
+  return [...current, ...await leftStates(file, system.uid ?? null, system)];
 }
 
 /**
- * The state of the service that runs with this file; null if none is known. Other programs have folders there, too, and could
- * claim to be that service: only a folder that is closed to all but its owner and belongs to a service of ours is accepted.
+ * The state folders of services with this file that are this account's. Other programs have folders there, too, and could claim
+ * anything: only a folder of the account that is closed to all others is accepted.
  */
-async function ownService(system: Reading, file: string | undefined): Promise<string | null> {
-  if (file === undefined || system.list === undefined) return null;
-  const { entries } = await system.list(SERVICE_STATES).catch(() => ({ entries: [] }));
-  for (const { name, facts: { kind, mode } } of entries) {
-    if (kind !== "folder" || (mode & 0o077) !== 0) continue;
-    const state = `${SERVICE_STATES}/${name}`;
-    if (await rememberedState(file, [state], system) === state && await isOurUnit(name, system)) return state;
-  }
-  return null;
-}
-
-/** Only root can write units. */
-async function isOurUnit(name: string, system: Reading): Promise<boolean> {
-  const unit = await system.read(`${UNITS}/${name}.service`, 0, MOST_BYTES).catch(() => new Uint8Array());
-  return new TextDecoder().decode(unit).includes("image-transfer-service: ");
+export async function leftStates(
+  file: string,
+  uid: number | null,
+  system: Pick<ConfigFiles, "list" | "read">,
+): Promise<string[]> {
+  const { entries } = await system.list?.(SERVICE_STATES).catch(() => null) ?? { entries: [] };
+  const own = entries.filter(({ facts: { kind, mode, uid: owner } }) =>
+    kind === "folder" && (mode & 0o077) === 0 && owner === uid
+  );
+  const states = own.map(({ name }) => `${SERVICE_STATES}/${name}`);
+  const found = await Promise.all(states.map((state) => rememberedState(file, [state], system)));
+  return states.filter((state, index) => found[index] === state);
 }
 
 /** TOML where the name ends in `.toml`, else YAML. */
