@@ -5,7 +5,7 @@
  */
 import { object, or } from "@optique/core/constructs";
 import { map, optional } from "@optique/core/modifiers";
-import { command, option } from "@optique/core/primitives";
+import { argument, command, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { keptJobs } from "../config/read/kept_jobs.ts";
 import { loadSettings, readConfig } from "../config/read/load.ts";
@@ -17,12 +17,16 @@ import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import { addAccount } from "../fleet/accounts.ts";
 import { identify } from "../fleet/identity.ts";
+import { acceptRemoved } from "../fleet/jobs_of_server.ts";
 import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { pushJobs } from "../fleet/push.ts";
 import { setUp } from "../fleet/setup.ts";
+import { shellQuote } from "../methods/shell/shell_quote.ts";
+import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { pocketbaseOf } from "./pocketbase_of.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
+import { seekDaemon } from "./seek_daemon.ts";
 
 /** A superuser, where the account of the configuration is none. */
 const rootOptions = {
@@ -70,11 +74,24 @@ const statusParser = command(
   { brief: plain("Show whether the server answers, and which jobs are in force") },
 );
 
+const acceptParser = command(
+  "accept",
+  map(
+    object({
+      config: configOption,
+      json: jsonOption,
+      job: optional(argument(string({ metavar: "JOB" }), { description: plain("The job (default: all that were removed)") })),
+    }),
+    (input) => ({ what: "accept" as const, ...input }),
+  ),
+  { brief: plain("End jobs here that were removed on the server; until then they run as before") },
+);
+
 /** Exit code 1 where the server cannot be used. */
 export const pocketbase = defineCommand({
   name: "pocketbase",
-  help: "Keep jobs on a PocketBase server: setup, push, status",
-  parser: or(setupParser, pushParser, statusParser),
+  help: "Keep jobs on a PocketBase server: setup, push, status, accept",
+  parser: or(setupParser, pushParser, statusParser, acceptParser),
   run: async (input, tools) => {
     switch (input.what) {
       case "setup":
@@ -83,6 +100,8 @@ export const pocketbase = defineCommand({
         return await push(input, tools);
       case "status":
         return await status(input, tools);
+      case "accept":
+        return await accept(input, tools);
       default:
         return input satisfies never;
     }
@@ -158,11 +177,13 @@ async function status(
   const own = pocketbaseOf(settings);
   const kept = await keptJobs(settings, system);
   const answer = await reach(own, system, signal);
+  const isRemoved = (name: string) => settings.removedOnServer?.some((one) => one.toLowerCase() === name.toLowerCase()) ?? false;
   const jobs = settings.jobs.map(({ name }) => ({
     name,
     from: kept?.jobs.some((job) => job.name.toLowerCase() === name.toLowerCase()) && own.maySet.includes("jobs")
       ? "server"
       : "file",
+    ...(isRemoved(name) ? { removed_on_server: true } : {}),
   }));
   if (json) {
     const fetched_at = kept === null ? null : new Date(kept.fetchedAt).toISOString();
@@ -181,9 +202,26 @@ async function status(
         ? "No jobs have been fetched yet; a running daemon fetches them.\n"
         : `Jobs last fetched ${span(system.now() - kept.fetchedAt)} ago.\n`,
     );
-    for (const { name, from } of jobs) tools.stdout(`  ${printable(name)}: from the ${from}\n`);
+    for (const { name, from } of jobs) {
+      const accept = `removed on the server; if that is right: ${ACCEPT_REMOVED} ${shellQuote(printable(name))}`;
+      tools.stdout(`  ${printable(name)}: ${isRemoved(name) ? accept : `from the ${from}`}\n`);
+    }
   }
   return answer.failure === null ? EXIT.done : EXIT.notDelivered;
+}
+
+/** By the daemon, else in the copy of the jobs, where the next one finds it. */
+async function accept(
+  { config, json, job }: { readonly config: string | undefined; readonly json: boolean; readonly job: string | undefined },
+  tools: Tools,
+): Promise<number> {
+  const { settings, daemon, fault } = await seekDaemon(config, tools);
+  if (daemon === null && fault !== null) throw fault;
+  const names = await (daemon?.acceptRemoved(job ?? null) ?? acceptRemoved(job ?? null, settings, tools.system));
+  if (json) tools.stdout(`${JSON.stringify({ accepted: names })}\n`);
+  else if (names.length === 0) tools.stderr("No job is marked as removed on the server.\n");
+  else tools.stderr(`No longer running here: ${names.map(printable).join(", ")}.\n`);
+  return EXIT.done;
 }
 
 async function reach(own: PocketbaseSettings, system: Tools["system"], signal: AbortSignal) {

@@ -23,6 +23,8 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
   /** Every key with its value as `config show` has them, secrets in clear; absent where no configuration was read. */
   readonly full?: Readonly<Record<string, unknown>>;
   readonly jobs: readonly Job[];
+  /** Names of jobs that the server no longer has, and that stay until a person accepts it; absent without a server. */
+  readonly removedOnServer?: readonly string[];
   readonly log: LogSettings;
   /** Null serves no page. */
   readonly web: WebSettings | null;

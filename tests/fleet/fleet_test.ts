@@ -93,8 +93,11 @@ Deno.test(
       await ask(`${records}/${id}`, "DELETE");
       await untilTrue(async () => {
         const { jobs } = JSON.parse((await camera.command(["status", "--json"])).stdout);
-        return jobs.length === 1;
+        return jobs[1].removed_on_server === true;
       });
+      const accepted = await camera.command(["pocketbase", "accept", "--json"]);
+      assertEquals(JSON.parse(accepted.stdout), { accepted: ["guider"] });
+      assertEquals(JSON.parse((await camera.command(["status", "--json"])).stdout).jobs.length, 1);
       assertEquals(await again.stop(), 0);
     } finally {
       await server[Symbol.asyncDispose]();

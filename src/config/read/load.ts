@@ -81,7 +81,9 @@ async function withRemoteJobs(
   const { settings } = alone.resolved;
   if (settings.pocketbase === null || alone.fault !== null) return alone;
   const jobs = remote ?? (await keptJobs(settings, system))?.jobs ?? [];
-  return jobs.length === 0 ? alone : parsePartially(text, path, kindOf(path), around, jobs);
+  const all = jobs.length === 0 ? alone : parsePartially(text, path, kindOf(path), around, jobs);
+  const removedOnServer = jobs.flatMap(({ name, removedAt }) => removedAt === undefined ? [] : [name]);
+  return { ...all, resolved: { ...all.resolved, settings: { ...all.resolved.settings, removedOnServer } } };
 }
 
 /** A larger file is not a configuration; a device may be endless. */

@@ -11,6 +11,10 @@ import { listOf, type Report, type Tree } from "./tree.ts";
 export interface RemoteJob {
   readonly name: string;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Of its record: one that has another name now is not removed. */
+  readonly id?: string;
+  /** When the server no longer had it, milliseconds since 1970 UTC: it stays as it was until a person accepts that. */
+  readonly removedAt?: number;
 }
 
 /** The copy on this disk. */
