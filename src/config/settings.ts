@@ -18,7 +18,7 @@ import type { SettingsOf } from "./schema/settings_of.ts";
 export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys> {
   /** The file it was read from; null where it came from elsewhere (tests, demo). */
   readonly file: string | null;
-  /** What of it was understood and has no effect, a sentence each without a full stop. */
+  /** What of it has no effect, or is probably not what was meant, a sentence each without a full stop. */
   readonly notes: readonly string[];
   /** Every key with its value as `config show` has them, secrets in clear; absent where no configuration was read. */
   readonly full?: Readonly<Record<string, unknown>>;

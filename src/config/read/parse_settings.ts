@@ -85,17 +85,13 @@ export function parsePartially(
   const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree));
   // What is wrong was removed from the tree, or resolved to an empty text.
   const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
-  const settings = { ...resolved.settings, notes: [...tree.notes, ...dryRuns(resolved.settings)] };
+  const settings = { ...resolved.settings, notes: [...tree.notes, ...resolved.settings.notes] };
   return { resolved: { ...resolved, settings }, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
 }
 
 /** What the file lets the server decide; what is not a list is reported by the check. */
 function maySet({ may_set: written }: Record<string, unknown>): ReadonlySet<string> {
   return new Set(written === undefined ? MAY_SET : Array.isArray(written) ? written : []);
-}
-
-function dryRuns({ jobs }: Settings): string[] {
-  return jobs.filter(({ dryRun }) => dryRun).map(({ name }) => `job ${name} is a dry run (dry_run): nothing is sent`);
 }
 
 /** Of a text with syntax errors: all defaults, no jobs, and the state directory if a line of its own names it. */

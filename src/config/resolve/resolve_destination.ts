@@ -21,7 +21,7 @@ export function resolveDestination(
   written: Section,
   { path, job, line }: { readonly path: Path; readonly job: string; readonly line: BandwidthLimit },
   to: Resolving,
-): { destination: Destination; full: Section } {
+): { destination: Destination; full: Section; written: Section } {
   const at = (key: string): Path => to.placeOf(path, key);
   const merged = withRemote(written, path, to);
   const options = checkRsyncOptions(rsyncKeys.rsync_options.parse(merged["rsync_options"]));
@@ -55,6 +55,7 @@ export function resolveDestination(
       layout,
     },
     full: { name, ...withDefaults(withoutOthers(transport.method, merged), shown) },
+    written,
   };
 }
 
