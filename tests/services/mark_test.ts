@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { xmlText } from "../../src/services/fill_template.ts";
-import { readMark } from "../../src/config/read/service_mark.ts";
-import { markOf } from "../../src/services/service.ts";
+import { readMark, writeMark } from "../../src/services/mark.ts";
 import { aRequest, HOSTILE } from "./requests.ts";
 
 const request = aRequest({ config: `/data/${HOSTILE}/config.yaml` });
@@ -15,15 +14,15 @@ for (
     (mark: string) => `<!-- ${mark} -->\n<a/>`,
   ]] as const
 ) {
-  Deno.test(`readMark() finds in ${where} what markOf() wrote`, () => {
-    const text = wrap(markOf(request));
+  Deno.test(`readMark() finds in ${where} what writeMark() wrote`, () => {
+    const text = wrap(writeMark(request));
     assertEquals(readMark(text)?.config, request.config);
     assertEquals(readMark(text)?.copied, true);
   });
 }
 
-Deno.test("markOf() holds no two hyphens, which would end a comment", () => {
-  assert(!markOf(request).includes("--"));
+Deno.test("writeMark() holds no two hyphens, which would end a comment", () => {
+  assert(!writeMark(request).includes("--"));
 });
 
 Deno.test("readMark() is null for a definition that somebody else wrote", () => {
