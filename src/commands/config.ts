@@ -16,6 +16,7 @@ import { sampleConfig } from "../config/show/sample.ts";
 import { showConfig } from "../config/show/show.ts";
 import type { Settings } from "../config/settings.ts";
 import { checkGrowing } from "./checks/check_growing.ts";
+import { checkHookPrograms } from "./checks/check_hooks.ts";
 import { checkSecrets } from "./checks/check_secrets.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { editConfig } from "./edit_config.ts";
@@ -108,7 +109,8 @@ async function validate(named: string | undefined, tools: Tools): Promise<number
   tools.stdout(`${settings.file}: valid\n`);
   for (const line of summary(settings)) tools.stdout(`  ${line}\n`);
   for (const note of settings.notes) tools.stdout(`  Note: ${note}\n`);
-  const findings = [...settings.jobs.flatMap(checkGrowing), ...await checkSecrets(settings, tools.system)];
+  const hooks = await Promise.all(settings.jobs.map((job) => checkHookPrograms(job, tools.system)));
+  const findings = [...settings.jobs.flatMap(checkGrowing), ...hooks.flat(), ...await checkSecrets(settings, tools.system)];
   for (const { what, hint } of findings) tools.stdout(`  Note: ${what}. ${hint}\n`);
   return EXIT.done;
 }

@@ -19,6 +19,7 @@ import { commandLine, runSteps, writePlanned } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { othersBeside, readInstalled, serviceName } from "./service/installed_service.ts";
 import { configOption } from "./options.ts";
+import { formerState, runningBefore } from "./service/former_state.ts";
 import { accountFor, seenFrom } from "../services/service_account.ts";
 import { checkConfiguration, checkDestinations, checkNeeds } from "./checks/check_service.ts";
 import type { Finding } from "./checks/finding.ts";
@@ -73,10 +74,15 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
   const place = { name: serviceName(input.name, kind), scope, account };
   const given = kind.stateFolder(place);
   const named = input.config ?? (system.env(CONFIG_VARIABLE) || undefined);
-  const settings = await loadSettings(named, tools.cwd, seenFrom(account, given, system));
+  const load = (state: string | null) => loadSettings(named, tools.cwd, seenFrom(account, state, system));
+  const fresh = await load(given);
+  const former = given === null || fresh.stateDirectory !== given ? null : await formerState(place, given, fresh, kind, tools);
+  const settings = former === null ? fresh : await load(former);
+  if (former !== null) stderr(`The service continues with the ledger of earlier runs in ${former}\n`);
   const request = {
     ...place,
     ...about(settings, input),
+    formerState: former,
     needs: needsOf(settings, account.home),
     program: placeOfProgram(scope, account, system),
   };
@@ -86,10 +92,18 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
     return EXIT.done;
   }
 
+  const before = await readInstalled(place, kind, tools);
+  const running = await runningBefore(place, before, settings, kind, tools);
+  if (running !== null) {
+    stderr(
+      `image-transfer is running already (process ${running}) with the state directory "${settings.stateDirectory}".\n` +
+        "Stop it first (Ctrl+C where it runs, or image-transfer stop), then install again: the service continues with its ledger.\n",
+    );
+    return EXIT.otherInstance;
+  }
   const checks = { ...tools, settings, account };
   mustBeFine(await checkNeeds(checks, given), tools);
-  const before = await readInstalled(place, kind, tools);
-  const marks = [before?.mark, ...await othersBeside(place, kind, tools)];
+  const marks = [before?.mark, ...(await othersBeside(place, kind, tools)).map(({ mark }) => mark)];
   const copiedBefore = marks.some((mark) => mark?.program === request.program && mark.copied);
   const { copied, changed } = await placeProgram(request.program, copiedBefore, system, signal);
   if (changed) stderr(`Copied the program to ${request.program}\n`);

@@ -5,27 +5,28 @@
  */
 import { object, or } from "@optique/core/constructs";
 import { map, optional } from "@optique/core/modifiers";
-import { command, option } from "@optique/core/primitives";
+import { argument, command, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { keptJobs } from "../config/read/kept_jobs.ts";
-import { permissionLines } from "../config/read/held_jobs.ts";
-import { kindOf, loadSettings, readConfig, readPartially } from "../config/read/load.ts";
+import { loadSettings, readConfig } from "../config/read/load.ts";
 import { findConfigFile } from "../config/read/search_path.ts";
 import { writtenJobs } from "../config/show/written_jobs.ts";
-import type { HeldJob, PocketbaseSettings, Settings } from "../config/settings.ts";
+import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
-import { addAccount, daemons, type NewAccount } from "../fleet/accounts.ts";
-import { fetchJobs } from "../fleet/jobs_of_server.ts";
-import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { addAccount } from "../fleet/accounts.ts";
+import { identify } from "../fleet/identity.ts";
+import { acceptRemoved } from "../fleet/jobs_of_server.ts";
+import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { pushJobs } from "../fleet/push.ts";
 import { setUp } from "../fleet/setup.ts";
-import type { System } from "../system/system.ts";
-import { lookAtServer } from "./checks/check_pocketbase.ts";
+import { shellQuote } from "../methods/shell/shell_quote.ts";
+import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { pocketbaseOf } from "./pocketbase_of.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
+import { seekDaemon } from "./seek_daemon.ts";
 
 /** A superuser, where the account of the configuration is none. */
 const rootOptions = {
@@ -73,11 +74,24 @@ const statusParser = command(
   { brief: plain("Show whether the server answers, and which jobs are in force") },
 );
 
+const acceptParser = command(
+  "accept",
+  map(
+    object({
+      config: configOption,
+      json: jsonOption,
+      job: optional(argument(string({ metavar: "JOB" }), { description: plain("The job (default: all that were removed)") })),
+    }),
+    (input) => ({ what: "accept" as const, ...input }),
+  ),
+  { brief: plain("End jobs here that were removed on the server; until then they run as before") },
+);
+
 /** Exit code 1 where the server cannot be used. */
 export const pocketbase = defineCommand({
   name: "pocketbase",
-  help: "Keep jobs on a PocketBase server: setup, push, status",
-  parser: or(setupParser, pushParser, statusParser),
+  help: "Keep jobs on a PocketBase server: setup, push, status, accept",
+  parser: or(setupParser, pushParser, statusParser, acceptParser),
   run: async (input, tools) => {
     switch (input.what) {
       case "setup":
@@ -86,6 +100,8 @@ export const pocketbase = defineCommand({
         return await push(input, tools);
       case "status":
         return await status(input, tools);
+      case "accept":
+        return await accept(input, tools);
       default:
         return input satisfies never;
     }
@@ -110,8 +126,7 @@ async function setup(
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
   const steps = await setUp(server, tools.signal);
   const account = add === undefined ? null : await addAccount(add, server, tools.signal);
-  const allowing = account === null ? [] : await linesFor(add!, account, server, tools.signal);
-  if (json) tools.stdout(`${JSON.stringify({ collections: steps, account, allowing: allowing.map((line) => line.trim()) })}\n`);
+  if (json) tools.stdout(`${JSON.stringify({ collections: steps, account })}\n`);
   else {
     for (const { collection, done } of steps) tools.stderr(`${collection}: ${done}\n`);
     if (account === null) tools.stderr("To create an account for each computer: image-transfer pocketbase setup --add NAME\n");
@@ -122,28 +137,9 @@ async function setup(
       tools.stdout(
         `pocketbase:\n  url: ${server.url}\n  admin_email: ${account.admin_email}\n  admin_password: ${account.admin_password}\n`,
       );
-      if (allowing.length > 0) {
-        tools.stderr(
-          "The server has jobs for it, which wait until that file allows them. If you want that, add these lines, too:\n",
-        );
-        tools.stdout(allowing.map((line) => `${line}\n`).join(""));
-      }
     }
   }
   return EXIT.done;
-}
-
-/** What the file of a computer must allow for the jobs that the server has for it already, as far as they say themselves. */
-async function linesFor(name: string, account: NewAccount, server: PocketbaseServer, signal: AbortSignal): Promise<string[]> {
-  const own = (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
-  const jobs = own === undefined ? [] : await fetchJobs(server, own, signal);
-  const text = new TextEncoder().encode(
-    JSON.stringify({ pocketbase: { url: server.url, ...account, allow_http: new URL(server.url).hostname } }),
-  );
-  // A computer of which nobody knows the home folder: `~` stays.
-  const there = { platform: "linux" as const, home: "/~", env: () => undefined, read: () => Promise.resolve(text) };
-  const { resolved: { settings } } = await readPartially("config.yaml", there, jobs);
-  return permissionLines(settings.held ?? [], pocketbaseOf(settings), "yaml").map((line) => line.replaceAll('"/~', '"~'));
 }
 
 async function push(
@@ -180,36 +176,21 @@ async function status(
   const settings = await loadSettings(config, tools.cwd, system);
   const own = pocketbaseOf(settings);
   const kept = await keptJobs(settings, system);
-  const answer = await reach({ ...settings, pocketbase: own }, system, signal);
-  const held = answer.held ?? settings.held ?? [];
-  const isKept = (name: string) => kept?.jobs.some((job) => job.name.toLowerCase() === name.toLowerCase()) ?? false;
-  const isHeld = (name: string) => held.some((job) => job.name.toLowerCase() === name.toLowerCase());
+  const answer = await reach(own, system, signal);
+  const isRemoved = (name: string) => settings.removedOnServer?.some((one) => one.toLowerCase() === name.toLowerCase()) ?? false;
   const jobs = settings.jobs.map(({ name }) => ({
     name,
-    from: isKept(name) && !isHeld(name) && own.maySet.includes("jobs") ? "server" : "file",
+    from: kept?.jobs.some((job) => job.name.toLowerCase() === name.toLowerCase()) && own.maySet.includes("jobs")
+      ? "server"
+      : "file",
+    ...(isRemoved(name) ? { removed_on_server: true } : {}),
   }));
-  const allowing = permissionLines(held, own, kindOf(settings.file ?? ""));
   if (json) {
     const fetched_at = kept === null ? null : new Date(kept.fetchedAt).toISOString();
-    const { failure, identity, fault } = answer;
-    const waiting = held.map(({ name, refused }) => ({ name, refused }));
+    const { failure, identity } = answer;
     tools.stdout(
       `${
-        JSON.stringify(
-          {
-            url: own.url,
-            connected: failure === null,
-            instance: identity,
-            failure,
-            fault,
-            fetched_at,
-            jobs,
-            waiting,
-            allowing: allowing.map((line) => line.trim()),
-          },
-          null,
-          2,
-        )
+        JSON.stringify({ url: own.url, connected: failure === null, instance: identity, failure, fetched_at, jobs }, null, 2)
       }\n`,
     );
   } else {
@@ -221,34 +202,36 @@ async function status(
         ? "No jobs have been fetched yet; a running daemon fetches them.\n"
         : `Jobs last fetched ${span(system.now() - kept.fetchedAt)} ago.\n`,
     );
-    for (const { name, from } of jobs) tools.stdout(`  ${printable(name)}: from the ${from}\n`);
-    tools.stdout(unusedText(held, answer.fault, allowing, settings.file));
+    for (const { name, from } of jobs) {
+      const accept = `removed on the server; if that is right: ${ACCEPT_REMOVED} ${shellQuote(printable(name))}`;
+      tools.stdout(`  ${printable(name)}: ${isRemoved(name) ? accept : `from the ${from}`}\n`);
+    }
   }
-  return answer.failure === null && answer.fault === null ? EXIT.done : EXIT.notDelivered;
+  return answer.failure === null ? EXIT.done : EXIT.notDelivered;
 }
 
-/** What is not in force, why, and what would change that. */
-function unusedText(held: readonly HeldJob[], fault: string | null, allowing: readonly string[], file: string | null): string {
-  return [
-    ...held.map(({ name, refused }) =>
-      `  ${printable(name)}: ${refused === null ? "waits until this file allows it" : `refused: ${printable(refused)}`}`
-    ),
-    ...fault === null ? [] : ["The server's jobs are not used as they are now:", fault],
-    ...allowing.length === 0 ? [] : [
-      `To allow what waits, add these lines to "pocketbase" in ${file}. Whoever owns the server can then use them:`,
-      ...allowing.map(printable),
-    ],
-  ].map((line) => `${line}\n`).join("");
+/** By the daemon, else in the copy of the jobs, where the next one finds it. */
+async function accept(
+  { config, json, job }: { readonly config: string | undefined; readonly json: boolean; readonly job: string | undefined },
+  tools: Tools,
+): Promise<number> {
+  const { settings, daemon, fault } = await seekDaemon(config, tools);
+  if (daemon === null && fault !== null) throw fault;
+  const names = await (daemon?.acceptRemoved(job ?? null) ?? acceptRemoved(job ?? null, settings, tools.system));
+  if (json) tools.stdout(`${JSON.stringify({ accepted: names })}\n`);
+  else if (names.length === 0) tools.stderr("No job is marked as removed on the server.\n");
+  else tools.stderr(`No longer running here: ${names.map(printable).join(", ")}.\n`);
+  return EXIT.done;
 }
 
-async function reach(settings: Settings & { readonly pocketbase: PocketbaseSettings }, system: System, signal: AbortSignal) {
+async function reach(own: PocketbaseSettings, system: Tools["system"], signal: AbortSignal) {
   try {
-    const { name, fault, held } = await lookAtServer(settings, system, signal);
-    return { failure: null, identity: name, fault: fault?.message ?? null, held };
+    const server = pocketbaseServer({ ...own, retryAttempts: 0 }, system);
+    const { name } = await identify(server, own, system.hostname, signal);
+    return { failure: null, identity: name };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const failure = error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`;
-    return { failure, identity: null, fault: null, held: null };
+    return { failure: error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`, identity: null };
   }
 }
 

@@ -8,7 +8,7 @@ import { withDefault } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { choice, integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
-import type { Mark } from "../services/mark.ts";
+import type { Mark } from "../config/read/service_mark.ts";
 import type { ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { askToStop } from "./service/service_daemon.ts";

@@ -7,7 +7,7 @@
 import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { Failure } from "../domain/failure.ts";
-import type { Mark } from "../services/mark.ts";
+import type { Mark } from "../config/read/service_mark.ts";
 import type { Scope, ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { faultOf } from "../system/fault.ts";
@@ -60,7 +60,7 @@ async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
       hint: "Remove it with the tool that created it.",
     });
   }
-  const isShared = (await othersBeside(place, kind, tools)).some(({ program }) => program === mark.program);
+  const isShared = (await othersBeside(place, kind, tools)).some((other) => other.mark.program === mark.program);
   // The last service that uses the program takes it away.
   const own = { ...mark, copied: mark.copied && !isShared };
   if (input.dryRun) {

@@ -18,13 +18,13 @@ import type { SettingsOf } from "./schema/settings_of.ts";
 export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys> {
   /** The file it was read from; null where it came from elsewhere (tests, demo). */
   readonly file: string | null;
-  /** What of it was understood and has no effect, a sentence each without a full stop. */
+  /** What of it has no effect, or is probably not what was meant, a sentence each without a full stop. */
   readonly notes: readonly string[];
-  /** Jobs of the server that the file does not allow; absent where none was asked for. */
-  readonly held?: readonly HeldJob[];
   /** Every key with its value as `config show` has them, secrets in clear; absent where no configuration was read. */
   readonly full?: Readonly<Record<string, unknown>>;
   readonly jobs: readonly Job[];
+  /** Names of jobs that the server no longer has, and that stay until a person accepts it; absent without a server. */
+  readonly removedOnServer?: readonly string[];
   readonly log: LogSettings;
   /** Null serves no page. */
   readonly web: WebSettings | null;
@@ -32,17 +32,6 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
   readonly report: ReportSettings | null;
   /** Null uses no server. */
   readonly pocketbase: PocketbaseSettings | null;
-}
-
-/** A job of the server that is not in force, because the file does not allow it. */
-export interface HeldJob {
-  readonly name: string;
-  /** Why nothing in the file can allow it; null where it waits for what follows. */
-  readonly refused: string | null;
-  /** Folders that `may_watch` does not allow. */
-  readonly watch: readonly string[];
-  /** Places that `may_send_to` does not allow. */
-  readonly sendTo: readonly string[];
 }
 
 /** One watched folder with all that decides what is sent where. */

@@ -292,6 +292,12 @@ function controlOf(parts: Parts): DaemonControl {
     page: () => parts.web?.server() ?? null,
     stop: (reason) => askToEnd(parts, reason),
     reload: () => parts.inTurn(() => reload(parts)),
+    async acceptRemoved(job) {
+      const { acceptRemoved } = await import("../fleet/jobs_of_server.ts");
+      const names = await acceptRemoved(job, parts.settings, parts.system);
+      if (names.length > 0) await parts.inTurn(() => reload(parts));
+      return names;
+    },
   });
 }
 

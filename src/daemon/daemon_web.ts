@@ -50,6 +50,7 @@ export function pageSource(
     pause: (destination, by) => control.pause(destination, by),
     // Never that another disk is the right one.
     resume: (destination) => control.resume(destination),
+    acceptRemoved: (job) => control.acceptRemoved(job),
   };
 }
 

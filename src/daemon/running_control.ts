@@ -30,18 +30,20 @@ interface ControlTools {
   readonly page: () => { opening(): Opening } | null;
   readonly stop: DaemonControl["stop"];
   readonly reload: DaemonControl["reload"];
+  readonly acceptRemoved: DaemonControl["acceptRemoved"];
   /** Runs what must not run during a reload. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** The control of the daemon that runs these jobs. */
 export function runningControl(tools: ControlTools): DaemonControl {
-  const { system, ledger, jobs, state, settings, page, stop, reload, inTurn } = tools;
+  const { system, ledger, jobs, state, settings, page, stop, reload, acceptRemoved, inTurn } = tools;
   const wakeAll = () => jobs.list().forEach(({ wake }) => wake());
   return {
     settings,
     stop,
     reload,
+    acceptRemoved,
     opening: () => page()?.opening() ?? null,
     status: () => judged(state, system.now()).status,
     live: () => live(tools),

@@ -57,6 +57,7 @@ export function runningState(
     jobs: () =>
       jobs.list().map(({ job, intake, nextRun, outboxes }) => ({
         job,
+        removedOnServer: settings().removedOnServer?.some((name) => name.toLowerCase() === job.name.toLowerCase()) ?? false,
         nextRun: nextRun(),
         how: intake.how(),
         eventsMissing: intake.eventsMissing(),

@@ -11,6 +11,7 @@ import type { Destination, Job } from "../config/settings.ts";
 import type { GrowingFile } from "../domain/growing_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { AuditLedger } from "../ledger/audit_ledger.ts";
+import type { MirrorLedger } from "../ledger/mirror_ledger.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { paceOf } from "../methods/bandwidth.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
@@ -76,7 +77,7 @@ export interface OutboxOptions {
   readonly job: Job;
   readonly destination: Destination;
   readonly system: OutboxSystem;
-  readonly ledger: OutboxLedger & AuditLedger;
+  readonly ledger: OutboxLedger & AuditLedger & Pick<MirrorLedger, "replacedBy" | "mirrorOf" | "addTrash">;
   readonly emit: Emit;
   readonly method: Pick<Method, "connect">;
   readonly methodContext: MethodContext;

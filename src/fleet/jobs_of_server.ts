@@ -1,11 +1,16 @@
 /**
- * The jobs that a server keeps for this computer: fetched, checked, and kept on this disk. A bad record changes nothing.
+ * The jobs that a server keeps for this computer: fetched, checked, and kept on this disk. A bad record changes nothing, and one that
+ * has vanished removes nothing: a deleted account or an old backup would end jobs that nobody meant to end.
  *
  * @module
  */
-import type { RemoteJob, RemoteJobs } from "../config/read/remote_jobs.ts";
+import { mutex } from "../async/mutex.ts";
+import { ConfigError } from "../config/read/config_error.ts";
 import { keptJobs, keptJobsFile } from "../config/read/kept_jobs.ts";
+import type { RemoteJob, RemoteJobs } from "../config/read/remote_jobs.ts";
 import type { Settings } from "../config/settings.ts";
+import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/names/printable.ts";
 import type { System } from "../system/system.ts";
 import { JOBS } from "./collections.ts";
 import type { Identity } from "./identity.ts";
@@ -14,6 +19,7 @@ import { nonsense } from "./server_failure.ts";
 
 /** A record of the collection. */
 interface JobRecord {
+  readonly id: string;
   readonly name: string;
   readonly daemon: string;
   readonly enabled: boolean;
@@ -27,34 +33,100 @@ export async function fetchJobs(server: PocketbaseServer, { id }: Identity, sign
   const own = new Set(records.filter((record) => record.daemon === id).map(({ name }) => name.toLowerCase()));
   return records
     .filter(({ name, daemon, enabled }) => enabled && (daemon === id || !own.has(name.toLowerCase())))
-    .map(({ name, settings }) => ({ name, settings: isKeys(settings) ? settings : {} }))
-    .sort((one, other) => one.name < other.name ? -1 : 1);
+    .map(({ id, name, settings }) => ({ name, settings: isKeys(settings) ? settings : {}, id: String(id) }))
+    .sort(byName);
+}
+
+type Files = Pick<System, "read" | "writeText" | "sync" | "rename" | "makeFolder" | "now">;
+
+/** What became of what was fetched. */
+interface Kept {
+  readonly hasChanged: boolean;
+  /** Names of jobs that the server has had until now. */
+  readonly vanished: readonly string[];
+  /** What is wrong with the jobs; then only those that vanished were marked. Null where they are used. */
+  readonly fault: ConfigError | null;
+}
+
+/** Whoever reads the copy to write it again is alone with it. */
+const inTurn = mutex();
+
+/** Keeps what was fetched if `check` finds nothing wrong with it, and what has vanished as it was, marked. */
+export function keepJobs(
+  fetched: readonly RemoteJob[],
+  instance: string,
+  settings: Settings,
+  system: Files,
+  check: (jobs: readonly RemoteJob[]) => Promise<unknown>,
+): Promise<Kept> {
+  return inTurn(async () => {
+    const former = await keptJobs(settings, system);
+    const now = system.now();
+    const isThere = ({ name, id }: RemoteJob) => fetched.some((one) => isSame(one, name) || (id !== undefined && one.id === id));
+    const gone = (former?.jobs ?? []).filter((job) => !isThere(job) && isUsed(job, settings));
+    const vanished = gone.filter(({ removedAt }) => removedAt === undefined).map(({ name }) => name);
+    const marked = gone.map((job): RemoteJob => ({ ...job, removedAt: job.removedAt ?? now }));
+    const jobs = [...fetched, ...marked].sort(byName);
+    const kept = { url: settings.pocketbase?.url ?? "", instance, fetchedAt: now, jobs };
+    const hasChanged = former === null || JSON.stringify(former.jobs) !== JSON.stringify(jobs);
+    try {
+      if (hasChanged) await check(jobs);
+    } catch (fault) {
+      if (!(fault instanceof ConfigError)) throw fault;
+      // A mark changes nothing of what runs, and what is wrong with others does not keep a person from accepting it.
+      const left = former?.jobs.map((job) => marked.find(({ name }) => name === job.name) ?? job) ?? [];
+      if (former !== null && vanished.length > 0) await store({ ...former, jobs: left }, settings, system);
+      return { hasChanged: vanished.length > 0, vanished, fault };
+    }
+    await store(kept, settings, system);
+    return { hasChanged, vanished, fault: null };
+  });
 }
 
 /**
- * Keeps what was fetched if `check` finds nothing wrong with it; says whether anything changed.
+ * Removes jobs that the server no longer has: the one of this name, or all. Returns their names.
  *
- * @throws what `check` throws; then the former copy stays.
+ * @throws {Failure} `configuration` where that job is not marked.
  */
-export async function keepJobs(
-  jobs: readonly RemoteJob[],
-  instance: string,
-  settings: Settings,
-  system: Pick<System, "read" | "writeText" | "sync" | "rename" | "makeFolder" | "now">,
-  check: (jobs: readonly RemoteJob[]) => Promise<unknown>,
-): Promise<boolean> {
-  const former = await keptJobs(settings, system);
-  const isSame = former !== null && JSON.stringify(former.jobs) === JSON.stringify(jobs);
-  if (!isSame) await check(jobs);
-  const kept: RemoteJobs = { url: settings.pocketbase?.url ?? "", instance, fetchedAt: system.now(), jobs };
+export function acceptRemoved(name: string | null, settings: Settings, system: Files): Promise<readonly string[]> {
+  return inTurn(async () => {
+    const kept = await keptJobs(settings, system);
+    const marked = kept?.jobs.filter(({ removedAt }) => removedAt !== undefined) ?? [];
+    const accepted = name === null ? marked : marked.filter((job) => isSame(job, name));
+    if (name !== null && accepted.length === 0) {
+      const names = marked.map((job) => printable(job.name)).join(", ");
+      throw new Failure("configuration", `Job "${printable(name)}" is not marked as removed on the server`, {
+        hint: names === "" ? "No job is." : `These are: ${names}`,
+      });
+    }
+    if (kept !== null && accepted.length > 0) {
+      await store({ ...kept, jobs: kept.jobs.filter((job) => !accepted.includes(job)) }, settings, system);
+    }
+    return accepted.map((job) => job.name);
+  });
+}
+
+async function store(kept: RemoteJobs, settings: Settings, system: Files): Promise<void> {
   const file = keptJobsFile(settings);
   await system.makeFolder(file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"))), 0o700);
-  // No shell may ever find a command in what a server has written.
-  const text = JSON.stringify(kept).replaceAll("$", "\\u0024").replaceAll("`", "\\u0060");
-  await system.writeText(`${file}.part`, `${text}\n`, 0o600);
+  await system.writeText(`${file}.part`, `${JSON.stringify(kept)}\n`, 0o600);
   await system.sync(`${file}.part`);
   await system.rename(`${file}.part`, file);
-  return !isSame;
+}
+
+/** Whether something here would be other without it. */
+function isUsed({ name, settings }: RemoteJob, { jobs, pocketbase }: Settings): boolean {
+  const may = pocketbase?.maySet ?? [];
+  const isAllowed = may.includes("jobs") || (may.includes("schedules") && settings["schedule"] !== undefined);
+  return isAllowed && jobs.some((job) => isSame(job, name));
+}
+
+function isSame(job: { readonly name: string }, name: string): boolean {
+  return job.name.toLowerCase() === name.toLowerCase();
+}
+
+function byName(one: RemoteJob, other: RemoteJob): number {
+  return one.name < other.name ? -1 : 1;
 }
 
 function isKeys(value: unknown): value is RemoteJob["settings"] {

@@ -6,14 +6,15 @@
  */
 import { anySignal } from "../async/abort.ts";
 import { type Bell, bell } from "../async/bell.ts";
-import { ConfigError } from "../config/read/config_error.ts";
 import { keptJobs } from "../config/read/kept_jobs.ts";
 import type { RemoteJob } from "../config/read/remote_jobs.ts";
-import type { PocketbaseSettings, Settings } from "../config/settings.ts";
+import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
+import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
+import { ACCEPT_REMOVED as ACCEPT } from "../reports/overview/overview.ts";
 import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
@@ -189,17 +190,19 @@ function identified(link: Link, signal: AbortSignal): Promise<Identity> {
 }
 
 async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
-  const { system, daemon, check } = link;
-  const settings: Settings = daemon.settings();
+  const { system, daemon, check, emit } = link;
   const { identity, jobs } = await jobsOfServer(link, signal);
-  try {
-    const hasChanged = await keepJobs(jobs, identity.name, settings, system, check);
-    link.configError = "";
-    if (hasChanged) await daemon.reload();
-  } catch (error) {
-    if (error instanceof ConfigError) link.configError = error.message;
-    throw error;
+  const { hasChanged, vanished, fault } = await keepJobs(jobs, identity.name, daemon.settings(), system, check);
+  link.configError = fault?.message ?? "";
+  if (vanished.length > 0) {
+    const which = vanished.length === 1 ? `job ${vanished[0]} was` : `jobs ${vanished.join(", ")} were`;
+    const message = `PocketBase: ${
+      printable(which)
+    } removed on the server. Nothing changes here until that is accepted: ${ACCEPT}`;
+    emit({ type: "notice", level: "warning", message });
   }
+  if (hasChanged) await daemon.reload();
+  if (fault !== null) throw fault;
 }
 
 /** With a login that has ended, a list looks empty: only one that still holds afterwards counts. */

@@ -29,8 +29,8 @@ export interface HeldRemovals {
 /** Every change is one transaction, durable on return. */
 export interface MirrorLedger {
   /**
-   * Paths after this one, in order, whose newest version was delivered to one of the destinations and is still there as far as is
-   * known, without those that were removed at the source by us.
+   * Paths after this one, in order, of which one of the destinations has a version, as far as is known, and waits for no newer one;
+   * without those that were removed at the source by us.
    */
   keptPaths(
     job: string,
@@ -38,8 +38,10 @@ export interface MirrorLedger {
     after: string,
     limit: number,
   ): { readonly path: string; readonly absolutePath: string }[];
-  /** The deliveries of the newest versions of these paths that a destination has. */
+  /** The deliveries of the versions of these paths that a destination has, where no newer one is on its way there. */
   keptDeliveries(job: string, destination: string, paths: readonly string[]): Delivery[];
+  /** The delivery of the version that this one replaces at its destination, under the same name; null where none was delivered. */
+  replacedBy(delivery: Delivery): Delivery | null;
   /** The deliveries that have, or are to have, one of these targets, in any spelling (`nameKey`). Reads every delivery. */
   claimants(job: string, destination: string, targets: readonly string[]): Pick<Delivery, "id" | "source" | "target">[];
   /** Records that delivered files were removed: failed with the code `removed`. A message has no full stop. */

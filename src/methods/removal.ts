@@ -15,6 +15,12 @@ export function inTrash(folder: string, path: string): string {
   return `${TRASH}/${folder}/${path}`;
 }
 
+/** A new folder of the trash: the time and random characters, so that no two are the same. */
+export function trashFolder(now: number): string {
+  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+  return `${time}-${crypto.randomUUID().slice(0, 8)}`;
+}
+
 /** @throws {TypeError} for anything but `<trash>/<folder>`: nothing else may ever be removed as a whole. */
 export function checkTrashFolder(path: string): void {
   if (!new RegExp(`^\\${TRASH}/[A-Za-z0-9_-]{1,100}$`).test(path)) throw new TypeError(`"${path}" is not a folder of the trash`);

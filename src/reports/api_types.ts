@@ -21,7 +21,7 @@
  * | `/api/cards/ID` | GET | {@linkcode HeaderReport} |
  * | `/api/preview/ID.png?side=512` | GET | a grey PNG of at most 256, 512 (the default) or 2048 pixels a side; 404 where there is none |
  * | `/api/live` | WebSocket | {@linkcode LiveMessage}, from the server only |
- * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` `/api/doctor` `/api/fleet/command` | POST, `content-type: application/json` | {@linkcode Actions} |
+ * | `/api/retry` `/api/pause` `/api/resume` `/api/scan` `/api/accept-removed` `/api/doctor` `/api/fleet/command` | POST, `content-type: application/json` | {@linkcode Actions} |
  *
  * Every failure is {@linkcode ApiFailure} with status 400 (not understood), 401 (no session: show the login), 403 (foreign page), 404, 405,
  * 409 (the daemon says why not), 413, 415, 421 (foreign Host), 426, 429, 500 or 503. The WebSocket closes with code 4401 where the session is over, 1013 where the client was too slow.
@@ -244,7 +244,7 @@ export interface TroubleItem {
   readonly action:
     | { readonly do: "retry"; readonly ids: readonly number[] }
     | { readonly do: "resume"; readonly destination: string }
-    | { readonly do: "scan"; readonly job: string }
+    | { readonly do: "scan" | "accept_removed"; readonly job: string }
     | null;
 }
 
@@ -376,17 +376,17 @@ export interface HeaderReport {
 export interface Actions {
   /** Failed or deferred deliveries go back into the queue, at most 50,000 at once; `null` means all that are trouble. */
   readonly retry: { readonly ask: { readonly ids: readonly number[] | null }; readonly answer: { readonly count: number } };
-  /** `null` means all destinations. */
+  /** `null` means all destinations; `retrying` are still unavailable, and tried at once. */
   readonly pause: { readonly ask: { readonly destination: string | null }; readonly answer: { readonly destinations: string[] } };
   readonly resume: {
     readonly ask: { readonly destination: string | null };
-    /** `retrying` are still unavailable, and tried at once. */
     readonly answer: { readonly destinations: string[]; readonly retrying: readonly string[] };
   };
-  /** Lists a job's folder now; without a job, those of all. */
   /** The checks of `doctor`: takes seconds to minutes, and sends each destination a small file, which is removed again. */
   readonly doctor: { readonly ask: Readonly<Record<string, never>>; readonly answer: { readonly findings: CheckFinding[] } };
+  /** Lists a job's folder now; without a job, those of all. The other one ends a job that the server no longer has. */
   readonly scan: { readonly ask: { readonly job?: string }; readonly answer: { readonly jobs: string[] } };
+  readonly "accept-removed": { readonly ask: { readonly job: string }; readonly answer: { readonly jobs: string[] } };
   /** A command for another computer of the fleet, which does it if its `may_do` says so; an answer takes seconds, at most half a minute. */
   readonly "fleet/command": {
     readonly ask: { readonly computer: string; readonly action: string; readonly argument: string };

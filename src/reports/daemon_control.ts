@@ -98,6 +98,11 @@ export interface DaemonControl {
    */
   acceptRemovals(destination: string | null): readonly string[];
   /**
+   * Ends jobs that the PocketBase server no longer has: this one, `null` means all; returns their names.
+   * @throws {Failure} `configuration` where that job is not marked as removed.
+   */
+  acceptRemoved(job: string | null): Promise<readonly string[]>;
+  /**
    * Begins audits as soon as nothing is sent, of a job, or of all; says of which destinations, as `JOB/DESTINATION`: those that are audited.
    * @throws {Failure} `configuration` where there is no such job.
    */

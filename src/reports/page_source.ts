@@ -24,6 +24,8 @@ import type { DaemonControl } from "./daemon_control.ts";
 /** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
 export interface JobNow extends Cadence {
   readonly job: Job;
+  /** The server no longer has it, and nobody has accepted that yet. */
+  readonly removedOnServer?: boolean;
   /** When its schedule sends next; null while it does, or when only a person knows. */
   readonly nextRun: number | null;
   /** How it is watched; null while it is not. */
@@ -128,7 +130,7 @@ export interface PageFleet {
 }
 
 /** What the page asks and does. */
-export interface PageSource extends DaemonState, Pick<DaemonControl, "sync" | "retry" | "pause" | "resume"> {
+export interface PageSource extends DaemonState, Pick<DaemonControl, "sync" | "retry" | "pause" | "resume" | "acceptRemoved"> {
   /** Hears every event until the returned function is called. */
   listen(listener: (event: TransferEvent) => void): () => void;
   setup(): SetupNow;

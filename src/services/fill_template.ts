@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { XML } from "../config/read/service_mark.ts";
 import { Failure } from "../domain/failure.ts";
 
 /**
@@ -52,11 +53,6 @@ export function xmlText(text: string): string {
   return mustBePrintable(text).replace(/[&<>"']/g, (char) => XML[char]!);
 }
 
-/** Takes the escapes of {@linkcode xmlText} back. */
-export function xmlPlain(text: string): string {
-  return text.replace(/&(?:amp|lt|gt|quot|apos);/g, (entity) => Object.keys(XML).find((char) => XML[char] === entity)!);
-}
-
 /** An argument of a Windows command line, as programs take it apart (a quote cannot be part of a Windows path). */
 export function windowsArgument(word: string): string {
   return `"${mustBePrintable(word).replace(/(\\*)"/g, '$1$1\\"').replace(/\\+$/, "$&$&")}"`;
@@ -67,8 +63,6 @@ export function oneLine(text: string): string {
   // deno-lint-ignore no-control-regex -- they are what is looked for
   return text.replace(/[\u0000-\u001f\u007f]+/g, " ").trim();
 }
-
-const XML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
 
 function mustBePrintable(text: string): string {
   // deno-lint-ignore no-control-regex -- they are what is looked for

@@ -5,8 +5,15 @@
  */
 import { dirname, join } from "@std/path/posix";
 import { fillTemplate, oneLine, xmlText } from "./fill_template.ts";
-import { writeMark } from "./mark.ts";
-import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, Step } from "./service.ts";
+import {
+  type Controls,
+  markOf,
+  type ServiceKind,
+  type ServicePlace,
+  type ServicePlan,
+  type ServiceRequest,
+  type Step,
+} from "./service.ts";
 
 /** launchd.plist(5); a job that is stopped is booted out, one that starts is enabled and bootstrapped. */
 export const launchd: ServiceKind = {
@@ -36,7 +43,7 @@ function plan(request: ServiceRequest, template: string): ServicePlan {
   const text = fillTemplate(template, {
     // Two hyphens end a comment.
     comment: xmlText(oneLine(request.description).replace(/-(?=-)/g, "- ").replace(/-$/, "")),
-    mark: writeMark(request),
+    mark: markOf(request),
     label: xmlText(request.name),
     program: xmlText(request.program),
     config: xmlText(request.config),

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Mark, writeMark } from "../config/read/service_mark.ts";
 import type { Command } from "../system/system.ts";
 
 /** For the whole computer, from boot on; or for one account, from its log-on (or boot, where the system allows). */
@@ -43,10 +44,26 @@ export interface ServiceRequest extends ServicePlace {
   readonly config: string;
   readonly needs: Needs;
   readonly stateDirectory: string;
+  /** The state folder of earlier runs, which the service continues with; null where the manager makes one, or has none. */
+  readonly formerState: string | null;
   /** Absolute; what the service manager catches itself is put beside it. */
   readonly logFile: string;
   /** How long a stop may take before the rest is ended by force. */
   readonly stopSeconds: number;
+}
+
+/** The mark that a definition carries. */
+export function markOf(request: ServiceRequest): string {
+  const content: Mark = {
+    program: request.program,
+    copied: request.copied,
+    config: request.config,
+    account: request.account.name,
+    home: request.account.home,
+    state: request.stateDirectory,
+    log: request.logFile,
+  };
+  return writeMark(content);
 }
 
 export interface PlannedFile {

@@ -7,8 +7,15 @@
 import { join } from "@std/path/posix";
 import type { Command } from "../system/system.ts";
 import { fillTemplate, oneLine, unitArgument, unitText, unitWord } from "./fill_template.ts";
-import { writeMark } from "./mark.ts";
-import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, Step } from "./service.ts";
+import {
+  type Controls,
+  markOf,
+  type ServiceKind,
+  type ServicePlace,
+  type ServicePlan,
+  type ServiceRequest,
+  type Step,
+} from "./service.ts";
 
 /** systemd.service(5) and systemd.exec(5); a system service's state folder is `/var/lib/<name>`. */
 export const systemd: ServiceKind = {
@@ -35,7 +42,7 @@ function plan(request: ServiceRequest, template: string): ServicePlan {
   const { scope, account } = request;
   const unit = `${request.name}.service`;
   const text = fillTemplate(template, {
-    mark: writeMark(request),
+    mark: markOf(request),
     unit: `${scope === "user" ? "--user " : ""}edit ${unit}`,
     description: unitText(request.description),
     comment: oneLine(request.description).replace(/\\+$/, ""),
@@ -93,11 +100,12 @@ function systemctl({ scope, account }: ServicePlace, ...words: string[]): Comman
 const ORDER = `Wants=network-online.target
 After=network-online.target remote-fs.target time-sync.target`;
 
-function accountLines({ name, account }: ServiceRequest): string {
+function accountLines({ name, account, formerState }: ServiceRequest): string {
   return [
     `User=${unitText(account.name)}`,
-    `StateDirectory=${name}`,
-    "StateDirectoryMode=0700",
+    ...(formerState === null
+      ? [`StateDirectory=${name}`, "StateDirectoryMode=0700"]
+      : [`Environment=${unitWord(`STATE_DIRECTORY=${formerState}`)}`]),
     `RuntimeDirectory=${name}`,
     "RuntimeDirectoryMode=0700",
   ].join("\n");

@@ -6,8 +6,15 @@
  */
 import { dirname, join } from "@std/path/windows";
 import { fillTemplate, oneLine, windowsArgument, xmlText } from "./fill_template.ts";
-import { writeMark } from "./mark.ts";
-import type { Controls, ServiceKind, ServicePlace, ServicePlan, ServiceRequest, Step } from "./service.ts";
+import {
+  type Controls,
+  markOf,
+  type ServiceKind,
+  type ServicePlace,
+  type ServicePlan,
+  type ServiceRequest,
+  type Step,
+} from "./service.ts";
 
 /** Task XML as `schtasks /create /xml` reads it; commands never ask for a password. */
 export const taskScheduler: ServiceKind = {
@@ -27,7 +34,7 @@ function plan(request: ServiceRequest, template: string): ServicePlan {
   const text = fillTemplate(template, {
     user: xmlText(account.name),
     description: xmlText(oneLine(request.description)),
-    mark: xmlText(writeMark(request)),
+    mark: xmlText(markOf(request)),
     name: xmlText(name),
     trigger: scope === "system" ? BOOT : LOG_ON.replace("{{user}}", () => xmlText(account.name)),
     logon_type: scope === "system" ? "S4U" : "InteractiveToken",

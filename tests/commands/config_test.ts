@@ -1,12 +1,16 @@
 /** `config` and the errors of commands, through the command line. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { checkHookPrograms } from "../../src/commands/checks/check_hooks.ts";
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { failureText } from "../../src/commands/text/failure_text.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { ConfigError } from "../../src/config/read/config_error.ts";
+import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { configSchema } from "../../src/config/schema/json_schema.ts";
 import { sampleConfig } from "../../src/config/show/sample.ts";
 import { Failure } from "../../src/domain/failure.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import { aComputer } from "../config/a_computer.ts";
 import { tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
 
@@ -57,6 +61,28 @@ Deno.test("config validate says where growing_files has no effect", async () => 
     0,
     "  Note: growing_files has no effect for freya with verify_transfer: size. Files are sent there once they are finished. " +
     "Set verify_transfer: true to send them earlier.",
+  ]);
+});
+
+Deno.test("config validate says what is probably not meant, and which hooks cannot start their program", async () => {
+  await using dir = await tempFolder();
+  await dir.write("c.yaml", `${VALID}password: hunter2\nhooks: [{ on: [failed], command: [/no/such/program] }]\n`);
+  await Deno.chmod(dir.at("c.yaml"), 0o600);
+  const { code, stdout } = await image_transfer(dir.path, "config", "validate", "-c", "c.yaml");
+  assertEquals([code, ...stdout.split("\n").filter((line) => line.includes("Note: "))], [
+    0,
+    '  Note: "password" has no effect for freya with transfer_method: auto; it is for ftp and ftps: ssh logs in with a key',
+    '  Note: The hook on failed cannot start "/no/such/program": there is no such program. Correct its command, make the file ' +
+    "executable, or put it in a folder on the PATH of the account that runs the daemon.",
+  ]);
+});
+
+Deno.test("checkHookPrograms() of the compiled program: a path leads to no program that it may start", async () => {
+  const hooks = "hooks: [{ on: [failed], command: [/bin/sh] }, { on: [held], url: https://ntfy.sh/topic }]\n";
+  const { jobs: [job] } = parseSettings(VALID + hooks, "c.yaml", "yaml", aComputer());
+  const system = { ...createSystem(), compiled: true };
+  assertEquals((await checkHookPrograms(job!, system)).map(({ hint }) => hint), [
+    "Give it the name image-transfer-hook and put it in a folder on the PATH, or run image-transfer from source.",
   ]);
 });
 

@@ -566,21 +566,22 @@ Deno.test(
     const executable = await dir.write("download/image-transfer", "program");
     const system = { ...await withService(dir), executable, compiled: true };
     await Deno.remove(dir.at(".config/systemd/user/image-transfer.service"));
-    await using _daemon = await fakeDaemon(dir.at("state"));
     const program = dir.at(".local/bin/image-transfer");
-    for (const name of ["camera-a", "camera-b"]) {
-      const { code, stderr } = await image_transfer_with(system, dir, "install-service", "--name", name);
-      assertEquals(code, 0, stderr);
-    }
-    const uninstall = async (name: string) => {
-      const parsed = await parse(["uninstall-service", "--name", name], COMMANDS, {
-        version: "0",
-        stdout: () => {},
-        stderr: () => {},
-      });
+    const call = async (words: readonly string[], run = system.run!) => {
+      const parsed = await parse(words, COMMANDS, { version: "0", stdout: () => {}, stderr: () => {} });
       assert(parsed.kind === "run");
-      assertEquals(await parsed.run(testTools(dir.path, { system })), 0);
+      assertEquals(await parsed.run(testTools(dir.path, { system: { ...system, run } })), 0);
     };
+    for (const name of ["camera-a", "camera-b"]) {
+      const state = dir.at(name);
+      await dir.write(`${name}.yaml`, springConfig(dir).replace(dir.at("state"), state));
+      await using ending = new AsyncDisposableStack();
+      await call(["install-service", "--name", name, "-c", `${name}.yaml`], async (command, signal) => {
+        if (command.args.includes("start")) ending.use(await fakeDaemon(state));
+        return await system.run!(command, signal);
+      });
+    }
+    const uninstall = (name: string) => call(["uninstall-service", "--name", name]);
     await uninstall("camera-a");
     assertEquals(await dir.read(".local/bin/image-transfer"), "program");
     await uninstall("camera-b");

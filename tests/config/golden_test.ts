@@ -32,8 +32,8 @@ for (const kind of KINDS) {
     const text = (first ?? "").replace(/^#.*$/gm, "") +
       rest.join("").replace(/^#(?=(?: {2})?[a-z_]+(?:: | = )|[a-z_]+:$|\[)/gm, "");
     // What `config show` prints differs where the sample writes a default.
-    const { full: _shown, ...written } = parseSettings(text, "c", kind, aComputer());
-    const { full: _alsoShown, ...implied } = parseSettings(BEGIN + examples, "c", "yaml", aComputer());
+    const { full: _shown, notes: _notes, ...written } = parseSettings(text, "c", kind, aComputer());
+    const { full: _alsoShown, notes: _alsoNotes, ...implied } = parseSettings(BEGIN + examples, "c", "yaml", aComputer());
     assertEquals(written, implied);
   });
 }

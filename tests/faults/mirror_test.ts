@@ -44,7 +44,12 @@ Deno.test("a mirror with keep_deleted 0 removes for good; a renamed file is deli
   await it.program.until((rows) => rows.filter(({ state }) => state === "delivered").length === 2);
   await Deno.rename(it.folder.at("data/a.fits"), it.folder.at("data/new.fits"));
   await it.until(() => it.shown().join() === "b.fits,new.fits", "a.fits is new.fits");
-  assertEquals(it.trashed(), []);
+  await it.write(["b.fits"], 77);
+  await it.until(
+    () => it.shown().join() === "b.fits,new.fits" && daemon.output().includes("Removed the replaced"),
+    "b.fits is new",
+  );
+  assertEquals([it.shown(), it.trashed()], [["b.fits", "new.fits"], []]);
   assertEquals(await daemon.stop(), 0);
 });
 
@@ -134,7 +139,7 @@ for (
   });
 }
 
-Deno.test("a mirror leaves what others changed at the destination, and what a former version is called", async () => {
+Deno.test("a mirror moves what it replaces to the trash, and leaves what others changed at the destination", async () => {
   await using it = await mirrorRig();
   const { program } = it;
   await it.write(["a.fits", "b.fits", "c.fits"]);
@@ -142,13 +147,20 @@ Deno.test("a mirror leaves what others changed at the destination, and what a fo
   await program.until((rows) => rows.filter(({ state }) => state === "delivered").length === 3);
   await it.write(["b.fits"], 77);
   await program.until((rows) => rows.filter(({ state }) => state === "delivered").length === 4);
-  assert(it.shown().includes("b.v1.fits"), "b.fits has a former version");
+  await it.until(() => it.trashed().join() === "b.v1.fits", "the replaced version is in the trash");
+  assertMatch(
+    daemon.output(),
+    /Removed the replaced "b\.v1\.fits" at local: it is kept as "\.image-transfer-trash\/[^"]*" for 7 days/,
+  );
   const changed = await Deno.readFile(it.folder.at("nas/a.fits"));
   changed[2900] = 255 - changed[2900]!;
   await Deno.writeFile(it.folder.at("nas/a.fits"), changed);
+  await Deno.writeFile(it.folder.at("nas/c.fits"), changed);
+  await it.write(["c.fits"], 78);
+  await program.until((rows) => rows.filter(({ state }) => state === "delivered").length === 5);
   await it.remove("a.fits", "b.fits");
-  await it.until(() => it.trashed().length === 1, "b.fits is in the trash");
-  assertEquals([it.shown(), it.trashed()], [["a.fits", "b.v1.fits", "c.fits"], ["b.fits"]]);
+  await it.until(() => it.trashed().length === 2, "b.fits is in the trash");
+  assertEquals([it.shown(), it.trashed()], [["a.fits", "c.fits", "c.v1.fits"], ["b.fits", "b.v1.fits"]]);
   await it.until(() => daemon.output().includes("stays at local: it was changed there"), "it is said");
   assertEquals(await Deno.readFile(it.folder.at("nas/a.fits")), changed);
   assertEquals(await daemon.stop(), 0);

@@ -16,10 +16,7 @@ export function pocketbaseSettings(url: string, adminEmail: string, adminPasswor
     refreshMs: 1000,
     uploadLogs: true,
     cacheDir: null,
-    allowHttp: null,
     maySet: ["jobs", "schedules"],
-    mayWatch: ["/"],
-    maySendTo: ["/"],
     mayDo: [],
   };
 }

@@ -24,9 +24,6 @@ async function administered(folder: TempFolder, server: Pick<PocketbaseProcess, 
       admin_password: ROOT.password,
       instance: "spring",
       config_refresh_interval_secs: 2,
-      may_set: ["jobs", "schedules"],
-      may_watch: [folder.at("camera"), folder.at("guider")],
-      may_send_to: [folder.at("nas")],
     },
     ...more,
   });
@@ -70,7 +67,7 @@ Deno.test(
 
       // A record with a mistake changes nothing, and is told here and there.
       await ask(`${records}/${id}`, "PATCH", { settings: { ...settings, hooks: [{ on: ["held"], command: ["reboot"] }] } });
-      await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this computer's file may set/);
+      await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this file may set/);
       const status = JSON.parse((await camera.command(["status", "--json"])).stdout);
       assertEquals(status.jobs.map(({ name }: { name: string }) => name), ["default", "guider"]);
       await untilTrue(async () => {
@@ -96,8 +93,11 @@ Deno.test(
       await ask(`${records}/${id}`, "DELETE");
       await untilTrue(async () => {
         const { jobs } = JSON.parse((await camera.command(["status", "--json"])).stdout);
-        return jobs.length === 1;
+        return jobs[1].removed_on_server === true;
       });
+      const accepted = await camera.command(["pocketbase", "accept", "--json"]);
+      assertEquals(JSON.parse(accepted.stdout), { accepted: ["guider"] });
+      assertEquals(JSON.parse((await camera.command(["status", "--json"])).stdout).jobs.length, 1);
       assertEquals(await again.stop(), 0);
     } finally {
       await server[Symbol.asyncDispose]();

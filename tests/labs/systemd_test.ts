@@ -176,6 +176,10 @@ Deno.test({
     await step("as a service of the user: no rights needed, there after a reboot, nothing left", async () => {
       await userService(machine, before);
     });
+
+    await step("as a newcomer has it: tried with run, then installed with sudo; nothing is sent twice or forgotten", async () => {
+      await newcomer(machine);
+    });
   },
 });
 
@@ -200,6 +204,41 @@ async function userService(machine: Machine, before: readonly string[]): Promise
     !/\/\.(local|config)(\/(bin|state|systemd|systemd\/user|systemd\/user\/default\.target\.wants))?$/.test(path)
   );
   assertEquals(ours, []);
+}
+
+/** From nothing to a service, with what README says. */
+async function newcomer(machine: Machine): Promise<void> {
+  const { sh, observer } = machine;
+  const program = "/mnt/it/image-transfer";
+  await sh("echo 'observer ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/observer; rm -rf /var/lib/image-transfer");
+  await observer(`rm -rf ${CONFIG} .local/state arrived/* '${IMAGES}'/*`);
+  await observer(`${program} init --watch '${IMAGES}' --to observer@127.0.0.1:${ARRIVED}; ${program} doctor`);
+  await observer(`setsid ${program} run > /tmp/ran 2>&1 & echo $! > /tmp/runner`);
+  await machine.expose(300, 3);
+  await machine.allArrived(ARRIVED);
+  // Sorted into folders of one's own, as people do.
+  await observer("mkdir sorted; mv arrived/* sorted");
+
+  const early = await machine.try(`sudo ${program} install-service`, "observer");
+  assertEquals(early.code, 3, early.stderr);
+  assertStringIncludes(early.stderr, "Stop it first (Ctrl+C where it runs, or image-transfer stop), then install again");
+  await sh("kill -INT $(cat /tmp/runner)");
+  const runs = async () => (await machine.try("kill -0 $(cat /tmp/runner)")).code === 0;
+  await until("run ends", async () => !await runs(), () => sh("cat /tmp/ran"));
+  const { code, stdout, stderr } = await machine.try(`sudo ${program} install-service`, "observer");
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, "image-transfer.service is running as observer");
+  assertStringIncludes(stderr, `continues with the ledger of earlier runs in ${HOME}/.local/state/image-transfer\n`);
+  await machine.expose(310, 1);
+  await until("the new image arrives", async () => (await observer("ls arrived")) !== "", () => sh("journalctl -n 40"));
+  assertEquals(await observer("ls arrived"), "m31_310.fits\n");
+  const history = JSON.parse(await observer("image-transfer history --json")) as { path: string; state: string }[];
+  assertEquals(history.map(({ path, state }) => `${state} ${path.replace(/.*_/, "")}`).toSorted(), [
+    "delivered 300.fits",
+    "delivered 301.fits",
+    "delivered 302.fits",
+    "delivered 310.fits",
+  ]);
 }
 
 /** Another program: the same with another version in it. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { readMark } from "../../src/services/mark.ts";
+import { readMark } from "../../src/config/read/service_mark.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { lab, until } from "./lab.ts";
 import { startWindows, USERPROFILE, type WindowsMachine } from "./windows_machine.ts";

@@ -17,6 +17,7 @@ export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): P
     retry: () => 0,
     pause: () => [],
     resume: () => ({ names: [], retrying: [], undecided: [] }),
+    acceptRemoved: () => Promise.resolve([]),
     jobs: () => [],
     destinations: () => [],
     fleet: () => Promise.resolve(null),

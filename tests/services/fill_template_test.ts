@@ -1,14 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { xmlPlain } from "../../src/config/read/service_mark.ts";
 import { Failure } from "../../src/domain/failure.ts";
-import {
-  fillTemplate,
-  unitArgument,
-  unitText,
-  unitWord,
-  windowsArgument,
-  xmlPlain,
-  xmlText,
-} from "../../src/services/fill_template.ts";
+import { fillTemplate, unitArgument, unitText, unitWord, windowsArgument, xmlText } from "../../src/services/fill_template.ts";
 import { HOSTILE } from "./requests.ts";
 
 Deno.test("fillTemplate() puts values in as they are", () => {

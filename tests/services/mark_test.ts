@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { xmlText } from "../../src/services/fill_template.ts";
-import { readMark, writeMark } from "../../src/services/mark.ts";
+import { readMark } from "../../src/config/read/service_mark.ts";
+import { markOf } from "../../src/services/service.ts";
 import { aRequest, HOSTILE } from "./requests.ts";
 
 const request = aRequest({ config: `/data/${HOSTILE}/config.yaml` });
@@ -14,15 +15,15 @@ for (
     (mark: string) => `<!-- ${mark} -->\n<a/>`,
   ]] as const
 ) {
-  Deno.test(`readMark() finds in ${where} what writeMark() wrote`, () => {
-    const text = wrap(writeMark(request));
+  Deno.test(`readMark() finds in ${where} what markOf() wrote`, () => {
+    const text = wrap(markOf(request));
     assertEquals(readMark(text)?.config, request.config);
     assertEquals(readMark(text)?.copied, true);
   });
 }
 
-Deno.test("writeMark() holds no two hyphens, which would end a comment", () => {
-  assert(!writeMark(request).includes("--"));
+Deno.test("markOf() holds no two hyphens, which would end a comment", () => {
+  assert(!markOf(request).includes("--"));
 });
 
 Deno.test("readMark() is null for a definition that somebody else wrote", () => {

@@ -20,6 +20,7 @@ export function aRequest(changes: Partial<ServiceRequest> = {}): ServiceRequest 
       readable: ["/home/observer/images", "/home/observer/.ssh"],
     },
     stateDirectory: "/var/lib/image-transfer",
+    formerState: null,
     logFile: "/home/observer/logs/image_transfer.log",
     stopSeconds: 45,
     ...changes,

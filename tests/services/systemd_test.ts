@@ -27,6 +27,14 @@ Deno.test("systemd.plan() survives hostile names", async () => {
   await assertGolden(new URL("golden/hostile/image-transfer.service", import.meta.url), text(changes));
 });
 
+Deno.test("systemd.plan() hands the daemon the state folder of earlier runs in place of one that the manager makes", () => {
+  const formerState = "/home/observer/my state 50%";
+  const unit = text({ formerState, stateDirectory: formerState, needs: { writable: [formerState], readable: [] } });
+  assertStringIncludes(unit, 'Environment="STATE_DIRECTORY=/home/observer/my state 50%%"\n');
+  assertStringIncludes(unit, 'ReadWritePaths="-/home/observer/my state 50%%"\n');
+  assertEquals(/^StateDirectory/m.test(unit), false);
+});
+
 Deno.test("systemd.plan() writes where each manager looks", () => {
   const path = (scope: "user" | "system") => systemd.plan(aRequest({ scope }), unit).files[0]!.path;
   assertEquals(path("system"), "/etc/systemd/system/image-transfer.service");

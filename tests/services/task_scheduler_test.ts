@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { readMark } from "../../src/services/mark.ts";
+import { readMark } from "../../src/config/read/service_mark.ts";
 import type { ServiceRequest } from "../../src/services/service.ts";
 import { taskScheduler } from "../../src/services/task_scheduler.ts";
 import { assertGolden } from "../support/golden.ts";

@@ -106,6 +106,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
       told.push(["resume", destination, former]);
       return { names: [destination ?? "freya"], retrying: [], undecided: [] };
     },
+    acceptRemoved: () => Promise.resolve([]),
     acceptRemovals(destination) {
       told.push(["accept", destination]);
       return [];

@@ -25,6 +25,16 @@ export async function checkHooks(job: Job, system: HookSystem, signal: AbortSign
   }));
 }
 
+/** Of the hooks that start a program, those that cannot: for `config validate`, which asks nobody in the network. */
+export async function checkHookPrograms(job: Job, system: HookSystem): Promise<Finding[]> {
+  const found = await Promise.all(
+    job.hooks.map(async ({ on, receiver }) =>
+      receiver.kind === "url" ? [] : [await checkProgram(receiver, on.join(", "), `job ${job.name}`, system)]
+    ),
+  );
+  return found.flat().filter(({ level }) => level !== "ok");
+}
+
 type Receiver<Kind> = Extract<Hook["receiver"], { kind: Kind }>;
 
 const ANSWER_MS = 10_000;

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { dirname, extname, join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
-import { type Mark, readMark } from "../../services/mark.ts";
+import { type InstalledService, installedServices, type Mark, readMark } from "../../config/read/service_mark.ts";
 import type { Account, Scope, ServiceKind, ServicePlace } from "../../services/service.ts";
 import { readIfThere } from "./carry_out.ts";
 import type { Tools } from "../command.ts";
@@ -45,16 +44,10 @@ export async function readInstalled(place: ServicePlace, kind: ServiceKind, tool
   return text === null ? null : { place, mark: readMark(text) };
 }
 
-/** The marks of our other services that are kept in the same folder. Task Scheduler has none. */
-export async function othersBeside(place: ServicePlace, kind: ServiceKind, { system }: Tools): Promise<Mark[]> {
+/** Our other services: the computer's and those of this place's account. Those of Task Scheduler are not known. */
+export async function othersBeside(place: ServicePlace, kind: ServiceKind, { system }: Tools): Promise<InstalledService[]> {
   const { file } = { file: undefined, ...kind.definition(place) };
-  if (file === undefined) return [];
-  const names = await system.names(dirname(file)).catch(() => []);
-  const others = names.map((name) => join(dirname(file), name)).filter((path) =>
-    path !== file && extname(path) === extname(file)
-  );
-  const marks = await Promise.all(others.map(async (path) => readMark(await system.readText(path).catch(() => ""))));
-  return marks.filter((mark) => mark !== null);
+  return (await installedServices(system, [place.account.home])).filter((service) => service.file !== file);
 }
 
 /** The name as the manager has it. @throws {Failure} when it is none. */

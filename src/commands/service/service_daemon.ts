@@ -6,7 +6,7 @@
 import { Failure } from "../../domain/failure.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
 import type { StatusReport } from "../../reports/overview/status_json.ts";
-import type { Mark } from "../../services/mark.ts";
+import type { Mark } from "../../config/read/service_mark.ts";
 import type { Tools } from "../command.ts";
 
 const PATIENCE_MS = 20_000;

@@ -12,7 +12,7 @@ import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
-import { isWell, only, type Overview } from "../../reports/overview/overview.ts";
+import { ACCEPT_REMOVED, isWell, only, type Overview } from "../../reports/overview/overview.ts";
 import { localTime } from "../../domain/local_time.ts";
 import type { AuditStatus, GrowingStatus, StatusReport } from "../../reports/overview/status_json.ts";
 import { notSentLines } from "./not_sent.ts";
@@ -104,7 +104,8 @@ function wordOf(overview: Overview): string {
   if (only(overview, "stopped").length > 0 || troublesOf(overview).length > 0) return "TROUBLE";
   if (only(overview, "paused").length > 0) return "PAUSED";
   if (only(overview, "unmatched").length > 0) return "CHECK THE PATTERNS";
-  return only(overview, "removals_held").length > 0 ? "REMOVALS WAIT" : "FILES MISSING";
+  if (only(overview, "removals_held").length > 0) return "REMOVALS WAIT";
+  return only(overview, "removed_on_server").length > 0 ? "JOBS REMOVED" : "FILES MISSING";
 }
 
 /** What is neither trouble nor a pause. */
@@ -222,6 +223,7 @@ function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now
       reason,
       events_missing,
       dry_run,
+      removed_on_server,
       files_waiting,
       incomplete,
       rejected,
@@ -237,6 +239,7 @@ function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now
       : "";
     const below = [
       ...reason === undefined ? [] : [printable(reason)],
+      ...removed_on_server ? [`removed on the server: if that is right, ${ACCEPT_REMOVED} ${shellQuote(printable(name))}`] : [],
       ...events_missing === undefined ? [] : [printable(events_missing)],
       ...silent ? [silence(job, now)] : [],
       ...growing.map(growingHere),

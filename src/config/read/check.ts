@@ -9,9 +9,9 @@ import { secretKeys, sectionOf } from "../schema/json_schema.ts";
 import { fileSchema, keysInside, unwrapped } from "../schema/schema.ts";
 import { jobShape } from "../schema/schema_job.ts";
 import { isSection, type Path } from "./source.ts";
-import { inWords } from "../schema/values.ts";
 import { ALIASES } from "./tidy.ts";
 import type { Report } from "./tree.ts";
+import { meantKey, unknownKey } from "./unknown_key.ts";
 
 /** Checks in place; returns the names of keys that were wrong somewhere. */
 export function check(root: Record<string, unknown>, report: Report): Set<string> {
@@ -20,7 +20,15 @@ export function check(root: Record<string, unknown>, report: Report): Set<string
   for (const issue of result.success ? [] : result.error.issues.flatMap((issue) => unfold(issue, root))) {
     const path = issue.path.filter((part) => typeof part !== "symbol");
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) report([...path, key], misplaced(key, path) ?? unknownKey(key, knownKeys(path)));
+      const known = knownKeys(path);
+      const section = valueAt(root, path) as object;
+      for (const key of issue.keys) {
+        const elsewhere = misplaced(key, path);
+        report([...path, key], elsewhere ?? unknownKey(key, known, section, (name) => knownKeys([...path, name])));
+        const meant = elsewhere === null ? meantKey(key, known, section) : undefined;
+        // What was meant is not missing as well.
+        if (meant !== undefined) wrong.add(meant);
+      }
     } else {
       const value = valueAt(root, path);
       report(
@@ -32,15 +40,6 @@ export function check(root: Record<string, unknown>, report: Report): Set<string
   }
   if (!result.success) { for (const issue of result.error.issues) takeOut(root, issue); }
   return wrong;
-}
-
-/** `unknown key "file_patern"; did you mean "file_patterns"?` */
-export function unknownKey(key: string, known: readonly string[]): string {
-  const nearest = nearestKey(key, known);
-  if (nearest !== undefined) return `unknown key "${key}"; did you mean "${nearest}"?`;
-  return known.length > 0 && known.length <= 12
-    ? `unknown key "${key}"; known keys here are ${inWords(known).replace(/ or (?=[^ ]*$)/, " and ")}`
-    : `unknown key "${key}"; "image-transfer config schema" lists all known keys`;
 }
 
 /** A key that is known, but elsewhere. */

@@ -32,7 +32,14 @@ const keptSchema = z.object({
   url: z.string(),
   instance: z.string(),
   fetchedAt: z.number(),
-  jobs: z.array(z.object({ name: z.string(), settings: z.record(z.string(), z.unknown()) })),
+  jobs: z.array(
+    z.object({
+      name: z.string(),
+      settings: z.record(z.string(), z.unknown()),
+      id: z.string().exactOptional(),
+      removedAt: z.number().exactOptional(),
+    }),
+  ),
 });
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -5,15 +5,15 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { HeldJob, PocketbaseSettings, Settings } from "../settings.ts";
+import type { Settings } from "../settings.ts";
 import { decode } from "./decode.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
 import { rememberedState } from "./remembered_state.ts";
 import type { Resolved } from "../resolve/resolve.ts";
 import { keptJobs } from "./kept_jobs.ts";
-import { heldJobs, permissionLines } from "./held_jobs.ts";
-import type { RemoteJob, UsedJob } from "./remote_jobs.ts";
+import type { RemoteJob } from "./remote_jobs.ts";
 import { type ConfigFiles, findConfigFile } from "./search_path.ts";
+import { installedServices } from "./service_mark.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
 
 /**
@@ -33,7 +33,7 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 }
 
 /** What reading a file at a known path takes. */
-type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<ConfigFiles>;
+type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts" | "list" | "uid">>;
 
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<Resolved> {
@@ -69,7 +69,7 @@ export async function readPartially(path: string, system: Reading, remote?: read
   return unparsed(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
 }
 
-/** With the jobs of the server that the text names, if there is one and as far as it allows them: `remote`, else the copy on this disk. */
+/** With the jobs of the server that the text names, if there is one: `remote`, else the copy on this disk. */
 async function withRemoteJobs(
   text: string,
   path: string,
@@ -77,37 +77,13 @@ async function withRemoteJobs(
   system: Reading,
   remote?: readonly RemoteJob[],
 ): Promise<PartialConfig> {
-  const parsed = (jobs: readonly UsedJob[] = []) => parsePartially(text, path, kindOf(path), around, jobs);
-  const alone = parsed();
-  const { settings: own } = alone.resolved;
-  if (own.pocketbase === null || alone.fault !== null) return alone;
-  const jobs = remote ?? (await keptJobs(own, system))?.jobs ?? [];
-  if (jobs.length === 0) return alone;
-  const asked = parsed(jobs.map((job) => ({ ...job, use: "job" }))).resolved.settings;
-  const held = await heldJobs(jobs, asked, own, { ...system, ...around });
-  const { maySet } = own.pocketbase;
-  const used = jobs.flatMap((job): UsedJob[] => {
-    if (maySet.includes("jobs") && !held.some(({ name }) => name === job.name)) return [{ ...job, use: "job" }];
-    return maySet.includes("schedules") ? [{ ...job, use: "schedule" }] : [];
-  });
-  const taken = parsed(used);
-  const notes = [...taken.resolved.settings.notes, ...heldNotes(held, own.pocketbase, path)];
-  return { ...taken, resolved: { ...taken.resolved, settings: { ...taken.resolved.settings, notes, held } } };
-}
-
-/** What a person is told of jobs that are held; the lines to paste are notes of their own. */
-function heldNotes(held: readonly HeldJob[], own: PocketbaseSettings, path: string): string[] {
-  const waiting = held.filter(({ refused }) => refused === null).map(({ name }) => name);
-  const lines = permissionLines(held, own, kindOf(path));
-  return [
-    ...held.flatMap(({ name, refused }) => refused === null ? [] : [`the server's job "${name}" is refused: ${refused}`]),
-    ...waiting.length === 0 ? [] : [
-      `jobs of the server wait until this file allows them: ${
-        waiting.join(", ")
-      }. If you want that, these lines belong in "pocketbase"`,
-    ],
-    ...lines.map((line) => line.trim()),
-  ];
+  const alone = parsePartially(text, path, kindOf(path), around);
+  const { settings } = alone.resolved;
+  if (settings.pocketbase === null || alone.fault !== null) return alone;
+  const jobs = remote ?? (await keptJobs(settings, system))?.jobs ?? [];
+  const all = jobs.length === 0 ? alone : parsePartially(text, path, kindOf(path), around, jobs);
+  const removedOnServer = jobs.flatMap(({ name, removedAt }) => removedAt === undefined ? [] : [name]);
+  return { ...all, resolved: { ...all.resolved, settings: { ...all.resolved.settings, removedOnServer } } };
 }
 
 /** A larger file is not a configuration; a device may be endless. */
@@ -117,40 +93,44 @@ const MOST_BYTES = 1_048_576;
 const SERVICE_STATES = "/var/lib";
 /** The state of the service with the usual name. */
 export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
-/** Where `install-service` writes the computer's services. */
-const UNITS = "/etc/systemd/system";
 
 /**
- * Commands typed in a shell use the state of the installed service if this account runs it (nobody else can read that
- * folder): of the service that was last started with this file, else of the one with the usual name.
+ * Commands typed in a shell use the state of the service that has this file, if this account may look into it; else what a service with
+ * it left behind, else the state of the service with the usual name.
  */
 export async function surroundingsOf(system: Reading, file?: string): Promise<Surroundings> {
   if (system.platform !== "linux" || system.env("STATE_DIRECTORY")) return system;
-  const state = await ownService(system, file) ?? SERVICE_STATE;
-  const lock = await system.followedFacts?.(`${state}/lock`).catch(() => null) ?? null;
-  if (lock === null) return system;
-  return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
+  for (const state of [...await statesOf(file, system), SERVICE_STATE]) {
+    const lock = await system.followedFacts?.(`${state}/lock`).catch(() => null) ?? null;
+    if (lock !== null) return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
+  }
+  return system;
+}
+
+/** Where services with this file keep their state, and where services of this account, removed since, kept theirs. */
+async function statesOf(file: string | undefined, system: Reading): Promise<string[]> {
+  if (file === undefined || system.list === undefined) return [];
+  const services = await installedServices(system);
+  const current = services.filter(({ mark }) => mark.config === file).map(({ mark }) => mark.state);
+  return [...current, ...await leftStates(file, system.uid ?? null, system)];
 }
 
 /**
- * The state of the service that runs with this file; null if none is known. Other programs have folders there, too, and could
- * claim to be that service: only a folder that is closed to all but its owner and belongs to a service of ours is accepted.
+ * The state folders of services with this file that are this account's. Other programs have folders there, too, and could claim
+ * anything: only a folder of the account that is closed to all others is accepted.
  */
-async function ownService(system: Reading, file: string | undefined): Promise<string | null> {
-  if (file === undefined || system.list === undefined) return null;
-  const { entries } = await system.list(SERVICE_STATES).catch(() => ({ entries: [] }));
-  for (const { name, facts: { kind, mode } } of entries) {
-    if (kind !== "folder" || (mode & 0o077) !== 0) continue;
-    const state = `${SERVICE_STATES}/${name}`;
-    if (await rememberedState(file, [state], system) === state && await isOurUnit(name, system)) return state;
-  }
-  return null;
-}
-
-/** Only root can write units. */
-async function isOurUnit(name: string, system: Reading): Promise<boolean> {
-  const unit = await system.read(`${UNITS}/${name}.service`, 0, MOST_BYTES).catch(() => new Uint8Array());
-  return new TextDecoder().decode(unit).includes("image-transfer-service: ");
+export async function leftStates(
+  file: string,
+  uid: number | null,
+  system: Pick<ConfigFiles, "list" | "read">,
+): Promise<string[]> {
+  const { entries } = await system.list?.(SERVICE_STATES).catch(() => null) ?? { entries: [] };
+  const own = entries.filter(({ facts: { kind, mode, uid: owner } }) =>
+    kind === "folder" && (mode & 0o077) === 0 && owner === uid
+  );
+  const states = own.map(({ name }) => `${SERVICE_STATES}/${name}`);
+  const found = await Promise.all(states.map((state) => rememberedState(file, [state], system)));
+  return states.filter((state, index) => found[index] === state);
 }
 
 /** TOML where the name ends in `.toml`, else YAML. */

@@ -7,19 +7,21 @@ import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { type Surroundings, wholePath } from "../resolve/expand_path.ts";
 
+interface EntryFacts {
+  readonly kind: string;
+  readonly mode: number;
+  readonly uid?: number | null;
+}
+
 /** What finding and reading a file takes. */
 export interface ConfigFiles extends Surroundings {
   followedFacts(path: string): Promise<{ readonly kind: "file" | "folder" | "symlink" | "other" } | null>;
   /** What is in a folder; symlinks are not followed. */
   list?(folder: string): Promise<{
-    readonly entries: readonly { readonly name: string; readonly facts: { readonly kind: string; readonly mode: number } }[];
+    readonly entries: readonly { readonly name: string; readonly facts: EntryFacts }[];
   }>;
-  /** The path with its links followed; null where nothing is. */
-  realPath?(path: string): Promise<string | null>;
-  /** What is at a path, links not followed. */
-  facts?(path: string): Promise<unknown>;
-  /** A folder of image-transfer's own, for sockets. */
-  runtimeFolder?(): Promise<string>;
+  /** The account that asks; null where accounts have no numbers. */
+  readonly uid?: number | null;
   /** At most so many bytes from there on. */
   read(path: string, offset: number, length: number): Promise<Uint8Array>;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { unknownKey } from "./check.ts";
+import { unknownKey } from "./unknown_key.ts";
 import { isSection, type Path } from "./source.ts";
 import { listOf, Origins, type Report, type Tree } from "./tree.ts";
 

@@ -11,9 +11,11 @@ import { scheduleKeys } from "../schema/schema_schedule.ts";
 import { CANNOT_REMOVE } from "../schema/schema_methods.ts";
 import { type Destination, type Job, serverOf, type Settings } from "../settings.ts";
 import type { Hook } from "../../domain/hook.ts";
+import { mayMatchOneName } from "../../domain/names/globs.ts";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { expandPath, isWithin } from "./expand_path.ts";
 import { findLoops } from "./loops.ts";
+import { notesOf } from "./notes.ts";
 import { splitWatched } from "./night_path.ts";
 import { inZone, resolveDestination } from "./resolve_destination.ts";
 import { resolveProgram } from "./resolve_program.ts";
@@ -53,7 +55,7 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
     ...withDefaults({ bandwidth_limit: commonKeys.bandwidth_limit }, root),
     ...program.full,
   };
-  return { settings: { file, notes: [], jobs: jobs.map(({ job }) => job), ...settings, full }, full };
+  return { settings: { file, notes: notesOf(jobs, root), jobs: jobs.map(({ job }) => job), ...settings, full }, full };
 }
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {
@@ -108,7 +110,7 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     watch_path: options.watchPath,
     destinations: made.map((one) => one.full),
   };
-  return { job, full, places: places.map(([at]) => at) };
+  return { job, full, written: made.map((one) => one.written), places: places.map(([at]) => at) };
 }
 
 /** Hooks are told the report at the usual time where nothing else is said. */
@@ -192,14 +194,8 @@ function shareFiles(a: Job, b: Job, { around: { platform } }: Resolving): boolea
   const sees = (one: Job, { watchPath: other }: Job) =>
     isIn(other, one.watchPath) && (one.recursive || isIn(one.watchPath, other));
   return a.watchPath !== "" && b.watchPath !== "" && (sees(a, b) || sees(b, a)) &&
-    a.filePatterns.some((one) => b.filePatterns.some((other) => mayMatchOneFile(one, other))) &&
+    a.filePatterns.some((one) => b.filePatterns.some((other) => mayMatchOneName(one, other))) &&
     !isExcluded(a, b) && !isExcluded(b, a);
-}
-
-/** `*.fits` and `flat*.txt` cannot match the same name: their ends differ. Case is ignored, as in patterns. */
-function mayMatchOneFile(...patterns: readonly [string, string]): boolean {
-  const [one = "", other = ""] = patterns.map((pattern) => /[^*?[\]{}()|]*$/.exec(pattern.toLowerCase())?.[0]);
-  return one.endsWith(other) || other.endsWith(one);
 }
 
 /** One leaves out all that the other takes. */

@@ -21,7 +21,7 @@ export function resolveDestination(
   written: Section,
   { path, job, line }: { readonly path: Path; readonly job: string; readonly line: BandwidthLimit },
   to: Resolving,
-): { destination: Destination; full: Section } {
+): { destination: Destination; full: Section; written: Section } {
   const at = (key: string): Path => to.placeOf(path, key);
   const merged = withRemote(written, path, to);
   const options = checkRsyncOptions(rsyncKeys.rsync_options.parse(merged["rsync_options"]));
@@ -55,6 +55,7 @@ export function resolveDestination(
       layout,
     },
     full: { name, ...withDefaults(withoutOthers(transport.method, merged), shown) },
+    written,
   };
 }
 
@@ -175,17 +176,11 @@ function basePath(written: string, isRemote: boolean, path: Path, to: Resolving)
   // The home folder is the remote one, where a relative path begins.
   const expanded = expandVariables(written.replace(/^\$(HOME|\{HOME\})(?=$|\/)/, "~"), to.around);
   const text = resolved("remote_base_path", expanded, path, to);
-  const tidy = remoteFolder(text);
-  if (tidy.startsWith("~")) {
-    to.report(at, `"remote_base_path" refers to the home folder of another user, "${written}"; write the full path`);
-  } else if (tidy.split("/").includes("..")) to.report(at, '"remote_base_path" must not contain ".."');
-  return tidy;
-}
-
-/** A folder elsewhere as there is one way to write it: `.` is where the account begins, also written as `~`. */
-export function remoteFolder(written: string): string {
-  const slashes = /^[A-Za-z]:[\\/]/.test(written) ? written.replaceAll("\\", "/") : written;
+  const slashes = /^[A-Za-z]:[\\/]/.test(text) ? text.replaceAll("\\", "/") : text;
   const relative = slashes.replace(/^~(\/+|$)/, "");
+  if (relative.startsWith("~")) {
+    to.report(at, `"remote_base_path" refers to the home folder of another user, "${written}"; write the full path`);
+  } else if (relative.split("/").includes("..")) to.report(at, '"remote_base_path" must not contain ".."');
   const tidy = relative.replace(/\/{2,}/g, "/").replace(/(?:^|(?<=\/))(?:\.\/)+/g, "").replace(/(?<=.)\/+$/s, "");
-  return tidy === "" ? "." : tidy;
+  return tidy === "" || tidy === "." ? "." : tidy;
 }

@@ -30,7 +30,9 @@ export function resolveKeys<S extends Shape>(shape: S, section: Section, path: P
   const settings = Object.entries(shape).flatMap(([key, type]) => {
     const about = settingOf(key, type);
     if (about.missing !== undefined && section[key] === undefined) {
-      if (!to.wrong.has(key)) to.report(path, `"${key}" is missing: ${about.missing}`);
+      if (![key, "jobs", "destinations"].some((one) => to.wrong.has(one))) {
+        to.report(path, `"${key}" is missing: ${about.missing}`);
+      }
       return [[about.name, ""]];
     }
     const value = type.parse(section[key]) ?? null;

@@ -161,7 +161,7 @@ export const proofKeys = {
 export const placeKeys = {
   on_conflict: oneOf(["version", "overwrite", "skip", "fail"]).prefault("version").meta({
     description:
-      "What to do if a different file of that name exists. `version` keeps both: the newest gets the plain name, the previous one becomes `name.v1.fits`",
+      "What to do if a different file of that name exists. `version` keeps both: the newest gets the plain name, the previous one becomes `name.v1.fits`; with `delete_destination_files`, a version that was delivered goes where removed files go, see `keep_deleted`",
   }),
   preserve_permissions: bool().prefault(true).meta({ description: "Keep the permissions of the file" }),
   preserve_timestamps: bool().prefault(true).meta({ description: "Keep the modification time of the file" }),
@@ -193,7 +193,7 @@ export const placeKeys = {
   keep_deleted: setting(duration("seconds", 0, 3650 * DAY).prefault("7d"), {
     name: "keepDeletedMs",
     description:
-      "How long files that `delete_destination_files` removes are kept at the destination, in the folder `.image-transfer-trash` there; 0 removes them at once",
+      "How long files that `delete_destination_files` removes, and versions that newer ones replace there, are kept at the destination, in the folder `.image-transfer-trash` there; 0 removes them at once",
   }),
 };
 

@@ -30,6 +30,7 @@ const job = z.object({ job: z.string().optional() });
 const pausing = z.object({ destination: z.string().nullable(), by: z.string().min(1).max(200) });
 const resuming = z.object({ destination: z.string().nullable(), former: z.enum(["ask", "send_again", "keep"]).default("ask") });
 const accepting = z.object({ destination: z.string().nullable() });
+const removed = z.object({ job: z.string().nullable() });
 const marking = z.object({ ids: z.array(z.int().positive()), reason: z.string().min(1).max(1000) });
 const forgetting = z.object({ destination: z.string() });
 
@@ -79,6 +80,7 @@ export function commandRoutes(
   app.post("/accept-removals", async (c) => {
     return c.json({ destinations: control.acceptRemovals((await bodyOf(c, accepting)).destination) });
   });
+  app.post("/accept-removed", async (c) => c.json({ jobs: await control.acceptRemoved((await bodyOf(c, removed)).job) }));
   app.post("/mark-gone", async (c) => {
     const { ids, reason } = await bodyOf(c, marking);
     return c.json({ count: control.markGone(ids, reason) });

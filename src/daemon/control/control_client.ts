@@ -43,6 +43,8 @@ export interface DaemonClient {
   resume(destination: string | null, former: FormerFiles | "ask"): Promise<Resumed>;
   /** See `DaemonControl.acceptRemovals`. */
   acceptRemovals(destination: string | null): Promise<readonly string[]>;
+  /** See `DaemonControl.acceptRemoved`. */
+  acceptRemoved(job: string | null): Promise<readonly string[]>;
   /** See `DaemonControl.audit`. */
   audit(job: string | undefined): Promise<readonly string[]>;
   /** See `DaemonControl.acceptAudit`. */
@@ -145,6 +147,7 @@ function client(file: ControlFile, ask: Ask, options: ControlClientOptions, sign
     },
     acceptRemovals: async (destination) =>
       (await must<{ destinations: string[] }>("POST", "/accept-removals", { destination })).destinations,
+    acceptRemoved: async (job) => (await must<{ jobs: string[] }>("POST", "/accept-removed", { job })).jobs,
     audit: async (job) => (await must<{ destinations: string[] }>("POST", "/audit", { job })).destinations,
     acceptAudit: async (job) => (await must<{ count: number }>("POST", "/accept-audit", { job })).count,
     forget: (destination) => must("POST", "/forget", { destination }),

@@ -11,7 +11,7 @@ import type { Delivery } from "../../domain/delivery.ts";
 import type { Job } from "../../config/settings.ts";
 import { type MirrorLedger, type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
 import type { History } from "../../ledger/history.ts";
-import { TRASH } from "../../methods/removal.ts";
+import { TRASH, trashFolder } from "../../methods/removal.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { System } from "../../system/system.ts";
 import type { Outbox } from "../outbox.ts";
@@ -189,7 +189,7 @@ async function removeNow(
     state.again = true;
     return false;
   }
-  const folder = keepDeletedMs === 0 ? null : folderName(system.now());
+  const folder = keepDeletedMs === 0 ? null : trashFolder(system.now());
   // First: a folder that nobody knows of would never be emptied.
   if (folder !== null) ledger.addTrash(job.name, name, folder, clockMs);
   const files = await removeThere({ outbox, session, deliveries, folder }, state, signal);
@@ -257,10 +257,4 @@ function tellHeld({ job, emit }: State, { destination: { name } }: Outbox, reaso
 /** What a person runs to allow the removals. */
 export function acceptCommand(job: string, destination: string): string {
   return `image-transfer resume --accept ${shellQuote(`${job}/${destination}`)}`;
-}
-
-/** The time and random characters, so that no two are the same. */
-function folderName(now: number): string {
-  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
-  return `${time}-${crypto.randomUUID().slice(0, 8)}`;
 }

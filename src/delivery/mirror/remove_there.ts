@@ -17,6 +17,7 @@ import { crashPoint } from "../crash_point.ts";
 import type { Outbox } from "../outbox.ts";
 import type { OutboxSystem } from "../destination_context.ts";
 import { claimedByOthers } from "./claimed_names.ts";
+import { lookThere } from "./replaced.ts";
 
 /** What removing needs. */
 export interface RemovingTools {
@@ -108,23 +109,6 @@ async function removeSome(
   });
   ledger.recordRemovals(ended.map(({ delivery: { id }, message, hint = "" }) => ({ id, message, hint })), system.now());
   return outcomes.filter(({ removed }) => removed).length;
-}
-
-/** How the files at a destination compare with what was delivered. */
-async function lookThere(deliveries: readonly Delivery[], session: Session, signal: AbortSignal) {
-  const bytes = deliveries.reduce((sum, { source }) => sum + source.size, 0);
-  const targets = deliveries.map(({ target }) => target);
-  const found = await session.digest(targets, bytes, signal);
-  const stats = found.includes(null) ? await session.survey(targets, signal) : [];
-  const kindOf = ({ source, state }: Delivery, index: number) => {
-    const digest = found[index];
-    if (digest == null) return stats[index] === null ? "absent" : "changed";
-    const sha256 = state.state === "delivered" ? state.receipt.sha256 : null;
-    return digest.bytes === source.size && digest.sha256 === sha256 ? "same" : "changed";
-  };
-  const kinds = Map.groupBy(deliveries.keys(), (index) => kindOf(deliveries[index]!, index));
-  const of = (kind: "absent" | "same" | "changed") => (kinds.get(kind) ?? []).map((index) => deliveries[index]!);
-  return { absent: of("absent"), same: of("same"), changed: of("changed") };
 }
 
 /** What is no longer there may have been moved by a process that ended before it could record it. */

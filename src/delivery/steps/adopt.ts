@@ -10,6 +10,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { type Digest, verify } from "../../domain/receipt.ts";
 import type { Stat } from "../../methods/method.ts";
 import { stagingOf } from "../../methods/links.ts";
+import { isMirror, takeReplaced } from "../mirror/replaced.ts";
 import { type Batch, failureOf, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
 import { hashSources } from "./check.ts";
 import { refuseNamesakes } from "./folded_names.ts";
@@ -100,6 +101,9 @@ async function adopt(same: readonly Occupied[], batch: Batch, signal: AbortSigna
   // A file behind the link of another account is sent, and refused by name; the others are as good as before.
   if (flushed === "link" && copies.length > 1) { for (const one of copies) await adopt([one], batch, signal); }
   if (flushed !== true) return;
+  // What this installation has begun to send may have replaced another version, though nobody heard of it.
+  const replacing = isMirror(batch.context) ? copies.filter(({ item }) => begun.has(item.delivery.id)) : [];
+  await takeReplaced(replacing.map(({ item }) => ({ item, former: null })), batch, signal);
   copies.forEach(({ item }, index) => {
     const receipt = receipts[index]!;
     // What this installation has begun to send it has sent, though nobody heard that it arrived.

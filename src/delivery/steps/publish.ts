@@ -5,11 +5,13 @@
  */
 import { Failure, type FailureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
+import { isMirror, type Replaced, takeReplaced } from "../mirror/replaced.ts";
 import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 
 /** Publishes all items that have a receipt in one call. */
-export async function publish({ items, context, session }: Batch, signal: AbortSignal): Promise<void> {
+export async function publish(batch: Batch, signal: AbortSignal): Promise<void> {
+  const { items, context, session } = batch;
   const verified = undecided(items).filter((item) => item.receipt !== null);
   if (verified.length === 0) return;
   const { onConflict, fileMode, directoryMode } = context.destination;
@@ -21,16 +23,19 @@ export async function publish({ items, context, session }: Batch, signal: AbortS
     directoryMode,
   }));
   const outcomes = await session.publish(publications, signal);
+  const replaced: Replaced[] = [];
   verified.forEach((item, index) => {
     const outcome = outcomes[index];
     if (!outcome) return giveUp(item, new Error("the method gave no outcome for a publication"));
-    if (outcome.published && item.receipt) {
-      item.outcome = { receipt: item.receipt };
-      if (outcome.former !== undefined) tellFormer(item, outcome.former, context);
-      return;
-    }
-    if (!outcome.published) giveUp(item, refusal(outcome.failure, context));
+    if (!outcome.published) return giveUp(item, refusal(outcome.failure, context));
+    const { former } = outcome;
+    if (former !== undefined && isMirror(context)) replaced.push({ item, former });
+    else if (item.receipt) item.outcome = { receipt: item.receipt };
+    if (former !== undefined) tellFormer(item, former, context);
   });
+  // Without their outcomes: if the destination goes away now, the next attempt finds them there, and comes here again.
+  await takeReplaced(replaced, batch, signal);
+  for (const { item } of replaced) if (item.receipt) item.outcome = { receipt: item.receipt };
   context.unflushed.forget(verified.flatMap(({ delivery }, index) => outcomes[index]?.published ? [delivery.target] : []));
 }
 

@@ -12,3 +12,9 @@ export function globs(patterns: readonly string[]): (text: string) => boolean {
   // `s`: without it, the dots in picomatch's expressions stop at line separators. `posix`: `[!a]`, `[[:digit:]]`.
   return picomatch([...patterns], { nocase: true, dot: true, windows: false, posix: true, flags: "is" });
 }
+
+/** Whether two patterns may match one name. `*.fits` and `flat*.txt` cannot: their ends differ. */
+export function mayMatchOneName(...patterns: readonly [string, string]): boolean {
+  const [one = "", other = ""] = patterns.map((pattern) => /[^*?[\]{}()|]*$/.exec(pattern.toLowerCase())?.[0]);
+  return one.endsWith(other) || other.endsWith(one);
+}

@@ -15,6 +15,10 @@ export function mirrorQueries(db: Database): MirrorLedger {
       db.all(KEPT_PATHS, job, after, JSON.stringify(destinations), limit)
         .map((row) => ({ path: text(row, "path"), absolutePath: text(row, "absolute_path") })),
     keptDeliveries: (job, destination, paths) => db.all(KEPT_DELIVERIES, JSON.stringify(paths), job, destination).map(toDelivery),
+    replacedBy({ id }) {
+      const row = db.get(REPLACED_BY, id);
+      return row === undefined ? null : toDelivery(row);
+    },
     claimants(job, destination, targets) {
       const keys = new Set(targets.map(nameKey));
       // SQLite knows the case of ASCII letters only.
@@ -61,16 +65,25 @@ export function mirrorQueries(db: Database): MirrorLedger {
   };
 }
 
-const NEWEST = "NOT EXISTS (SELECT 1 FROM versions n WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision)";
+/** No newer version has taken the place of this one there, or still may: those that failed never had the name. */
+const IN_PLACE = `NOT EXISTS (SELECT 1 FROM versions n JOIN deliveries e ON e.version_id = n.id AND e.destination = d.destination
+  WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision
+    AND (e.state <> 'failed' OR e.failure_code IN ('removed', 'gone') OR n.removed_at IS NOT NULL))`;
 
-const KEPT_PATHS = `SELECT v.path, v.absolute_path FROM versions v
-  WHERE v.job = ? AND v.path > ? AND v.removed_at IS NULL AND ${NEWEST} AND EXISTS (
-    SELECT 1 FROM json_each(?) w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.value WHERE d.state = 'delivered')
-  ORDER BY v.path LIMIT ?`;
+const KEPT_PATHS = `SELECT v.path, v.absolute_path, max(v.revision) FROM versions v
+  WHERE v.job = ? AND v.path > ? AND v.removed_at IS NULL AND EXISTS (
+    SELECT 1 FROM json_each(?) w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.value
+    WHERE d.state = 'delivered' AND ${IN_PLACE})
+  GROUP BY v.path ORDER BY v.path LIMIT ?`;
 
 const KEPT_DELIVERIES = `${SELECT_DELIVERY} FROM json_each(?) p CROSS JOIN versions v ON v.job = ? AND v.path = p.value
   CROSS JOIN deliveries d ON d.version_id = v.id AND d.destination = ?
-  WHERE d.state = 'delivered' AND v.removed_at IS NULL AND ${NEWEST} ORDER BY d.id`;
+  WHERE d.state = 'delivered' AND v.removed_at IS NULL AND ${IN_PLACE} ORDER BY d.id`;
+
+const REPLACED_BY = `${SELECT_DELIVERY} FROM deliveries m JOIN versions n ON n.id = m.version_id
+  JOIN versions v ON v.job = n.job AND v.path = n.path AND v.revision < n.revision
+  JOIN deliveries d ON d.version_id = v.id AND d.destination = m.destination AND d.target = m.target
+  WHERE m.id = ? AND d.state = 'delivered' ORDER BY v.revision DESC LIMIT 1`;
 
 const CLAIMANTS = `${SELECT_DELIVERY} FROM deliveries d JOIN versions v ON v.id = d.version_id
   WHERE d.job = ? AND d.destination = ? AND d.state <> 'failed'

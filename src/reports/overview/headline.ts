@@ -11,8 +11,8 @@ import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
 import { causeOf, ownCauseOf } from "./causes.ts";
-import { listed } from "./listed.ts";
-import { type Missing, only, type Overview, severityOf } from "./overview.ts";
+import { jobsText, listed } from "./listed.ts";
+import { ACCEPT_REMOVED, type Missing, only, type Overview, severityOf } from "./overview.ts";
 import { safetyOf } from "./safety.ts";
 
 /** What the sentence names. */
@@ -56,14 +56,8 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
       return notWatched(overview, parts);
     case "lost":
       return lost(only(overview, worst));
-    case "unreadable": {
-      const all = only(overview, worst);
-      const count = all.reduce((sum, one) => sum + one.count, 0);
-      return {
-        text: `${counted(count, "delivered file")} on ${listed(all.map(({ destination }) => destination))} cannot be read`,
-        advice: "To list them, run: image-transfer audit",
-      };
-    }
+    case "unreadable":
+      return unreadable(only(overview, worst));
     case "failed": {
       const failed = only(overview, "failed").reduce((sum, { count }) => sum + count, 0);
       return {
@@ -89,6 +83,8 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
         advice: `If that is right, run: ${first?.accept}`,
       };
     }
+    case "removed_on_server":
+      return removedOnServer(only(overview, worst).map(({ job }) => job));
     case "misconfigured":
       return {
         text: "The configuration cannot be used; the daemon is keeping its current one",
@@ -123,6 +119,21 @@ function lost(all: readonly { readonly destination: string; readonly damaged: nu
   return {
     text: kinds.join("; "),
     advice: "Retry sends them again if their sources still exist. If this is intended, run: image-transfer audit --accept",
+  };
+}
+
+function unreadable(all: readonly { readonly destination: string; readonly count: number }[]): Sentence {
+  const count = all.reduce((sum, one) => sum + one.count, 0);
+  return {
+    text: `${counted(count, "delivered file")} on ${listed(all.map(({ destination }) => destination))} cannot be read`,
+    advice: "To list them, run: image-transfer audit",
+  };
+}
+
+function removedOnServer(jobs: readonly string[]): Sentence {
+  return {
+    text: `${jobsText(jobs)} removed on the server; ${jobs.length === 1 ? "it still runs" : "they still run"} here`,
+    advice: `If that is right, run: ${ACCEPT_REMOVED}`,
   };
 }
 

@@ -40,8 +40,13 @@ export type Finding =
     readonly reason: string;
     readonly accept: string;
   }
+  /** The server no longer has the job; it runs until a person accepts that. */
+  | { readonly is: "removed_on_server"; readonly job: string }
   | { readonly is: "misconfigured"; readonly fault: Failure }
   | { readonly is: "orphaned"; readonly orphan: Orphan };
+
+/** Ends a job that the server no longer has; with its name after it, this one alone. */
+export const ACCEPT_REMOVED = "image-transfer pocketbase accept";
 
 /** Images of tonight that were delivered, and are known to be gone from their destination. */
 export interface Missing {
@@ -86,6 +91,7 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   unmatched: "warning",
   missing: "warning",
   removals_held: "warning",
+  removed_on_server: "warning",
   unreadable: "warning",
   misconfigured: "warning",
   events_missing: "note",
@@ -140,7 +146,8 @@ export function only<Kind extends Finding["is"]>(
 }
 
 function findingsOfJob(
-  { name: job, watching, reason, events_missing, incomplete, rejected, unmatched }: StatusReport["jobs"][number],
+  { name: job, watching, reason, events_missing, incomplete, rejected, unmatched, removed_on_server }:
+    StatusReport["jobs"][number],
 ): Finding[] {
   // A daemon of an older version, before it is restarted, does not count them.
   const notSent = { is: "not_sent", job, incomplete: incomplete ?? 0, rejected: rejected ?? 0 } as const;
@@ -149,6 +156,7 @@ function findingsOfJob(
     ...watching || reason === undefined ? [] : [{ is: "not_watched", job } as const],
     ...notSent.incomplete + notSent.rejected > 0 ? [notSent] : [],
     ...unmatched == null ? [] : [{ is: "unmatched", job } as const],
+    ...removed_on_server ? [{ is: "removed_on_server", job } as const] : [],
     ...events_missing === undefined ? [] : [{ is: "events_missing", job } as const],
   ];
 }

@@ -44,6 +44,8 @@ export interface StatusReport {
     readonly events_missing?: string;
     /** There where nothing is sent, only logged what would be. */
     readonly dry_run?: true;
+    /** There where the PocketBase server no longer has the job: it runs until a person accepts that. */
+    readonly removed_on_server?: true;
     /** When its schedule sends next; null while it sends, and with `schedule: manual`. */
     readonly next_run: string | null;
     /** When the last image was finished, and the usual time between two, seconds; null where that is not known, and where no daemon runs. */

@@ -29,6 +29,7 @@ export interface StatusParts extends About {
     & Pick<JobNow, "how" | "eventsMissing" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs">
     & {
       readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
+      readonly removedOnServer?: boolean;
     }
   )[];
   readonly destinations:
@@ -89,7 +90,8 @@ function hooksWaiting({ hooks }: Pick<StatusParts, "hooks">): Pick<StatusReport,
 }
 
 function jobStatus(
-  { job, how, eventsMissing, failure, nextRun, unmatched, waiting, lastImage, usualMs }: StatusParts["jobs"][number],
+  { job, removedOnServer, how, eventsMissing, failure, nextRun, unmatched, waiting, lastImage, usualMs }:
+    StatusParts["jobs"][number],
   now: number,
 ): StatusReport["jobs"][number] {
   const notSent = waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused");
@@ -101,6 +103,7 @@ function jobStatus(
     ...(failure === null ? {} : { reason: withHint(failure) }),
     ...(eventsMissing === null ? {} : { events_missing: eventsMissing }),
     ...(job.dryRun ? { dry_run: true as const } : {}),
+    ...(removedOnServer ? { removed_on_server: true as const } : {}),
     next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
     last_image: lastImage === null ? null : new Date(lastImage).toISOString(),
     usual_interval_seconds: usualMs === null ? null : Math.round(usualMs / 100) / 10,

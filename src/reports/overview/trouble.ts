@@ -13,7 +13,7 @@ import type { TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
 import { ownCauseOf } from "./causes.ts";
 import { causeKey, causesOf, type FailedReason } from "./trouble_causes.ts";
-import { type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
+import { ACCEPT_REMOVED, type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
 
 /** What the items name. */
 interface TroubleParts {
@@ -75,6 +75,8 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
       return [missingItem(finding.missing)];
     case "removals_held":
       return [heldItem(finding)];
+    case "removed_on_server":
+      return jobNamed(finding.job, parts).map(removedItem);
     case "orphaned":
       return [orphanItem(finding.orphan)];
     case "stopped":
@@ -251,6 +253,20 @@ function heldItem({ job, destination, reason, accept }: Extract<Finding, { is: "
     hint: `The destination keeps everything. If the files were deleted on purpose, run: ${accept}`,
     since: null,
     action: null,
+  };
+}
+
+function removedItem({ job }: JobNow): Item {
+  return {
+    key: `removed ${job.name}`,
+    cause: "removed on the server",
+    kind: "job",
+    what: job.name,
+    where: job.watchPath,
+    message: "The PocketBase server no longer has this job. It runs as before until you accept that.",
+    hint: `If that is right, end it here, or run: ${ACCEPT_REMOVED} ${shellQuote(job.name)}`,
+    since: null,
+    action: { do: "accept_removed", job: job.name },
   };
 }
 

@@ -8,7 +8,7 @@ import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts, History } from "../../ledger/history.ts";
 import type { TroubleCause, TroubleItem } from "../api_types.ts";
 import { causeOf, failedBecause } from "./causes.ts";
-import { listed } from "./listed.ts";
+import { jobsText, listed } from "./listed.ts";
 import { waitingImages } from "./waiting_images.ts";
 
 /** Why deliveries failed, whether or not they are among the items. */
@@ -105,6 +105,8 @@ function titleOf(items: readonly TroubleItem[]): string {
       return "Delivered images are no longer at their destination";
     case "removals":
       return `Removals from ${listed(items.map(({ what }) => what))} are waiting for you to accept them`;
+    case "removed on the server":
+      return `${jobsText(items.map(({ what }) => what))} removed on the server`;
     case "orphans":
       return `Images are waiting for ${listed(items.map(({ what }) => what))}, which is no longer configured`;
     default:

@@ -32,6 +32,7 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
     const { names, retrying } = await source.resume(destination);
     return { destinations: names, retrying };
   });
+  action("/api/accept-removed", z.strictObject({ job: name }), async ({ job }) => ({ jobs: await source.acceptRemoved(job) }));
   action("/api/fleet/command", commanding, (command) => source.others.send(command));
   action("/api/doctor", z.strictObject({}), async () => {
     if (source.check === null) {

@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConfigError } from "../../../src/config/read/config_error.ts";
 import { loadSettings } from "../../../src/config/read/load.ts";
 import { rememberState } from "../../../src/config/read/remembered_state.ts";
+import { writeMark } from "../../../src/config/read/service_mark.ts";
 import { absolutePath, findConfigFile, usualConfigFiles } from "../../../src/config/read/search_path.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
@@ -145,7 +146,7 @@ Deno.test("loadSettings() tells of UTF-16 that it cannot know for sure or that i
   assertEquals(await loaded(utf16(`\uFEFF${VALID}`).subarray(0, 41)), cut);
 });
 
-Deno.test("loadSettings() means the state of the service that was started with this file, not that of another", async () => {
+Deno.test("loadSettings() means the state of the service with this file, or that it left behind, not that of another", async () => {
   await using dir = await tempFolder();
   const [a, b] = [await dir.write("a.yaml", VALID), await dir.write("b.yaml", VALID)];
   const real = computer(dir.path);
@@ -157,22 +158,28 @@ Deno.test("loadSettings() means the state of the service that was started with t
     followedFacts: (path) => real.followedFacts(there(path)),
   };
   const system = { ...real, ...services };
-  const states =
-    async () => [(await loadSettings(a, "/", system)).stateDirectory, (await loadSettings(b, "/", system)).stateDirectory];
+  const states = async (around = system) => [
+    (await loadSettings(a, "/", around)).stateDirectory,
+    (await loadSettings(b, "/", around)).stateDirectory,
+  ];
   const usual = dir.at(".local/state/image-transfer");
   assertEquals(await states(), [usual, usual], "no service");
   await dir.write("var/lib/image-transfer/lock", "");
   assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "one with the usual name");
-  for (const [name, file] of [["camera-a", a], ["image-transfer", b]] as const) {
-    await dir.write(`var/lib/${name}/lock`, "");
-    await rememberState({ file, stateDirectory: `/var/lib/${name}` }, dir.at(`var/lib/${name}`), real);
-    await dir.write(`etc/systemd/system/${name}.service`, "# image-transfer-service: {}\n[Unit]\n");
-    await Deno.chmod(dir.at(`var/lib/${name}`), 0o700);
+  await dir.write(".local/state/image-transfer/lock", "");
+  for (const [name, config, state] of [["camera-a", a, usual], ["image-transfer", b, "/var/lib/image-transfer"]] as const) {
+    const mark = { program: "/p", copied: false, config, account: "observer", home: dir.path, state, log: "/l" };
+    await dir.write(`etc/systemd/system/${name}.service`, `# ${writeMark(mark)}\n[Unit]\n`);
   }
-  assertEquals(await states(), ["/var/lib/camera-a", "/var/lib/image-transfer"], "one of its own");
-  await Deno.chmod(dir.at("var/lib/camera-a"), 0o755);
-  assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "another account shows it to everyone");
+  assertEquals(await states(), [usual, "/var/lib/image-transfer"], "one of its own, which continues with an earlier ledger");
+  await Deno.remove(dir.at("etc"), { recursive: true });
+  await dir.write("var/lib/camera-a/lock", "");
+  await rememberState({ file: a, stateDirectory: "/var/lib/camera-a" }, dir.at("var/lib/camera-a"), real);
   await Deno.chmod(dir.at("var/lib/camera-a"), 0o700);
-  await dir.write("etc/systemd/system/camera-a.service", "[Unit]\nDescription=A database\n");
-  assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "a note in another program's folder");
+  assertEquals(await states(), ["/var/lib/camera-a", "/var/lib/image-transfer"], "one that was removed");
+  await Deno.chmod(dir.at("var/lib/camera-a"), 0o755);
+  assertEquals(await states(), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "a folder that everyone may look into");
+  await Deno.chmod(dir.at("var/lib/camera-a"), 0o700);
+  const another = { ...system, uid: 4321 };
+  assertEquals(await states(another), ["/var/lib/image-transfer", "/var/lib/image-transfer"], "a folder of another account");
 });

@@ -42,6 +42,24 @@ export const MIRROR: readonly Check[] = [
     },
   },
   {
+    name: "keptPaths() lists a version whose newer one never arrived; not one that was replaced, and removed since",
+    run({ ledger }) {
+      const newer = (path: string) => ledger.admit([anAdmission(path, { mtimeMs: NOW + 5 }, ["nas"])], NOW)[0]!;
+      const kept = () => ledger.keptDeliveries("spring", "nas", ["a", "b"]).map(({ id }) => id);
+      ledger.admit(["a", "b"].map((path) => anAdmission(path, {}, ["nas"])), NOW);
+      const [a, b] = ["a", "b"].map((path) => deliveryOf(ledger, path, "nas"));
+      ledger.record([proven(a!), proven(b!)], NOW);
+      assertEquals(ledger.replacedBy(a!), null);
+      const [lost, removed] = [newer("a"), newer("b")];
+      assertEquals([paths(ledger.keptPaths("spring", ["nas"], "", 9)), kept()], [[], []]);
+      ledger.record([broken(lost), proven(removed)], NOW);
+      assertEquals([paths(ledger.keptPaths("spring", ["nas"], "", 9)), kept()], [["a", "b"], [a!.id, removed.id]]);
+      assertEquals(ledger.replacedBy(removed)?.id, b!.id);
+      ledger.recordRemovals([{ id: removed.id, message: "It is in the trash", hint: "" }], NOW);
+      assertEquals([paths(ledger.keptPaths("spring", ["nas"], "", 9)), kept()], [["a"], [a!.id]]);
+    },
+  },
+  {
     name: "recordRemovals() leaves no trouble and no image in the night's sums; a file that comes back is queued again",
     run({ ledger }) {
       const admission = anAdmission("a", {}, ["nas"]);

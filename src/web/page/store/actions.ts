@@ -61,6 +61,11 @@ export function scan(job?: string): Promise<void> {
   });
 }
 
+/** Ends a job that the PocketBase server no longer has. */
+export function acceptRemoved(job: string): Promise<void> {
+  return act("accept-removed", { job }, ({ jobs }) => `No longer running here: ${jobs.join(", ")}`);
+}
+
 /** Has another computer of the fleet do something; an empty `argument` means all of its destinations or jobs. */
 export async function command(computer: string, action: string, argument: string): Promise<void> {
   const said = (state: string, answer: string) =>

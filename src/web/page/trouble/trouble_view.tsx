@@ -10,7 +10,7 @@ import { count, duration, plural } from "../parts/format.ts";
 import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { Time } from "../parts/time.tsx";
-import { resume, retry, scan } from "../store/actions.ts";
+import { acceptRemoved, resume, retry, scan } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
 import { isLive, part, troubleCount } from "../store/live.ts";
@@ -190,21 +190,23 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
       );
     }
     case "scan":
+    case "accept_removed": {
+      const { glyph, word, run } = OF_JOB[action.do];
       return (
         <div class="trouble-actions">
-          <Button
-            {...common}
-            glyph="scan"
-            word="Scan again"
-            label={`Scan again: ${what}`}
-            onClick={() => act(scan(action.job))}
-          />
+          <Button {...common} glyph={glyph} word={word} label={`${word}: ${what}`} onClick={() => act(run(action.job))} />
         </div>
       );
+    }
     default:
       return action satisfies never;
   }
 }
+
+const OF_JOB = {
+  scan: { glyph: "scan", word: "Scan again", run: scan },
+  accept_removed: { glyph: "good", word: "End this job", run: acceptRemoved },
+} as const;
 
 interface ButtonProps {
   readonly glyph: GlyphName;

@@ -1,0 +1,102 @@
+/**
+ * What a mirror replaces by a newer version goes where removed files go: to the trash, or for good. Publishing keeps it beside the newer
+ * one first, so no name is ever without its file; only what was delivered under that name before is taken away from there.
+ *
+ * @module
+ */
+import ms from "ms";
+import type { Delivery } from "../../domain/delivery.ts";
+import { failureRecord, isOutage } from "../../domain/failure.ts";
+import { formerName } from "../../domain/names/former_name.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
+import { inTrash, trashFolder } from "../../methods/removal.ts";
+import type { Batch, Item } from "../batch.ts";
+import type { DestinationContext } from "../destination_context.ts";
+import type { TimedSession } from "../timed_session.ts";
+import { clockAt } from "./brake.ts";
+
+/** A file that has its name now. */
+export interface Replaced {
+  readonly item: Item;
+  /** The name that the replaced version was kept under; null where nobody has heard of one. */
+  readonly former: string | null;
+}
+
+/** Whether what is replaced at the destination goes where removed files go. */
+export function isMirror({ destination }: Pick<DestinationContext, "destination">): boolean {
+  return destination.deleteDestinationFiles && destination.onConflict === "version";
+}
+
+/** Takes away the versions that these have replaced. @throws {Failure} of the destination as a whole: it has to be done again. */
+export async function takeReplaced(
+  replaced: readonly Replaced[],
+  { context, session }: Pick<Batch, "context" | "session">,
+  signal: AbortSignal,
+): Promise<void> {
+  const candidates = replaced.flatMap(({ item, former }) => {
+    const before = context.ledger.replacedBy(item.delivery);
+    const names = former !== null ? [former] : FIRST.map((number) => formerName(item.delivery.target, number));
+    return before === null ? [] : names.map((name): Delivery => ({ ...before, target: name }));
+  });
+  if (candidates.length === 0) return;
+  try {
+    const { same } = await lookThere(candidates, session, signal);
+    if (same.length > 0) await take(same, { context, session }, signal);
+  } catch (error) {
+    const failure = failureRecord(error);
+    if (isOutage(failure)) throw error;
+    tell(context, "warning", `A previous version stays at ${context.destination.name} beside the newer one: ${failure.message}`);
+  }
+}
+
+async function take(
+  former: readonly Delivery[],
+  { context, session }: Pick<Batch, "context" | "session">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { ledger, system, destination: { job, name, keepDeletedMs } } = context;
+  const folder = keepDeletedMs === 0 ? null : trashFolder(system.now());
+  if (folder !== null) {
+    const { clockMs } = clockAt(ledger.mirrorOf(job, name) ?? NEW_MIRROR, system.now(), null);
+    // First: a folder that nobody knows of would never be emptied.
+    ledger.addTrash(job, name, folder, clockMs);
+  }
+  const to = (path: string) => folder === null ? null : inTrash(folder, path);
+  const items = former.map(({ target, source }) => ({ path: target, bytes: source.size, to: to(target) }));
+  const outcomes = await session.remove(items, signal);
+  outcomes.forEach((outcome, index) => {
+    const { path, to } = items[index]!;
+    const kept = to === null ? "" : `: it is kept as "${printable(to)}" for ${ms(keepDeletedMs, { long: true })}`;
+    if (outcome.removed) tell(context, "info", `Removed the replaced "${printable(path)}" at ${name}${kept}`);
+    else tell(context, "warning", `The replaced "${printable(path)}" stays at ${name}: ${outcome.failure.message}`);
+  });
+}
+
+function tell({ emit }: DestinationContext, level: "info" | "warning", message: string): void {
+  emit({ type: "notice", level, message });
+}
+
+/** How the files at a destination compare with what was delivered. */
+export async function lookThere(
+  deliveries: readonly Delivery[],
+  session: Pick<TimedSession, "digest" | "survey">,
+  signal: AbortSignal,
+) {
+  const bytes = deliveries.reduce((sum, { source }) => sum + source.size, 0);
+  const targets = deliveries.map(({ target }) => target);
+  const found = await session.digest(targets, bytes, signal);
+  const stats = found.includes(null) ? await session.survey(targets, signal) : [];
+  const kindOf = ({ source, state }: Delivery, index: number) => {
+    const digest = found[index];
+    if (digest == null) return stats[index] === null ? "absent" : "changed";
+    const sha256 = state.state === "delivered" ? state.receipt.sha256 : null;
+    return digest.bytes === source.size && digest.sha256 === sha256 ? "same" : "changed";
+  };
+  const kinds = Map.groupBy(deliveries.keys(), (index) => kindOf(deliveries[index]!, index));
+  const of = (kind: "absent" | "same" | "changed") => (kinds.get(kind) ?? []).map((index) => deliveries[index]!);
+  return { absent: of("absent"), same: of("same"), changed: of("changed") };
+}
+
+/** The numbers that a version may have got which was kept before anybody heard of it. */
+const FIRST = Array.from({ length: 20 }, (_, index) => index + 1);

@@ -1,0 +1,193 @@
+/** What install-service does about earlier runs: their ledger, a daemon that still runs, another service of the same configuration. */
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../src/commands/commands.ts";
+import { parse } from "../../src/commands/parse.ts";
+import { rememberState } from "../../src/config/read/remembered_state.ts";
+import { writeMark } from "../../src/config/read/service_mark.ts";
+import { Failure } from "../../src/domain/failure.ts";
+import { pathToRead } from "../../src/domain/source_file.ts";
+import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
+import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { testTools } from "../support/tools.ts";
+import { fakeDaemon } from "../web/fake_daemon.ts";
+
+const ignore = Deno.build.os !== "linux";
+const USUAL = "observer/.local/state/image-transfer";
+const UNIT = "etc/systemd/system/image-transfer.service";
+
+/** Root, called by `observer` with sudo, on a computer whose /etc, /var, /root and /home are in the folder. */
+function computer(dir: TempFolder): Partial<System> {
+  const real = createSystem();
+  const at = (path: string) => /^\/(var\/lib|etc\/systemd|root|usr\/local)/.test(path) ? dir.at(path.slice(1)) : path;
+  return {
+    platform: "linux",
+    uid: 0,
+    compiled: true,
+    executable: dir.at("download"),
+    home: "/root",
+    env: (name) => name === "SUDO_USER" ? "observer" : undefined,
+    run: ({ args }) => {
+      const stdout = args[0] === "passwd" ? `observer:x:${Deno.uid()}:0::${dir.at("observer")}:/bin/sh\n` : "";
+      return Promise.resolve({ code: 0, signal: null, stdout, stderr: "" });
+    },
+    list: (path) => real.list(at(path)),
+    facts: (path) => real.facts(at(path)),
+    followedFacts: (path) => real.followedFacts(at(path)),
+    makeFolder: (path, mode) => real.makeFolder(at(path), mode),
+    writeText: (path, text, mode) => real.writeText(at(path), text, mode),
+    readText: (path) => real.readText(at(path)),
+    copy: (from, to, ...rest) => real.copy(from, at(to), ...rest),
+    rename: (from, to) => real.rename(at(from), at(to)),
+    remove: (path) => real.remove(at(path)),
+    setMode: (path, mode) => real.setMode(at(path), mode),
+    symlink: (target, path) => real.symlink(target, at(path)),
+    read: (from, offset, length) => real.read(typeof from === "string" ? at(pathToRead(from)) : from, offset, length),
+  };
+}
+
+async function observatory(): Promise<TempFolder> {
+  const dir = await tempFolder();
+  await dir.write("download", "program");
+  for (const name of ["observer/images", "nas", "var/lib", "etc/systemd/system"]) {
+    await Deno.mkdir(dir.at(name), { recursive: true });
+  }
+  const keys = { watch_path: "~/images", transfer_method: "local", remote_base_path: dir.at("nas"), web: false };
+  await dir.write("c.yaml", JSON.stringify(keys));
+  return dir;
+}
+
+/** The ledger that runs with the configuration leave at a place. */
+async function ledger(dir: TempFolder, ...at: string[]): Promise<void> {
+  for (const place of at) {
+    openLedger(dir.at(place))[Symbol.dispose]();
+    const stateDirectory = place.startsWith("observer") ? dir.at(place) : `/${place}`;
+    await rememberState({ file: dir.at("c.yaml"), stateDirectory }, dir.at(place), createSystem());
+  }
+}
+
+async function install(dir: TempFolder, words: readonly string[] = [], system: Partial<System> = {}) {
+  const tools = testTools(dir.path, { system: { ...computer(dir), ...system } });
+  const parsed = await parse(["install-service", ...words, "-c", "c.yaml"], COMMANDS, {
+    version: "0",
+    stdout: tools.stdout,
+    stderr: tools.stderr,
+  });
+  assert(parsed.kind === "run");
+  const code = await parsed.run(tools);
+  return { code, stdout: tools.printed.stdout, stderr: tools.printed.stderr.replaceAll(dir.path, "") };
+}
+
+/** Which state folder the unit says. */
+async function stateOf(dir: TempFolder, ...words: string[]): Promise<{ state: string | undefined; stderr: string }> {
+  const { stdout, stderr } = await install(dir, ["--dry-run", ...words]);
+  const [, given, former] = /^(?:StateDirectory=(.+)|Environment=STATE_DIRECTORY=(.+))$/m.exec(stdout) ?? [];
+  if (former !== undefined) assertStringIncludes(stdout, `ReadWritePaths=-${former}\n`);
+  return { state: former?.replace(dir.path, "") ?? given, stderr };
+}
+
+async function otherService(dir: TempFolder, name: string, config: string, state: string): Promise<void> {
+  const mark = { program: "/p", copied: false, config, account: "observer", home: dir.at("observer"), state, log: "/l" };
+  await dir.write(`etc/systemd/system/${name}.service`, `# ${writeMark(mark)}\n[Unit]\n`);
+}
+
+Deno.test({
+  name:
+    "install-service continues with the ledger of earlier runs, and says so; without one, or with one of its own, the manager makes it",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    assertEquals(await stateOf(dir), { state: "image-transfer", stderr: "" });
+    await ledger(dir, USUAL);
+    const said = `The service continues with the ledger of earlier runs in /${USUAL}\n`;
+    assertEquals(await stateOf(dir), { state: `/${USUAL}`, stderr: said });
+    await ledger(dir, "var/lib/image-transfer");
+    await Deno.chmod(dir.at("var/lib/image-transfer"), 0o755);
+    assertEquals(await stateOf(dir), { state: "image-transfer", stderr: "" });
+  },
+});
+
+Deno.test({
+  name: "install-service with state_directory in the configuration leaves the ledger to it",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    await ledger(dir, USUAL);
+    const config = JSON.parse(await dir.read("c.yaml"));
+    await dir.write("c.yaml", JSON.stringify({ ...config, state_directory: dir.at("state") }));
+    assertEquals(await stateOf(dir), { state: "image-transfer", stderr: "" });
+  },
+});
+
+Deno.test({
+  name: "install-service under another name continues with the ledger of the service that was removed",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    await ledger(dir, USUAL, "var/lib/camera-a");
+    const { state } = await stateOf(dir, "--name", "camera-b");
+    assertEquals(state, "/var/lib/camera-a");
+  },
+});
+
+Deno.test({
+  name: "install-service leaves a ledger that another service has to it, and says that this one is empty",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    await ledger(dir, USUAL);
+    await otherService(dir, "camera-a", "/other.yaml", dir.at(USUAL));
+    const { state, stderr } = await stateOf(dir);
+    assertEquals(state, "image-transfer");
+    assertMatch(stderr, /^Warning: earlier runs used the ledger that camera-a\.service has now\. .* an empty one\.\n$/);
+  },
+});
+
+Deno.test({
+  name: "install-service refuses to begin anew where root has run the configuration, and shows how to keep that ledger",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    await ledger(dir, "root/.local/state/image-transfer");
+    const passwd = `observer:x:${Deno.uid()! + 1}:0::${dir.at("observer")}:/bin/sh\n`;
+    const run = () => Promise.resolve({ code: 0, signal: null, stdout: passwd, stderr: "" });
+    const asRoot = { run, uid: Deno.uid() };
+    const failure = await assertRejects(() => install(dir, ["--system", "--dry-run"], asRoot), Failure);
+    assertMatch(failure.message, /root has run it with this configuration, and observer cannot use that ledger/);
+    assertStringIncludes(failure.hint, "sudo mv -T /root/.local/state/image-transfer /var/lib/image-transfer && sudo chown -R");
+  },
+});
+
+Deno.test({
+  name: "install-service refuses while a daemon runs with that ledger, and installs nothing",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    await ledger(dir, USUAL);
+    await using _daemon = await fakeDaemon(dir.at(USUAL));
+    const { code, stderr } = await install(dir);
+    assertEquals(code, 3);
+    assertStringIncludes(stderr, `image-transfer is running already (process ${Deno.pid})`);
+    assertStringIncludes(stderr, "Stop it first (Ctrl+C where it runs, or image-transfer stop), then install again");
+    await assertRejects(() => dir.read(UNIT), Deno.errors.NotFound);
+  },
+});
+
+Deno.test({
+  name: "install-service refuses a second service with the same configuration, of the computer or of the account",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    await otherService(dir, "camera-a", dir.at("c.yaml"), "/var/lib/camera-a");
+    const failure = await assertRejects(() => install(dir), Failure, "camera-a.service has the same configuration");
+    assertStringIncludes(failure.hint, "sudo image-transfer uninstall-service --system --name camera-a");
+    await Deno.mkdir(dir.at("observer/.config/systemd/user"), { recursive: true });
+    await Deno.rename(
+      dir.at("etc/systemd/system/camera-a.service"),
+      dir.at("observer/.config/systemd/user/image-transfer.service"),
+    );
+    const own = await assertRejects(() => install(dir), Failure, "image-transfer.service has the same configuration");
+    assertStringIncludes(own.hint, "Uninstall it first: image-transfer uninstall-service --user.");
+  },
+});
