@@ -1,5 +1,5 @@
 /**
- * `pocketbase`: prepares a PocketBase server, sends the jobs of the file to it, and tells what is in force.
+ * `pocketbase`: prepares a PocketBase server, makes and removes accounts, sends the jobs of the file to it, and tells what is in force.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
-import { addAccount } from "../fleet/accounts.ts";
+import { addAccount, removeAccount } from "../fleet/accounts.ts";
 import { identify } from "../fleet/identity.ts";
 import { acceptRemoved } from "../fleet/jobs_of_server.ts";
 import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
@@ -46,12 +46,24 @@ const setupParser = command(
     object({
       ...rootOptions,
       add: optional(option("--add", string({ metavar: "NAME" }), {
-        description: plain("Create an account for the computer NAME, or give it a new password, and print it"),
+        description: plain("Create an account for the computer NAME, or give it a new address and password, and print it"),
       })),
     }),
     (input) => ({ what: "setup" as const, ...input }),
   ),
   { brief: plain("Create or update the collections on the server; safe to repeat") },
+);
+
+const removeParser = command(
+  "remove",
+  map(
+    object({
+      ...rootOptions,
+      name: argument(string({ metavar: "NAME" }), { description: plain("The computer, by the name of its account") }),
+    }),
+    (input) => ({ what: "remove" as const, ...input }),
+  ),
+  { brief: plain("End the account of a computer that was stolen or retired, with its heartbeat, jobs and log on the server") },
 );
 
 const pushParser = command(
@@ -90,8 +102,8 @@ const acceptParser = command(
 /** Exit code 1 where the server cannot be used. */
 export const pocketbase = defineCommand({
   name: "pocketbase",
-  help: "Keep jobs on a PocketBase server: setup, push, status, accept",
-  parser: or(setupParser, pushParser, statusParser, acceptParser),
+  help: "Keep jobs on a PocketBase server: setup, push, status, accept, remove",
+  parser: or(setupParser, pushParser, statusParser, acceptParser, removeParser),
   run: async (input, tools) => {
     switch (input.what) {
       case "setup":
@@ -102,6 +114,8 @@ export const pocketbase = defineCommand({
         return await status(input, tools);
       case "accept":
         return await accept(input, tools);
+      case "remove":
+        return await remove(input, tools);
       default:
         return input satisfies never;
     }
@@ -138,6 +152,23 @@ async function setup(
         `pocketbase:\n  url: ${server.url}\n  admin_email: ${account.admin_email}\n  admin_password: ${account.admin_password}\n`,
       );
     }
+  }
+  return EXIT.done;
+}
+
+async function remove(
+  { name, json, config, ...root }: RootInput & { readonly name: string },
+  tools: Tools,
+): Promise<number> {
+  const settings = await loadSettings(config, tools.cwd, tools.system);
+  const removed = await removeAccount(name, pocketbaseServer(await rootOf(settings, root, tools), tools.system), tools.signal);
+  if (json) tools.stdout(`${JSON.stringify({ removed })}\n`);
+  else {
+    tools.stderr(
+      `Removed ${
+        printable(removed)
+      }: its account can no longer log in. The commands that it sent or received remain in: image-transfer fleet commands\n`,
+    );
   }
   return EXIT.done;
 }

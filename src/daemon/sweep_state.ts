@@ -15,7 +15,7 @@ const OLD_MS = 3_600_000;
 /** What SQLite leaves beside a damaged ledger that was read; a log with something in it belongs to the ledger. */
 const BESIDE_DAMAGED = /^ledger-damaged-.*\.sqlite-(shm|wal)$/;
 /** Files of ours that hold secrets or keep others out, besides the ledger, which sees to itself. A copy of them may have any mode. */
-const PRIVATE = /^(lock|web\.json|control\.json|pocketbase-jobs\.json|ledger-damaged-.*)$/;
+const PRIVATE = /^(lock|web\.json|control\.json|pocketbase-(jobs|commands)\.json|ledger-damaged-.*)$/;
 
 /** Whatever cannot be removed is left to the next start. */
 export async function sweepState(

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { DAEMONS } from "./collections.ts";
+import { DAEMONS, NO_MAIL } from "./collections.ts";
+import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/names/printable.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense } from "./server_failure.ts";
 import { superuser } from "./setup.ts";
@@ -20,24 +22,42 @@ export interface Daemon {
   readonly name: string;
 }
 
-/** Makes an account, or gives the one of that name a new password. @throws {Failure} */
+/** Makes an account, or gives the one of that name another address and password, which ends its logins. @throws {Failure} */
 export async function addAccount(name: string, server: PocketbaseServer, signal: AbortSignal): Promise<NewAccount> {
   await superuser(server, signal);
   const password = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24)))).replaceAll(/[+/=]/g, "x");
-  const passwords = { password, passwordConfirm: password };
-  const known = (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
-  const path = `/api/collections/${DAEMONS}/records`;
-  // Nothing is ever sent there: the top-level domain is reserved (RFC 2606).
   const email = `${
     name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "") || "daemon"
-  }.${idPart()}@daemon.invalid`;
-  if (known === undefined) {
-    const body = { name, email, emailVisibility: false, verified: true, ...passwords };
-    await server.ask(path, { method: "POST", body }, signal);
-    return { admin_email: email, admin_password: password };
-  }
-  const changed = await server.ask<{ email: string }>(`${path}/${known.id}`, { method: "PATCH", body: passwords }, signal);
-  return { admin_email: changed.email, admin_password: password };
+  }.${idPart()}@${NO_MAIL}`;
+  const body = { email, emailVisibility: false, verified: true, password, passwordConfirm: password };
+  const known = named(name, await daemons(server, signal));
+  if (known === undefined) await server.ask(RECORDS, { method: "POST", body: { name, ...body } }, signal);
+  else await server.ask(`${RECORDS}/${known.id}`, { method: "PATCH", body }, signal);
+  return { admin_email: email, admin_password: password };
+}
+
+/** Ends an account with its logins, heartbeat, jobs and log lines; the commands that it gave or was given stay. Returns its name. @throws {Failure} */
+export async function removeAccount(name: string, server: PocketbaseServer, signal: AbortSignal): Promise<string> {
+  await superuser(server, signal);
+  const { id, name: known } = theComputer(name, await daemons(server, signal));
+  await server.ask(`${RECORDS}/${id}`, { method: "DELETE" }, signal);
+  return known;
+}
+
+const RECORDS = `/api/collections/${DAEMONS}/records`;
+
+/** The computer of that name, in the same case if there is one. @throws {Failure} where there is none. */
+export function theComputer(name: string, known: readonly Daemon[]): Daemon {
+  const found = known.find((one) => one.name === name) ?? named(name, known);
+  if (found !== undefined) return found;
+  throw new Failure("configuration", `Unknown computer "${printable(name)}"`, {
+    hint: `Known computers: ${known.map(({ name }) => printable(name)).join(", ")}`,
+  });
+}
+
+/** The computer of that name, in any case. */
+export function named(name: string, known: readonly Daemon[]): Daemon | undefined {
+  return known.find((one) => one.name.toLowerCase() === name.toLowerCase());
 }
 
 /** All computers that have an account. @throws {Failure} */

@@ -7,6 +7,8 @@
 
 /** Accounts, one for each computer. */
 export const DAEMONS = "image_transfer_daemons";
+/** The domain of their addresses; nothing is ever sent there, because the top-level domain is reserved (RFC 2606). */
+export const NO_MAIL = "daemon.invalid";
 /** Jobs, for one computer or for all. */
 export const JOBS = "image_transfer_jobs";
 /** One record for each computer. */
@@ -25,10 +27,14 @@ export const THROUGH_CLAIMS = `${CLAIMS}_via_daemon.daemon.name != ""`;
 /** A field of a collection. */
 export interface Field {
   readonly name: string;
-  readonly type: "text" | "number" | "bool" | "json" | "relation";
+  readonly type: "text" | "number" | "bool" | "json" | "relation" | "email";
   readonly required?: boolean;
   /** Of a relation: the collection that it leads to. */
   readonly to?: string;
+  /** Of a relation: the record stays, without it, when the other one is deleted. */
+  readonly outlives?: boolean;
+  /** Of an email: the only domains that it may have. */
+  readonly onlyDomains?: readonly string[];
   /** Of a text: characters; of json: bytes. */
   readonly max?: number;
 }
@@ -47,12 +53,19 @@ export interface Collection {
   readonly type: "auth" | "base";
   readonly fields: readonly Field[];
   readonly rules: Rules;
-  /** Columns of each index; `unique` ones first word. */
-  readonly indexes: readonly { readonly name: string; readonly columns: string; readonly unique: boolean }[];
+  readonly indexes: readonly {
+    readonly name: string;
+    readonly columns: string;
+    readonly unique: boolean;
+    /** For which records; all without it. */
+    readonly where?: string;
+  }[];
 }
 
 const ANY_DAEMON = `@request.auth.collectionName = "${DAEMONS}"`;
-const OWN = "daemon = @request.auth.id";
+// For somebody without a login, `daemon = @request.auth.id` would be true where `daemon` is empty.
+const OWN = `(${ANY_DAEMON} && daemon = @request.auth.id)`;
+const ISSUED = `(${ANY_DAEMON} && issued_by = @request.auth.id)`;
 const KEEPS_OWNER = "(@request.body.daemon:isset = false || @request.body.daemon = @request.auth.id)";
 const NOBODY: Rules = { list: null, view: null, create: null, update: null, delete: null };
 const daemon: Field = { name: "daemon", type: "relation", to: DAEMONS, required: true };
@@ -62,7 +75,11 @@ export const COLLECTIONS: readonly Collection[] = [
   {
     name: DAEMONS,
     type: "auth",
-    fields: [{ name: "name", type: "text", required: true, max: 64 }],
+    fields: [
+      { name: "name", type: "text", required: true, max: 64 },
+      // An account may ask for another address, confirm it from there, and then outlive any change of its password.
+      { name: "email", type: "email", required: true, onlyDomains: [NO_MAIL] },
+    ],
     rules: { ...NOBODY, list: ANY_DAEMON, view: ANY_DAEMON },
     indexes: [{ name: `${DAEMONS}_name`, columns: "name", unique: true }],
   },
@@ -113,28 +130,34 @@ export const COLLECTIONS: readonly Collection[] = [
     name: COMMANDS,
     type: "base",
     fields: [
-      { ...daemon },
-      { name: "issued_by", type: "relation", to: DAEMONS, required: true },
-      // Who a superuser is, who has no record: then `issued_by` is the computer that is asked.
+      // Both are empty once the account has been removed; the names stay.
+      { name: "daemon", type: "relation", to: DAEMONS, outlives: true },
+      { name: "issued_by", type: "relation", to: DAEMONS, outlives: true },
+      // The name of `issued_by`; of a superuser, who has no record, another one: then `issued_by` is the computer that is asked.
       { name: "issued_as", type: "text", max: 200 },
+      // The name of `daemon`.
+      { name: "computer", type: "text", max: 64 },
       { name: "action", type: "text", required: true, max: 16 },
       { name: "argument", type: "text", max: 200 },
       { name: "state", type: "text", required: true, max: 16 },
       { name: "answer", type: "text", max: 500 },
     ],
     rules: {
-      list: `${OWN} || issued_by = @request.auth.id`,
-      view: `${OWN} || issued_by = @request.auth.id`,
-      create: `${ANY_DAEMON} && issued_by = @request.auth.id && state = "waiting" && @request.body.issued_as:isset = false`,
-      // Only the answer may be added, and only by the computer that was asked.
-      update: `${OWN} && ${
-        ["daemon", "issued_by", "issued_as", "action", "argument"].map((name) => `@request.body.${name}:isset = false`).join(
-          " && ",
-        )
+      list: `${OWN} || ${ISSUED}`,
+      view: `${OWN} || ${ISSUED}`,
+      create: `${ISSUED} && issued_as = @request.auth.name && computer = daemon.name && state = "waiting"`,
+      // Only the answer may be added, once, and only by the computer that was asked.
+      update: `${OWN} && state = "waiting" && ${
+        ["daemon", "issued_by", "issued_as", "computer", "action", "argument"]
+          .map((name) => `@request.body.${name}:isset = false`).join(" && ")
       }`,
       delete: null,
     },
-    indexes: [{ name: `${COMMANDS}_state`, columns: "daemon, state", unique: false }],
+    indexes: [
+      { name: `${COMMANDS}_state`, columns: "daemon, state", unique: false },
+      // Whoever floods a computer with commands has one that waits.
+      { name: `${COMMANDS}_waiting`, columns: "daemon, issued_by, issued_as", unique: true, where: "`state` = 'waiting'" },
+    ],
   },
   {
     name: CLAIMS,

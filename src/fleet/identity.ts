@@ -5,7 +5,7 @@
  */
 import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
-import { addAccount, daemons } from "./accounts.ts";
+import { addAccount, daemons, named } from "./accounts.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 
 /** The record of this computer. */
@@ -31,8 +31,7 @@ export async function senderOf(
   const account = await server.renew(signal);
   if (account.kind === "daemon") return await identify(server, settings, hostname, signal);
   const name = settings.instance ?? hostname;
-  const known = (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
-  return known ?? { id: null, name: `${account.name} at ${name}`.slice(0, 200) };
+  return named(name, await daemons(server, signal)) ?? { id: null, name: `${account.name} at ${name}`.slice(0, 200) };
 }
 
 /**
@@ -58,7 +57,7 @@ export async function identify(
     return { id: account.id, name: account.name };
   }
   const name = instance ?? hostname;
-  const find = async () => (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
+  const find = async () => named(name, await daemons(server, signal));
   const known = await find();
   if (known !== undefined) return known;
   await addAccount(name, server, signal);

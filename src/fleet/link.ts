@@ -19,13 +19,14 @@ import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
 import { COMMANDS, JOBS } from "./collections.ts";
+import { type CommandMemory, commandMemory } from "./command_memory.ts";
 import { BEAT_MS, type BeatPlace, beatReport, writeBeat } from "./heartbeat.ts";
 import { fleetNow } from "./fleet_now.ts";
 import { identify, type Identity } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { keepLogs } from "./keep_logs.ts";
 import { measured } from "./measured_system.ts";
-import { type CommandAnswer, type Commanded, takeCommands } from "./remote_commands.ts";
+import { type Commanded, takeCommands } from "./remote_commands.ts";
 import { type PocketbaseServer, pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
 import { ServerFailure } from "./server_failure.ts";
 
@@ -63,11 +64,12 @@ const CLOCKS_DIFFER_MS = 60_000;
 
 /** Runs until the signal is aborted; goes on with other settings after a reload. */
 export async function keepLink(tools: LinkTools, reloaded: Bell, signal: AbortSignal): Promise<void> {
-  const answered: Link["answered"] = new Map();
+  const memory = await commandMemory(tools.daemon.settings().stateDirectory, tools.system);
+  const kept = { memory, instance: `${tools.system.hostname} since ${new Date(tools.system.now()).toISOString()}` };
   while (!signal.aborted) {
     const { pocketbase } = tools.daemon.settings();
     using current = anySignal(signal);
-    const running = pocketbase === null ? Promise.resolve() : runLink(pocketbase, answered, tools, current.signal);
+    const running = pocketbase === null ? Promise.resolve() : runLink(pocketbase, kept, tools, current.signal);
     while (!signal.aborted && JSON.stringify(tools.daemon.settings().pocketbase) === JSON.stringify(pocketbase)) {
       await reloaded.wait(DAY_MS, signal);
     }
@@ -97,15 +99,16 @@ interface Link extends LinkTools {
   clockTold: boolean;
   /** Rung when the server answers after it did not. */
   readonly back: Bell;
-  /** What became of commands, until the server knows it. */
-  readonly answered: Map<string, CommandAnswer | null>;
+  readonly memory: CommandMemory;
+  /** Which process this is, for people: others may have the same account. */
+  readonly instance: string;
   /** What was last said to be wrong, by part; a part is away while all is well. */
   readonly said: Map<string, string>;
 }
 
 async function runLink(
   settings: PocketbaseSettings,
-  answered: Link["answered"],
+  kept: Pick<Link, "memory" | "instance">,
   tools: LinkTools,
   signal: AbortSignal,
 ): Promise<void> {
@@ -122,7 +125,7 @@ async function runLink(
     clockTold: false,
     back: bell(tools.system),
     said: new Map(),
-    answered,
+    ...kept,
   };
   const oftenMs = Math.min(BEAT_MS, settings.refreshMs);
   await Promise.all([

@@ -5,7 +5,7 @@
  */
 import { LOCAL_ONLY, type RemoteJob } from "../config/read/remote_jobs.ts";
 import { Failure } from "../domain/failure.ts";
-import { addAccount, daemons } from "./accounts.ts";
+import { addAccount, daemons, named } from "./accounts.ts";
 import { JOBS } from "./collections.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { superuser } from "./setup.ts";
@@ -25,7 +25,7 @@ export async function pushJobs(
   signal: AbortSignal,
 ): Promise<readonly Pushed[]> {
   await superuser(server, signal);
-  const find = async () => (await daemons(server, signal)).find(({ name }) => name.toLowerCase() === instance.toLowerCase());
+  const find = async () => named(instance, await daemons(server, signal));
   if (await find() === undefined) await addAccount(instance, server, signal);
   const daemon = (await find())?.id;
   if (daemon === undefined) throw new Failure("internal", `The account for ${instance} was not created`);

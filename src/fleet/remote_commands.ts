@@ -11,11 +11,12 @@ import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { type DaemonControl, resumedText } from "../reports/daemon_control.ts";
-import { daemons } from "./accounts.ts";
-import { COMMANDS } from "./collections.ts";
+import { daemons, theComputer } from "./accounts.ts";
+import { CLAIMS, COMMANDS } from "./collections.ts";
+import type { CommandAnswer, CommandMemory } from "./command_memory.ts";
 import type { Identity, Sender } from "./identity.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
-import { nonsense } from "./server_failure.ts";
+import { nonsense, ServerFailure } from "./server_failure.ts";
 
 /** What one computer can ask of another. */
 export type RemoteAction = PocketbaseSettings["mayDo"][number];
@@ -23,9 +24,12 @@ export type RemoteAction = PocketbaseSettings["mayDo"][number];
 interface CommandRecord {
   readonly id: string;
   readonly daemon: string;
+  /** Empty once that account has been removed, as `daemon` is. */
   readonly issued_by: string;
-  /** A superuser, who has no record; empty otherwise. */
+  /** The name of that account; where `issued_by` is the computer that is asked, also of a superuser, who has no record. */
   readonly issued_as?: string;
+  /** The name of the computer that is asked. */
+  readonly computer?: string;
   readonly action: string;
   readonly argument: string;
   readonly state: string;
@@ -34,15 +38,11 @@ interface CommandRecord {
   readonly updated: string;
 }
 
-/** What became of a command; `waiting` where its computer has not answered yet. */
-export interface CommandAnswer {
-  readonly state: "done" | "refused" | "failed" | "waiting";
-  readonly answer: string;
-}
-
 const RECORDS = `/api/collections/${COMMANDS}/records`;
 /** A command that was not seen for so long is not carried out any more: whoever gave it has done it themselves by then. */
 const EXPIRES_MS = 3_600_000;
+/** More from one computer are not carried out within an hour. */
+const MOST_AN_HOUR = 60;
 
 /**
  * Sends a command, and waits for the answer until the signal is aborted or half a minute has passed.
@@ -56,24 +56,46 @@ export async function sendCommand(
   wait: (ms: number) => Promise<void>,
   signal: AbortSignal,
 ): Promise<CommandAnswer> {
-  const known = await daemons(server, signal);
-  const target = known.find(({ name }) => name === command.to) ??
-    known.find(({ name }) => name.toLowerCase() === command.to.toLowerCase());
-  if (target === undefined) {
-    throw new Failure("configuration", `Unknown computer "${printable(command.to)}"`, {
-      hint: `Known computers: ${known.map(({ name }) => printable(name)).join(", ")}`,
-    });
-  }
+  const { id: daemon, name: computer } = theComputer(command.to, await daemons(server, signal));
   const { action, argument } = command;
-  const sender = from.id === null ? { issued_by: target.id, issued_as: from.name } : { issued_by: from.id };
-  const body = { daemon: target.id, ...sender, action, argument, state: "waiting" };
-  const { id } = await server.ask<{ id: string }>(RECORDS, { method: "POST", body }, signal);
+  const body = { daemon, computer, issued_by: from.id ?? daemon, issued_as: from.name, action, argument, state: "waiting" };
+  const id = await give(body, server, signal);
   for (let looks = 0; looks < LOOKS && !signal.aborted; looks++) {
     await wait(LOOK_MS);
     const { state, answer } = await server.ask<CommandRecord>(`${RECORDS}/${id}`, {}, signal);
     if (state === "done" || state === "refused" || state === "failed") return { state, answer };
   }
   return { state: "waiting", answer: "" };
+}
+
+/** Returns the ID of the record. @throws {Failure} */
+async function give(
+  body: { readonly computer: string; readonly issued_as: string },
+  server: PocketbaseServer,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return (await server.ask<{ id: string }>(RECORDS, { method: "POST", body }, signal)).id;
+  } catch (error) {
+    const [to, from] = [printable(body.computer), printable(body.issued_as)];
+    // Its rules have refused it, without saying so.
+    if (error instanceof ServerFailure && error.status === 400 && Object.keys(error.fields).length === 0) {
+      throw new Failure("configuration", `${server.url} does not accept a command from ${from}`, {
+        hint: "Bring its collections up to date (image-transfer pocketbase setup), and check that its disk is not full.",
+        cause: error,
+      });
+    }
+    if (!isTaken("issued_by", error)) throw error;
+    throw new Failure("configuration", `${to} has not answered an earlier command from ${from}`, {
+      hint: "It takes another one once it has; see image-transfer fleet commands.",
+      cause: error,
+    });
+  }
+}
+
+/** True where the server refuses a record because it has another one with this. */
+function isTaken(field: string, error: unknown): boolean {
+  return error instanceof ServerFailure && error.status === 400 && Object.hasOwn(error.fields, field);
 }
 
 /** The latest commands that this account may see: those that it gave, and those for it; a superuser's sees all. The newest first. @throws {Failure} */
@@ -83,12 +105,12 @@ export async function listCommands(server: PocketbaseServer, signal: AbortSignal
   const { items } = await server.ask<{ items: CommandRecord[] }>(RECORDS, { query }, signal);
   if (!Array.isArray(items)) throw nonsense(server.url);
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
-  return items.map(({ daemon, issued_by, issued_as, action, argument, state, answer, created, updated }) => {
+  return items.map(({ daemon, computer, issued_by, issued_as, action, argument, state, answer, created, updated }) => {
     const known = STATES.find((one) => one === state) ?? "waiting";
     return {
       at: isoOf(created),
       from: issued_as ? String(issued_as) : (names.get(issued_by) ?? "an unknown computer"),
-      to: names.get(daemon) ?? "an unknown computer",
+      to: computer ? String(computer) : (names.get(daemon) ?? "an unknown computer"),
       action: String(action),
       argument: String(argument),
       state: known,
@@ -116,57 +138,101 @@ export type Commanded = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync
 /** What carrying out takes. */
 interface Taking {
   readonly daemon: Commanded;
-  /** What became of commands, until the server knows it; null of one that may have been marked as taken. */
-  readonly answered: Map<string, CommandAnswer | null>;
+  readonly memory: CommandMemory;
+  /** Which process this is: others may have the same account, and the same name. */
+  readonly instance: string;
   readonly emit: Emit;
 }
 
 /**
- * Carries out the commands that wait for this computer, the oldest first. None is carried out twice: it is marked as taken before, and
- * one that a former process has taken is not touched. @throws {Failure} where the server cannot be asked, or told.
+ * Carries out the commands that wait for this computer, the oldest first. None is carried out twice: before, it is claimed at the server,
+ * and kept in mind here. @throws {Failure} where the server cannot be asked, or told.
  */
 export async function takeCommands(
-  { mayDo }: Pick<PocketbaseSettings, "mayDo">,
-  { id: own }: Identity,
-  { daemon, answered, emit }: Taking,
+  allowed: Pick<PocketbaseSettings, "mayDo" | "mayDoFrom">,
+  own: Identity,
+  taking: Taking,
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<void> {
-  const filter = `daemon = "${own}" && (state = "waiting" || state = "${TAKEN}")`;
-  const query = { filter, sort: "created,id", perPage: TAKEN_TOGETHER, skipTotal: 1 };
-  const write = (id: string, body: unknown) => server.ask(`${RECORDS}/${id}`, { method: "PATCH", body }, signal);
-  for (let turn = 0; turn < MOST_TURNS; turn++) {
-    const { items: open } = await server.ask<{ items: readonly CommandRecord[] }>(RECORDS, { query }, signal);
-    if (!Array.isArray(open)) throw nonsense(server.url);
-    if (open.length === 0) return;
-    const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
-    // Commands may be much older than they seem to a computer that was asleep.
-    const now = await server.clock(signal);
-    for (const command of open) {
-      const { id } = command;
-      if (!answered.get(id)) {
-        const from = command.issued_as || names.get(command.issued_by) || "an unknown computer";
-        const refused = refusalOf(command, answered.has(id), mayDo, now);
-        if (refused === null) {
-          answered.set(id, null);
-          await write(id, { state: TAKEN });
-        }
-        const done = refused ?? await carryOut(command, from, daemon);
-        answered.set(id, done);
-        tell(command, from, done, emit);
-      }
-      await write(id, answered.get(id));
-      answered.delete(id);
-    }
-    if (open.length < TAKEN_TOGETHER) return;
+  const { memory, emit } = taking;
+  const query = { filter: `daemon = "${own.id}" && state = "waiting"`, sort: "created,id" };
+  const waiting = await server.all<CommandRecord>(COMMANDS, query, signal);
+  if (waiting.length === 0) return;
+  const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
+  // Commands may be much older than they seem to a computer that was asleep.
+  const now = await server.clock(signal);
+  for (const command of waiting) {
+    const from = giverOf(command, own, names);
+    const count = memory.count(command.id, from.name, now);
+    const known = memory.answerOf(command.id);
+    // Without an answer: while it waits, the server takes no other one.
+    if (known === undefined && count > MOST_AN_HOUR + 1) continue;
+    const refused = known ? null : refusalOf(command, from, known === null, count, allowed, now);
+    const answer = known ?? refused ?? await carryOutOnce(command, from.name, own, taking, server, signal);
+    if (answer === null) continue;
+    await server.ask(`${RECORDS}/${command.id}`, { method: "PATCH", body: answer }, signal);
+    if (refused !== null) tell(command, from.name, refused, emit);
   }
 }
 
-/** Of a command that is being carried out. Others read it as `waiting`. */
-const TAKEN = "taken";
-const TAKEN_TOGETHER = 200;
-/** More wait until the next look. */
-const MOST_TURNS = 10;
+/** Who gave a command. */
+interface Giver {
+  readonly name: string;
+  /** `removed`: the account is gone. */
+  readonly kind: "computer" | "superuser" | "removed";
+}
+
+function giverOf({ issued_by, issued_as }: CommandRecord, own: Identity, names: ReadonlyMap<string, string>): Giver {
+  const name = names.get(issued_by);
+  if (name === undefined) return { name: issued_as || "an unknown computer", kind: "removed" };
+  // The server lets nobody else give another name.
+  const isSuperuser = issued_by === own.id && !!issued_as && issued_as !== name;
+  return isSuperuser ? { name: issued_as, kind: "superuser" } : { name, kind: "computer" };
+}
+
+/** Null where another daemon with this account does it. */
+async function carryOutOnce(
+  command: CommandRecord,
+  from: string,
+  own: Identity,
+  { daemon, memory, instance, emit }: Taking,
+  server: PocketbaseServer,
+  signal: AbortSignal,
+): Promise<CommandAnswer | null> {
+  const { id } = command;
+  const other = await claim(id, own, instance, server, signal);
+  if (other !== null) {
+    const message = `PocketBase: command from ${from}: ${command.action}: left to ${other}, which uses the same account`;
+    emit({ type: "notice", level: "warning", message });
+    return null;
+  }
+  await memory.keep(id, null);
+  const answer = await carryOut(command, from, daemon);
+  tell(command, from, answer, emit);
+  await memory.keep(id, answer);
+  return answer;
+}
+
+/** Null if it is this process that carries the command out; else which one does. */
+async function claim(
+  command: string,
+  { id: daemon }: Identity,
+  instance: string,
+  server: PocketbaseServer,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const records = `/api/collections/${CLAIMS}/records`;
+  try {
+    await server.ask(records, { method: "POST", body: { id: command, command, daemon, instance } }, signal);
+    return null;
+  } catch (error) {
+    if (!isTaken("id", error)) throw error;
+    const claimed = await server.ask<{ instance: unknown }>(`${records}/${command}`, {}, signal);
+    // The answer to an earlier attempt may have been lost.
+    return claimed.instance === instance ? null : String(claimed.instance);
+  }
+}
 
 function tell({ action, argument }: CommandRecord, from: string, { state, answer }: CommandAnswer, emit: Emit): void {
   const what = `${action}${argument === "" ? "" : ` ${argument}`}`;
@@ -177,23 +243,31 @@ function tell({ action, argument }: CommandRecord, from: string, { state, answer
   });
 }
 
-/** Why a command is not carried out; null if it is. `isOurs`: this process may have marked it, and has not carried it out. */
+/** Why a command is not carried out; null if it is. `isBegun`: it was, and nobody knows how it came out. */
 function refusalOf(
-  { action, created, state }: CommandRecord,
-  isOurs: boolean,
-  mayDo: PocketbaseSettings["mayDo"],
+  { action, created }: CommandRecord,
+  { name, kind }: Giver,
+  isBegun: boolean,
+  count: number,
+  { mayDo, mayDoFrom }: Pick<PocketbaseSettings, "mayDo" | "mayDoFrom">,
   now: number,
 ): CommandAnswer | null {
-  if (state === TAKEN && !isOurs) {
+  if (isBegun) {
     return { state: "failed", answer: "the daemon was stopped while it did this: check, and send it again if it has no effect" };
   }
-  if (!mayDo.some((one) => one === action)) {
-    return { state: "refused", answer: `this computer's pocketbase.may_do does not list ${action}` };
-  }
-  // A time that cannot be read is no recent one.
-  return now - Date.parse(String(created).replace(" ", "T")) <= EXPIRES_MS
+  const reason = kind === "removed"
+    ? "the account that sent it has been removed"
+    : count > MOST_AN_HOUR
+    ? `${name} has sent more than ${MOST_AN_HOUR} commands within an hour`
+    : kind === "computer" && !mayDoFrom.some((one) => one.toLowerCase() === name.toLowerCase())
+    ? `this computer's pocketbase.may_do_from does not list ${name}`
+    : !mayDo.some((one) => one === action)
+    ? `this computer's pocketbase.may_do does not list ${action}`
+    // A time that cannot be read is no recent one.
+    : now - Date.parse(String(created).replace(" ", "T")) <= EXPIRES_MS
     ? null
-    : { state: "refused", answer: "it is more than an hour old" };
+    : "it is more than an hour old";
+  return reason === null ? null : { state: "refused", answer: reason };
 }
 
 async function carryOut({ action, argument }: CommandRecord, from: string, daemon: Commanded): Promise<CommandAnswer> {

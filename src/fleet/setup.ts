@@ -83,7 +83,9 @@ interface Described extends Record<string, unknown> {
   readonly name: string;
 }
 
-type Fields = readonly { readonly name: string }[];
+type Fields = readonly ({ readonly name: string } & Record<string, unknown>)[];
+/** What a field of ours is brought back to; the rest of it is left as others have set it. */
+const GUARDED = ["required", "cascadeDelete", "onlyDomains"];
 
 async function collectionsOf(server: PocketbaseServer, signal: AbortSignal): Promise<readonly Described[]> {
   const found: Described[] = [];
@@ -97,17 +99,23 @@ async function collectionsOf(server: PocketbaseServer, signal: AbortSignal): Pro
 /** What has to change for the collection to be as wanted; null if it is. */
 function changesTo(there: Described, wanted: Record<string, unknown>): Record<string, unknown> | null {
   const known = (there["fields"] ?? []) as Fields;
-  const missing = (wanted["fields"] as Fields).filter(({ name }) => !known.some((field) => field.name === name));
+  const ours = wanted["fields"] as Fields;
+  const fields = known.map((field) => {
+    const our = ours.find(({ name }) => name === field.name) ?? {};
+    return { ...field, ...Object.fromEntries(Object.entries(our).filter(([key]) => GUARDED.includes(key))) };
+  });
+  fields.push(...ours.filter(({ name }) => !known.some((field) => field.name === name)));
+  const hasFields = JSON.stringify(fields) === JSON.stringify(known);
   const changed = Object.keys(wanted).filter((rule) => rule.endsWith("Rule") && (there[rule] ?? null) !== wanted[rule]);
   const indexes = (wanted["indexes"] as string[]).filter((index) =>
     !((there["indexes"] ?? []) as string[]).some((one) => indexName(one) === indexName(index))
   );
   const isAlerting = wanted["authAlert"] !== undefined && (there["authAlert"] as typeof NO_ALERT | undefined)?.enabled !== false;
-  if (missing.length + changed.length + indexes.length === 0 && !isAlerting) return null;
+  if (hasFields && changed.length + indexes.length === 0 && !isAlerting) return null;
   return {
     ...(isAlerting ? { authAlert: { ...there["authAlert"] as object, ...NO_ALERT } } : {}),
     ...Object.fromEntries(changed.map((rule) => [rule, wanted[rule]])),
-    ...(missing.length > 0 ? { fields: [...known, ...missing] } : {}),
+    ...(hasFields ? {} : { fields }),
     ...(indexes.length > 0 ? { indexes: [...(there["indexes"] ?? []) as string[], ...indexes] } : {}),
   };
 }
@@ -121,16 +129,17 @@ const describe = (collection: Collection, ids: ReadonlyMap<string, string>): Rec
   name: collection.name,
   type: collection.type,
   fields: [
-    ...collection.fields.map(({ to, max, ...field }) => ({
+    ...collection.fields.map(({ to, max, outlives = false, required = false, ...field }) => ({
       ...field,
-      ...(to === undefined ? {} : { collectionId: ids.get(to), maxSelect: 1, cascadeDelete: true }),
+      required,
+      ...(to === undefined ? {} : { collectionId: ids.get(to), maxSelect: 1, cascadeDelete: !outlives }),
       ...(max === undefined ? {} : field.type === "json" ? { maxSize: max } : { max }),
     })),
     { name: "created", type: "autodate", onCreate: true, onUpdate: false },
     { name: "updated", type: "autodate", onCreate: true, onUpdate: true },
   ],
   indexes: indexesOf(collection),
-  ...(collection.type === "auth" ? { authAlert: NO_ALERT } : {}),
+  ...(collection.type === "auth" ? { authAlert: NO_ALERT, manageRule: null } : {}),
   ...Object.fromEntries(Object.entries(collection.rules).map(([name, rule]) => [`${name}Rule`, rule])),
 });
 
@@ -138,9 +147,9 @@ const describe = (collection: Collection, ids: ReadonlyMap<string, string>): Rec
 const NO_ALERT = { enabled: false };
 
 function indexesOf({ name: table, indexes }: Collection): string[] {
-  return indexes.map(({ name, columns, unique }) =>
+  return indexes.map(({ name, columns, unique, where }) =>
     `CREATE ${unique ? "UNIQUE " : ""}INDEX \`${name}\` ON \`${table}\` (${
       columns.split(", ").map((column) => `\`${column}\``).join(", ")
-    })`
+    })${where === undefined ? "" : ` WHERE ${where}`}`
   );
 }

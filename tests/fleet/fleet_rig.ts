@@ -18,5 +18,6 @@ export function pocketbaseSettings(url: string, adminEmail: string, adminPasswor
     cacheDir: null,
     maySet: ["jobs", "schedules"],
     mayDo: [],
+    mayDoFrom: [],
   };
 }

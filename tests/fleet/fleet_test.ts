@@ -179,6 +179,7 @@ Deno.test("commands of other computers are carried out where the file allows the
       admin_password: password,
       config_refresh_interval_secs: 2,
       may_do: ["pause", "scan"],
+      may_do_from: ["autumn"],
     },
     web: { listen: "127.0.0.1:0", token: TOKEN },
   });
@@ -223,6 +224,11 @@ Deno.test("commands of other computers are carried out where the file allows the
   assertEquals(members.map(({ name }) => name), ["autumn"]);
   const nobody = await spring.command(["fleet", "scan", "winter"]);
   assertMatch(nobody.stderr, /Unknown computer "winter"\nKnown computers: /);
+  // Its account is ended by name; what it was asked stays written down.
+  const removed = await spring.command(["pocketbase", "remove", "Autumn", "--json"]);
+  assertEquals([removed.code, JSON.parse(removed.stdout)], [0, { removed: "autumn" }]);
+  assertEquals(JSON.parse((await spring.command(["fleet", "--json"])).stdout), []);
+  assertEquals(JSON.parse((await spring.command(["fleet", "commands", "--json"])).stdout).length, commands.length);
 });
 
 /** Who gives a command where the computer has no record of its own. */

@@ -34,8 +34,8 @@ export interface FleetServer extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-export async function fleetServer(data: string): Promise<FleetServer> {
-  const process = await startPocketbase(data);
+export async function fleetServer(data: string, env: Readonly<Record<string, string>> = {}): Promise<FleetServer> {
+  const process = await startPocketbase(data, { env });
   const { url, port } = process;
   const root = pocketbaseServer(pocketbaseSettings(url, ROOT.email, ROOT.password), createSystem());
   await setUp(root, never);

@@ -1,6 +1,6 @@
 /** Commands of other computers, where something goes wrong between giving, carrying out and answering them: each takes effect once at most. */
 import { assertEquals } from "@std/assert";
-import { COMMANDS, HEARTBEATS } from "../../src/fleet/collections.ts";
+import { CLAIMS, COMMANDS, HEARTBEATS } from "../../src/fleet/collections.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { has } from "../support/needs.ts";
@@ -9,7 +9,7 @@ import { type FleetServer, fleetServer, linkRig, never } from "./link_rig.ts";
 
 const options = { ignore: !has("pocketbase") };
 const RECORDS = `/api/collections/${COMMANDS}/records`;
-const { askRemote } = createSystem();
+const { askRemote, writeText } = createSystem();
 
 interface Command {
   readonly id: string;
@@ -23,52 +23,121 @@ async function pauseOf({ root, id: daemon }: FleetServer): Promise<() => Promise
   return () => root.ask<Command>(`${RECORDS}/${id}`, {}, never);
 }
 
-/** Whether a question writes this state of a command. */
-function writes(state: string, [url, { method, body }]: Parameters<System["askRemote"]>): boolean {
-  return method === "PATCH" && url.includes(COMMANDS) && String(body).includes(`"state":"${state}"`);
+/** Whether a question claims a command, or answers it. */
+function tells(what: "claim" | "answer", [url, { method }]: Parameters<System["askRemote"]>): boolean {
+  return what === "claim" ? method === "POST" && url.includes(CLAIMS) : method === "PATCH" && url.includes(COMMANDS);
 }
 
-Deno.test("a command is not carried out again by a daemon that was killed before it could answer", options, async () => {
-  await using folder = await tempFolder();
-  await using server = await fleetServer(folder.at("data"));
-  const account = { ...server.account, mayDo: ["pause"] } as const;
-  const command = await pauseOf(server);
-  {
-    await using killed = await linkRig(folder, account, {
-      askRemote: async (...question) => {
-        if (writes("done", question)) throw new TypeError("killed");
-        return await askRemote(...question);
-      },
-    });
-    await killed.until(() => killed.ordered.length > 0, "the command");
-    assertEquals((await command()).state, "taken");
-  }
-  await using again = await linkRig(folder, account);
-  await again.until(async () => (await command()).state !== "taken", "the answer");
-  assertEquals(again.ordered, []);
-  const { state, answer } = await command();
-  assertEquals([state, answer], [
-    "failed",
-    "the daemon was stopped while it did this: check, and send it again if it has no effect",
-  ]);
-});
+for (
+  const { when, isKept, expected } of [
+    { when: "before it could answer", isKept: true, expected: ["done", "nas"] },
+    {
+      when: "before it knew the answer",
+      isKept: false,
+      expected: ["failed", "the daemon was stopped while it did this: check, and send it again if it has no effect"],
+    },
+  ]
+) {
+  Deno.test(`a command is not carried out again by a daemon that was killed ${when}`, options, async () => {
+    await using folder = await tempFolder();
+    await using server = await fleetServer(folder.at("data"));
+    const account = { ...server.account, mayDo: ["pause"], mayDoFrom: ["spring"] } as const;
+    const command = await pauseOf(server);
+    {
+      await using killed = await linkRig(folder, account, {
+        askRemote: async (...question) => {
+          if (tells("answer", question)) throw new TypeError("killed");
+          return await askRemote(...question);
+        },
+        writeText: async (path, text, mode) => {
+          if (!isKept && text.includes("done")) throw new TypeError("killed");
+          await writeText(path, text, mode);
+        },
+      });
+      await killed.until(() => killed.ordered.length > 0, "the command");
+      assertEquals((await command()).state, "waiting");
+    }
+    await using again = await linkRig(folder, account);
+    await again.until(async () => (await command()).state !== "waiting", "the answer");
+    const { state, answer } = await command();
+    assertEquals([again.ordered, state, answer], [[], ...expected]);
+  });
+}
 
 Deno.test("a command is carried out once, though the server's answers are lost", options, async () => {
   await using folder = await tempFolder();
   await using server = await fleetServer(folder.at("data"));
   const command = await pauseOf(server);
   const lost = new Set<string>();
-  await using link = await linkRig(folder, { ...server.account, mayDo: ["pause"] }, {
+  await using link = await linkRig(folder, { ...server.account, mayDo: ["pause"], mayDoFrom: ["spring"] }, {
     askRemote: async (...question) => {
       const answer = await askRemote(...question);
-      const state = ["taken", "done"].find((one) => writes(one, question) && !lost.has(one));
-      if (state === undefined) return answer;
-      lost.add(state);
+      const what = (["claim", "answer"] as const).find((one) => tells(one, question) && !lost.has(one));
+      if (what === undefined) return answer;
+      lost.add(what);
       throw new TypeError("the connection was lost");
     },
   });
   await link.until(() => lost.size === 2, "both answers");
   assertEquals([(await command()).state, link.ordered], ["done", ["pause nas"]]);
+});
+
+Deno.test("a command that was carried out is not again when the server is restored from a backup", options, async () => {
+  await using folder = await tempFolder();
+  await using server = await fleetServer(folder.at("data"));
+  const command = await pauseOf(server);
+  await server.kill();
+  const copy = async (from: string, to: string) => {
+    await Deno.remove(folder.at(to), { recursive: true }).catch(() => {});
+    await Deno.mkdir(folder.at(to));
+    for await (const { name, isFile } of Deno.readDir(folder.at(from))) {
+      if (isFile) await Deno.copyFile(folder.at(`${from}/${name}`), folder.at(`${to}/${name}`));
+    }
+  };
+  await copy("data", "backup");
+  await server.start();
+  const account = { ...server.account, mayDo: ["pause"], mayDoFrom: ["spring"] } as const;
+  const answered = async () => (await command()).state === "done";
+  {
+    await using link = await linkRig(folder, account);
+    await link.until(answered, "the answer");
+    for (const isRestarted of [false, true]) {
+      await server.kill();
+      await copy("backup", "data");
+      await server.start();
+      assertEquals((await command()).state, "waiting");
+      if (isRestarted) break;
+      await link.until(answered, "the answer again");
+    }
+    assertEquals(link.ordered, ["pause nas"]);
+  }
+  await using again = await linkRig(folder, account);
+  await again.until(answered, "the answer of a daemon that was restarted");
+  assertEquals(again.ordered, []);
+});
+
+Deno.test("of two daemons with one account, as after a disk was cloned, one carries a command out", options, async () => {
+  await using folder = await tempFolder();
+  await using other = await tempFolder();
+  await using server = await fleetServer(folder.at("data"));
+  const account = { ...server.account, mayDo: ["pause"], mayDoFrom: ["spring"] } as const;
+  // Both see the command before one has claimed it.
+  let claims = 0;
+  const both = Promise.withResolvers<void>();
+  const together = {
+    askRemote: async (...question: Parameters<System["askRemote"]>) => {
+      if (tells("claim", question) && ++claims === 2) both.resolve();
+      if (tells("claim", question)) await both.promise;
+      return await askRemote(...question);
+    },
+  };
+  await using one = await linkRig(folder, account, together);
+  await using clone = await linkRig(other, account, { ...together, hostname: "clone" });
+  const command = await pauseOf(server);
+  await one.until(async () => (await command()).state === "done", "the answer");
+  assertEquals([...one.ordered, ...clone.ordered], ["pause nas"]);
+  const left = () => [...one.notices(), ...clone.notices()].filter((message) => message.includes("which uses the same account"));
+  await one.until(() => left().length === 1, "the message of the other");
 });
 
 Deno.test("a command that came while the computer was asleep has expired when it wakes up", options, async () => {
@@ -80,7 +149,7 @@ Deno.test("a command that came while the computer was asleep has expired when it
       return `"${key}":"${at.toISOString().replace("T", " ")}"`;
     });
   let isAwake = false;
-  await using link = await linkRig(folder, { ...server.account, mayDo: ["pause"] }, {
+  await using link = await linkRig(folder, { ...server.account, mayDo: ["pause"], mayDoFrom: ["spring"] }, {
     askRemote: async (...question) => {
       const [url, { method }] = question;
       if (isAwake && url.includes(HEARTBEATS)) throw new TypeError("not yet");

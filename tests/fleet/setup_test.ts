@@ -91,7 +91,8 @@ Deno.test("an account reads its own jobs, and writes only its own heartbeat", op
   assertEquals((await nas.all<{ level: string }>(HEARTBEATS, {}, never)).map(({ level }) => level), ["trouble"]);
   // It gives commands in its own name only, and what became of them is written by the computer that was asked.
   const commands = `/api/collections/${COMMANDS}/records`;
-  const command = { daemon: other.id, issued_by: id, action: "scan", argument: "", state: "waiting" };
+  const names = { issued_as: "spring", computer: "nas" };
+  const command = { ...names, daemon: other.id, issued_by: id, action: "scan", argument: "", state: "waiting" };
   await refused(commands, "POST", { ...command, issued_by: other.id });
   await refused(commands, "POST", { ...command, issued_as: "root@example.org" });
   await refused(commands, "POST", { ...command, state: "done" });

@@ -198,6 +198,10 @@ export const pocketbaseShape = {
   may_do: z.array(oneOf(MAY_DO), "must be a list").prefault([]).meta({
     description: "Commands that this computer accepts from others through the server: `pause`, `resume`, `retry`, `scan`",
   }),
+  may_do_from: z.array(text("a name"), "must be a list").prefault([]).meta({
+    description: "Computers from which it accepts them, by the names of their accounts. Superusers of the server always may",
+    examples: [["control-pc"]],
+  }),
 };
 
 /** PocketBase as the place where jobs are kept. */
