@@ -11,6 +11,8 @@ import type { System } from "../system/system.ts";
 export interface FleetView {
   /** At most some seconds old; older, or null, if the server does not tell in time. */
   now(): Promise<FleetNow | null>;
+  /** Why the server's jobs are not used; null where they are. */
+  rejected(): string | null;
   /** Rung when somebody looks; an event `fleet` is the answer. */
   readonly asked: Bell;
 }
@@ -28,7 +30,9 @@ export function fleetView(
 ): FleetView {
   const [asked, told] = [bell(system), bell(system)];
   let last: { readonly fleet: FleetNow; readonly monotonic: number; readonly server: string | null } | null = null;
+  let rejected: { readonly why: string; readonly server: string | null } = { why: "", server: null };
   listen((event) => {
+    if (event.type === "server_jobs") rejected = { why: event.rejected, server: serverNow() };
     if (event.type !== "fleet") return;
     last = { fleet: { members: event.members, at: event.at }, monotonic: system.monotonic(), server: serverNow() };
     told.ring();
@@ -39,6 +43,7 @@ export function fleetView(
   const isFresh = () => system.monotonic() - (known()?.monotonic ?? -Infinity) < FRESH_MS;
   return {
     asked,
+    rejected: () => rejected.why !== "" && rejected.server === serverNow() ? rejected.why : null,
     async now() {
       const until = system.monotonic() + PATIENCE_MS;
       if (isLinked() && !isFresh()) asked.ring();

@@ -23,7 +23,7 @@ import type { FleetView } from "./fleet_view.ts";
 interface RunningTools {
   readonly ledger: Ledger;
   readonly progress: Progress;
-  readonly fleet: Pick<FleetView, "now">;
+  readonly fleet: Pick<FleetView, "now" | "rejected">;
   readonly cadence: Cadences;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
   readonly hooks: Pick<Hooks, "waiting">;
@@ -52,6 +52,7 @@ export function runningState(
     }),
     trouble,
     fleet: fleet.now,
+    jobsRejected: fleet.rejected,
     hooks: () => hooks.waiting(),
     orphans: () => orphans(ledger, settings().jobs),
     jobs: () =>

@@ -124,6 +124,8 @@ export type TransferEvent =
     }
     /** What the computers of the fleet last reported. */
     | { readonly type: "fleet"; readonly members: readonly FleetMember[] }
+    /** Why the jobs of the PocketBase server are not used; empty where they are. */
+    | { readonly type: "server_jobs"; readonly rejected: string }
     /** How many log lines wait for their upload now, and whether the last upload failed. */
     | { readonly type: "log_upload"; readonly waiting: number; readonly failed: boolean }
     | {

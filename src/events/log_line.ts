@@ -66,6 +66,7 @@ export function logLine(event: TransferEvent, least: LogLevel = "trace"): LogLin
     case "pocketbase":
     case "log_upload":
     case "fleet":
+    case "server_jobs":
       return null;
     default:
       return daemonLine(event);

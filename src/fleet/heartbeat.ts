@@ -150,7 +150,9 @@ function memberOf(name: string, beat: BeatRecord | undefined, now: number): Flee
   const seenAt = timeOf(beat.updated);
   const every = Number(beat.every_seconds) > 0 ? Number(beat.every_seconds) * 1000 : BEAT_MS;
   const isOffline = now - seenAt > MISSED * every;
-  const level = WORST_FIRST.find((one) => one === beat.level) ?? "unknown";
+  const own = WORST_FIRST.find((one) => one === beat.level) ?? "unknown";
+  // A daemon of an older version calls itself well all the same.
+  const level = beat.config_error !== "" && (own === "good" || own === "busy") ? "warning" : own;
   return {
     name,
     level: isOffline ? "offline" : level,

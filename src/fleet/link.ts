@@ -196,7 +196,8 @@ async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
   const { system, daemon, check, emit } = link;
   const { identity, jobs } = await jobsOfServer(link, signal);
   const { hasChanged, vanished, fault } = await keepJobs(jobs, identity.name, daemon.settings(), system, check);
-  link.configError = fault?.message ?? "";
+  link.configError = fault?.message.replaceAll("\n", "; ") ?? "";
+  emit({ type: "server_jobs", rejected: link.configError });
   if (vanished.length > 0) {
     const which = vanished.length === 1 ? `job ${vanished[0]} was` : `jobs ${vanished.join(", ")} were`;
     const message = `PocketBase: ${

@@ -93,6 +93,8 @@ export interface DaemonState {
   orphans(): readonly Orphan[];
   /** The computers that report to the same PocketBase server; null without one, and before the first answer. */
   fleet(): Promise<FleetNow | null>;
+  /** Why the jobs of that server are not used; null where they are. */
+  jobsRejected(): string | null;
   /** Events that wait for each hook. */
   hooks(): readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
 }

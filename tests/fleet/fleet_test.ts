@@ -74,6 +74,15 @@ Deno.test(
         const [member] = JSON.parse((await camera.command(["fleet", "--json"])).stdout);
         return String(member?.config_error).includes("hooks");
       });
+      // Nobody takes the computer for well: neither itself, nor the fleet, nor its record.
+      const { headline, jobs_rejected } = JSON.parse((await camera.command(["status", "--json"])).stdout);
+      assertEquals([headline.level, headline.text], ["warning", "The jobs of the PocketBase server are rejected"]);
+      assertMatch(jobs_rejected, /"guider" sets "hooks"/);
+      assertMatch((await camera.command(["status"])).stdout, /^SERVER'S JOBS REJECTED: [^]*"guider" sets\s+"hooks"/);
+      const level = async () => (await ask("/api/collections/image_transfer_heartbeats/records", "GET")).items[0].level;
+      await untilTrue(async () => await level() === "warning");
+      const codes = await Promise.all(["status", "fleet"].map(async (name) => (await camera.command([name, "--check"])).code));
+      assertEquals(codes, [1, 1]);
 
       // Without the server, a restart has the jobs that it had.
       await server[Symbol.asyncDispose]();

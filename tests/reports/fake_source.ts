@@ -20,6 +20,7 @@ export function fakeSource(ledger: Ledger, instead: Partial<PageSource> = {}): P
     acceptRemoved: () => Promise.resolve([]),
     jobs: () => [],
     destinations: () => [],
+    jobsRejected: () => null,
     fleet: () => Promise.resolve(null),
     hooks: () => [],
     orphans: () => [],

@@ -95,8 +95,9 @@ function unwell({ headline }: StatusReport, overview: Overview, wait: string, co
 }
 
 /** What keeps the daemon itself from delivering, with its place. */
-function troubleLines({ trouble }: StatusReport, columns: number): string[] {
-  return trouble === undefined ? [] : wrapped(printable(`${trouble.message}. ${trouble.hint}`), columns, "  ", HANGING);
+function troubleLines({ trouble, jobs_rejected }: StatusReport, columns: number): string[] {
+  const reasons = [trouble === undefined ? undefined : `${trouble.message}. ${trouble.hint}`, jobs_rejected];
+  return reasons.flatMap((reason) => reason === undefined ? [] : wrapped(printable(reason), columns, "  ", HANGING));
 }
 
 /** What kind of attention is needed. */
@@ -105,6 +106,7 @@ function wordOf(overview: Overview): string {
   if (only(overview, "paused").length > 0) return "PAUSED";
   if (only(overview, "unmatched").length > 0) return "CHECK THE PATTERNS";
   if (only(overview, "removals_held").length > 0) return "REMOVALS WAIT";
+  if (only(overview, "jobs_rejected").length > 0) return "SERVER'S JOBS REJECTED";
   return only(overview, "removed_on_server").length > 0 ? "JOBS REMOVED" : "FILES MISSING";
 }
 

@@ -29,6 +29,7 @@ interface Facts extends About {
   readonly destinations:
     readonly (DestinationNow & { readonly counts: Counts; readonly missingBytes: number | null } & OutagesNow)[];
   readonly trouble: FailureRecord | null;
+  readonly jobsRejected: string | null;
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
   readonly hooks: ReturnType<DaemonState["hooks"]>;
@@ -57,6 +58,7 @@ export function judged(state: DaemonState, now: number): Judged {
     jobs,
     destinations,
     trouble: state.trouble(),
+    jobsRejected: state.jobsRejected(),
     counts: ledger.counts(),
     orphans: state.orphans(),
     hooks: state.hooks(),

@@ -83,6 +83,11 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
         advice: `If that is right, run: ${first?.accept}`,
       };
     }
+    case "jobs_rejected":
+      return {
+        text: "The jobs of the PocketBase server are rejected",
+        advice: "Correct them on the server; those before them stay in use.",
+      };
     case "removed_on_server":
       return removedOnServer(only(overview, worst).map(({ job }) => job));
     case "misconfigured":

@@ -42,6 +42,8 @@ export type Finding =
   }
   /** The server no longer has the job; it runs until a person accepts that. */
   | { readonly is: "removed_on_server"; readonly job: string }
+  /** The jobs of the server cannot be used. */
+  | { readonly is: "jobs_rejected"; readonly reason: string }
   | { readonly is: "misconfigured"; readonly fault: Failure }
   | { readonly is: "orphaned"; readonly orphan: Orphan };
 
@@ -91,6 +93,7 @@ const SEVERITY: Readonly<Record<Finding["is"], Severity>> = {
   unmatched: "warning",
   missing: "warning",
   removals_held: "warning",
+  jobs_rejected: "warning",
   removed_on_server: "warning",
   unreadable: "warning",
   misconfigured: "warning",
@@ -112,6 +115,9 @@ export function overviewOf(
       { is: "not_running" } as const,
     ],
     ...status.running && status.trouble !== undefined ? [{ is: "stopped", trouble: status.trouble } as const] : [],
+    ...status.running && status.jobs_rejected !== undefined
+      ? [{ is: "jobs_rejected", reason: status.jobs_rejected } as const]
+      : [],
     ...failed > 0 ? [{ is: "failed", count: failed } as const] : [],
     ...missingOf(tonight, status.destinations).map((missing) => ({ is: "missing", missing }) as const),
     ...fault === null ? [] : [{ is: "misconfigured", fault } as const],

@@ -27,6 +27,8 @@ export interface StatusReport {
   readonly headline: Headline;
   /** What keeps the daemon itself from delivering: its state disk is full, its ledger is damaged. Absent where nothing does. */
   readonly trouble?: { readonly code: FailureCode; readonly message: string; readonly hint: string };
+  /** Why the jobs of the PocketBase server are not used, those before them are. Absent where they are used. */
+  readonly jobs_rejected?: string;
   readonly pid: number | null;
   readonly version: string;
   readonly started_at: string | null;

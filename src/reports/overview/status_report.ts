@@ -40,6 +40,7 @@ export interface StatusParts extends About {
       readonly missingBytes?: number | null;
     })[];
   readonly trouble: FailureRecord | null;
+  readonly jobsRejected?: string | null;
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
   readonly hooks: ReturnType<DaemonState["hooks"]>;
@@ -51,7 +52,7 @@ const MOST_NAMED = 100;
 
 /** The status of a running daemon. */
 export function statusReport(parts: StatusParts): StatusReport {
-  const { pid, version, startedAt, url, configuration, trouble, counts } = parts;
+  const { pid, version, startedAt, url, configuration, trouble, jobsRejected = null, counts } = parts;
   const status = {
     pid,
     version,
@@ -59,6 +60,7 @@ export function statusReport(parts: StatusParts): StatusReport {
     url,
     configuration,
     ...(trouble === null ? {} : { trouble: { code: trouble.code, message: trouble.message, hint: trouble.hint } }),
+    ...(jobsRejected === null ? {} : { jobs_rejected: jobsRejected }),
     jobs: parts.jobs.map((one) => jobStatus(one, parts.now)),
     destinations: parts.destinations.map((
       { destination, method, state, freeBytes, limit, heldRemovals, made, audit, counts },

@@ -75,6 +75,8 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
       return [missingItem(finding.missing)];
     case "removals_held":
       return [heldItem(finding)];
+    case "jobs_rejected":
+      return [rejectedItem(finding.reason)];
     case "removed_on_server":
       return jobNamed(finding.job, parts).map(removedItem);
     case "orphaned":
@@ -251,6 +253,20 @@ function heldItem({ job, destination, reason, accept }: Extract<Finding, { is: "
     where: `of job ${job}`,
     message: `Nothing is removed there: ${reason}`,
     hint: `The destination keeps everything. If the files were deleted on purpose, run: ${accept}`,
+    since: null,
+    action: null,
+  };
+}
+
+function rejectedItem(reason: string): Item {
+  return {
+    key: "server's jobs",
+    cause: "server's jobs",
+    kind: "daemon",
+    what: "The jobs of the PocketBase server are rejected",
+    where: "its configuration",
+    message: reason,
+    hint: "Correct them on the server; those before them stay in use.",
     since: null,
     action: null,
   };

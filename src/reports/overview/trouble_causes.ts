@@ -92,6 +92,7 @@ function titleOf(items: readonly TroubleItem[]): string {
   const files = items.length === 1 ? "1 file" : `${items.length} files`;
   switch (first?.cause) {
     case "daemon":
+    case "server's jobs":
       return first.what;
     case "incomplete":
       return `${files} ${items.length === 1 ? "is" : "are"} incomplete`;
