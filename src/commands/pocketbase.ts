@@ -16,7 +16,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import { addAccount, removeAccount } from "../fleet/accounts.ts";
-import { identify } from "../fleet/identity.ts";
+import { senderOf } from "../fleet/identity.ts";
 import { acceptRemoved } from "../fleet/jobs_of_server.ts";
 import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { pushJobs } from "../fleet/push.ts";
@@ -226,7 +226,9 @@ async function status(
     );
   } else {
     tools.stdout(
-      answer.failure === null ? `Connected to ${own.url} as ${printable(answer.identity ?? "")}.\n` : `${answer.failure}\n`,
+      answer.failure === null
+        ? `Connected to ${own.url} as ${printable(answer.name)}.${answer.identity === null ? UNREGISTERED : ""}\n`
+        : `${answer.failure}\n`,
     );
     tools.stdout(
       kept === null
@@ -255,14 +257,16 @@ async function accept(
   return EXIT.done;
 }
 
+const UNREGISTERED = " This computer has no account there yet: a superuser is logged in, and no daemon has run here.";
+
 async function reach(own: PocketbaseSettings, system: Tools["system"], signal: AbortSignal) {
   try {
     const server = pocketbaseServer({ ...own, retryAttempts: 0 }, system);
-    const { name } = await identify(server, own, system.hostname, signal);
-    return { failure: null, identity: name };
+    const { id, name } = await senderOf(server, own, system.hostname, signal);
+    return { failure: null, name, identity: id === null ? null : name };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return { failure: error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`, identity: null };
+    return { failure: error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`, name: "", identity: null };
   }
 }
 

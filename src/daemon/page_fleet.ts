@@ -25,9 +25,9 @@ export function pageFleet(settings: () => Settings, system: System, signal: Abor
   return {
     async send({ computer, action, argument }) {
       const { pocketbase, server } = await connected();
-      const { identify } = await import("../fleet/identity.ts");
+      const { senderOf } = await import("../fleet/identity.ts");
       const { sendCommand } = await import("../fleet/remote_commands.ts");
-      const from = await identify(server, pocketbase, system.hostname, signal);
+      const from = await senderOf(server, pocketbase, system.hostname, signal);
       const wait = (ms: number) => system.sleep(ms, signal);
       return await sendCommand({ to: computer, action, argument }, from, server, wait, signal);
     },

@@ -229,6 +229,9 @@ Deno.test("commands of other computers are carried out where the file allows the
   );
   assertEquals(JSON.parse((await spring.command(["fleet", "commands", "--json"])).stdout), commands);
   // A superuser at a computer without a record gets none: nobody waits for a heartbeat of it.
+  const known = await spring.command(["pocketbase", "status"]);
+  assertMatch(known.stdout, /^Connected to \S+ as root@example\.org at spring\. This computer has no account there yet/);
+  assertEquals(JSON.parse((await spring.command(["pocketbase", "status", "--json"])).stdout).instance, null);
   const members: { name: string }[] = JSON.parse((await spring.command(["fleet", "--json"])).stdout);
   assertEquals(members.map(({ name }) => name), ["autumn"]);
   const nobody = await spring.command(["fleet", "scan", "winter"]);

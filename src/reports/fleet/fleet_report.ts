@@ -23,6 +23,8 @@ export interface FleetImages {
   readonly seen: number;
   /** At all of their destinations. */
   readonly delivered: number;
+  /** Being sent at this moment by a computer that is well: nothing holds them up. */
+  readonly on_the_way: number;
   /** Waiting for at least one destination. */
   readonly held: number;
   /** Failed, incomplete or rejected: they need a person. */
@@ -59,7 +61,7 @@ const STALE_MS = 180_000;
 /** @param now milliseconds since 1970 UTC; `fleet` is null where the server has never answered. */
 export function fleetReport(fleet: FleetNow | null, now: number): FleetReport {
   const isStale = fleet === null || now - fleet.at > STALE_MS;
-  const computers = (fleet?.members ?? []).map((member) => nightOf(member, isStale))
+  const computers = (fleet?.members ?? []).map((member) => nightOf(member, isStale, now))
     .sort((one, other) => rank(one) - rank(other) || (one.name < other.name ? -1 : 1));
   const known = computers.filter(({ verdict }) => verdict !== "unknown");
   const sum = (of: keyof FleetImages) => known.reduce((total, { images }) => total + (images?.[of] ?? 0), 0);
@@ -68,7 +70,14 @@ export function fleetReport(fleet: FleetNow | null, now: number): FleetReport {
     made_at: new Date(now).toISOString(),
     all_well: well > 0 && well === computers.length,
     nights: [...new Set(known.flatMap(({ night }) => night ?? []))].sort(),
-    images: { seen: sum("seen"), delivered: sum("delivered"), held: sum("held"), missing: sum("missing"), bytes: sum("bytes") },
+    images: {
+      seen: sum("seen"),
+      delivered: sum("delivered"),
+      on_the_way: sum("on_the_way"),
+      held: sum("held"),
+      missing: sum("missing"),
+      bytes: sum("bytes"),
+    },
     well,
     computers,
   };
@@ -78,10 +87,10 @@ function rank({ verdict }: FleetNight): number {
   return WORST_FIRST.indexOf(verdict);
 }
 
-function nightOf(member: FleetMember, isStale: boolean): FleetNight {
+function nightOf(member: FleetMember, isStale: boolean, now: number): FleetNight {
   const { name, level, seen_at, report, version } = member;
   const night = report?.night ?? null;
-  const images = night === null ? null : imagesOf(night);
+  const images = night === null ? null : imagesOf(night, isOnTheWay(member, now));
   return {
     name,
     ...judged(member, images, isStale),
@@ -94,11 +103,26 @@ function nightOf(member: FleetMember, isStale: boolean): FleetNight {
   };
 }
 
-function imagesOf({ files, files_delivered, files_waiting, files_failed, not_sent, bytes }: NightSums): FleetImages {
+/** What waits has not waited long, and by its own word nothing is wrong with the computer. */
+function isOnTheWay({ level, report }: FleetMember, now: number): boolean {
+  if (level !== "good" && level !== "busy") return false;
+  if (report === null || report.oldest_waiting === null) return true;
+  const aheadMs = (report.clock_ahead_seconds ?? 0) * 1000;
+  return now - (Date.parse(report.oldest_waiting) - aheadMs) < ON_THE_WAY_MS;
+}
+
+/** Who waits longer is held up by something, whatever the computer says. */
+const ON_THE_WAY_MS = 600_000;
+
+function imagesOf(
+  { files, files_delivered, files_waiting, files_failed, not_sent, bytes }: NightSums,
+  isOnTheWay: boolean,
+): FleetImages {
   return {
     seen: files + not_sent,
     delivered: files_delivered,
-    held: files_waiting,
+    on_the_way: isOnTheWay ? files_waiting : 0,
+    held: isOnTheWay ? 0 : files_waiting,
     missing: files_failed + not_sent,
     bytes,
   };

@@ -19,14 +19,26 @@ export function fleetReportHtml(report: FleetReport): string {
     return [
       name,
       WORDS[verdict],
-      ...(["seen", "delivered", "held", "missing"] as const).map(number),
+      ...(["seen", "delivered", "on_the_way", "held", "missing"] as const).map(number),
       images === null ? "" : formatBytes(images.bytes),
       offline_since === null ? "" : `${minute(offline_since)} UTC`,
       night === null ? "" : dated(night),
       notesOf(one, now).join("; "),
     ];
   });
-  const head = ["Computer", "State", "Seen", "Delivered", "Held", "Missing", "Size", "Offline since", "Night", "Why"];
+  const head = [
+    "Computer",
+    "State",
+    "Seen",
+    "Delivered",
+    "On the way",
+    "Held",
+    "Missing",
+    "Size",
+    "Offline since",
+    "Night",
+    "Why",
+  ];
   return htmlPage({
     title: fleetVerdict(report),
     isWell: report.all_well,

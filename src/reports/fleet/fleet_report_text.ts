@@ -18,8 +18,10 @@ export function fleetVerdict({ all_well, computers, images, nights }: FleetRepor
   if (computers.length === 0) return `${which}: nothing is known of any computer`;
   if (all_well) {
     const all = counted(computers.length, "computer");
+    const number = images.on_the_way === 0 ? "all" : `${images.delivered} of`;
+    const moving = images.on_the_way === 0 ? "" : `, ${images.on_the_way} on the way`;
     return `${which}: all well, ${
-      images.seen === 0 ? `no images on ${all}` : `all ${counted(images.seen, "image")} of ${all} are delivered`
+      images.seen === 0 ? `no images on ${all}` : `${number} ${counted(images.seen, "image")} of ${all} are delivered${moving}`
     }`;
   }
   const number = (verdict: FleetNight["verdict"]) => computers.filter((one) => one.verdict === verdict).length;
@@ -65,10 +67,11 @@ export function sumLine({ images, computers }: FleetReport): string {
   return `${imagesText(images)}, ${formatBytes(images.bytes)}${without}`;
 }
 
-function imagesText({ seen, delivered, held, missing }: FleetImages): string {
+function imagesText({ seen, delivered, on_the_way, held, missing }: FleetImages): string {
   return [
     `${counted(seen, "image")} seen`,
     `${delivered} delivered`,
+    ...(on_the_way > 0 ? [`${on_the_way} on the way`] : []),
     ...(held > 0 ? [`${held} held`] : []),
     ...(missing > 0 ? [`${missing} missing`] : []),
   ].join(", ");

@@ -36,7 +36,7 @@ const OFFLINE = { level: "offline", seen_at: "2026-01-16T03:12:40.000Z", seconds
 Deno.test("fleetReport() of computers whose images are all delivered is well", () => {
   const report = reportOf(member("spring"), member("autumn"));
   assertEquals(report.all_well, true);
-  assertEquals(report.images, { seen: 200, delivered: 200, held: 0, missing: 0, bytes: 16e9 });
+  assertEquals(report.images, { seen: 200, delivered: 200, on_the_way: 0, held: 0, missing: 0, bytes: 16e9 });
   assertEquals(
     fleetReportText(report),
     `Fleet, night 2026-01-15: all well, all 200 images of 2 computers are delivered
@@ -98,6 +98,29 @@ Deno.test("fleetReport() puts the unknown first, then missing, held, and whateve
     "  c held       HELD, 100 images seen, 97 delivered, 3 held, 8 GB, the oldest has been waiting for 30 min, its clock is 1 min behind, nas is paused\n",
   );
   assertStringIncludes(text, "  e new        UNKNOWN, it has never reported\n");
+});
+
+Deno.test("fleetReport() of a computer that is sending at this moment is well; who waits for long is held, whatever it says", () => {
+  const sending = (oldest_waiting: string, clock_ahead_seconds = 0) =>
+    reportOf(member("spring", {
+      level: "busy",
+      night: { files_delivered: 98, files_waiting: 2 },
+      report: { oldest_waiting, clock_ahead_seconds },
+    }));
+  const report = sending("2026-01-16T07:59:30Z");
+  assertEquals([report.all_well, report.images.on_the_way, report.images.held], [true, 2, 0]);
+  assertEquals(
+    fleetReportText(report),
+    `Fleet, night 2026-01-15: all well, 98 of 100 images of 1 computer are delivered, 2 on the way
+
+100 images seen, 98 delivered, 2 on the way, 8 GB
+  spring  well, 100 images seen, 98 delivered, 2 on the way, 8 GB
+`,
+  );
+  assertEquals(sending("2026-01-16T07:45:00Z").computers[0]?.verdict, "held");
+  // Its clock is an hour behind or ahead.
+  assertEquals(sending("2026-01-16T06:59:30Z", -3600).computers[0]?.verdict, "well");
+  assertEquals(sending("2026-01-16T08:45:00Z", 3600).computers[0]?.verdict, "held");
 });
 
 Deno.test("fleetReport() without an answer of the server for three minutes knows nothing of anybody", () => {
