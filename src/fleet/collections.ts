@@ -106,6 +106,9 @@ export const COLLECTIONS: readonly Collection[] = [
       { name: "every_seconds", type: "number" },
       { name: "report", type: "json", max: 50_000 },
       { name: "config_error", type: "text", max: 2000 },
+      // Which process wrote it, and how many were written.
+      { name: "instance", type: "text", max: 300 },
+      { name: "beats", type: "number" },
     ],
     rules: { ...NOBODY, list: ANY_DAEMON, view: ANY_DAEMON, create: OWN, update: `${OWN} && ${KEEPS_OWNER}` },
     indexes: [{ name: `${HEARTBEATS}_daemon`, columns: "daemon", unique: true }],

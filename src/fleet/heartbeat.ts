@@ -66,12 +66,45 @@ export interface Beat {
   readonly report: BeatReport;
   /** Why the server's jobs are not used; empty if they are. */
   readonly config_error: string;
+  /** Which process writes it. */
+  readonly instance: string;
 }
 
-/** Where the record of this computer is; null until it is known. */
+/** The record of this computer. */
 export interface BeatPlace {
+  /** Null until it is known. */
   id: string | null;
+  /** How many heartbeats it had when this process last wrote one; null while that is not known. */
+  beats: number | null;
+  /** Whether somebody else has written one since. */
+  isShared: boolean;
+  /** The other daemon that was last seen in it, and how many heartbeats ago. */
+  other: { readonly instance: string; readonly beatsAgo: number } | null;
 }
+
+export function beatPlace(): BeatPlace {
+  return { id: null, beats: null, isShared: false, other: null };
+}
+
+/** Another daemon that writes the same record, because it has the same account; null if none did lately. @throws {Failure} */
+export async function otherDaemon(
+  own: string,
+  place: BeatPlace,
+  server: PocketbaseServer,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { id, isShared, other } = place;
+  place.isShared = false;
+  place.other = other === null || other.beatsAgo >= MISSED ? null : { ...other, beatsAgo: other.beatsAgo + 1 };
+  if (isShared && id !== null) {
+    const query = { fields: "instance" };
+    const { instance } = await server.ask<{ instance: unknown }>(`${RECORDS}/${id}`, { query }, signal);
+    if (typeof instance === "string" && instance !== own) place.other = { instance, beatsAgo: 0 };
+  }
+  return place.other?.instance ?? null;
+}
+
+const RECORDS = `/api/collections/${HEARTBEATS}/records`;
 
 /** Writes the record of this computer; returns when the server says that it did, by its clock. @throws {Failure} */
 export async function writeBeat(
@@ -81,17 +114,22 @@ export async function writeBeat(
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<number> {
-  const path = `/api/collections/${HEARTBEATS}/records`;
   const write = async (method: "POST" | "PATCH", to: string, body: unknown) => {
-    const { id, updated } = await server.ask<Written>(to, { method, query: { fields: "id,updated" }, body }, signal);
+    const former = place.beats;
+    // Without an answer, nobody knows whether this one counts.
+    place.beats = null;
+    const { id, updated, beats } = await server.ask<Written>(to, { method, query: { fields: "id,updated,beats" }, body }, signal);
     const at = timeOf(updated);
     if (at === 0) throw nonsense(server.url);
     place.id = String(id);
+    place.beats = typeof beats === "number" ? beats : null;
+    place.isShared = former !== null && (place.beats ?? 0) > former + 1;
     return at;
   };
+  const counted = { ...beat, "beats+": 1 };
   if (place.id !== null) {
     try {
-      return await write("PATCH", `${path}/${place.id}`, beat);
+      return await write("PATCH", `${RECORDS}/${place.id}`, counted);
     } catch (error) {
       // Somebody has removed it, or the account is another one now.
       if (!(error instanceof ServerFailure) || error.status !== 404) throw error;
@@ -99,12 +137,15 @@ export async function writeBeat(
     }
   }
   const [own] = await server.all<{ id: string }>(HEARTBEATS, { filter: `daemon = "${daemon}"`, fields: "id" }, signal);
-  return own === undefined ? await write("POST", path, { daemon, ...beat }) : await write("PATCH", `${path}/${own.id}`, beat);
+  return own === undefined
+    ? await write("POST", RECORDS, { daemon, beats: 1, ...beat })
+    : await write("PATCH", `${RECORDS}/${own.id}`, counted);
 }
 
 interface Written {
   readonly id: unknown;
   readonly updated: unknown;
+  readonly beats: unknown;
 }
 
 interface BeatRecord extends Beat {

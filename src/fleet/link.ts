@@ -20,7 +20,7 @@ import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
 import { COMMANDS, JOBS } from "./collections.ts";
 import { type CommandMemory, commandMemory } from "./command_memory.ts";
-import { BEAT_MS, type BeatPlace, beatReport, writeBeat } from "./heartbeat.ts";
+import { BEAT_MS, type BeatPlace, beatPlace, beatReport, otherDaemon, writeBeat } from "./heartbeat.ts";
 import { fleetNow } from "./fleet_now.ts";
 import { identify, type Identity } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
@@ -89,6 +89,8 @@ interface Link extends LinkTools {
   /** The record of this computer, as it was last asked for: with the jobs, and after a failure. */
   identity: Promise<Identity> | null;
   readonly beatPlace: BeatPlace;
+  /** The daemon with the same account that it was last told of. */
+  otherTold: string | null;
   /** Whether the server tells of changes at this moment. */
   isHearing: boolean;
   /** Why the server's jobs are not used; empty if they are. */
@@ -118,7 +120,8 @@ async function runLink(
     server: pocketbaseServer(settings, measured(tools.system, tools.emit)),
     changed: { jobs: bell(tools.system), commands: bell(tools.system) },
     identity: null,
-    beatPlace: { id: null },
+    beatPlace: beatPlace(),
+    otherTold: null,
     isHearing: false,
     configError: "",
     clockAheadMs: null,
@@ -226,7 +229,9 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
   const { system, daemon, server, settings, beatPlace } = link;
   const identity = await identified(link, signal);
   const status = await daemon.status();
-  const { level, text } = status.headline;
+  const other = await otherDaemon(link.instance, beatPlace, server, signal);
+  tellOther(other, identity, link);
+  const { level, text } = other === null ? status.headline : sharedHeadline(other, status.headline);
   const asked = system.now();
   const at = await writeBeat(
     {
@@ -243,6 +248,7 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
         mayDo: settings.mayDo,
       }),
       config_error: link.configError.slice(0, 2000),
+      instance: link.instance,
     },
     identity,
     beatPlace,
@@ -267,6 +273,24 @@ async function lookAround(link: Link, signal: AbortSignal): Promise<void> {
       await system.sleep(BEAT_MS * (0.5 + system.random()), signal);
     }
   }
+}
+
+/** What the fleet hears of a computer whose account another one has, too: commands reach one of them, and heartbeats are of both. */
+function sharedHeadline(
+  other: string,
+  { level, text }: StatusReport["headline"],
+): Pick<StatusReport["headline"], "level" | "text"> {
+  return { level: level === "bad" ? "bad" : "warning", text: `Another daemon uses this account: ${other}. ${text}` };
+}
+
+/** Once for each. */
+function tellOther(other: string | null, { name }: Identity, link: Link): void {
+  if (other !== null && other !== link.otherTold) {
+    const message = `PocketBase: another daemon uses the account of ${printable(name)}: ${printable(other)}. ` +
+      "Give each computer an account of its own: image-transfer pocketbase setup --add NAME";
+    link.emit({ type: "notice", level: "warning", message });
+  }
+  link.otherTold = other;
 }
 
 /** Once, until the clocks agree again. */

@@ -9,7 +9,7 @@ import { Failure } from "../../src/domain/failure.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { COMMANDS, JOBS, LOGS } from "../../src/fleet/collections.ts";
 import { fleetNow } from "../../src/fleet/fleet_now.ts";
-import { type Beat, beatReport, writeBeat } from "../../src/fleet/heartbeat.ts";
+import { type Beat, beatPlace, beatReport, writeBeat } from "../../src/fleet/heartbeat.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import type { StatusReport } from "../../src/reports/overview/status_json.ts";
@@ -119,7 +119,7 @@ async function heartbeats(site: Site, when: string, times = 20): Promise<void> {
   const [writer, reader] = accounts.map((account) => pocketbaseServer(settingsOf(server.url, account), system));
   if (writer === undefined || reader === undefined) return;
   const { id, name } = await writer.account(never);
-  const place = { id: null };
+  const place = beatPlace();
   const [written, seen, looks]: number[][] = [[], [], []];
   for (let time = 0; time < times; time++) {
     const headline = crypto.randomUUID();
@@ -235,7 +235,7 @@ async function limits(site: Site): Promise<void> {
     accounts.slice(0, LANES).map(async (account) => {
       const server = pocketbaseServer(settingsOf(site.server.url, account), system);
       const { id, name } = await server.account(never);
-      return { server, identity: { id, name }, place: { id: null } };
+      return { server, identity: { id, name }, place: beatPlace() };
     }),
   );
   const lane = (index: number) => known[index % known.length]!;
@@ -313,7 +313,7 @@ function beatOf(status: StatusReport): Beat {
   const { version, headline: { level, text } } = status;
   const live = { running: [], oldestWaiting: null, orphans: [] };
   const report = beatReport({ status, live, sums: SUMS, clockAheadMs: 0, mayDo: [] });
-  return { version, level, headline: text, every_seconds: 60, report, config_error: "" };
+  return { version, level, headline: text, every_seconds: 60, report, config_error: "", instance: "bench" };
 }
 
 function settingsOf(url: string, { admin_email, admin_password }: Site["accounts"][number]) {

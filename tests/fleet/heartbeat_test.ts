@@ -1,5 +1,5 @@
 /** What a heartbeat tells of a computer with very many destinations. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { fleetNow } from "../../src/fleet/fleet_now.ts";
 import { beatReport } from "../../src/fleet/heartbeat.ts";
 import type { StatusReport } from "../../src/reports/api_types.ts";
@@ -38,4 +38,29 @@ Deno.test("a computer whose headline names very many destinations is heard", { i
   const member = async () => (await fleetNow(server.root, never))[0];
   await link.until(async () => (await member())?.level === "good", "a heartbeat");
   assertEquals((await member())?.headline, text.slice(0, 500));
+});
+
+Deno.test("a second daemon with the same account is named, in the log of both and in the fleet, while it is there", {
+  ignore: !has("pocketbase"),
+}, async () => {
+  await using folder = await tempFolder();
+  await using other = await tempFolder();
+  await using server = await fleetServer(folder.at("data"));
+  const member = async () => (await fleetNow(server.root, never))[0];
+  await using link = await linkRig(folder, server.account, { hostname: "camera" });
+  await link.until(() => link.beats() > 5, "some heartbeats");
+  assertEquals([(await member())?.level, link.notices()], ["good", []]);
+  {
+    await using clone = await linkRig(other, server.account, { hostname: "clone" });
+    const said = (notices: string[], name: string) =>
+      notices.filter((text) => text.startsWith(`PocketBase: another daemon uses the account of spring: ${name} since 20`)).length;
+    await link.until(() => said(link.notices(), "clone") === 1, "the message at the first one");
+    await link.until(() => said(clone.notices(), "camera") === 1, "the message at the second one");
+    await link.until(async () => (await member())?.level === "warning", "the warning in the fleet");
+    assertMatch((await member())!.headline, /^Another daemon uses this account: (camera|clone) since \S+Z\. All is well$/);
+    const before = link.beats();
+    await link.until(() => link.beats() > before + 5, "more heartbeats");
+    assertEquals([link.notices().length, clone.notices().length], [1, 1]);
+  }
+  await link.until(async () => (await member())?.level === "good", "the end of it");
 });
