@@ -78,8 +78,7 @@ export function parsePartially(
   // Without jobs of its own, the file leaves them to the server.
   const isEmpty = isSection(pocketbase) && tree.root["watch_path"] === undefined && listOf(tree.root["jobs"]).length === 0;
   if (isEmpty) delete tree.root["jobs"];
-  tidy(tree, report);
-  const wrong = check(tree.root, report);
+  const wrong = new Set([...tidy(tree, report), ...check(tree.root, report)]);
   if (isEmpty) tree.root["jobs"] = [];
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
   const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree));

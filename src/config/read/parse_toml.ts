@@ -4,7 +4,8 @@
  * @module
  */
 import { parse, TomlDate, TomlError } from "smol-toml";
-import { isSection, type Path, type Position, setTwice, type Source } from "./source.ts";
+import { isSection, type Path, type Position, type Source } from "./source.ts";
+import { beginWords, tomlWords } from "./syntax_words.ts";
 import { tomlKeys } from "./toml_keys.ts";
 
 /** Parses TOML. Never throws: what is wrong with it is among the faults. */
@@ -15,8 +16,10 @@ export function parseToml(text: string): Source {
     value = parse(clean);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const { line, column } = error;
-    return { value: undefined, locate: () => START, faults: [{ line, column, message: tomlFault(error, clean) }] };
+    const offset = clean.split("\n").slice(0, error.line - 1).join("\n").length + (error.line > 1 ? 1 : 0) + error.column - 1;
+    const complaint = error.message.replace(/^Invalid TOML document: /, "").split("\n")[0]!.trim();
+    const { offset: found, message } = beginWords(clean, "toml") ?? tomlWords(clean, { offset, message: complaint });
+    return { value: undefined, locate: () => START, faults: [{ ...positionAt(clean, found), message }] };
   }
   const positions = new Map<string, Position>();
   for (const key of tomlKeys(clean)) {
@@ -26,12 +29,6 @@ export function parseToml(text: string): Source {
     if (/^0o[0-7_]+$/.test(key.bare)) put(value, key.path, key.bare.replaceAll("_", ""));
   }
   return { value: plain(value), locate: (path) => nearest(positions, path), faults: [] };
-}
-
-function tomlFault({ message, line, column }: TomlError, text: string): string {
-  if (/redefine/.test(message)) return setTwice(text.split("\n").slice(line - 1).join("\n"), column - 1);
-  const hint = /escape/.test(message) ? "; write C:/… or use single quotes" : "";
-  return `invalid TOML: ${message.replace(/^Invalid TOML document: /, "").split("\n")[0]?.trim()}${hint}`;
 }
 
 const START: Position = { line: 1, column: 1 };

@@ -4,7 +4,8 @@
  * @module
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
-import { type Path, type Position, setTwice, type Source } from "./source.ts";
+import type { Path, Position, Source } from "./source.ts";
+import { beginWords, GOES_ON, yamlWords } from "./syntax_words.ts";
 
 /** Parses YAML. Never throws: what is wrong with it is among the faults. */
 export function parseYaml(text: string): Source {
@@ -15,13 +16,19 @@ export function parseYaml(text: string): Source {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const faults = document.errors.map(({ code, message, pos: [offset] }) => ({
-    ...at(offset),
-    message: code === "DUPLICATE_KEY" ? setTwice(clean, offset) : yamlFault(code, message),
-  }));
+  // The parser's other complaints follow from the first; keys that are set twice stand for themselves.
+  const [first] = document.errors.filter(({ code }) => code !== "DUPLICATE_KEY");
+  const complaints = (first === undefined ? document.errors : [first])
+    .map(({ message, pos: [offset] }) => yamlWords(clean, { offset, message }));
+  const wrongBegin = first === undefined && isMap(document.contents) ? null : beginWords(clean, "yaml");
+  const faults = (wrongBegin === null ? complaints : [wrongBegin]).map(({ offset, message }) => ({ ...at(offset), message }));
   // 0664 is meant in octal, but YAML 1.2 reads a decimal number: keep it as it was written.
   visit(document, {
     Scalar(_, scalar) {
+      const [begin, end] = scalar.range ?? [0, 0];
+      if (faults.length === 0 && scalar.type === "PLAIN" && /\n\s*\S/.test(clean.slice(begin, end)) && isMap(document.contents)) {
+        faults.push({ ...at(begin), message: GOES_ON });
+      }
       if (typeof scalar.value === "number" && /^0o?[0-7]+$/.test(scalar.source ?? "")) scalar.value = scalar.source;
     },
   });
@@ -75,12 +82,4 @@ function positionOf(root: Node | null, path: Path, follow: (node: Node) => Node 
     } else break;
   }
   return offset;
-}
-
-function yamlFault(code: string, message: string): string {
-  if (code === "TAB_AS_INDENT") return "YAML cannot be indented with tabs; use spaces";
-  if (code === "MULTIPLE_DOCS") return "a second YAML document begins here; a configuration is a single document";
-  if (code === "BAD_DQ_ESCAPE") return "\\ is an escape character in double quotes; write C:/… or use single quotes";
-  // What the parser quotes after a colon may be a secret.
-  return `invalid YAML: ${message.split("\n")[0]!.replace(/(?<=[^\s(])(?<!\(type): .*$/, "")}`;
 }
