@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as z from "zod";
 
 /** What a heartbeat tells besides its headline. Times ISO 8601 in UTC, sizes in bytes. */
 export interface BeatReport {
@@ -87,49 +88,58 @@ export interface FleetNow {
   readonly at: number;
 }
 
-/**
- * What another computer has written as its report, in the right shape: numbers are numbers, lists are short, and the page is an
- * address of the web. Null for what is no report at all.
- */
-export function toBeatReport(written: unknown): BeatReport | null {
-  if (!isObject(written)) return null;
-  const { night } = written;
-  return {
-    started_at: timeOrNull(written["started_at"]),
-    page: webAddress(written["page"]),
-    waiting: countOf(written["waiting"]),
-    failed: countOf(written["failed"]),
-    delivered: countOf(written["delivered"]),
-    oldest_waiting: timeOrNull(written["oldest_waiting"]),
-    destinations: listOf(written["destinations"]).filter(isObject).map((one) => ({
-      job: textOf(one["job"]),
-      name: textOf(one["name"]),
-      state: textOf(one["state"]),
-      waiting: countOf(one["waiting"]),
-      free_bytes: typeof one["free_bytes"] === "number" ? countOf(one["free_bytes"]) : null,
-    })),
-    night: isObject(night) ? toNight(night) : null,
-    clock_ahead_seconds: Number.isFinite(written["clock_ahead_seconds"]) ? Number(written["clock_ahead_seconds"]) : null,
-    may_do: listOf(written["may_do"]).map(textOf),
-  };
+const LONGEST_TEXT = 200;
+const MOST_LISTED = 200;
+
+const text = z.string().transform((all) => all.slice(0, LONGEST_TEXT)).catch("");
+/** Far more than any computer has, and so few that sums of them stay exact. */
+const count = z.int().min(0).max(1e9).catch(0);
+const bytes = z.number().min(0).max(1e18).catch(0);
+const CENTURY_SECONDS = 3.2e9;
+const YEARS = [Date.UTC(2000), Date.UTC(2100)] as const;
+const time = z.string().max(LONGEST_TEXT).transform((written) => Date.parse(written))
+  .pipe(z.number().min(YEARS[0]).max(YEARS[1])).transform((at) => new Date(at).toISOString()).nullable().catch(null);
+
+function list<T>(item: z.ZodType<T>) {
+  return z.array(z.unknown()).catch([]).transform((all) => all.slice(0, MOST_LISTED)).pipe(z.array(item));
 }
 
-/** A daemon of an older version tells deliveries only: then nothing is known of its images. */
-function toNight(night: Record<string, unknown>): NightSums | null {
-  if (!/^\d{8}$/.test(textOf(night["night"])) || !Number.isFinite(night["files_delivered"])) return null;
-  const of = (key: keyof NightSums) => countOf(night[key]);
-  return {
-    night: textOf(night["night"]),
-    files: of("files"),
-    files_delivered: of("files_delivered"),
-    files_waiting: of("files_waiting"),
-    files_failed: of("files_failed"),
-    not_sent: of("not_sent"),
-    expected: of("expected"),
-    delivered: of("delivered"),
-    failed: of("failed"),
-    bytes: of("bytes"),
-  };
+const night = z.object({
+  night: z.string().regex(/^\d{8}$/),
+  files: count,
+  // A daemon of an older version tells deliveries only: then nothing is known of its images.
+  files_delivered: z.number().pipe(count),
+  files_waiting: count,
+  files_failed: count,
+  not_sent: count,
+  expected: count,
+  delivered: count,
+  failed: count,
+  bytes,
+});
+
+const beatReport = z.object({
+  started_at: time,
+  page: z.unknown().transform(webAddress).catch(null),
+  waiting: count,
+  failed: count,
+  delivered: count,
+  oldest_waiting: time,
+  destinations: list(
+    z.object({ job: text, name: text, state: text, waiting: count, free_bytes: z.number().pipe(bytes).nullable().catch(null) })
+      .nullable().catch(null),
+  ).transform((all) => all.filter((one) => one !== null)),
+  night: night.nullable().catch(null),
+  clock_ahead_seconds: z.number().min(-CENTURY_SECONDS).max(CENTURY_SECONDS).nullable().catch(null),
+  may_do: list(text),
+}).nullable().catch(null);
+
+/**
+ * What another computer has written as its report, in the right shape: numbers are numbers within bounds, lists are short, and the page
+ * is an address of the web. Null for what is no report at all.
+ */
+export function toBeatReport(written: unknown): BeatReport | null {
+  return beatReport.parse(written);
 }
 
 /** An http or https address without a password; null for anything else. */
@@ -140,26 +150,3 @@ export function webAddress(written: unknown): string | null {
 }
 
 const LONGEST_ADDRESS = 500;
-const LONGEST_TEXT = 200;
-const MOST_LISTED = 200;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value.slice(0, MOST_LISTED) : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value.slice(0, LONGEST_TEXT) : "";
-}
-
-function countOf(value: unknown): number {
-  return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : 0;
-}
-
-function timeOrNull(value: unknown): string | null {
-  const time = Date.parse(textOf(value));
-  return Number.isNaN(time) ? null : new Date(time).toISOString();
-}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as z from "zod";
 import { type BeatReport, type FleetMember, toBeatReport } from "../domain/fleet.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { LiveReport } from "../reports/daemon_control.ts";
@@ -148,11 +149,20 @@ interface Written {
   readonly beats: unknown;
 }
 
-interface BeatRecord extends Beat {
-  readonly id: string;
-  readonly daemon: string;
-  readonly updated: string;
-}
+/** What a record of another computer says is not trusted to have its shape, nor to be in its bounds. */
+const beatRecord = z.object({
+  daemon: z.string().catch(""),
+  updated: z.string().catch(""),
+  version: z.string().max(64).catch(""),
+  level: z.enum(["bad", "warning", "unknown", "busy", "good"]).catch("unknown"),
+  headline: z.string().max(500).catch(""),
+  // Nobody writes them less often: with a longer period, it would take days until a computer counts as offline.
+  every_seconds: z.number().min(0.1).max(BEAT_MS / 1000).catch(BEAT_MS / 1000),
+  report: z.unknown(),
+  config_error: z.string().max(2000).catch(""),
+});
+
+type BeatRecord = z.output<typeof beatRecord>;
 
 const WORST_FIRST = ["offline", "bad", "warning", "unknown", "busy", "good"] as const;
 
@@ -167,13 +177,14 @@ export async function readFleet(
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<readonly FleetMember[]> {
-  const beats = new Map((await server.all<BeatRecord>(HEARTBEATS, {}, signal)).map((beat) => [beat.daemon, beat]));
+  const beats = new Map(
+    (await server.all(HEARTBEATS, {}, signal)).map((written) => beatRecord.parse(written)).map((beat) => [beat.daemon, beat]),
+  );
   const members = known.map(({ id, name }) => memberOf(name, beats.get(id), serverNow));
   const rank = ({ level }: FleetMember) => WORST_FIRST.indexOf(level);
   return members.sort((one, other) => rank(one) - rank(other) || (one.name < other.name ? -1 : 1));
 }
 
-/** What a record of another computer says is not trusted to have its shape. */
 function memberOf(name: string, beat: BeatRecord | undefined, now: number): FleetMember {
   if (beat === undefined) {
     const headline = "It has never reported";
@@ -189,19 +200,19 @@ function memberOf(name: string, beat: BeatRecord | undefined, now: number): Flee
     };
   }
   const seenAt = timeOf(beat.updated);
-  const every = Number(beat.every_seconds) > 0 ? Number(beat.every_seconds) * 1000 : BEAT_MS;
-  const isOffline = now - seenAt > MISSED * every;
-  const own = WORST_FIRST.find((one) => one === beat.level) ?? "unknown";
+  const { level: own, every_seconds: every } = beat;
+  // The server's clock may have been set back: what was heard in the future is no sign of life.
+  const isOffline = Math.abs(now - seenAt) > MISSED * every * 1000;
   // A daemon of an older version calls itself well all the same.
   const level = beat.config_error !== "" && (own === "good" || own === "busy") ? "warning" : own;
   return {
     name,
     level: isOffline ? "offline" : level,
-    headline: String(beat.headline ?? ""),
-    version: String(beat.version ?? ""),
+    headline: beat.headline,
+    version: beat.version,
     seen_at: new Date(seenAt).toISOString(),
     seconds_ago: Math.max(0, Math.round((now - seenAt) / 1000)),
-    config_error: beat.config_error === "" ? null : String(beat.config_error),
+    config_error: beat.config_error === "" ? null : beat.config_error,
     report: toBeatReport(beat.report),
   };
 }

@@ -27,7 +27,22 @@ Deno.test("toBeatReport() has the right shape whatever was written", () => {
   const { int } = dice(13);
   const pick = (below: number) => int(0, below - 1);
   const leaf = () =>
-    [null, true, -1, 1e308, Infinity, NaN, "x".repeat(500), "20260115", "2026-01-15T20:00:00Z", [], {}, [[]]][pick(12)];
+    [
+      null,
+      true,
+      -1,
+      1e308,
+      0.5,
+      Infinity,
+      NaN,
+      "x".repeat(500),
+      "20260115",
+      "2026-01-15T20:00:00Z",
+      [],
+      {},
+      [[]],
+      "+275760-09-12T00:00:00Z",
+    ][pick(14)];
   const value = (depth: number): unknown => {
     const kind = pick(4);
     if (depth === 0 || kind === 0) return leaf();
@@ -41,6 +56,7 @@ Deno.test("toBeatReport() has the right shape whatever was written", () => {
       "files_delivered",
       "free_bytes",
       "clock_ahead_seconds",
+      "started_at",
       "may_do",
       "name",
     ];
@@ -49,10 +65,13 @@ Deno.test("toBeatReport() has the right shape whatever was written", () => {
   for (let round = 0; round < 300; round++) {
     const report = toBeatReport(value(3));
     if (report === null) continue;
-    assert(report.waiting >= 0 && Number.isFinite(report.waiting));
+    const counts = [report.waiting, report.failed, report.delivered, ...report.destinations.map(({ waiting }) => waiting)];
+    assert(counts.every((count) => Number.isSafeInteger(count) && count >= 0 && count <= 1e9), `${counts}`);
+    for (const { free_bytes } of report.destinations) assert(free_bytes === null || (free_bytes >= 0 && free_bytes <= 1e18));
+    for (const at of [report.started_at, report.oldest_waiting]) assert(at === null || /^20\d\d-/.test(at));
     assert(report.destinations.length <= 200 && report.may_do.length <= 200);
     assert(report.destinations.every(({ name, waiting }) => typeof name === "string" && name.length <= 200 && waiting >= 0));
-    assert(report.clock_ahead_seconds === null || Number.isFinite(report.clock_ahead_seconds));
+    assert(report.clock_ahead_seconds === null || Math.abs(report.clock_ahead_seconds) < 1e10);
     assert(report.night === null || /^\d{8}$/.test(report.night.night) && Number.isFinite(report.night.files));
     assertEquals(toBeatReport(JSON.parse(JSON.stringify(report))), report);
   }

@@ -1,7 +1,8 @@
 /** What a heartbeat tells of a computer with very many destinations. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { fleetNow } from "../../src/fleet/fleet_now.ts";
-import { beatReport } from "../../src/fleet/heartbeat.ts";
+import { HEARTBEATS } from "../../src/fleet/collections.ts";
+import { beatReport, readFleet } from "../../src/fleet/heartbeat.ts";
 import type { StatusReport } from "../../src/reports/api_types.ts";
 import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -63,4 +64,21 @@ Deno.test("a second daemon with the same account is named, in the log of both an
     assertEquals([link.notices().length, clone.notices().length], [1, 1]);
   }
   await link.until(async () => (await member())?.level === "good", "the end of it");
+});
+
+Deno.test("no number of a heartbeat keeps a silent computer from being offline", { ignore: !has("pocketbase") }, async () => {
+  await using folder = await tempFolder();
+  await using server = await fleetServer(folder.at("data"));
+  const record = { daemon: server.id, level: "good", every_seconds: 1e12, config_error: "" };
+  const path = `/api/collections/${HEARTBEATS}/records`;
+  const { id } = await server.root.ask<{ id: string }>(path, { method: "POST", body: record }, never);
+  const levelAfter = async (ms: number) => {
+    const [member] = await readFleet([{ id: server.id, name: "spring" }], Date.now() + ms, server.root, never);
+    return member?.level;
+  };
+  assertEquals([await levelAfter(0), await levelAfter(200_000), await levelAfter(-200_000)], ["good", "offline", "offline"]);
+  for (const every_seconds of [-1e12, 1e-9, 0]) {
+    await server.root.ask(`${path}/${id}`, { method: "PATCH", body: { every_seconds } }, never);
+    assertEquals([await levelAfter(60_000), await levelAfter(200_000)], ["good", "offline"]);
+  }
 });
