@@ -8,21 +8,24 @@ import { map, optional } from "@optique/core/modifiers";
 import { argument, command, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { keptJobs } from "../config/read/kept_jobs.ts";
-import { loadSettings, readConfig } from "../config/read/load.ts";
+import { permissionLines } from "../config/read/held_jobs.ts";
+import { kindOf, loadSettings, readConfig, readPartially } from "../config/read/load.ts";
+import type { RemoteJobs } from "../config/read/remote_jobs.ts";
 import { findConfigFile } from "../config/read/search_path.ts";
 import { writtenJobs } from "../config/show/written_jobs.ts";
-import type { PocketbaseSettings, Settings } from "../config/settings.ts";
+import type { HeldJob, PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
-import { addAccount, removeAccount } from "../fleet/accounts.ts";
-import { senderOf } from "../fleet/identity.ts";
-import { acceptRemoved } from "../fleet/jobs_of_server.ts";
-import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { addAccount, daemons, type NewAccount, removeAccount } from "../fleet/accounts.ts";
+import { acceptRemoved, fetchJobs } from "../fleet/jobs_of_server.ts";
+import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { pushJobs } from "../fleet/push.ts";
 import { setUp } from "../fleet/setup.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
+import type { System } from "../system/system.ts";
+import { lookAtServer } from "./checks/check_pocketbase.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { pocketbaseOf } from "./pocketbase_of.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
@@ -140,7 +143,8 @@ async function setup(
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
   const steps = await setUp(server, tools.signal);
   const account = add === undefined ? null : await addAccount(add, server, tools.signal);
-  if (json) tools.stdout(`${JSON.stringify({ collections: steps, account })}\n`);
+  const allowing = account === null ? [] : await linesFor(add!, account, server, tools.signal);
+  if (json) tools.stdout(`${JSON.stringify({ collections: steps, account, allowing: allowing.map((line) => line.trim()) })}\n`);
   else {
     for (const { collection, done } of steps) tools.stderr(`${collection}: ${done}\n`);
     if (account === null) tools.stderr("To create an account for each computer: image-transfer pocketbase setup --add NAME\n");
@@ -151,6 +155,12 @@ async function setup(
       tools.stdout(
         `pocketbase:\n  url: ${server.url}\n  admin_email: ${account.admin_email}\n  admin_password: ${account.admin_password}\n`,
       );
+      if (allowing.length > 0) {
+        tools.stderr(
+          "The server has jobs for it, which wait until that file allows them. If you want that, add these lines, too:\n",
+        );
+        tools.stdout(allowing.map((line) => `${line}\n`).join(""));
+      }
     }
   }
   return EXIT.done;
@@ -171,6 +181,19 @@ async function remove(
     );
   }
   return EXIT.done;
+}
+
+/** What the file of a computer must allow for the jobs that the server has for it already, as far as they say themselves. */
+async function linesFor(name: string, account: NewAccount, server: PocketbaseServer, signal: AbortSignal): Promise<string[]> {
+  const own = (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
+  const jobs = own === undefined ? [] : await fetchJobs(server, own, signal);
+  const text = new TextEncoder().encode(
+    JSON.stringify({ pocketbase: { url: server.url, ...account, allow_http: new URL(server.url).hostname } }),
+  );
+  // A computer of which nobody knows the home folder: `~` stays.
+  const there = { platform: "linux" as const, home: "/~", env: () => undefined, read: () => Promise.resolve(text) };
+  const { resolved: { settings } } = await readPartially("config.yaml", there, jobs);
+  return permissionLines(settings.held ?? [], pocketbaseOf(settings), "yaml").map((line) => line.replaceAll('"/~', '"~'));
 }
 
 async function push(
@@ -207,21 +230,31 @@ async function status(
   const settings = await loadSettings(config, tools.cwd, system);
   const own = pocketbaseOf(settings);
   const kept = await keptJobs(settings, system);
-  const answer = await reach(own, system, signal);
-  const isRemoved = (name: string) => settings.removedOnServer?.some((one) => one.toLowerCase() === name.toLowerCase()) ?? false;
-  const jobs = settings.jobs.map(({ name }) => ({
-    name,
-    from: kept?.jobs.some((job) => job.name.toLowerCase() === name.toLowerCase()) && own.maySet.includes("jobs")
-      ? "server"
-      : "file",
-    ...(isRemoved(name) ? { removed_on_server: true } : {}),
-  }));
+  const answer = await reach({ ...settings, pocketbase: own }, system, signal);
+  const held = answer.held ?? settings.held ?? [];
+  const jobs = jobsHere(settings, own.maySet.includes("jobs") ? kept : null, held);
+  const allowing = permissionLines(held, own, kindOf(settings.file ?? ""));
   if (json) {
     const fetched_at = kept === null ? null : new Date(kept.fetchedAt).toISOString();
-    const { failure, identity } = answer;
+    const { failure, identity, fault } = answer;
+    const waiting = held.map(({ name, refused }) => ({ name, refused }));
     tools.stdout(
       `${
-        JSON.stringify({ url: own.url, connected: failure === null, instance: identity, failure, fetched_at, jobs }, null, 2)
+        JSON.stringify(
+          {
+            url: own.url,
+            connected: failure === null,
+            instance: identity,
+            failure,
+            fault,
+            fetched_at,
+            jobs,
+            waiting,
+            allowing: allowing.map((line) => line.trim()),
+          },
+          null,
+          2,
+        )
       }\n`,
     );
   } else {
@@ -235,12 +268,38 @@ async function status(
         ? "No jobs have been fetched yet; a running daemon fetches them.\n"
         : `Jobs last fetched ${span(system.now() - kept.fetchedAt)} ago.\n`,
     );
-    for (const { name, from } of jobs) {
+    for (const { name, from, removed_on_server: isRemoved } of jobs) {
       const accept = `removed on the server; if that is right: ${ACCEPT_REMOVED} ${shellQuote(printable(name))}`;
-      tools.stdout(`  ${printable(name)}: ${isRemoved(name) ? accept : `from the ${from}`}\n`);
+      tools.stdout(`  ${printable(name)}: ${isRemoved ? accept : `from the ${from}`}\n`);
     }
+    tools.stdout(unusedText(held, answer.fault, allowing, settings.file));
   }
-  return answer.failure === null ? EXIT.done : EXIT.notDelivered;
+  return answer.failure === null && answer.fault === null ? EXIT.done : EXIT.notDelivered;
+}
+
+/** The jobs in force, with where each is from. */
+function jobsHere({ jobs, removedOnServer = [] }: Settings, kept: RemoteJobs | null, held: readonly HeldJob[]) {
+  const isIn = (names: readonly string[], name: string) => names.some((one) => one.toLowerCase() === name.toLowerCase());
+  const used = kept?.jobs.filter(({ name }) => !isIn(held.map((job) => job.name), name)).map((job) => job.name) ?? [];
+  return jobs.map(({ name }) => ({
+    name,
+    from: isIn(used, name) ? "server" : "file",
+    ...(isIn(removedOnServer, name) ? { removed_on_server: true } : {}),
+  }));
+}
+
+/** What is not in force, why, and what would change that. */
+function unusedText(held: readonly HeldJob[], fault: string | null, allowing: readonly string[], file: string | null): string {
+  return [
+    ...held.map(({ name, refused }) =>
+      `  ${printable(name)}: ${refused === null ? "waits until this file allows it" : `refused: ${printable(refused)}`}`
+    ),
+    ...fault === null ? [] : ["The server's jobs are not used as they are now:", fault],
+    ...allowing.length === 0 ? [] : [
+      `To allow what waits, add these lines to "pocketbase" in ${file}. Whoever owns the server can then use them:`,
+      ...allowing.map(printable),
+    ],
+  ].map((line) => `${line}\n`).join("");
 }
 
 /** By the daemon, else in the copy of the jobs, where the next one finds it. */
@@ -259,14 +318,14 @@ async function accept(
 
 const UNREGISTERED = " This computer has no account there yet: a superuser is logged in, and no daemon has run here.";
 
-async function reach(own: PocketbaseSettings, system: Tools["system"], signal: AbortSignal) {
+async function reach(settings: Settings & { readonly pocketbase: PocketbaseSettings }, system: System, signal: AbortSignal) {
   try {
-    const server = pocketbaseServer({ ...own, retryAttempts: 0 }, system);
-    const { id, name } = await senderOf(server, own, system.hostname, signal);
-    return { failure: null, name, identity: id === null ? null : name };
+    const { name, isRegistered, fault, held } = await lookAtServer(settings, system, signal);
+    return { failure: null, name, identity: isRegistered ? name : null, fault: fault?.message ?? null, held };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return { failure: error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`, name: "", identity: null };
+    const failure = error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`;
+    return { failure, name: "", identity: null, fault: null, held: null };
   }
 }
 

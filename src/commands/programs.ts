@@ -53,10 +53,10 @@ export function allPrograms(platform: Platform): string[] {
 
 /** What a daemon with these settings may start. */
 export function neededPrograms({ jobs, pocketbase }: Settings, logs: boolean, platform: Platform): string[] {
-  // A server may send jobs with any method, to a computer where nobody is there to restart anything.
-  const methods = pocketbase === null
-    ? jobs.flatMap(({ destinations }) => destinations.map(({ transport }) => transport.method))
-    : METHOD_NAMES;
+  // A server that may set jobs may choose any method, for a computer where nobody is there to restart anything.
+  const methods = pocketbase?.maySet.includes("jobs")
+    ? METHOD_NAMES
+    : jobs.flatMap(({ destinations }) => destinations.map(({ transport }) => transport.method));
   const callsPrograms = jobs.some(({ hooks }) => hooks.some(({ receiver }) => receiver.kind === "command"));
   const { daemon, log } = USES[platform];
   return [...programsOf(methods), ...(callsPrograms ? [HOOK_PROGRAM] : []), ...daemon, ...(logs ? log : [])];

@@ -20,6 +20,8 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
   readonly file: string | null;
   /** What of it has no effect, or is probably not what was meant, a sentence each without a full stop. */
   readonly notes: readonly string[];
+  /** Jobs of the server that the file does not allow; absent where none was asked for. */
+  readonly held?: readonly HeldJob[];
   /** Every key with its value as `config show` has them, secrets in clear; absent where no configuration was read. */
   readonly full?: Readonly<Record<string, unknown>>;
   readonly jobs: readonly Job[];
@@ -32,6 +34,17 @@ export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys
   readonly report: ReportSettings | null;
   /** Null uses no server. */
   readonly pocketbase: PocketbaseSettings | null;
+}
+
+/** A job of the server that is not in force, because the file does not allow it. */
+export interface HeldJob {
+  readonly name: string;
+  /** Why nothing in the file can allow it; null where it waits for what follows. */
+  readonly refused: string | null;
+  /** Folders that `may_watch` does not allow. */
+  readonly watch: readonly string[];
+  /** Places that `may_send_to` does not allow. */
+  readonly sendTo: readonly string[];
 }
 
 /** One watched folder with all that decides what is sent where. */

@@ -109,15 +109,18 @@ export function acceptRemoved(name: string | null, settings: Settings, system: F
 async function store(kept: RemoteJobs, settings: Settings, system: Files): Promise<void> {
   const file = keptJobsFile(settings);
   await system.makeFolder(file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"))), 0o700);
-  await system.writeText(`${file}.part`, `${JSON.stringify(kept)}\n`, 0o600);
+  // No shell may ever find a command in what a server has written.
+  const text = JSON.stringify(kept).replaceAll("$", "\\u0024").replaceAll("`", "\\u0060");
+  await system.writeText(`${file}.part`, `${text}\n`, 0o600);
   await system.sync(`${file}.part`);
   await system.rename(`${file}.part`, file);
 }
 
 /** Whether something here would be other without it. */
-function isUsed({ name, settings }: RemoteJob, { jobs, pocketbase }: Settings): boolean {
+function isUsed({ name, settings }: RemoteJob, { jobs, pocketbase, held = [] }: Settings): boolean {
   const may = pocketbase?.maySet ?? [];
-  const isAllowed = may.includes("jobs") || (may.includes("schedules") && settings["schedule"] !== undefined);
+  const isAllowed = (may.includes("jobs") && !held.some((job) => isSame(job, name))) ||
+    (may.includes("schedules") && settings["schedule"] !== undefined);
   return isAllowed && jobs.some((job) => isSame(job, name));
 }
 

@@ -14,7 +14,7 @@ import { passwordIn } from "../system/files/password_file.ts";
 import type { RemoteQuestion, System } from "../system/system.ts";
 import { DAEMONS, THROUGH_CLAIMS } from "./collections.ts";
 import { hearTopics } from "./realtime.ts";
-import { nonsense, refused, ServerFailure, tooOld, unreached } from "./server_failure.ts";
+import { nonsense, refused, ServerFailure, tooOld, unprepared, unreached } from "./server_failure.ts";
 import { trustedIn } from "./trusted.ts";
 
 /** What it takes to talk to a server. */
@@ -229,10 +229,11 @@ async function login(connection: Connection, signal: AbortSignal): Promise<Accou
       if (error.code === "timeout") connection.slow = slower(connection, error);
       if (!LOGIN_REFUSALS.has(error.status)) throw error;
       if (error.status === 404 && kind === "superuser") throw tooOld(url);
-      if (error.status === 403) status = 403;
+      if (error.status !== 400) status = error.status;
     }
   }
-  const failure = loginRefused(status, url, adminEmail);
+  const isUnprepared = status === 404 && isDaemon(adminEmail);
+  const failure = isUnprepared ? unprepared(url) : loginRefused(status, url, adminEmail);
   connection.rejected = { password, until: system.monotonic() + Math.min(LOGIN_AGAIN_MS, refreshMs), failure };
   throw failure;
 }
@@ -282,7 +283,11 @@ const LOGINS = [
 
 /** Accounts that `pocketbase setup --add` makes are daemons' only: what fails counts as an attack on servers that limit logins. */
 function loginsOf(email: string): readonly (typeof LOGINS)[number][] {
-  return email.endsWith("@daemon.invalid") ? LOGINS.slice(0, 1) : LOGINS;
+  return isDaemon(email) ? LOGINS.slice(0, 1) : LOGINS;
+}
+
+function isDaemon(email: string): boolean {
+  return email.endsWith("@daemon.invalid");
 }
 
 function refreshPath({ kind }: Account): string {

@@ -43,6 +43,13 @@ export function tooOld(url: string): ServerFailure {
   });
 }
 
+/** It is PocketBase, but without our collections. */
+export function unprepared(url: string): ServerFailure {
+  return new ServerFailure(404, {}, "configuration", `Cannot use ${url} yet: it lacks collections of image-transfer`, {
+    hint: "Create them, as a superuser: image-transfer pocketbase setup --email root@example.org",
+  });
+}
+
 /** There was no answer, or none that could be trusted. */
 export function unreached(url: string, error: unknown, isLate: boolean): ServerFailure {
   // Deno 2.9 has the reason in the cause.
@@ -96,6 +103,7 @@ export function refused(
   const detail = Object.entries(fields).map(([key, said]) => `${key}: ${said}`).join("; ");
   const said = printable(detail === "" ? message : detail).slice(0, 300).replace(/\.$/, "");
   const why = said === "" ? "" : `: ${said}`;
+  if (status === 404 && /^missing collection/i.test(message)) return unprepared(url);
   if (isUnsaved(status, message, fields)) {
     return new ServerFailure(status, fields, "interrupted", `${url} cannot save (HTTP ${status}${why})`, {
       hint: "Is the disk of the server full? Nothing is lost: it is sent again.",

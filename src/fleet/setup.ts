@@ -46,6 +46,13 @@ export async function setUp(server: PocketbaseServer, signal: AbortSignal): Prom
   return steps;
 }
 
+/** Asks for a record of each collection that every account may ask. @throws {Failure} where one is missing. */
+export async function requireCollections(server: PocketbaseServer, signal: AbortSignal): Promise<void> {
+  for (const { name } of COLLECTIONS.filter(({ rules }) => rules.list !== null)) {
+    await server.ask(`/api/collections/${name}/records`, { query: { perPage: 1, skipTotal: 1, fields: "id" } }, signal);
+  }
+}
+
 /** Log lines are sent many at a time; servers are set up without that, or give up after three seconds, which a busy one needs. */
 async function allowBatches(server: PocketbaseServer, signal: AbortSignal): Promise<SetupStep> {
   const { batch } = await server.ask<{ batch?: Partial<typeof LEAST_BATCH> }>("/api/settings", {}, signal);

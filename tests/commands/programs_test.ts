@@ -17,12 +17,13 @@ Deno.test("neededPrograms() keeps what looks at files, and the programs of the m
   assertEquals(needed({ destinations: two }), ["curl", ...LOOKS]);
 });
 
-Deno.test("neededPrograms() keeps the program of hooks, that of the system's log, and all methods where a server sends the jobs", () => {
+Deno.test("neededPrograms() keeps the program of hooks, that of the system's log, and all methods where a server may set jobs", () => {
   const hooks = [{ on: ["ready"], command: ["image-transfer-hook"] }];
   assertEquals(neededPrograms(settings({ ...LOCAL, hooks }), false, "linux"), ["image-transfer-hook", ...LOOKS]);
   assertEquals(neededPrograms(settings(LOCAL), true, "linux"), [...LOOKS, "logger"]);
   const pocketbase = { url: "https://pocketbase.example", admin_email: "me@example.org", admin_password: "x" };
-  const all = neededPrograms(settings({ ...LOCAL, pocketbase }), false, "linux");
+  assertEquals(neededPrograms(settings({ ...LOCAL, pocketbase }), false, "linux"), LOOKS);
+  const all = neededPrograms(settings({ ...LOCAL, pocketbase: { ...pocketbase, may_set: ["jobs"] } }), false, "linux");
   assertEquals(all, ["ssh", "rsync", "scp", "curl", "rclone", ...LOOKS]);
 });
 

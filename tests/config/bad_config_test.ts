@@ -1138,7 +1138,24 @@ const ROWS: readonly Row[] = [
     text:
       `${BASE}pocketbase: { url: "http://pb.example", admin_email: a@example.org, admin_password: geheim-7, tls_ca: /ca.pem }\n`,
     errors: [
+      'config.yaml:4:15: "pocketbase.url" must not be http: it sends the password in clear; use https, or, where nobody else can listen, set "allow_http: pb.example"',
       'config.yaml:4:95: "pocketbase.tls_ca" is for an https URL; http sends everything in clear, the password too',
+    ],
+  },
+  {
+    name: "a PocketBase whose address only looks like this computer's, and http allowed for another one",
+    text:
+      `${BASE}pocketbase: { url: "http://localhost.pb.example:8090", allow_http: localhost, admin_email: a@example.org, admin_password: geheim-7 }\n`,
+    errors: [
+      'config.yaml:4:15: "pocketbase.url" must not be http: it sends the password in clear; use https, or, where nobody else can listen, set "allow_http: localhost.pb.example"',
+    ],
+  },
+  {
+    name: "hidden folders for jobs of a server",
+    text:
+      `${BASE}pocketbase: { url: "http://10.0.0.5:8090", allow_http: 10.0.0.5, admin_email: a@example.org, admin_password: geheim-7, may_watch: [~/.ssh], may_send_to: [images/.x] }\n`,
+    errors: [
+      'config.yaml:4:120: "pocketbase.may_watch" cannot allow hidden folders, "~/.ssh"',
     ],
   },
   {

@@ -23,7 +23,15 @@ Deno.test({
       remote_base_path: folder.at("nas"),
       watch_path: folder.at("camera"),
       // Only realtime can tell of the changes in time.
-      pocketbase: { url: server.url, admin_email: adminEmail, admin_password: adminPassword, config_refresh_interval_secs: 600 },
+      pocketbase: {
+        url: server.url,
+        admin_email: adminEmail,
+        admin_password: adminPassword,
+        config_refresh_interval_secs: 600,
+        may_set: ["jobs"],
+        may_watch: ["/"],
+        may_send_to: ["/"],
+      },
     });
     const records = `/api/collections/${JOBS}/records`;
     const settings = (number: number, more = {}) => ({
@@ -50,7 +58,7 @@ Deno.test({
     await changes(1, 500);
     // It stays long enough to be seen.
     await change(500, { file_patterns: "no list", hooks: [{ on: ["held"], command: ["reboot"] }] });
-    await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this file may set/);
+    await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this computer's file may set/);
     await Deno.writeFile(folder.at("camera/meanwhile.fits"), fitsFile(30_000, 1));
     await Promise.all([
       changes(501, 1000),

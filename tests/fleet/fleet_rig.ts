@@ -16,7 +16,10 @@ export function pocketbaseSettings(url: string, adminEmail: string, adminPasswor
     refreshMs: 1000,
     uploadLogs: true,
     cacheDir: null,
+    allowHttp: null,
     maySet: ["jobs", "schedules"],
+    mayWatch: ["/"],
+    maySendTo: ["/"],
     mayDo: [],
     mayDoFrom: [],
   };

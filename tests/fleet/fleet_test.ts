@@ -24,6 +24,9 @@ async function administered(folder: TempFolder, server: Pick<PocketbaseProcess, 
       admin_password: ROOT.password,
       instance: "spring",
       config_refresh_interval_secs: 2,
+      may_set: ["jobs", "schedules"],
+      may_watch: [folder.at("camera"), folder.at("guider")],
+      may_send_to: [folder.at("nas")],
     },
     ...more,
   });
@@ -67,7 +70,7 @@ Deno.test(
 
       // A record with a mistake changes nothing, and is told here and there.
       await ask(`${records}/${id}`, "PATCH", { settings: { ...settings, hooks: [{ on: ["held"], command: ["reboot"] }] } });
-      await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this file may set/);
+      await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this computer's file may set/);
       const status = JSON.parse((await camera.command(["status", "--json"])).stdout);
       assertEquals(status.jobs.map(({ name }: { name: string }) => name), ["default", "guider"]);
       await untilTrue(async () => {

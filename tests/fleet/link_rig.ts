@@ -168,7 +168,14 @@ function configuration(folder: TempFolder, { url }: PocketbaseSettings): Record<
     state_directory: folder.at("state"),
     log_directory: folder.at("logs"),
     log_level: "DEBUG",
-    pocketbase: { url, admin_email: "spring@example.org", admin_password: "unused-1" },
+    pocketbase: {
+      url,
+      admin_email: "spring@example.org",
+      admin_password: "unused-1",
+      may_set: ["jobs", "schedules"],
+      may_watch: ["/"],
+      may_send_to: ["/"],
+    },
   };
 }
 

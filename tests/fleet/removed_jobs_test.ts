@@ -29,7 +29,7 @@ Deno.test(
       ...{ transfer_method: "local", remote_base_path: folder.at("nas"), watch_path: folder.at("camera") },
       pocketbase: {
         ...{ url: server.url, admin_email: adminEmail, admin_password: adminPassword, config_refresh_interval_secs: 1 },
-        may_set: ["jobs", "schedules"],
+        ...{ may_set: ["jobs", "schedules"], may_watch: [folder.path], may_send_to: [folder.path] },
       },
       web: { listen: "127.0.0.1:0", token: TOKEN },
     });

@@ -57,8 +57,13 @@ Deno.test({
     assertMatch(await refusal(behind(front.port, folder.at("config.yaml"))), /there is no certificate in it/);
     // doctor tells the same.
     const look = async (settings: ReturnType<typeof behind>) =>
-      (await checkPocketbase({ pocketbase: settings }, createSystem(), never)).map(({ level, what }) => `${level}: ${what}`);
-    assertEquals(await look(behind(front.port, own.ca)), [`ok: PocketBase https://127.0.0.1:${front.port}: connected as spring`]);
+      (await checkPocketbase({ pocketbase: settings, file: null }, createSystem(), never)).map(({ level, what }) =>
+        `${level}: ${what}`
+      );
+    assertEquals(await look(behind(front.port, own.ca)), [
+      `ok: PocketBase https://127.0.0.1:${front.port}: connected as spring`,
+      "ok: Whoever owns that server may set when jobs send; may send files from / to /",
+    ]);
     assertMatch((await look(behind(front.port, other.ca)))[0]!, /^fault: Cannot trust /);
     assertMatch((await look(behind(1, own.ca)))[0]!, /^warning: Cannot reach /);
     await Deno.writeTextFile(folder.at("broken.pem"), "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");

@@ -41,7 +41,9 @@ for (
 
     const filter = `id = "${id}" && ${JOBS}_via_daemon.settings ~ "/secret"`;
     assertEquals((await server.all(DAEMONS, { filter }, never)).length, isOld ? 1 : 0);
-    const checks = [rootSettings, springSettings].map(async (pocketbase) => await checkPocketbase({ pocketbase }, system, never));
+    const checks = [rootSettings, springSettings].map(async (pocketbase) =>
+      await checkPocketbase({ pocketbase, file: null }, system, never)
+    );
     for (const [finding] of await Promise.all(checks)) {
       assertEquals(finding?.level, isOld ? "fault" : "ok");
       assertMatch(finding!.what, isOld ? /it is not PocketBase 0\.32 or later/ : /connected/);

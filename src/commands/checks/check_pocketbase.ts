@@ -3,7 +3,10 @@
  *
  * @module
  */
-import type { Settings } from "../../config/settings.ts";
+import type { ConfigError } from "../../config/read/config_error.ts";
+import { permissionLines } from "../../config/read/held_jobs.ts";
+import { kindOf, readPartially } from "../../config/read/load.ts";
+import type { HeldJob, PocketbaseSettings, Settings } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { span } from "../../domain/span.ts";
@@ -16,27 +19,28 @@ const ANSWER_MS = 10_000;
 
 /** Nothing where no server is configured. */
 export async function checkPocketbase(
-  { pocketbase }: Pick<Settings, "pocketbase">,
+  settings: Pick<Settings, "pocketbase" | "file">,
   system: System,
   signal: AbortSignal,
 ): Promise<Finding[]> {
+  const { pocketbase } = settings;
   if (pocketbase === null) return [];
-  const { identify } = await import("../../fleet/identity.ts");
-  const { pocketbaseServer } = await import("../../fleet/pocketbase_server.ts");
-  const once = { ...pocketbase, retryAttempts: 0, timeoutMs: Math.min(pocketbase.timeoutMs, ANSWER_MS) };
-  const server = pocketbaseServer(once, system);
+  const once = { ...pocketbase, timeoutMs: Math.min(pocketbase.timeoutMs, ANSWER_MS) };
   try {
-    const { kind, name } = await server.account(signal);
-    // A superuser's computer is only looked up by the daemon, which adds it where it is missing.
-    await server.requireCurrent(signal);
-    if (kind === "daemon") await identify(server, pocketbase, system.hostname, signal);
-    const ahead = system.now() - await server.clock(signal);
+    const { name, fault: wrong, held, aheadMs } = await lookAtServer({ ...settings, pocketbase: once }, system, signal);
+    const { url } = pocketbase;
     return [
-      ok(HERE, `PocketBase ${server.url}: connected as ${printable(name)}`),
-      ...Math.abs(ahead) > CLOCKS_DIFFER_MS
+      ok(HERE, `PocketBase ${url}: connected as ${printable(name)}`),
+      ok(HERE, `Whoever owns that server ${rightsOf(pocketbase)}`),
+      ...isInClear(pocketbase)
+        ? [warning(HERE, `${url} is asked over http, which sends the password in clear (allow_http)`, "Use https.")]
+        : [],
+      ...wrong === null ? [] : [fault(HERE, wrong)],
+      ...heldFindings(held, pocketbase, settings.file),
+      ...Math.abs(aheadMs) > CLOCKS_DIFFER_MS
         ? [warning(
           HERE,
-          `The clock of this computer is ${span(Math.abs(ahead))} ${ahead > 0 ? "ahead of" : "behind"} that of ${server.url}`,
+          `The clock of this computer is ${span(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead of" : "behind"} that of ${url}`,
           "Set both clocks by NTP.",
         )]
         : [],
@@ -47,4 +51,75 @@ export async function checkPocketbase(
     // Deliveries do not need it, and an outage passes; a mistake does not.
     return [error.next === "later" ? warning(HERE, error.message, error.hint) : fault(HERE, error)];
   }
+}
+
+/** What a server says at this moment. */
+interface Look {
+  /** Of this computer there, or of the superuser. */
+  readonly name: string;
+  /** Whether this computer has an account there. */
+  readonly isRegistered: boolean;
+  /** Why its jobs cannot be used; null where they can. */
+  readonly fault: ConfigError | null;
+  /** Those of its jobs that the file does not allow. */
+  readonly held: readonly HeldJob[];
+  readonly aheadMs: number;
+}
+
+/** Whether the server can be reached and used, and its jobs with it. @throws {Failure} where it cannot. */
+export async function lookAtServer(
+  { pocketbase, file }: Pick<Settings, "file"> & { readonly pocketbase: PocketbaseSettings },
+  system: System,
+  signal: AbortSignal,
+): Promise<Look> {
+  const { senderOf } = await import("../../fleet/identity.ts");
+  const { pocketbaseServer } = await import("../../fleet/pocketbase_server.ts");
+  const { requireCollections } = await import("../../fleet/setup.ts");
+  const { fetchJobs } = await import("../../fleet/jobs_of_server.ts");
+  const server = pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, system);
+  await server.account(signal);
+  await server.requireCurrent(signal);
+  await requireCollections(server, signal);
+  // A superuser's computer is only looked up by the daemon, which adds it where it is missing.
+  const { id, name } = await senderOf(server, pocketbase, system.hostname, signal);
+  const aheadMs = system.now() - await server.clock(signal);
+  const known = { name, isRegistered: id !== null, aheadMs };
+  if (file === null) return { ...known, fault: null, held: [] };
+  const jobs = await fetchJobs(server, { id: id ?? "", name }, signal);
+  const { fault, resolved: { settings } } = await readPartially(file, system, jobs);
+  return { ...known, fault, held: settings.held ?? [] };
+}
+
+/** What follows "whoever owns that server". */
+export function rightsOf({ maySet, mayWatch, maySendTo, mayDo }: PocketbaseSettings): string {
+  const rights = [
+    ...maySet.includes("schedules") ? ["may set when jobs send"] : [],
+    ...maySet.includes("jobs") ? [`may send files from ${among(mayWatch)} to ${among(maySendTo)}`] : [],
+    ...mayDo.length > 0 ? [`may ask for ${mayDo.join(", ")}`] : [],
+  ];
+  return rights.length === 0 ? "decides nothing here" : rights.join("; ");
+}
+
+function among(allowed: readonly string[]): string {
+  return allowed.length === 0 ? "nowhere" : allowed.map(printable).join(", ");
+}
+
+function isInClear({ url, allowHttp }: PocketbaseSettings): boolean {
+  return url.startsWith("http:") && URL.parse(url)?.hostname === allowHttp?.toLowerCase();
+}
+
+/** One for each job that is refused, and one for all that wait, with the lines to paste. */
+function heldFindings(held: readonly HeldJob[], own: PocketbaseSettings, file: string | null): Finding[] {
+  const waiting = held.filter(({ refused }) => refused === null).map(({ name }) => name);
+  const lines = permissionLines(held, own, kindOf(file ?? ""));
+  return [
+    ...held.flatMap(({ name, refused }) =>
+      refused === null ? [] : [warning(HERE, `The server's job "${name}" is refused: ${refused}`, "Correct it on the server.")]
+    ),
+    ...waiting.length === 0 ? [] : [warning(
+      HERE,
+      [`Jobs of the server wait until this computer's file allows them: ${waiting.join(", ")}`, ...lines].join("\n"),
+      `If you want that, add these lines to "pocketbase" in ${file}.`,
+    )],
+  ];
 }

@@ -8,6 +8,8 @@ import { printable } from "../../domain/names/printable.ts";
 
 /** One thing that is wrong; line and column count from 1. */
 export interface Problem {
+  /** The server whose job has it; then there is no line, and 0 in its place. */
+  readonly server?: string;
   readonly line: number;
   readonly column: number;
   /** The whole key, e.g. `jobs[0].destinations[1].remote_host`; empty if it concerns the whole file. */
@@ -15,7 +17,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Thrown for a configuration that cannot be used; the message has one line for each problem, as `file:line:column: …`. */
+/** Thrown for a configuration that cannot be used; the message has one line for each problem, as `file:line:column: …`, or `server: …`. */
 export class ConfigError extends Failure {
   constructor(readonly file: string, readonly problems: readonly Problem[]) {
     super("configuration", problems.map((problem) => problemLine(file, problem)).join("\n"));
@@ -24,5 +26,6 @@ export class ConfigError extends Failure {
 
 /** `config.yaml:9:1: unknown key "file_patern"; did you mean "file_patterns"?` */
 function problemLine(file: string, problem: Problem): string {
-  return `${printable(file)}:${problem.line}:${problem.column}: ${printable(problem.message)}`;
+  const { server, line, column, message } = problem;
+  return `${printable(server ?? `${file}:${line}:${column}`)}: ${printable(message)}`;
 }

@@ -5,13 +5,14 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Settings } from "../settings.ts";
+import type { HeldJob, PocketbaseSettings, Settings } from "../settings.ts";
 import { decode } from "./decode.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
 import { rememberedState } from "./remembered_state.ts";
 import type { Resolved } from "../resolve/resolve.ts";
 import { keptJobs } from "./kept_jobs.ts";
-import type { RemoteJob } from "./remote_jobs.ts";
+import { heldJobs, permissionLines } from "./held_jobs.ts";
+import type { RemoteJob, UsedJob } from "./remote_jobs.ts";
 import { type ConfigFiles, findConfigFile } from "./search_path.ts";
 import { installedServices } from "./service_mark.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
@@ -33,7 +34,7 @@ export async function loadConfig(named: string | undefined, cwd: string, system:
 }
 
 /** What reading a file at a known path takes. */
-type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<Pick<ConfigFiles, "followedFacts" | "list" | "uid">>;
+type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<ConfigFiles>;
 
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<Resolved> {
@@ -69,7 +70,7 @@ export async function readPartially(path: string, system: Reading, remote?: read
   return unparsed(new TextDecoder().decode(bytes), path, kindOf(path), around, [decoded.fault]);
 }
 
-/** With the jobs of the server that the text names, if there is one: `remote`, else the copy on this disk. */
+/** With the jobs of the server that the text names, if there is one and as far as it allows them: `remote`, else the copy on this disk. */
 async function withRemoteJobs(
   text: string,
   path: string,
@@ -77,13 +78,37 @@ async function withRemoteJobs(
   system: Reading,
   remote?: readonly RemoteJob[],
 ): Promise<PartialConfig> {
-  const alone = parsePartially(text, path, kindOf(path), around);
-  const { settings } = alone.resolved;
-  if (settings.pocketbase === null || alone.fault !== null) return alone;
-  const jobs = remote ?? (await keptJobs(settings, system))?.jobs ?? [];
-  const all = jobs.length === 0 ? alone : parsePartially(text, path, kindOf(path), around, jobs);
+  const parsed = (jobs: readonly UsedJob[] = []) => parsePartially(text, path, kindOf(path), around, jobs);
+  const alone = parsed();
+  const { settings: own } = alone.resolved;
+  if (own.pocketbase === null || alone.fault !== null) return alone;
+  const jobs = remote ?? (await keptJobs(own, system))?.jobs ?? [];
+  const asked = parsed(jobs.map((job) => ({ ...job, use: "job" }))).resolved.settings;
+  const held = await heldJobs(jobs, asked, own, { ...system, ...around });
+  const { maySet } = own.pocketbase;
+  const used = jobs.flatMap((job): UsedJob[] => {
+    if (maySet.includes("jobs") && !held.some(({ name }) => name === job.name)) return [{ ...job, use: "job" }];
+    return maySet.includes("schedules") ? [{ ...job, use: "schedule" }] : [];
+  });
+  const taken = parsed(used);
+  const notes = [...taken.resolved.settings.notes, ...heldNotes(held, own.pocketbase, path)];
   const removedOnServer = jobs.flatMap(({ name, removedAt }) => removedAt === undefined ? [] : [name]);
-  return { ...all, resolved: { ...all.resolved, settings: { ...all.resolved.settings, removedOnServer } } };
+  return { ...taken, resolved: { ...taken.resolved, settings: { ...taken.resolved.settings, notes, held, removedOnServer } } };
+}
+
+/** What a person is told of jobs that are held; the lines to paste are notes of their own. */
+function heldNotes(held: readonly HeldJob[], own: PocketbaseSettings, path: string): string[] {
+  const waiting = held.filter(({ refused }) => refused === null).map(({ name }) => name);
+  const lines = permissionLines(held, own, kindOf(path));
+  return [
+    ...held.flatMap(({ name, refused }) => refused === null ? [] : [`the server's job "${name}" is refused: ${refused}`]),
+    ...waiting.length === 0 ? [] : [
+      `jobs of the server wait until this file allows them: ${
+        waiting.join(", ")
+      }. If you want that, these lines belong in "pocketbase"`,
+    ],
+    ...lines.map((line) => line.trim()),
+  ];
 }
 
 /** A larger file is not a configuration; a device may be endless. */

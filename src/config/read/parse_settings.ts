@@ -9,10 +9,9 @@ import { ConfigError, type Problem } from "./config_error.ts";
 import { parseToml } from "./parse_toml.ts";
 import { parseYaml } from "./parse_yaml.ts";
 import { resolve, type Resolved } from "../resolve/resolve.ts";
-import { addRemoteJobs, type RemoteJob } from "./remote_jobs.ts";
+import { addRemoteJobs, type UsedJob } from "./remote_jobs.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";
 import { isSection, keyText, type Path, type Position, type Source } from "./source.ts";
-import { MAY_SET } from "../schema/schema_program.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
 import { tidy } from "./tidy.ts";
 import { listOf, Origins, type Tree } from "./tree.ts";
@@ -55,7 +54,7 @@ export function parsePartially(
   fileName: string,
   kind: ConfigKind,
   around: Surroundings,
-  remote: readonly RemoteJob[] = [],
+  remote: readonly UsedJob[] = [],
 ): PartialConfig {
   const source = kind === "toml" ? parseToml(text) : parseYaml(text);
   if (source.faults.length > 0) return unparsed(text, fileName, kind, around, source.faults);
@@ -74,23 +73,21 @@ export function parsePartially(
   const url = around.env(POCKETBASE_URL);
   if (url) tree.root["pocketbase"] = { ...(isSection(tree.root["pocketbase"]) ? tree.root["pocketbase"] : {}), url };
   const { pocketbase } = tree.root;
-  if (isSection(pocketbase)) addRemoteJobs(tree, remote, maySet(pocketbase), report);
+  if (isSection(pocketbase)) addRemoteJobs(tree, remote, report);
   // Without jobs of its own, the file leaves them to the server.
   const isEmpty = isSection(pocketbase) && tree.root["watch_path"] === undefined && listOf(tree.root["jobs"]).length === 0;
   if (isEmpty) delete tree.root["jobs"];
   const wrong = new Set([...tidy(tree, report), ...check(tree.root, report)]);
   if (isEmpty) tree.root["jobs"] = [];
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
-  const fault = found.length === 0 ? null : new ConfigError(fileName, problems(found, source, tree));
+  const { pocketbase: server } = resolved.settings;
+  // A file that is wrong by itself is not asked about jobs of a server: what is found with them is theirs.
+  const all = remote.length > 0 && server !== null ? problemsAt(server.url, found, tree) : problems(found, source, tree);
+  const fault = found.length === 0 ? null : new ConfigError(fileName, all);
   // What is wrong was removed from the tree, or resolved to an empty text.
   const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
   const settings = { ...resolved.settings, notes: [...tree.notes, ...resolved.settings.notes] };
   return { resolved: { ...resolved, settings }, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
-}
-
-/** What the file lets the server decide; what is not a list is reported by the check. */
-function maySet({ may_set: written }: Record<string, unknown>): ReadonlySet<string> {
-  return new Set(written === undefined ? MAY_SET : Array.isArray(written) ? written : []);
 }
 
 /** Of a text with syntax errors: all defaults, no jobs, and the state directory if a line of its own names it. */
@@ -113,17 +110,33 @@ export function unparsed(
 }
 
 /** Each problem once, with its line, in the order of lines. */
-function problems(found: readonly { path: Path; message: string }[], source: Source, { root, origins }: Tree): Problem[] {
+function problems(found: readonly { path: Path; message: string }[], source: Source, { origins }: Tree): Problem[] {
   const placed = found.map(({ path, message }): Problem & Position => {
     const origin = origins.of(path);
-    const job = origin[0] === "pocketbase" && path[0] === "jobs"
-      ? listOf(root["jobs"]).find(([index]) => index === path[1])?.[1]
-      : null;
-    const whose = job ? `the server's job "${job["name"]}": ` : "";
-    return { ...source.locate(origin), key: keyText(origin), message: whose + withWrittenName(message, path, origin) };
+    return { ...source.locate(origin), key: keyText(origin), message: withWrittenName(message, path, origin) };
   });
-  const once = new Map(placed.map((problem) => [JSON.stringify(problem), problem]));
-  return [...once.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+  return once(placed).sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Those of a server's jobs, which are not in the file. */
+function problemsAt(server: string, found: readonly { path: Path; message: string }[], { root, origins }: Tree): Problem[] {
+  return once(found.map(({ path, message }) => {
+    const [section, ...key] = origins.of(path);
+    const job = path[0] === "jobs" ? listOf(root["jobs"]).find(([index]) => index === path[1])?.[1] : undefined;
+    const whose = job !== undefined && section === "pocketbase" ? `the server's job "${job["name"]}": ` : "";
+    const isNamed = whose !== "" || message.startsWith("the server's job");
+    return {
+      server,
+      line: 0,
+      column: 0,
+      key: keyText(key),
+      message: `${isNamed ? whose : "with the server's jobs, "}${message}`,
+    };
+  }));
+}
+
+function once(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }
 
 /** The message with the key as the user wrote it, where that was under another name. */

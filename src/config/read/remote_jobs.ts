@@ -1,6 +1,6 @@
 /**
- * Jobs that a PocketBase server keeps, as they were when it was last asked, beside those of the file. What the file does not allow
- * (`pocketbase.may_set`) is left out, and programs, keys, passwords and deleting never come from a server.
+ * Jobs that a PocketBase server keeps, as they were when it was last asked, beside those of the file. Programs, keys, passwords, hidden
+ * files and deleting never come from a server; which jobs the file allows is decided in `held_jobs.ts`.
  *
  * @module
  */
@@ -15,6 +15,11 @@ export interface RemoteJob {
   readonly id?: string;
   /** When the server no longer had it, milliseconds since 1970 UTC: it stays as it was until a person accepts that. */
   readonly removedAt?: number;
+}
+
+/** A job as this computer uses it: whole, or its schedule alone, for the job of that name in the file. */
+export interface UsedJob extends RemoteJob {
+  readonly use: "job" | "schedule";
 }
 
 /** The copy on this disk. */
@@ -38,25 +43,22 @@ export const LOCAL_ONLY: ReadonlySet<string> = new Set([
   "rclone_config",
   "delete_source",
   "delete_destination_files",
+  "ignore_hidden_files",
+  "follow_links",
 ]);
 
 /**
  * Adds the server's jobs to the tree. One with the name of a job of the file replaces it; all have the keys at the top of the file as
- * their defaults. `maySet` is what `pocketbase.may_set` allows.
+ * their defaults.
  */
-export function addRemoteJobs(
-  { root, origins }: Tree,
-  jobs: readonly RemoteJob[],
-  maySet: ReadonlySet<string>,
-  report: Report,
-): void {
-  for (const { name, settings } of jobs) {
-    const refuse = (message: string) => report(["pocketbase"], `the server's job "${name}" ${message}`);
-    const section = remoteSection(name, settings, refuse);
-    if (!keepsSecrets(section, root)) {
-      refuse("sends elsewhere than this file, which has a password: only this file may say where that is sent");
-    }
-    if (maySet.has("jobs")) {
+export function addRemoteJobs({ root, origins }: Tree, jobs: readonly UsedJob[], report: Report): void {
+  for (const { name, settings, use } of jobs) {
+    if (use === "job") {
+      const refuse = (message: string) => report(["pocketbase"], `the server's job "${name}" ${message}`);
+      const section = remoteSection(name, settings, refuse);
+      if (!keepsSecrets(section, root)) {
+        refuse("sends elsewhere than this computer's file, which has a password: only the file may say where that is sent");
+      }
       const isInheriting = section["destinations"] === undefined && Array.isArray(root["destinations"]);
       const list = jobList(root);
       const index = list.findIndex((job) => isSection(job) && sameName(job["name"], name));
@@ -64,10 +66,10 @@ export function addRemoteJobs(
       list[at] = isInheriting ? { ...section, destinations: withoutMirrors(root["destinations"]) } : section;
       origins.moved(["pocketbase"], ["jobs", at]);
       if (isInheriting) origins.moved(["destinations"], ["jobs", at, "destinations"]);
-    } else if (maySet.has("schedules") && section["schedule"] !== undefined) {
+    } else if (settings["schedule"] !== undefined) {
       const own = listOf(root["jobs"]).find(([, job]) => sameName(job["name"], name));
-      if (own === undefined && (root["jobs"] !== undefined || name !== DEFAULT)) continue;
-      (own?.[1] ?? root)["schedule"] = section["schedule"];
+      if (own === undefined && (root["jobs"] !== undefined || !sameName(name, DEFAULT))) continue;
+      (own?.[1] ?? root)["schedule"] = structuredClone(settings["schedule"]);
       origins.moved(["pocketbase"], own === undefined ? ["schedule"] : ["jobs", own[0], "schedule"]);
     }
   }
@@ -90,15 +92,12 @@ function remoteSection(
   const plain = structuredClone(settings) as Record<string, unknown>;
   for (const section of [plain, ...listOf(plain["destinations"]).map(([, destination]) => destination)]) {
     for (const key of Object.keys(section).filter((key) => LOCAL_ONLY.has(key))) {
-      refuse(`sets "${key}", which only this file may set`);
+      refuse(`sets "${key}", which only this computer's file may set`);
       delete section[key];
     }
   }
-  const variable = textsIn(plain).find((text) => /\$(?!HOME\b)[\w{]|%\w+%/.test(text));
-  // Their values would be seen wherever the files are sent.
-  if (variable !== undefined) refuse(`uses an environment variable, which only this file may use: ${variable}`);
-  // What deletes is not inherited either.
-  return { ...plain, name, delete_source: false, delete_destination_files: false };
+  // What deletes, and what shows keys, is not inherited either.
+  return { ...plain, name, delete_source: false, delete_destination_files: false, ignore_hidden_files: true };
 }
 
 /** The destinations of the file, for a job of the server: a folder that the server names must not decide what is deleted there. */
@@ -121,11 +120,6 @@ function keepsSecrets(section: Record<string, unknown>, root: Record<string, unk
 }
 
 const WHERE_SENT = ["transfer_method", "remote_host", "remote_port"] as const;
-
-function textsIn(value: unknown): string[] {
-  if (typeof value === "string") return [value];
-  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
-}
 
 function sameName(one: unknown, other: string): boolean {
   return typeof one === "string" && one.toLowerCase() === other.toLowerCase();

@@ -22,6 +22,12 @@ export interface ConfigFiles extends Surroundings {
   }>;
   /** The account that asks; null where accounts have no numbers. */
   readonly uid?: number | null;
+  /** The path with its links followed; null where nothing is. */
+  realPath?(path: string): Promise<string | null>;
+  /** What is at a path, links not followed. */
+  facts?(path: string): Promise<unknown>;
+  /** A folder of image-transfer's own, for sockets. */
+  runtimeFolder?(): Promise<string>;
   /** At most so many bytes from there on. */
   read(path: string, offset: number, length: number): Promise<Uint8Array>;
 }

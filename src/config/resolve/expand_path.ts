@@ -56,6 +56,11 @@ export function expandVariables(written: string, around: Pick<Surroundings, "pla
   return missing.length === 0 ? { path } : { fault: `contains ${missing.join(", ")}, which is not set in the environment` };
 }
 
+/** Whether a part of the path begins with a dot. */
+export function isHidden(path: string): boolean {
+  return /(?:^|[\\/])\.[^\\/]/.test(path);
+}
+
 /** True when `inner` is `outer` or lies in it. Both absolute and normalised. */
 export function isWithin(inner: string, outer: string, platform: Surroundings["platform"]): boolean {
   const plain = (path: string) => {

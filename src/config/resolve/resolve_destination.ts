@@ -176,11 +176,17 @@ function basePath(written: string, isRemote: boolean, path: Path, to: Resolving)
   // The home folder is the remote one, where a relative path begins.
   const expanded = expandVariables(written.replace(/^\$(HOME|\{HOME\})(?=$|\/)/, "~"), to.around);
   const text = resolved("remote_base_path", expanded, path, to);
-  const slashes = /^[A-Za-z]:[\\/]/.test(text) ? text.replaceAll("\\", "/") : text;
-  const relative = slashes.replace(/^~(\/+|$)/, "");
-  if (relative.startsWith("~")) {
+  const tidy = remoteFolder(text);
+  if (tidy.startsWith("~")) {
     to.report(at, `"remote_base_path" refers to the home folder of another user, "${written}"; write the full path`);
-  } else if (relative.split("/").includes("..")) to.report(at, '"remote_base_path" must not contain ".."');
+  } else if (tidy.split("/").includes("..")) to.report(at, '"remote_base_path" must not contain ".."');
+  return tidy;
+}
+
+/** A folder elsewhere as there is one way to write it: `.` is where the account begins, also written as `~`. */
+export function remoteFolder(written: string): string {
+  const slashes = /^[A-Za-z]:[\\/]/.test(written) ? written.replaceAll("\\", "/") : written;
+  const relative = slashes.replace(/^~(\/+|$)/, "");
   const tidy = relative.replace(/\/{2,}/g, "/").replace(/(?:^|(?<=\/))(?:\.\/)+/g, "").replace(/(?<=.)\/+$/s, "");
-  return tidy === "" || tidy === "." ? "." : tidy;
+  return tidy === "" ? "." : tidy;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { isHostName } from "../../domain/names/host_name.ts";
-import { expandPath } from "./expand_path.ts";
+import { expandPath, isHidden } from "./expand_path.ts";
 import { resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import { daemonKeys, loadKeys, logKeys, pocketbaseShape, programShape, webKeys, webShape } from "../schema/schema_program.ts";
 import type { LogSettings, PocketbaseSettings, Settings, WebSettings } from "../settings.ts";
@@ -52,7 +52,22 @@ function pocketbaseSettings(written: Section, to: Resolving): PocketbaseSettings
       '"pocketbase.tls_ca" is for an https URL; http sends everything in clear, the password too',
     );
   }
-  return settings;
+  const host = URL.parse(settings.url)?.hostname.replace(/^\[|\]$/g, "") ?? "localhost";
+  if (settings.url.startsWith("http:") && !isLoopback(host) && settings.allowHttp?.toLowerCase() !== host) {
+    const advice = `use https, or, where nobody else can listen, set "allow_http: ${host}"`;
+    to.report(["pocketbase", "url"], `"pocketbase.url" must not be http: it sends the password in clear; ${advice}`);
+  }
+  const folder = (key: string) => (written: string): string => {
+    const path = resolved(key, expandPath(written, to.around), ["pocketbase"], to);
+    if (isHidden(path)) to.report(["pocketbase", key], `"pocketbase.${key}" cannot allow hidden folders, "${written}"`);
+    return path;
+  };
+  const place = (written: string) => /^[~/\\$]|^[a-z]:[\\/]/i.test(written) ? folder("may_send_to")(written) : written;
+  return {
+    ...settings,
+    mayWatch: settings.mayWatch.map(folder("may_watch")),
+    maySendTo: settings.maySendTo.map(place),
+  };
 }
 
 /** A `log_file` with a folder in it makes `log_directory` meaningless. */

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { rolloverMinutes } from "../../domain/night/night.ts";
 import { setting } from "./settings_of.ts";
-import { bool, duration, integer, oneOf, size, text } from "./values.ts";
+import { bool, duration, integer, oneOf, size, text, texts } from "./values.ts";
 
 const DAY = 86_400_000;
 
@@ -149,7 +149,7 @@ export const MAY_DO = ["pause", "resume", "retry", "scan"] as const;
 export const pocketbaseShape = {
   url: setting(z.url({ protocol: /^https?$/, error: "must be a URL, like https://pocketbase.example" }), {
     missing: "the URL of the server, like https://pocketbase.example",
-    description: "URL of the server",
+    description: "URL of the server, which `pocketbase setup` has prepared",
   }),
   admin_email: setting(text("an email address"), {
     missing: "the email address of this daemon's account; `pocketbase setup --add NAME` creates one",
@@ -192,8 +192,21 @@ export const pocketbaseShape = {
     kind: "path",
     description: "Folder for a copy of the jobs, for starts without a network. If not set: the state directory",
   }),
-  may_set: z.array(oneOf(MAY_SET), "must be a list").prefault([...MAY_SET]).meta({
-    description: "What the server may set: `jobs`, `schedules`. Programs, keys and passwords always come from this file",
+  allow_http: text("the host name in the url").optional().meta({
+    description:
+      "Name of the host in `url` that may be asked over http, which sends the password in clear. Without it, http works on this computer only",
+  }),
+  may_set: z.array(oneOf(MAY_SET), "must be a list").prefault(["schedules"]).meta({
+    description:
+      "What the server may set: `schedules`, `jobs`. Its jobs also need `may_watch` and `may_send_to`. Programs, keys and passwords always come from this file",
+  }),
+  may_watch: texts('folders, like ["~/camera"]').prefault([]).meta({
+    description:
+      "Folders that jobs of the server may watch, with all folders in them; never hidden folders, nor image-transfer's own. `pocketbase status` prints the lines for jobs that wait for it",
+  }),
+  may_send_to: texts('places, like ["observer@freya:/data", "/mnt/nas", "s3remote:bucket"]').prefault([]).meta({
+    description:
+      "Where jobs of the server may send files: `host`, `user@host:/folder`, `remote:bucket` (rclone), or a folder of this computer; never into hidden folders",
   }),
   may_do: z.array(oneOf(MAY_DO), "must be a list").prefault([]).meta({
     description: "Commands that this computer accepts from others through the server: `pause`, `resume`, `retry`, `scan`",
@@ -209,7 +222,7 @@ export const pocketbaseKeys = {
   pocketbase: z.union([z.literal(false), z.strictObject(pocketbaseShape)], "must be false or a section").prefault(false)
     .meta({
       description:
-        "Keep jobs on a PocketBase server, and report to it: `{ url: https://…, admin_email: …, admin_password_file: … }`; see *Several computers* and `config schema`",
+        "Keep jobs on a PocketBase server, and report to it: `{ url: https://…, admin_email: …, admin_password_file: … }`. Run `image-transfer pocketbase setup` first; see *Several computers* and `config schema`",
     }),
 };
 

@@ -107,10 +107,10 @@ Deno.test("README names every line that has no meaning here", async () => {
 });
 
 Deno.test("start --pocketbase-url takes the place of pocketbase.url, and asks for the account where none is configured", () => {
-  const around = aComputer({ env: { IMAGE_TRANSFER_POCKETBASE_URL: "http://other:8090" } });
+  const around = aComputer({ env: { IMAGE_TRANSFER_POCKETBASE_URL: "https://other:8090" } });
   const base = "watch_path: /i\nremote_host: h\nremote_base_path: /b\n";
   const account = "pocketbase: { url: http://localhost:8090, admin_email: a@b.c, admin_password: secret123 }\n";
-  assertEquals(parseSettings(base + account, "c.yaml", "yaml", around).pocketbase?.url, "http://other:8090");
+  assertEquals(parseSettings(base + account, "c.yaml", "yaml", around).pocketbase?.url, "https://other:8090");
   const error = assertThrows(() => parseSettings(base, "c.yaml", "yaml", around), ConfigError);
   assertStringIncludes(error.message, '"pocketbase.admin_email" is missing');
   const bad = aComputer({ env: { IMAGE_TRANSFER_POCKETBASE_URL: "localhost" } });
