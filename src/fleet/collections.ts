@@ -158,8 +158,13 @@ export const COLLECTIONS: readonly Collection[] = [
     },
     indexes: [
       { name: `${COMMANDS}_state`, columns: "daemon, state", unique: false },
-      // Whoever floods a computer with commands has one that waits.
-      { name: `${COMMANDS}_waiting`, columns: "daemon, issued_by, issued_as", unique: true, where: "`state` = 'waiting'" },
+      // Whoever floods a computer with commands has one that waits. Those of before this index have no `computer`.
+      {
+        name: `${COMMANDS}_waiting`,
+        columns: "daemon, issued_by, issued_as",
+        unique: true,
+        where: "`state` = 'waiting' AND `computer` != ''",
+      },
     ],
   },
   {

@@ -105,6 +105,7 @@ export async function listCommands(server: PocketbaseServer, signal: AbortSignal
   const { items } = await server.ask<{ items: CommandRecord[] }>(RECORDS, { query }, signal);
   if (!Array.isArray(items)) throw nonsense(server.url);
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
+  const now = await server.clock(signal);
   return items.map(({ daemon, computer, issued_by, issued_as, action, argument, state, answer, created, updated }) => {
     const known = STATES.find((one) => one === state) ?? "waiting";
     return {
@@ -114,7 +115,9 @@ export async function listCommands(server: PocketbaseServer, signal: AbortSignal
       action: String(action),
       argument: String(argument),
       state: known,
-      answer: String(answer),
+      answer: known === "waiting" && isExpired(created, now)
+        ? "it has expired: its computer did not connect within an hour"
+        : String(answer),
       answered_at: known === "waiting" ? null : isoOf(updated),
     };
   });
@@ -127,6 +130,11 @@ const STATES = ["done", "refused", "failed", "waiting"] as const;
 function isoOf(written: string): string {
   const time = Date.parse(String(written).replace(" ", "T"));
   return new Date(Number.isNaN(time) ? 0 : time).toISOString();
+}
+
+/** A time that cannot be read is no recent one. */
+function isExpired(created: string, now: number): boolean {
+  return now - Date.parse(isoOf(created)) > EXPIRES_MS;
 }
 
 const LOOK_MS = 1_000;
@@ -263,10 +271,9 @@ function refusalOf(
     ? `this computer's pocketbase.may_do_from does not list ${name}`
     : !mayDo.some((one) => one === action)
     ? `this computer's pocketbase.may_do does not list ${action}`
-    // A time that cannot be read is no recent one.
-    : now - Date.parse(String(created).replace(" ", "T")) <= EXPIRES_MS
-    ? null
-    : "it is more than an hour old";
+    : isExpired(created, now)
+    ? "it is more than an hour old"
+    : null;
   return reason === null ? null : { state: "refused", answer: reason };
 }
 

@@ -131,7 +131,7 @@ Deno.test("commands of a hostile server have the shape that the page and a termi
       action: "4",
       argument: "5",
       state: "waiting",
-      answer: "7",
+      answer: "it has expired: its computer did not connect within an hour",
       answered_at: null,
     });
   });

@@ -1,7 +1,7 @@
 /** What somebody can do who has the account of one computer, at a real server with the collections of `pocketbase setup`. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { addAccount, daemons, removeAccount } from "../../src/fleet/accounts.ts";
-import { COMMANDS, DAEMONS, HEARTBEATS } from "../../src/fleet/collections.ts";
+import { CLAIMS, COMMANDS, DAEMONS, HEARTBEATS } from "../../src/fleet/collections.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { listCommands, sendCommand } from "../../src/fleet/remote_commands.ts";
 import { ServerFailure } from "../../src/fleet/server_failure.ts";
@@ -13,7 +13,8 @@ import { pocketbaseSettings } from "./fleet_rig.ts";
 import { type FleetServer, fleetServer, linkRig, never } from "./link_rig.ts";
 
 const options = { ignore: !has("pocketbase") };
-const RECORDS = `/api/collections/${COMMANDS}/records`;
+const COLLECTION = `/api/collections/${COMMANDS}`;
+const RECORDS = `${COLLECTION}/records`;
 const system = createSystem();
 
 /** Another computer with an account; whoever has its settings is the computer to the server. */
@@ -66,8 +67,14 @@ Deno.test(
     const open = fields.map((field) => field.name === "email" ? { ...field, onlyDomains: [] } : field);
     await server.root.ask(path, { method: "PATCH", body: { fields: open, manageRule: 'name != ""' } }, never);
     await server.root.ask(`${path}/records/${id}`, { method: "PATCH", body: { email: "thief@example.org" } }, never);
+    const { indexes } = await server.root.ask<{ indexes: string[] }>(COLLECTION, {}, never);
+    const former = indexes.filter((index) => !index.includes("UNIQUE"));
+    await server.root.ask(COLLECTION, { method: "PATCH", body: { indexes: former } }, never);
+    const command = { daemon: server.id, issued_by: id, action: "pause", state: "waiting" };
+    for (let i = 0; i < 2; i++) await server.root.ask(RECORDS, { method: "POST", body: command }, never);
     const steps = await setUp(server.root, never);
-    assertEquals(steps.filter(({ done }) => done === "updated").map(({ collection }) => collection), [DAEMONS]);
+    const updated = steps.filter(({ done }) => done === "updated").map(({ collection }) => collection);
+    assertEquals(updated, [DAEMONS, COMMANDS]);
     assertEquals(await attempt(server.root, `${path}/records/${id}`, "PATCH", { email: "other@example.org" }), 400);
     const renewed = await addAccount("Autumn", server.root, never);
     assert(/^autumn\.\w+@daemon\.invalid$/.test(renewed.admin_email) && renewed.admin_email !== settings.adminEmail);
@@ -140,6 +147,12 @@ Deno.test("a stolen account gives no command in another's name, and changes no a
   assertEquals(await attempt(stolen, `${RECORDS}/${given}`, "PATCH", { state: "done", answer: "nas" }), 0);
   assertEquals(await attempt(stolen, `${RECORDS}/${given}`, "PATCH", { state: "failed", answer: "never" }), 404);
   assertEquals(await attempt(stolen, `${RECORDS}/${given}`, "DELETE"), 403);
+  // What another computer was asked, it cannot keep from it.
+  const { id: theirs } = await server.root.ask<{ id: string }>(RECORDS, { method: "POST", body: command }, never);
+  const claims = `/api/collections/${CLAIMS}/records`;
+  for (const claim of [{ id: theirs, command: theirs }, { id: theirs, command: given }]) {
+    assertEquals(await attempt(stolen, claims, "POST", { ...claim, daemon: id, instance: "thief" }), 400);
+  }
 });
 
 Deno.test("an account has one command under way to each computer, and so many an hour", options, async () => {
@@ -167,7 +180,7 @@ Deno.test("an account has one command under way to each computer, and so many an
     sleep: (ms, signal) => system.sleep(ms / 20, signal),
   });
   const states = async () => {
-    const all = await server.root.all<{ state: string; answer: string }>(RECORDS.split("/")[3]!, { sort: "created" }, never);
+    const all = await server.root.all<{ state: string; answer: string }>(COMMANDS, { sort: "created" }, never);
     return all.map(({ state, answer }) => state === "refused" ? answer : state);
   };
   for (let turn = 1; turn < 62; turn++) {
