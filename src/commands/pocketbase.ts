@@ -17,7 +17,7 @@ import type { HeldJob, PocketbaseSettings, Settings } from "../config/settings.t
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
-import { addAccount, daemons, type NewAccount, removeAccount } from "../fleet/accounts.ts";
+import { addAccount, daemons, type NewAccount, otherAddresses, removeAccount } from "../fleet/accounts.ts";
 import { acceptRemoved, fetchJobs } from "../fleet/jobs_of_server.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { pushJobs } from "../fleet/push.ts";
@@ -143,10 +143,17 @@ async function setup(
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
   const steps = await setUp(server, tools.signal);
   const account = add === undefined ? null : await addAccount(add, server, tools.signal);
+  const moved = await otherAddresses(server, tools.signal);
   const allowing = account === null ? [] : await linesFor(add!, account, server, tools.signal);
   if (json) tools.stdout(`${JSON.stringify({ collections: steps, account, allowing: allowing.map((line) => line.trim()) })}\n`);
   else {
     for (const { collection, done } of steps) tools.stderr(`${collection}: ${done}\n`);
+    for (const name of moved) {
+      tools.stderr(
+        `${printable(name)}: its account has an e-mail address of its own; whoever reads that mail can set a new password. ` +
+          `For a new address: image-transfer pocketbase setup --add ${shellQuote(printable(name))}\n`,
+      );
+    }
     if (account === null) tools.stderr("To create an account for each computer: image-transfer pocketbase setup --add NAME\n");
     else {
       tools.stderr(
@@ -171,7 +178,8 @@ async function remove(
   tools: Tools,
 ): Promise<number> {
   const settings = await loadSettings(config, tools.cwd, tools.system);
-  const removed = await removeAccount(name, pocketbaseServer(await rootOf(settings, root, tools), tools.system), tools.signal);
+  const server = pocketbaseServer({ ...await rootOf(settings, root, tools), timeoutMs: DELETES_MS }, tools.system);
+  const removed = await removeAccount(name, server, tools.signal);
   if (json) tools.stdout(`${JSON.stringify({ removed })}\n`);
   else {
     tools.stderr(
@@ -182,6 +190,9 @@ async function remove(
   }
   return EXIT.done;
 }
+
+/** A server deletes 13,000 log lines a second. */
+const DELETES_MS = 600_000;
 
 /** What the file of a computer must allow for the jobs that the server has for it already, as far as they say themselves. */
 async function linesFor(name: string, account: NewAccount, server: PocketbaseServer, signal: AbortSignal): Promise<string[]> {

@@ -40,8 +40,16 @@ export async function addAccount(name: string, server: PocketbaseServer, signal:
 export async function removeAccount(name: string, server: PocketbaseServer, signal: AbortSignal): Promise<string> {
   await superuser(server, signal);
   const { id, name: known } = theComputer(name, await daemons(server, signal));
+  // Its logins end at once: half a minute may pass until a server has deleted all its log lines.
+  await addAccount(known, server, signal);
   await server.ask(`${RECORDS}/${id}`, { method: "DELETE" }, signal);
   return known;
+}
+
+/** Computers whose accounts have another address than {@linkcode addAccount} gives: whoever reads its mail can have a new password. @throws {Failure} */
+export async function otherAddresses(server: PocketbaseServer, signal: AbortSignal): Promise<string[]> {
+  const known = await server.all<{ name: unknown; email: unknown }>(DAEMONS, { fields: "name,email" }, signal);
+  return known.filter(({ email }) => !String(email).endsWith(`@${NO_MAIL}`)).map(({ name }) => String(name));
 }
 
 const RECORDS = `/api/collections/${DAEMONS}/records`;

@@ -1,6 +1,6 @@
 /** What somebody can do who has the account of one computer, at a real server with the collections of `pocketbase setup`. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { addAccount, daemons, removeAccount } from "../../src/fleet/accounts.ts";
+import { addAccount, daemons, otherAddresses, removeAccount } from "../../src/fleet/accounts.ts";
 import { CLAIMS, COMMANDS, DAEMONS, HEARTBEATS } from "../../src/fleet/collections.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { listCommands, sendCommand } from "../../src/fleet/remote_commands.ts";
@@ -76,7 +76,9 @@ Deno.test(
     const updated = steps.filter(({ done }) => done === "updated").map(({ collection }) => collection);
     assertEquals(updated, [DAEMONS, COMMANDS]);
     assertEquals(await attempt(server.root, `${path}/records/${id}`, "PATCH", { email: "other@example.org" }), 400);
+    assertEquals(await otherAddresses(server.root, never), ["autumn"]);
     const renewed = await addAccount("Autumn", server.root, never);
+    assertEquals(await otherAddresses(server.root, never), []);
     assert(/^autumn\.\w+@daemon\.invalid$/.test(renewed.admin_email) && renewed.admin_email !== settings.adminEmail);
     await assertRejects(() => stolen.renew(never), ServerFailure, "Cannot log in");
     const again = pocketbaseServer(pocketbaseSettings(server.url, renewed.admin_email, renewed.admin_password), system);
