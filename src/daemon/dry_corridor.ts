@@ -44,6 +44,8 @@ function unchanged(ledger: IntakeLedger, tell: (admission: Admission) => void): 
       recheck: [],
     }),
     admitted: ledger.admitted,
+    leftAside: ledger.leftAside,
+    rememberLeftAside: () => {},
     admit(admissions) {
       for (const admission of admissions) {
         if (told.has(keyOf(admission.source))) continue;

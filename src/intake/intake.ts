@@ -24,6 +24,7 @@ import { settleAgain } from "./settle/settle_files.ts";
 import { writers, type WriterSystem } from "./settle/writers.ts";
 import { checkFolder } from "./watch/check_folder.ts";
 import { dirtyFolders } from "./watch/dirty_folders.ts";
+import { type AsideNow, leftAside } from "./watch/left_aside.ts";
 import { knownFiles } from "./watch/known_files.ts";
 import { missingEvents } from "./watch/missing_events.ts";
 import { noteEvent } from "./watch/note_event.ts";
@@ -70,6 +71,8 @@ export interface Intake {
   growing(): readonly GrowingFile[];
   /** The files that are there where no pattern has wanted any so far; null otherwise. */
   unmatched(): Unmatched | null;
+  /** What `newer_than` leaves aside; null without it, and before the first scan. */
+  leftAside(): AsideNow | null;
   /** How the folder is watched; null while it is not. */
   how(): "events" | "poll" | null;
   /** Why the folder is polled although it should give events; null where it is not. */
@@ -98,6 +101,12 @@ export function intake(job: Job, tools: IntakeTools): Intake {
 
   return {
     async run(signal) {
+      try {
+        context.aside.begin();
+      } catch (error) {
+        // The next file tries again.
+        context.onError(error);
+      }
       await Promise.all([
         watch.run(signal),
         scans.run(signal),
@@ -120,6 +129,7 @@ export function intake(job: Job, tools: IntakeTools): Intake {
     waiting,
     growing: () => growingFiles(context),
     unmatched: context.matches.unmatched,
+    leftAside: context.aside.now,
     how: () => failureOf(parts) === null ? watch.how() : null,
     eventsMissing: () => watch.eventsMissing(),
     failure: () => failureOf(parts),
@@ -138,6 +148,7 @@ function assemble(job: Job, tools: IntakeTools): Parts {
   const asked = writers(system);
   const context: IntakeContext = {
     ...{ job, system, ledger, emit, onError, patterns },
+    aside: leftAside(job, { ledger, system, emit }),
     loops: tools.loops ?? (() => {}),
     looks: job.destinations.length > 0 && tools.looks !== undefined ? tools.looks : { begin: () => {} },
     chosenMethod: tools.chosenMethod ?? (() => null),
@@ -202,6 +213,7 @@ async function checkWhatIsDue(parts: Parts, signal: AbortSignal): Promise<void> 
     for (const paths of chunks(candidates.due(now), FILES_AT_ONCE)) {
       await checks.start(() => settleDue(parts, paths, signal), signal);
     }
+    if (context.aside.wantsScan()) parts.scans.ask();
     const silent = missingEvents.overdue();
     if (silent !== null) watch.distrust(silent);
     const next = Math.min(dirty.due(), candidates.nextDue()) - system.monotonic();

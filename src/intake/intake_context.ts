@@ -19,6 +19,7 @@ import type { Writers } from "./settle/writers.ts";
 import { absolutePathOf } from "./source_path.ts";
 import type { DirtyFolders } from "./watch/dirty_folders.ts";
 import type { KnownFiles } from "./watch/known_files.ts";
+import type { LeftAside } from "./watch/left_aside.ts";
 import type { MissingEvents } from "./watch/missing_events.ts";
 import type { RecentCloses } from "./watch/recent_closes.ts";
 import type { PatternWatch } from "./watch/unmatched.ts";
@@ -36,6 +37,7 @@ export interface SettleContext {
   /** Compares whole files for a mere ctime: one at a time, beside everything else. */
   readonly comparing: TaskGroup;
   readonly emit: Emit;
+  readonly aside: LeftAside;
   /** The method that `auto` has chosen for a destination; null where it has not, or needs not. */
   readonly chosenMethod: (destination: string) => string | null;
   /** Told of errors of work in the background. */

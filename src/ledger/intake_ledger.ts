@@ -34,6 +34,16 @@ export interface Reread {
 /** What a reread found: the hash of the bytes now, that no rewrite can have been missed, or that the file must be judged again. */
 export type Reading = { readonly is: "read"; readonly sha256: string } | { readonly is: "certain" } | { readonly is: "doubtful" };
 
+/** What is remembered of `newer_than`. Times in milliseconds since 1970 UTC. */
+export interface AsideMemory {
+  /** When the job was first started with the key. */
+  readonly firstStart: number;
+  /** What was last changed before is left aside. */
+  readonly olderThan: number;
+  /** How many files the last scan left aside; null before the first one. */
+  readonly files: number | null;
+}
+
 /** Paths are relative to the watched folder of the job. Every change is one transaction, durable on return. */
 export interface IntakeLedger {
   /**
@@ -60,6 +70,10 @@ export interface IntakeLedger {
   nextReread(job: string): number | null;
   /** Stores what rereads found; returns the paths that `unknown` now lists under `recheck`. */
   recordRereads(readings: readonly (Reread & { readonly found: Reading })[]): string[];
+  /** Null where it has no `newer_than`, or was never started with it. */
+  leftAside(job: string): AsideMemory | null;
+  /** Null forgets it. */
+  rememberLeftAside(job: string, memory: AsideMemory | null): void;
   /** A writer was seen after these files may have been read: they are due for a reread. Unknown paths are ignored. */
   requestRereads(job: string, paths: readonly string[], now: number): void;
 }

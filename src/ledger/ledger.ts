@@ -28,7 +28,7 @@ export interface ReadLedger
     History,
     AuditHistory,
     AvailabilityHistory,
-    Pick<IntakeLedger, "unknown" | "admitted">,
+    Pick<IntakeLedger, "unknown" | "admitted" | "leftAside">,
     Pick<OutboxLedger, "deviceOf" | "pausedBy">,
     Pick<MirrorLedger, "keptPaths" | "keptDeliveries" | "mirrorOf">,
     Disposable {

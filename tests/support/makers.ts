@@ -44,6 +44,7 @@ export function aJob(watchPath: string, changes: Partial<Job> = {}): Job {
     watchPath,
     filePatterns: ["*.fits"],
     excludePatterns: [],
+    newerThan: null,
     recursive: true,
     ignoreHiddenFiles: true,
     watchEvents: ["create", "write", "remove", "rename"],

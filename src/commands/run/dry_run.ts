@@ -110,7 +110,11 @@ async function takeIn(
   };
   const taking = intake(job, {
     system,
-    ledger: { unknown: ledger.unknown, admit, admitted: ledger.admitted, recheck: () => [], ...NO_REREADS },
+    ledger: {
+      ...{ unknown: ledger.unknown, admitted: ledger.admitted, leftAside: ledger.leftAside },
+      ...{ admit, recheck: () => [], rememberLeftAside: () => {} },
+      ...NO_REREADS,
+    },
     emit: (event) => {
       if (event.type === "notice" && (event.level === "warning" || event.level === "error")) screen.line(`${event.message}\n`);
     },

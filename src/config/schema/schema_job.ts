@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { newerThan } from "../../domain/newer_than.ts";
 import { hookKey } from "./schema_hooks.ts";
 import { scheduleKeys } from "./schema_schedule.ts";
 import { setting } from "./settings_of.ts";
@@ -14,6 +15,8 @@ const DAY = 86_400_000;
 
 /** Which files are sent while they are written, and how: what `growing_files: true` means. */
 const GROWING = { minBytes: 100e6, marginBytes: 50e6, timeoutMs: 30_000 };
+
+const NEWER_THAN = "must be a date like 2026-11-01, a time before the first start like 7d, now, or false";
 
 /** Which folder is watched, and how. */
 export const watchKeys = {
@@ -31,6 +34,15 @@ export const watchKeys = {
     }),
   exclude_patterns: texts('patterns, like ["*.tmp"]').prefault([])
     .meta({ description: "Files to leave out although they match `file_patterns`" }),
+  newer_than: z.union([z.literal(false), z.string()], NEWER_THAN).transform((value, context) => {
+    const since = value === false ? null : newerThan(value);
+    if (value === false || since !== null) return since;
+    context.addIssue({ code: "custom", message: NEWER_THAN });
+    return z.NEVER;
+  }).prefault(false).meta({
+    description:
+      "Leave older files aside: only files whose modification time is at least this are delivered. A date like `2026-11-01` (midnight, in `night_timezone`), also with a time and a time zone, as `2026-11-01 18:00+01:00`; or a time before the first start with this key, like `7d`, or `now`: that start is remembered, so a restart or another value does not move it. A file that is copied there later with an older modification time is left aside as well. `status` says how many there are; to send them, set an earlier date or remove the key",
+  }),
   recursive: bool().prefault(true).meta({ description: "Watch subfolders as well" }),
   ignore_hidden_files: bool().prefault(true).meta({ description: "Ignore names that begin with a dot" }),
   watch_mode: oneOf(["auto", "events", "poll"]).prefault("auto").meta({

@@ -58,6 +58,23 @@ export function localMinutes(atMs: number, timezone: string | null): number {
   return (local % DAY + DAY) % DAY / MINUTE;
 }
 
+/**
+ * When a clock of the time zone shows this (as if it were UTC); a null zone is the computer's own. A time that the change to summer time
+ * skips is the moment after the gap, or before it.
+ */
+export function momentOf(shownMs: number, timezone: string | null): number {
+  const offset = (atMs: number) =>
+    localTime(atMs, { timezone, rollover: "00:00", siteLongitude: null }) - Math.floor(atMs / 1000) * 1000;
+  const guess = shownMs - offset(clamp(shownMs));
+  return shownMs - offset(clamp(guess));
+}
+
+/** `2026-11-01 00:00 Europe/Berlin`; a null zone is the computer's own. */
+export function shownIn(atMs: number, timezone: string | null): string {
+  const shown = new Date(localTime(clamp(atMs), { timezone, rollover: "00:00", siteLongitude: null })).toISOString();
+  return `${shown.slice(0, 16).replace("T", " ")} ${timezone ?? "local time"}`;
+}
+
 /** What a clock at the site shows, as if it were UTC. */
 function localTime(atMs: number, rule: NightRule): number {
   if (rule.siteLongitude !== null) return Math.floor(atMs) + Math.floor(rule.siteLongitude * MS_PER_DEGREE);

@@ -29,11 +29,13 @@ interface Noted {
   readonly open: string[];
   /** The ledger knows them as they are. */
   readonly known: string[];
+  /** Left aside: they are older than `newer_than`. */
+  readonly aside: readonly FileFacts[];
 }
 
 /** Notes these files with the facts that were just found. */
 export function noteFiles(context: SettleContext, found: readonly FileFacts[], options: NoteOptions = {}): Noted {
-  const { job, candidates, ledger } = context;
+  const { job, candidates, ledger, aside } = context;
   const { asOf = Infinity } = options;
   const overtaken = found.filter(({ path }) => (candidates.get(path)?.lookedAt ?? -Infinity) > asOf);
   const current = overtaken.length === 0 ? found : found.filter((facts) => !overtaken.includes(facts));
@@ -41,12 +43,15 @@ export function noteFiles(context: SettleContext, found: readonly FileFacts[], o
   const unknown = new Set([...fresh, ...recheck].map(({ path }) => path));
   const known = current.map(({ path }) => path).filter((path) => !unknown.has(path));
   known.forEach(candidates.forget);
+  const old = fresh.filter(aside.isOld);
+  for (const { path } of old) candidates.forget(path);
+  const counted = old.length === 0 ? fresh : fresh.filter((facts) => !aside.isOld(facts));
   const open = [
     ...overtaken,
-    ...fresh.filter((facts) => noteFile(context, facts, false, options)),
+    ...counted.filter((facts) => noteFile(context, facts, false, options)),
     ...recheck.filter((facts) => noteFile(context, facts, true, options)),
   ];
-  return { open: open.map(({ path }) => path), known };
+  return { open: open.map(({ path }) => path), known, aside: old };
 }
 
 /** Looks at these files now and notes them; returns those to be settled. */

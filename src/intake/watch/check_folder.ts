@@ -51,7 +51,8 @@ async function checkNames(
   const isNew = (path: string) => touchesOf(path).has("create") || touchesOf(path).has("rename");
   const touch = context.candidates.lastTouch();
   const { files, folders, marked } = await findNames(context, folder, names, signal);
-  const { open, known } = noteFiles(context, files, { touch, news: (path) => isNew(path) ? "created" : "changed" });
+  const { open, known, aside } = noteFiles(context, files, { touch, news: (path) => isNew(path) ? "created" : "changed" });
+  if (aside.length > 0) context.aside.heard();
   // Heard of after its bytes may have been read. Only Linux tells of closes, the others of writes alone.
   context.rereads.ask(known.filter((path) => touchesOf(path).has("close") || touchesOf(path).has("write")));
   const all = marked.length > 0 ? [...open, ...await statFiles(context, marked, signal, { retry: true })] : open;
@@ -115,7 +116,8 @@ async function listFolder(context: IntakeContext, top: string, deep: boolean, si
   let touch = candidates.lastTouch();
   let atOnce = FILES_AT_ONCE;
   const settleFound = async () => {
-    const { open } = noteFiles(context, found, { touch });
+    const { open, aside } = noteFiles(context, found, { touch });
+    if (aside.length > 0) context.aside.heard();
     found = [];
     if (open.length > 0) await settleFiles(context, open, signal);
   };

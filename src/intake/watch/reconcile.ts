@@ -68,6 +68,7 @@ export async function reconcile(
   // Those that are gone, and those in folders that were not read.
   await settleAgain(context, candidates.notSeenSince(begun), signal, { retry: true });
   matches.scanned(found);
+  context.aside.scanned({ files: found.aside, bytes: found.asideBytes });
   return { files: found.wanted, admitted, milliseconds: Math.round(system.monotonic() - begun) };
 }
 
@@ -86,27 +87,29 @@ async function reconcileStretch(
     return { found: former, admitted: 0 };
   }
   const wanted = files.filter(({ path }) => patterns.wants(path));
-  const found = foundIn(files, wanted.length);
+  let found = foundIn(files, wanted.length);
   // A stretch that has some is read again: they are listed for as long as scans find them.
   let knownHere = -unreadable.noteReserved(files);
   let admitted = 0;
   for (const some of chunks(wanted, FILES_AT_ONCE)) {
     if (some.length === FILES_AT_ONCE) await system.sleep(0);
     const its = await reconcileFiles(context, some, begun, signal);
-    knownHere += its.known;
+    knownHere += its.known + its.aside.length;
     admitted += its.admitted;
+    const asideBytes = its.aside.reduce((sum, { size }) => sum + size, 0);
+    found = { ...found, aside: found.aside + its.aside.length, asideBytes: found.asideBytes + asideBytes };
   }
   known.note(stretch, knownHere === wanted.length ? found : null);
   return { found, admitted };
 }
 
-/** Returns how many of them were known, and how many are admitted now. */
+/** Returns how many of them were known, which are left aside, and how many are admitted now. */
 async function reconcileFiles(
   context: IntakeContext,
   files: readonly FileFacts[],
   begun: number,
   signal: AbortSignal,
-): Promise<{ readonly known: number; readonly admitted: number }> {
+): Promise<{ readonly known: number; readonly aside: readonly FileFacts[]; readonly admitted: number }> {
   const { candidates, missingEvents } = context;
   const unheard = files.filter(({ path }) => !candidates.isHeardOf(path));
   const noted = noteFiles(context, files, { retry: true, asOf: begun });
@@ -114,7 +117,7 @@ async function reconcileFiles(
   missingEvents.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
   // The walk's look was the first; the second, just before it is settled, shows whether the file rests.
   const admitted = noted.open.length > 0 ? await settleAgain(context, noted.open, signal) : 0;
-  return { known: noted.known.length, admitted };
+  return { known: noted.known.length, aside: noted.aside, admitted };
 }
 
 /** Files that the ledger is asked about at once: a few milliseconds, so that events get their turn. */

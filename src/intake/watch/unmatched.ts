@@ -22,20 +22,29 @@ export interface Found {
   /** Those that the patterns want. */
   readonly wanted: number;
   readonly example: string;
+  /** Of the wanted ones, those that `newer_than` leaves aside, and their bytes. */
+  readonly aside: number;
+  readonly asideBytes: number;
 }
 
 /** Before a walk. */
-export const NOTHING_FOUND: Found = { all: 0, wanted: 0, example: "" };
+export const NOTHING_FOUND: Found = { all: 0, wanted: 0, example: "", aside: 0, asideBytes: 0 };
 
 /** Some files, of which so many are wanted. */
 export function foundIn(files: readonly { readonly path: string }[], wanted: number): Found {
-  return { all: files.length, wanted, example: files[0]?.path ?? "" };
+  return { ...NOTHING_FOUND, all: files.length, wanted, example: files[0]?.path ?? "" };
 }
 
 /** With what was found later. */
 export function andFound(found: Found, more: Found): Found {
   const { example } = found.all > 0 ? found : more;
-  return { all: found.all + more.all, wanted: found.wanted + more.wanted, example };
+  return {
+    all: found.all + more.all,
+    wanted: found.wanted + more.wanted,
+    example,
+    aside: found.aside + more.aside,
+    asideBytes: found.asideBytes + more.asideBytes,
+  };
 }
 
 /** Null where some file is wanted, or there is none at all. */

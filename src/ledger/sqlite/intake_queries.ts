@@ -17,13 +17,25 @@ import { number, STATE_COLUMNS, stateValues, SUPERSEDED, text, textOrNull } from
 /** How many paths are looked up by one statement: memory stays small, the cost per path too. */
 const CHUNK = 5_000;
 
-export function intakeQueries(db: Database): Pick<IntakeLedger, "unknown" | "admitted" | "admit" | "recheck"> {
+export function intakeQueries(
+  db: Database,
+): Pick<IntakeLedger, "unknown" | "admitted" | "admit" | "recheck" | "leftAside" | "rememberLeftAside"> {
   return {
     unknown: (job, files, destinations) => db.snapshot(() => unknown(db, job, files, [...new Set(destinations)])),
     admitted(job, path, size) {
       const row = db.get(ADMITTED, job, path, size);
       return row === undefined ? null : { at: number(row, "admitted_at"), mtimeMs: number(row, "mtime_ms") };
     },
+    leftAside(job) {
+      const row = db.get("SELECT value FROM meta WHERE key = ?", asideKey(job));
+      return row === undefined ? null : JSON.parse(text(row, "value"));
+    },
+    rememberLeftAside: (job, memory) =>
+      void db.transaction(() =>
+        memory === null
+          ? db.run("DELETE FROM meta WHERE key = ?", asideKey(job))
+          : db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", asideKey(job), JSON.stringify(memory))
+      ),
     // Forgotten in a power cut, the file is found again: nothing is removed at the source before a receipt is on the disk.
     admit: (admissions, now) =>
       db.smallTransaction(
@@ -32,6 +44,10 @@ export function intakeQueries(db: Database): Pick<IntakeLedger, "unknown" | "adm
       ),
     recheck: (admission, sha256, now) => db.transaction(() => counted(db, recheck(db, admission, sha256, now))),
   };
+}
+
+function asideKey(job: string): string {
+  return `newer_than ${job}`;
 }
 
 function unknown(

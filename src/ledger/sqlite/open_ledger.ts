@@ -55,13 +55,14 @@ export function readLedger(folder: string, onNotice: OnNotice = () => {}): ReadL
 }
 
 function readQueries(db: Database, instance: string): ReadLedger {
-  const { unknown, admitted } = intakeQueries(db);
+  const { unknown, admitted, leftAside } = intakeQueries(db);
   const { deviceOf, pausedBy } = destinationQueries(db);
   const { keptPaths, keptDeliveries, mirrorOf } = mirrorQueries(db);
   return {
     instance,
     unknown,
     admitted,
+    leftAside,
     deviceOf,
     pausedBy,
     keptPaths,

@@ -1,0 +1,118 @@
+/**
+ * The files that `newer_than` leaves aside: how many there are, and since when that is so.
+ *
+ * @module
+ */
+import { format as formatBytes } from "@std/fmt/bytes";
+import type { Job } from "../../config/settings.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { oldestCounted } from "../../domain/newer_than.ts";
+import { shownIn } from "../../domain/night/night.ts";
+import type { FileFacts } from "../../domain/source_file.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
+import type { AsideMemory, IntakeLedger } from "../../ledger/intake_ledger.ts";
+import type { Clock } from "../../system/system.ts";
+
+/** Files that were last changed before `olderThan`, milliseconds since 1970 UTC, and were never admitted. */
+export interface AsideNow {
+  readonly olderThan: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What `newer_than` of one job comes to. */
+export interface LeftAside {
+  /** Remembers the first start with this key; forgets it where the key is not set. */
+  begin(): void;
+  isOld(facts: Pick<FileFacts, "mtimeMs">): boolean;
+  /** Some were found that the last scan may not have counted. */
+  heard(): void;
+  /** Whether a scan should count them now; true once. */
+  wantsScan(): boolean;
+  /** What a scan has found. */
+  scanned(found: Pick<AsideNow, "files" | "bytes">): void;
+  /** As the last scan found it; null without the key, and before the first scan. */
+  now(): AsideNow | null;
+}
+
+/** `system` tells the time of the first start: now. */
+export function leftAside(
+  { name, newerThan, night }: Job,
+  { ledger, system, emit }: {
+    readonly ledger: Pick<IntakeLedger, "leftAside" | "rememberLeftAside">;
+    readonly system: Pick<Clock, "now" | "monotonic">;
+    readonly emit: Emit;
+  },
+): LeftAside {
+  const startedAt = system.now();
+  let memory: AsideMemory | null = null;
+  let last: Pick<AsideNow, "files" | "bytes"> | null = null;
+  let unheeded = false;
+  let askedAt = -Infinity;
+  const remember = (next: AsideMemory | null) => {
+    ledger.rememberLeftAside(name, next);
+    memory = next;
+  };
+  const known = (): AsideMemory | null => {
+    if (memory !== null || newerThan === null) return memory;
+    const before = ledger.leftAside(name);
+    const firstStart = before?.firstStart ?? startedAt;
+    const olderThan = oldestCounted(newerThan, firstStart, night.timezone);
+    if (before?.olderThan === olderThan) return memory = before;
+    remember({ firstStart, olderThan, files: null });
+    return memory;
+  };
+  return {
+    begin() {
+      if (newerThan !== null) known();
+      else if (ledger.leftAside(name) !== null) remember(null);
+    },
+    isOld: ({ mtimeMs }) => mtimeMs < (known()?.olderThan ?? -Infinity),
+    heard: () => void (unheeded = true),
+    wantsScan() {
+      if (!unheeded || system.monotonic() - askedAt < SCANS_APART_MS) return false;
+      askedAt = system.monotonic();
+      unheeded = false;
+      return true;
+    },
+    scanned(found) {
+      const before = known();
+      if (before === null) return;
+      last = found;
+      if (found.files === before.files) return;
+      remember({ ...before, files: found.files });
+      const more = found.files - (before.files ?? 0);
+      if (more <= 0) return;
+      const { message, hint } = asideText({ ...found, ...before }, night.timezone);
+      const late = before.files === null ? "" : `${amount(more)} more with an older modification time: `;
+      emit({
+        type: "notice",
+        level: late === "" ? "info" : "warning",
+        message: `Job ${printable(name)}: ${late}${message}. ${hint}`,
+      });
+    },
+    now: () => last === null || memory === null ? null : { ...last, olderThan: memory.olderThan },
+  };
+}
+
+/** What to say, and how they are sent; the time as a clock in the job's time zone shows it. */
+export function asideText(
+  { files, bytes, olderThan }: Omit<AsideNow, "files"> & { readonly files: number },
+  timezone: string | null,
+): { readonly message: string; readonly hint: string } {
+  const are = files === 1 ? "is" : "are";
+  return {
+    message: `${amount(files)} (${formatBytes(bytes)}) last changed before ${
+      shownIn(olderThan, timezone)
+    } ${are} left aside (newer_than)`,
+    hint: `To send ${files === 1 ? "it" : "them"} too, set an earlier date or remove newer_than.`,
+  };
+}
+
+/** `41,200 files` */
+export function amount(files: number): string {
+  return `${files.toLocaleString("en-US")} ${files === 1 ? "file" : "files"}`;
+}
+
+/** A camera card that is copied with its old times takes its time. */
+const SCANS_APART_MS = 10_000;
