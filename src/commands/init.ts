@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { format as formatBytes } from "@std/fmt/bytes";
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
@@ -15,6 +16,9 @@ import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
+import { observingNight } from "../domain/night/night.ts";
+import { isDeep, patternsOf } from "../intake/patterns.ts";
+import { amount } from "../intake/watch/left_aside.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { faultOf } from "../system/fault.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
@@ -74,7 +78,7 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   }
   const given = answersGiven(input, tools);
   const prompt = tools.isTerminal && !input.yes && given === null ? tools.prompt : undefined;
-  const answers = prompt === undefined ? given : await ask(questions(system.home, system), prompt, tools.stderr);
+  const answers = prompt === undefined ? given : await ask(questions(system.home, tools), prompt, tools.stderr);
   if (prompt !== undefined && answers === null) {
     tools.stderr("Nothing was written.\n");
     return EXIT.usage;
@@ -87,6 +91,10 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
     const inTheWay = ["exists", "not_a_folder"].includes(faultOf(cause));
     const reason = inTheWay ? `cannot create the folder "${folder}": a file has that name` : reasonOf(cause);
     throw cannotWrite(path, reason, "Choose another place with --output FILE.", cause);
+  }
+  const before = given === null ? null : await filesThere(String(given["watch_path"]), tools);
+  if (before !== null) {
+    tools.stderr(`${before} are there already and will be sent. To send only new ones, set newer_than: now\n`);
   }
   tools.stderr(`Wrote ${path}\n${nextSteps(answers, path === userConfigFile(system) ? "" : ` -c ${commandWord(path, system)}`)}`);
   return EXIT.done;
@@ -127,7 +135,8 @@ function commandWord(path: string, { platform }: Pick<Tools["system"], "platform
 }
 
 /** What the wizard asks; each answer is checked as the configuration would check it. */
-function questions(home: string, around: Tools["system"]): readonly Question[] {
+function questions(home: string, tools: Tools): readonly Question[] {
+  const { system: around } = tools;
   const uses = (key: string) => ({ transfer_method: method = "auto" }: Answers) =>
     key in METHOD_KEYS[method.toLowerCase() as keyof typeof METHOD_KEYS];
   const fault = (key: string, value: string, answers: Answers): string | null => {
@@ -182,5 +191,54 @@ function questions(home: string, around: Tools["system"]): readonly Question[] {
       fault,
     },
     { key: "remote_base_path", text: "Destination folder (with rclone: remote:path)?", suggestion: null, fault },
+    filesQuestion(fault, tools),
   ];
 }
+
+/** What becomes of the images that are there already. */
+function filesQuestion(fault: Question["fault"], tools: Tools): Question {
+  return {
+    key: "newer_than",
+    async text({ watch_path = "" }) {
+      const found = await filesThere(watch_path, tools);
+      return found && `${found} are there already: send all, or from today on (all, today, or a date)?`;
+    },
+    suggestion: null,
+    fault: (key, answer, answers) => /^(all|today)$/i.test(answer) ? null : fault(key, answer, answers),
+    meaning(answer) {
+      if (/^all$/i.test(answer)) return null;
+      // At one o'clock in the morning, the night that is being observed is meant.
+      const night = observingNight(tools.system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
+      return /^today$/i.test(answer) ? night.replace(/^(....)(..)/, "$1-$2-") : answer;
+    },
+  };
+}
+
+/** `41,200 files, 3.1 TB`: the images that are in a folder; null where there are none, or it cannot be listed. */
+async function filesThere(written: string, { system, signal }: Pick<Tools, "system" | "signal">): Promise<string | null> {
+  const keys = { remote_host: "example", remote_base_path: "/elsewhere/for/a/check", watch_path: written };
+  const job = parseSettings(JSON.stringify(keys), "", "yaml", system).jobs[0]!;
+  const patterns = patternsOf(job);
+  const until = system.monotonic() + COUNTING_MS;
+  let [files, bytes] = [0, 0];
+  let isAll = true;
+  try {
+    const options = { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles };
+    for await (const batch of system.walk(job.watchPath, options, signal)) {
+      for (const { path, size } of batch.files) {
+        if (!patterns.wants(path)) continue;
+        files += 1;
+        bytes += size;
+      }
+      isAll = system.monotonic() < until;
+      if (!isAll) break;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (faultOf(error) === "other") throw error;
+  }
+  return files === 0 ? null : `${isAll ? "" : "More than "}${amount(files)}, ${formatBytes(bytes)}`;
+}
+
+/** Nobody waits longer for a number. */
+const COUNTING_MS = 10_000;

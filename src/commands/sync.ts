@@ -16,6 +16,7 @@ import { counted } from "../domain/names/counted.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import { patternsOf } from "../intake/patterns.ts";
 import { reservedName } from "../intake/source_faults.ts";
+import { asideFailure } from "../intake/watch/left_aside.ts";
 import { relativePathOf } from "../intake/source_path.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
@@ -85,7 +86,10 @@ async function meaningsOf(
   const { jobs } = await daemon.settings();
   using ledger = tools.readLedger(stateDirectory, notices(tools));
   const meant: Meaning[] = [];
-  for (const word of words) meant.push(await meaningOf(word, jobs, ledger, tools));
+  for (const word of words) {
+    meant.push(await meaningOf(word, jobs, ledger, tools));
+    await refuseLeftAside(word, jobs, ledger, tools);
+  }
   return meant;
 }
 
@@ -119,6 +123,24 @@ async function meaningOf(word: string, jobs: readonly Job[], ledger: ReadLedger,
     if (state.state === "deferred" || (state.state === "failed" && isTrouble(state.failure))) retry.push(id);
   }
   return { word, jobs: names, retry, delivered };
+}
+
+/** @throws {Failure} `configuration` for a file that every job leaves aside which would send it. */
+async function refuseLeftAside(word: string, jobs: readonly Job[], ledger: ReadLedger, { cwd, system }: Tools): Promise<void> {
+  const absolute = absolutePath(word, cwd, system);
+  const facts = await system.followedFacts(absolute).catch(() => null);
+  if (facts?.kind !== "file") return;
+  const wanting = jobs.flatMap((job) => {
+    const path = relativePathOf(job.watchPath, absolute, system.separator);
+    if (path === null || !patternsOf(job).wants(path)) return [];
+    const { fresh } = ledger.unknown(job.name, [{ path, ...facts }], job.destinations.map(({ name }) => name));
+    const olderThan = job.newerThan === null ? undefined : ledger.leftAside(job.name)?.olderThan;
+    return [{ job, olderThan: fresh.length > 0 && olderThan !== undefined && facts.mtimeMs < olderThan ? olderThan : null }];
+  });
+  const [first] = wanting;
+  if (first?.olderThan == null || wanting.some(({ olderThan }) => olderThan === null)) return;
+  const { message, hint } = asideFailure(first.olderThan, first.job.night.timezone);
+  throw new Failure("configuration", `"${printable(absolute)}" is not sent. ${message}`, { hint: `${hint}.` });
 }
 
 /** The jobs that send a file, or watch a folder or one below it; for a pattern all. */

@@ -64,6 +64,7 @@ export function runningState(
         eventsMissing: intake.eventsMissing(),
         failure: intake.failure(),
         unmatched: intake.unmatched(),
+        leftAside: intake.leftAside(),
         ...cadence.of(job.name),
         waiting: withAhead(intake.waiting(), outboxes),
       })),

@@ -37,7 +37,7 @@ export interface SettleContext {
   /** Compares whole files for a mere ctime: one at a time, beside everything else. */
   readonly comparing: TaskGroup;
   readonly emit: Emit;
-  readonly aside: LeftAside;
+  readonly aside: Pick<LeftAside, "isOld">;
   /** The method that `auto` has chosen for a destination; null where it has not, or needs not. */
   readonly chosenMethod: (destination: string) => string | null;
   /** Told of errors of work in the background. */
@@ -52,6 +52,7 @@ export interface SettleContext {
 export interface IntakeContext extends SettleContext {
   readonly system: SettleContext["system"] & Pick<System, "list" | "walk" | "run">;
   readonly patterns: Patterns;
+  readonly aside: LeftAside;
   readonly dirty: DirtyFolders;
   readonly recentCloses: RecentCloses;
   readonly known: KnownFiles;

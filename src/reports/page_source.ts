@@ -17,6 +17,7 @@ import type { AuditHistory } from "../ledger/audit_ledger.ts";
 import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Orphan } from "../ledger/orphans.ts";
+import type { AsideNow } from "../intake/watch/left_aside.ts";
 import type { Unmatched } from "../intake/watch/unmatched.ts";
 import type { CheckFinding, SentAhead } from "./api_types.ts";
 import type { DaemonControl } from "./daemon_control.ts";
@@ -35,6 +36,8 @@ export interface JobNow extends Cadence {
   readonly failure: FailureRecord | null;
   /** The files that are there where the patterns have wanted none so far; null otherwise. */
   readonly unmatched: Unmatched | null;
+  /** What `newer_than` leaves aside; null without it, and before the first scan. */
+  readonly leftAside: AsideNow | null;
   /** Files that are not finished, or were given up. */
   readonly waiting: readonly {
     readonly path: string;
@@ -83,7 +86,7 @@ export interface About {
 
 /** All that status, page, metrics and report are made of, at this moment; nothing is kept here. */
 export interface DaemonState {
-  readonly ledger: History & AuditHistory & AvailabilityHistory & Pick<IntakeLedger, "unknown">;
+  readonly ledger: History & AuditHistory & AvailabilityHistory & Pick<IntakeLedger, "unknown" | "leftAside">;
   readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
   about(): About;
   /** What keeps the daemon itself from delivering; null where nothing does. */

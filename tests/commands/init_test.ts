@@ -163,3 +163,39 @@ Deno.test("init refuses --watch and --to that cannot be used, and writes nothing
   assertStringIncludes(await message({ watch: "images", to: "gopher://freya/x" }), '"gopher://" is not known');
   assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);
 });
+
+for (
+  const [answer, expected] of [["all", null], ["today", "2026-11-24"], ["Today", "2026-11-24"], [
+    "2026-10-01",
+    "2026-10-01",
+  ]] as const
+) {
+  Deno.test(`init asks what to do with the files that are there already; ${answer} is newer_than: ${expected}`, async () => {
+    await using dir = await tempFolder();
+    for (const name of ["old/a.fits", "b.fits", "notes.txt"]) await dir.write(`images/${name}`, "x".repeat(500));
+    const questions: string[] = [];
+    // One o'clock in the morning, in the middle of a night.
+    const now = () => new Date(2026, 10, 25, 1).getTime();
+    const tools = testTools(dir.path, { answers: ["~/images", "local", "/mnt/nas", "yesterday", answer], system: { now } });
+    const prompt = tools.prompt;
+    const asking = { ...tools, prompt: (question: string) => (questions.push(question), prompt!(question)) };
+    assertEquals(await writeConfig(NOTHING, asking), 0);
+    assertEquals(questions.at(-1), "2 files, 1 kB are there already: send all, or from today on (all, today, or a date)?");
+    assertStringIncludes(tools.printed.stderr, '"newer_than" must be a date like 2026-11-01');
+    const written = /^newer_than: (.*)$/m.exec(await dir.read(USUAL))?.[1] ?? null;
+    assertEquals(written, expected);
+    const { newerThan } = parseSettings(await dir.read(USUAL), "c", "yaml", tools.system).jobs[0]!;
+    assertEquals(newerThan, expected === null ? null : { since: "local", shownMs: Date.parse(expected) });
+  });
+}
+
+Deno.test("init --watch says how many files are there already, and how to send only new ones", async () => {
+  await using dir = await tempFolder();
+  await dir.write("images/a.fits", "x".repeat(500));
+  const tools = testTools(dir.path);
+  assertEquals(await writeConfig({ ...NOTHING, watch: "images", to: dir.at("nas") }, tools), 0);
+  assertStringIncludes(
+    tools.printed.stderr,
+    "1 file, 500 B are there already and will be sent. To send only new ones, set newer_than: now\n",
+  );
+});

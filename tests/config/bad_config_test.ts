@@ -32,6 +32,13 @@ const ROWS: readonly Row[] = [
       'config.yaml:4:1: unknown key "file_patern"; did you mean "file_patterns"?',
     ],
   },
+  ...['"yesterday"', "7", '"2026-02-30"', "true", '"01.11.2026"'].map((written) => ({
+    name: `newer_than: ${written}`,
+    text: `${BASE}newer_than: ${written}\n`,
+    errors: [
+      `config.yaml:4:1: "newer_than" must be a date like 2026-11-01, a time before the first start like 7d, now, or false, not ${written}`,
+    ],
+  })),
   {
     name: "a header card in the base path",
     text: "watch_path: /data\nremote_host: freya\nremote_base_path: /images/{header.OBJECT|x}\n",

@@ -229,7 +229,7 @@ const aStretch = (digest: string, folder?: string): Stretch => ({
   goesOn: false,
   ...(folder ? { folder } : {}),
 });
-const files = (all: number): Found => ({ all, wanted: all, example: "a.fits" });
+const files = (all: number): Found => ({ all, wanted: all, example: "a.fits", aside: 0, asideBytes: 0 });
 
 Deno.test("knownFiles() knows the very stretch of the former scan, until nothing is trusted", () => {
   const known = knownFiles(() => 0.3, 10);

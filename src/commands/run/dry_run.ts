@@ -19,6 +19,7 @@ import { intake } from "../../intake/intake.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import type { Tools } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { type AsideNow, asideText } from "../../intake/watch/left_aside.ts";
 import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 import { placeOf } from "../../reports/overview/trouble.ts";
 
@@ -34,6 +35,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
   let count = 0;
   let incomplete = 0;
   let removals = 0;
+  const aside: string[] = [];
   for (const job of settings.jobs) {
     const list: List = ({ absolutePath }, destination, target) => {
       const to = job.destinations.find(({ name }) => name === destination);
@@ -47,12 +49,18 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
       list(delivery.source, delivery.destination, delivery.target);
     }
     removals += await listRemovals(job, ledger, tools);
-    for (const { path, reason, detail } of await takeIn(job, ledger, list, screen, tools)) {
+    const { incomplete: unfinished, leftAside } = await takeIn(job, ledger, list, screen, tools);
+    if (leftAside !== null && leftAside.files > 0) {
+      const { message, hint } = asideText(leftAside, job.night.timezone);
+      aside.push(`${message}. ${hint}\n`);
+    }
+    for (const { path, reason, detail } of unfinished) {
       incomplete += 1;
       const why = reason === "refused" ? `not be sent: ${printable(withoutName(detail, path))}` : `wait: ${reason}`;
       screen.line(`"${printable(path)}" would ${why}\n`);
     }
   }
+  aside.forEach(tools.stderr);
   const files = counted(count, "file");
   const removed = removals === 0 ? "" : `, ${removals} removed at a mirror`;
   tools.stderr(`${files} would be sent${removed}${incomplete > 0 ? `, ${incomplete} not finished` : ""}. Nothing was changed.\n`);
@@ -91,14 +99,14 @@ interface Screen extends WaitingOutput {
   readonly line: (text: string) => void;
 }
 
-/** Runs the intake once over everything; lists what it would queue, and returns the files that are not finished. */
+/** Runs the intake once over everything; lists what it would queue, and returns the files that are not finished or left aside. */
 async function takeIn(
   job: Job,
   ledger: ReadLedger,
   list: List,
   screen: Screen,
   { system, signal }: Tools,
-): Promise<readonly Waiting[]> {
+): Promise<{ readonly incomplete: readonly Waiting[]; readonly leftAside: AsideNow | null }> {
   const admitted = new Set<string>();
   const admit = (admissions: readonly Admission[]) => {
     for (const { source, targets } of admissions) {
@@ -124,7 +132,8 @@ async function takeIn(
   const over = taking.run(stop.signal);
   const saying = sayWaiting(() => [{ job, files: taking.waiting() }], screen, system, stop.signal);
   try {
-    return (await taking.caughtUp()).incomplete;
+    const { incomplete } = await taking.caughtUp();
+    return { incomplete, leftAside: taking.leftAside() };
   } finally {
     stop.abort();
     await Promise.all([over, saying]);

@@ -10,6 +10,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { wrapped } from "../../domain/wrapped.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
+import { amount } from "../../intake/watch/left_aside.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
 import { ACCEPT_REMOVED, isWell, only, type Overview } from "../../reports/overview/overview.ts";
@@ -71,8 +72,13 @@ function verdict(report: StatusReport, { overview, live, now, columns }: StatusA
   }
   if (waiting > 0) return [`All is well: ${wait}.`];
   // Of nights before this one: those of tonight are not well.
-  const but = gone === 0 ? "" : ` except ${counted(gone, "file")} no longer at the destination`;
-  return [delivered > 0 ? `All is well: everything is delivered${but}.` : "All is well: nothing to deliver yet."];
+  const aside = report.jobs.reduce((sum, { left_aside }) => sum + (left_aside?.files ?? 0), 0);
+  const exceptions = [
+    ...gone === 0 ? [] : [`${counted(gone, "file")} no longer at the destination`],
+    ...aside === 0 ? [] : [`${amount(aside)} left aside (newer_than)`],
+  ];
+  const but = exceptions.length === 0 ? "" : ` except ${exceptions.join(" and ")}`;
+  return [delivered > 0 ? `All is well: everything is delivered${but}.` : `All is well: nothing to deliver yet${but}.`];
 }
 
 /** A file that goes to two destinations is two. */
@@ -230,6 +236,7 @@ function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now
       incomplete,
       rejected,
       unmatched,
+      left_aside,
       growing = [],
       silent = false,
     } = job;
@@ -247,6 +254,7 @@ function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now
       ...growing.map(growingHere),
       // A daemon of an older version, before it is restarted, says nothing of it.
       ...unmatched == null ? [] : [unmatchedHere(unmatched)],
+      ...left_aside === undefined || left_aside.files === 0 ? [] : [`${left_aside.message}. ${left_aside.hint}`],
     ];
     return [
       `  ${printable(name)} ${how} ${printable(watch_path)}${waits}${dry_run ? "  DRY RUN: nothing is sent" : ""}`,

@@ -8,7 +8,8 @@ import type { Answers } from "../../config/show/sample.ts";
 /** One question and what becomes of its answer. */
 export interface Question {
   readonly key: string;
-  readonly text: string;
+  /** Null where there is nothing to ask after all. */
+  readonly text: string | ((answers: Answers) => Promise<string | null>);
   /** Taken for an empty answer; null where one must be given, "" where none is fine. */
   readonly suggestion: string | null;
   /** Asked only if this is true for the answers so far. */
@@ -17,6 +18,8 @@ export interface Question {
   readonly fault: (key: string, answer: string, answers: Answers) => string | null;
   /** A remark about a valid answer; null if there is none. */
   readonly remark?: (answer: string) => Promise<string | null>;
+  /** What is meant by a valid answer; null where the key is left out. */
+  readonly meaning?: (answer: string) => string | null;
 }
 
 /** The answers; those left empty are not in it. Null when the input ended before the last question. */
@@ -28,15 +31,18 @@ export async function ask(
   let answers: Answers = {};
   for (const question of questions) {
     if (question.when && !question.when(answers)) continue;
+    const text = typeof question.text === "string" ? question.text : await question.text(answers);
+    if (text === null) continue;
     for (;;) {
-      const shown = question.suggestion ? `${question.text} [${question.suggestion}]` : question.text;
+      const shown = question.suggestion ? `${text} [${question.suggestion}]` : text;
       const given = await prompt(shown);
       if (given === null) return null;
       const answer = given.trim() || question.suggestion;
       if (answer === "") break;
       const fault = answer === null ? "An answer is required." : question.fault(question.key, answer, answers);
       if (fault === null && answer !== null) {
-        answers = { ...answers, [question.key]: answer };
+        const meant = question.meaning === undefined ? answer : question.meaning(answer);
+        if (meant !== null) answers = { ...answers, [question.key]: meant };
         const remark = await question.remark?.(answer);
         if (remark) say(`${remark}\n`);
         break;

@@ -5,6 +5,7 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { Job } from "../../config/settings.ts";
+import type { FailureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { oldestCounted } from "../../domain/newer_than.ts";
 import { shownIn } from "../../domain/night/night.ts";
@@ -83,8 +84,8 @@ export function leftAside(
       remember({ ...before, files: found.files });
       const more = found.files - (before.files ?? 0);
       if (more <= 0) return;
-      const { message, hint } = asideText({ ...found, ...before }, night.timezone);
-      const late = before.files === null ? "" : `${amount(more)} more with an older modification time: `;
+      const { message, hint } = asideText({ ...before, ...found }, night.timezone);
+      const late = before.files === null ? "" : `found ${amount(more)} more of an older date. `;
       emit({
         type: "notice",
         level: late === "" ? "info" : "warning",
@@ -97,7 +98,7 @@ export function leftAside(
 
 /** What to say, and how they are sent; the time as a clock in the job's time zone shows it. */
 export function asideText(
-  { files, bytes, olderThan }: Omit<AsideNow, "files"> & { readonly files: number },
+  { files, bytes, olderThan }: AsideNow,
   timezone: string | null,
 ): { readonly message: string; readonly hint: string } {
   const are = files === 1 ? "is" : "are";
@@ -107,6 +108,14 @@ export function asideText(
     } ${are} left aside (newer_than)`,
     hint: `To send ${files === 1 ? "it" : "them"} too, set an earlier date or remove newer_than.`,
   };
+}
+
+/** Why one file is not sent. */
+export function asideFailure(olderThan: number, timezone: string | null): FailureRecord {
+  const message = `It was last changed before ${shownIn(olderThan, timezone)}, so it is left aside (newer_than)`;
+  const hint =
+    "To send all older files too, set an earlier date or remove newer_than; to send only this one: image-transfer copy SOURCE DEST";
+  return { code: "skipped", next: "never", message, hint };
 }
 
 /** `41,200 files` */

@@ -12,6 +12,7 @@ import type { FileFacts } from "../../domain/source_file.ts";
 import type { IntakeLedger } from "../../ledger/intake_ledger.ts";
 import { nightOf } from "../../intake/admit/admission.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
+import { asideFailure } from "../../intake/watch/left_aside.ts";
 import { reservedName } from "../../intake/source_faults.ts";
 import { whyUnreadable } from "../../intake/watch/unreadable_paths.ts";
 import type { Reasons } from "./reasons.ts";
@@ -35,7 +36,7 @@ export interface NotPickedUp {
 
 /** What looking for them needs. */
 interface NotPickedUpTools {
-  readonly ledger: Pick<IntakeLedger, "unknown">;
+  readonly ledger: Pick<IntakeLedger, "unknown" | "leftAside">;
   readonly system: Pick<System, "walk" | "sleep">;
   readonly jobs: readonly Job[];
   /** Why a file, its path absolute, was not picked up. */
@@ -88,6 +89,8 @@ async function* unknownOf(job: Job, night: string, tools: NotPickedUpTools, sign
   const { ledger, system } = tools;
   const patterns = patternsOf(job);
   const destinations = job.destinations.map(({ name }) => name);
+  const olderThan = job.newerThan === null ? -Infinity : ledger.leftAside(job.name)?.olderThan ?? -Infinity;
+  const old = olderThan === -Infinity ? null : asideFailure(olderThan, job.night.timezone);
   for await (const batch of system.walk(job.watchPath, { recursive: isDeep(job), skipHidden: job.ignoreHiddenFiles }, signal)) {
     for (const { path, reason } of batch.unreadable) {
       const failure = whyUnreadable(path, reason, patterns);
@@ -97,8 +100,8 @@ async function* unknownOf(job: Job, night: string, tools: NotPickedUpTools, sign
     const ofNight = batch.files.filter((facts) => counts(facts) && nightOf(job, facts) === night);
     for (const some of chunks(ofNight, AT_ONCE)) {
       if (some.length === AT_ONCE) await system.sleep(0);
-      for (const { path, size } of ledger.unknown(job.name, some, destinations).fresh) {
-        yield { path, size, failure: patterns.isReserved(path) ? reservedName(path) : null };
+      for (const { path, size, mtimeMs } of ledger.unknown(job.name, some, destinations).fresh) {
+        yield { path, size, failure: patterns.isReserved(path) ? reservedName(path) : mtimeMs < olderThan ? old : null };
       }
     }
   }

@@ -6,6 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { FailureCode } from "../../domain/failure.ts";
 import { counted } from "../../domain/names/counted.ts";
+import { amount } from "../../intake/watch/left_aside.ts";
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
@@ -17,7 +18,8 @@ import { safetyOf } from "./safety.ts";
 
 /** What the sentence names. */
 export interface HeadlineParts {
-  readonly jobs: readonly (Pick<JobNow, "failure"> & { readonly job: Pick<JobNow["job"], "name"> })[];
+  readonly jobs:
+    readonly (Pick<JobNow, "failure"> & Partial<Pick<JobNow, "leftAside">> & { readonly job: Pick<JobNow["job"], "name"> })[];
   readonly destinations: readonly (Pick<DestinationNow, "state"> & {
     readonly destination: Pick<DestinationNow["destination"], "name" | "job">;
     readonly counts: Counts;
@@ -33,7 +35,17 @@ type Sentence = Omit<Headline, "level">;
 export function headlineOf(overview: Overview, parts: HeadlineParts): Headline {
   const [worst] = overview.findings;
   const isNote = worst === undefined || severityOf(worst) === "note";
-  return { level: overview.level, ...isNote ? whenWell(overview, parts) : sentenceOf(worst.is, overview, parts) };
+  return {
+    level: overview.level,
+    ...isNote ? withAside(whenWell(overview, parts), parts) : sentenceOf(worst.is, overview, parts),
+  };
+}
+
+/** What is left aside may be of tonight. */
+function withAside({ text, advice }: Sentence, { jobs }: HeadlineParts): Sentence {
+  const files = jobs.reduce((sum, { leftAside }) => sum + (leftAside?.files ?? 0), 0);
+  if (files === 0) return { text, advice };
+  return { text, advice: `${advice} ${amount(files)} ${files === 1 ? "is" : "are"} left aside (newer_than).`.trim() };
 }
 
 /** Without a daemon. */

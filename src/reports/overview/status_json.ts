@@ -66,6 +66,17 @@ export interface StatusReport {
     readonly not_sent: readonly NotSent[];
     /** The files that are there where the patterns have wanted none so far; null otherwise, and where no daemon runs. */
     readonly unmatched: Unmatched | null;
+    /**
+     * The files that `newer_than` leaves aside, as the last scan found them: those that were last changed before `older_than`, and how to
+     * send them. Absent without the key, before the first scan, and where no daemon runs.
+     */
+    readonly left_aside?: {
+      readonly files: number;
+      readonly bytes: number;
+      readonly older_than: string;
+      readonly message: string;
+      readonly hint: string;
+    };
   }[];
   readonly destinations: readonly (Counts & {
     readonly name: string;

@@ -8,6 +8,7 @@ import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import type { AuditPlan, AuditRun } from "../../domain/audit.ts";
 import type { Counts } from "../../ledger/history.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
+import { type AsideNow, asideText } from "../../intake/watch/left_aside.ts";
 import { join } from "@std/path";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { DestinationState } from "../../domain/destination_state.ts";
@@ -27,6 +28,7 @@ export interface StatusParts extends About {
   readonly now: number;
   readonly jobs: readonly (
     & Pick<JobNow, "how" | "eventsMissing" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs">
+    & Partial<Pick<JobNow, "leftAside">>
     & {
       readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
       readonly removedOnServer?: boolean;
@@ -92,7 +94,7 @@ function hooksWaiting({ hooks }: Pick<StatusParts, "hooks">): Pick<StatusReport,
 }
 
 function jobStatus(
-  { job, removedOnServer, how, eventsMissing, failure, nextRun, unmatched, waiting, lastImage, usualMs }:
+  { job, removedOnServer, how, eventsMissing, failure, nextRun, unmatched, leftAside, waiting, lastImage, usualMs }:
     StatusParts["jobs"][number],
   now: number,
 ): StatusReport["jobs"][number] {
@@ -122,7 +124,13 @@ function jobStatus(
       hint,
     })),
     unmatched,
+    ...leftAside == null ? {} : { left_aside: asideStatus(leftAside, job.night.timezone) },
   };
+}
+
+function asideStatus(aside: AsideNow, timezone: string | null): NonNullable<StatusReport["jobs"][number]["left_aside"]> {
+  const { files, bytes, olderThan } = aside;
+  return { files, bytes, older_than: new Date(olderThan).toISOString(), ...asideText(aside, timezone) };
 }
 
 function growingOf(folder: string, waiting: JobNow["waiting"]): Pick<StatusReport["jobs"][number], "growing"> {

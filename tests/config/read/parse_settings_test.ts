@@ -109,6 +109,7 @@ Deno.test("parseSettings() fills in the defaults", () => {
     watchPath: "/data",
     filePatterns: ["*.fits", "*.fit", "*.fts", "*.fz", "*.fits.gz"],
     excludePatterns: [],
+    newerThan: null,
     recursive: true,
     ignoreHiddenFiles: true,
     schedule: { kind: "continuous" },
@@ -341,6 +342,39 @@ const DURATIONS: readonly (readonly [string, number])[] = [
 for (const [written, ms] of DURATIONS) {
   Deno.test(`parseSettings() takes rescan_interval ${written} for ${ms} ms`, () => {
     assertEquals(onlyJob(settingsOf(`${BASE}rescan_interval: ${written}\n`)).rescanIntervalMs, ms);
+  });
+}
+
+const MIDNIGHT = { since: "local", shownMs: Date.parse("2026-11-01") } as const;
+const EVENING = { since: "local", shownMs: Date.parse("2026-11-01T18:00Z") } as const;
+const WEEK = { since: "first_start", backMs: 604_800_000 } as const;
+for (
+  const [kind, written, expected] of [
+    ["yaml", "2026-11-01", MIDNIGHT],
+    ["yaml", '"2026-11-01"', MIDNIGHT],
+    ["yaml", "2026-11-01 18:00", EVENING],
+    ["yaml", "2026-11-01T18:00:00+01:00", { since: "moment", atMs: Date.parse("2026-11-01T17:00Z") }],
+    ["yaml", "7d", WEEK],
+    ["yaml", "Now", { since: "first_start", backMs: 0 }],
+    ["yaml", "false", null],
+    ["toml", "2026-11-01", MIDNIGHT],
+    ["toml", '"2026-11-01"', MIDNIGHT],
+    ["toml", "2026-11-01T18:00:00", EVENING],
+    ["toml", "2026-11-01 18:00:00Z", { since: "moment", atMs: Date.parse("2026-11-01T18:00Z") }],
+    ["toml", '"7d"', WEEK],
+    ["toml", "false", null],
+  ] as const
+) {
+  Deno.test(`parseSettings() takes newer_than ${written} in ${kind}`, () => {
+    const assign = kind === "toml" ? "=" : ":";
+    const text = Object.entries({
+      watch_path: '"/data"',
+      remote_host: '"freya"',
+      remote_base_path: '"/images"',
+      newer_than: written,
+    })
+      .map(([key, value]) => `${key} ${assign} ${value}\n`.replace(" :", ":")).join("");
+    assertEquals(onlyJob(settingsOf(text, kind)).newerThan, expected);
   });
 }
 

@@ -52,6 +52,7 @@ async function bench(names: readonly string[] = NAMES, facts: (path: string) => 
     candidates: waiting,
     writers: { isLocal: () => Promise.resolve(true), of: () => Promise.resolve(() => "gone") },
     looks: { begin: () => {} },
+    aside: { isOld: () => false },
     emit: (event) => void (event.type === "refused" && refused.push(event.path)),
     comparing: taskGroup(1, () => {}),
     chosenMethod: () => null,

@@ -48,6 +48,7 @@ async function bench(...names: string[]) {
       of: (paths) => Promise.resolve((looks.push(paths), () => "gone" as const)),
     },
     looks: { begin: () => {} },
+    aside: { isOld: () => false },
     emit: () => {},
     comparing: taskGroup(1, () => {}),
     chosenMethod: () => null,

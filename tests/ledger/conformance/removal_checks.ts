@@ -81,7 +81,7 @@ export const REMOVAL: readonly Check[] = [
     },
   },
   {
-    name: "rememberDevice(), rememberUnflushed(), setPaused() and rememberRun() survive a new start",
+    name: "rememberDevice(), rememberUnflushed(), setPaused(), rememberRun() and rememberLeftAside() survive a new start",
     run({ open }) {
       {
         using ledger = open();
@@ -97,6 +97,12 @@ export const REMOVAL: readonly Check[] = [
         assertEquals(ledger.lastRun("spring"), null);
         ledger.rememberRun("spring", NOW);
         ledger.rememberRun("spring", NOW + 1);
+        assertEquals(ledger.leftAside("spring"), null);
+        for (const job of ["spring", "autumn"]) {
+          ledger.rememberLeftAside(job, { firstStart: NOW, olderThan: NOW - 1, files: null });
+        }
+        ledger.rememberLeftAside("spring", { firstStart: NOW, olderThan: NOW - 1, files: 41_200 });
+        ledger.rememberLeftAside("autumn", null);
       }
       using ledger = open();
       assertEquals([ledger.deviceOf("spring", "nas"), ledger.deviceOf("autumn", "nas")], ["2", null]);
@@ -104,6 +110,8 @@ export const REMOVAL: readonly Check[] = [
       assertEquals([ledger.unflushed("spring", "freya"), ledger.unflushed("autumn", "nas")], [[], []]);
       assertEquals([ledger.pausedBy("nas"), ledger.pausedBy("freya")], ["ann", null]);
       assertEquals([ledger.lastRun("spring"), ledger.lastRun("autumn")], [NOW + 1, null]);
+      const aside = [ledger.leftAside("spring"), ledger.leftAside("autumn")];
+      assertEquals(aside, [{ firstStart: NOW, olderThan: NOW - 1, files: 41_200 }, null]);
     },
   },
   {
