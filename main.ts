@@ -53,6 +53,7 @@ async function main(argv: readonly string[], system: System): Promise<number> {
     readLedger,
     markDamaged,
     cwd: Deno.cwd(),
+    argv,
     stdout,
     stderr,
     isTerminal,

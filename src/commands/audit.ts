@@ -73,7 +73,7 @@ export const audit = defineCommand({
 
 async function begin(job: string | undefined, json: boolean, { settings, daemon }: Sought, tools: Tools): Promise<number> {
   if (daemon === null) {
-    const code = sayNoDaemon(tools, settings);
+    const code = await sayNoDaemon(tools, settings);
     tools.stderr("Without a daemon, image-transfer verify hashes all delivered files again.\n");
     return code;
   }

@@ -17,6 +17,8 @@ export interface Tools extends LedgerAccess {
   readonly system: System;
   /** The folder the program was called in; relative paths of the command line begin there. */
   readonly cwd: string;
+  /** The command line, without the program's own name. */
+  readonly argv: readonly string[];
   /** Writes data to standard output as it is; the caller ends its lines. False if its reader is gone (`| head`). */
   readonly stdout: (text: string) => boolean;
   /** Writes messages for people to standard error as they are; the caller ends the lines. */

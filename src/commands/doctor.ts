@@ -10,16 +10,18 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { loadSettings } from "../config/read/load.ts";
+import { installedServices } from "../config/read/service_mark.ts";
 import { Failure } from "../domain/failure.ts";
+import { printable } from "../domain/names/printable.ts";
 import { type Destination, isOverSsh, type Settings } from "../config/settings.ts";
 import { askingLine } from "./text/asking_line.ts";
-import { checkAccount } from "./checks/check_account.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkHere } from "./checks/check_here.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
 import { enroll } from "./doctor/enroll.ts";
-import { fault, type Finding, findingText } from "./checks/finding.ts";
+import { fault, type Finding, findingText, HERE, warning } from "./checks/finding.ts";
 import { withoutKey } from "./doctor/key_missing.ts";
+import { asServiceAccount } from "./service/meant.ts";
 import { configOption, jsonOption } from "./options.ts";
 
 /** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */
@@ -27,7 +29,8 @@ export const doctor = defineCommand({
   name: "doctor",
   help: "Check everything and show how to fix each problem",
   description:
-    "Checks folders, ledger, limits, schedules, hooks and the service's account on this computer, then connects to every destination and delivers a small test file. " +
+    "Checks folders, ledger, limits, schedules and hooks on this computer, then connects to every destination and delivers a small test file. " +
+    "With sudo, all as the account that runs the service, or would run it. " +
     "Exit code 1 if there are errors.",
   parser: object({
     config: configOption,
@@ -40,6 +43,8 @@ export const doctor = defineCommand({
     json: jsonOption,
   }),
   async run(input, tools) {
+    const code = await asServiceAccount(input.config, tools);
+    if (code !== null) return code;
     const settings = await settingsOf(input, tools);
     if (settings === null) return EXIT.usage;
     const findings: Finding[] = [];
@@ -71,6 +76,14 @@ async function settingsOf({ config, json }: { readonly config: string | undefine
     tools.stdout(`${JSON.stringify([fault("configuration", error)], null, 2)}\n`);
     return null;
   }
+}
+
+/** A warning where the service runs as another account: this one's keys and permissions say nothing of it. */
+async function checkAccount({ file }: Settings, { system }: Tools): Promise<Finding[]> {
+  const service = (await installedServices(system)).find(({ mark }) => mark.config === file);
+  if (service === undefined || service.mark.home === system.home || system.uid === 0) return [];
+  const what = `The service ${service.name} runs as ${printable(service.mark.account)}; what that account may do was not checked`;
+  return [warning(HERE, what, "Run it with sudo to check that: sudo image-transfer doctor")];
 }
 
 async function attend(

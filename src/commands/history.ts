@@ -8,7 +8,6 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
-import { partialSettings } from "../config/read/partial_settings.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { deliveryJson } from "../reports/delivery/delivery_json.ts";
@@ -21,6 +20,7 @@ import { checkName } from "../daemon/known_name.ts";
 import { emptyNight, nightOf, nightOption } from "./text/night.ts";
 import { notSentLines, notSentNow } from "./text/not_sent.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { settingsMeant } from "./seek_daemon.ts";
 import { nameValue } from "./text/known_names.ts";
 
 const textOption = (
@@ -101,7 +101,7 @@ export const history = defineCommand({
       return EXIT.usage;
     }
     const isFailed = input.failed || input.state === "trouble";
-    const { settings: { stateDirectory, jobs }, fault } = await partialSettings(input.config, tools.cwd, tools.system);
+    const { settings: { stateDirectory, jobs }, fault } = await settingsMeant(input.config, tools);
     if (fault !== null) tools.stderr(`Warning: ${failureText(fault).text}\n`);
     using ledger = tools.readLedger(stateDirectory, notices(tools));
     const { job, destination, search, target, filter } = input;

@@ -10,8 +10,7 @@ import { integer } from "@optique/core/valueparser";
 import { logFileOf } from "../events/log.ts";
 import { defineCommand, EXIT, plain } from "./command.ts";
 import { configOption } from "./options.ts";
-import { partialSettings } from "../config/read/partial_settings.ts";
-import { seekDaemon } from "./seek_daemon.ts";
+import { seekDaemon, settingsMeant } from "./seek_daemon.ts";
 import { followFile, lastLines } from "./text/log_file.ts";
 
 /** Exit code 0 also where nothing was logged yet. */
@@ -29,7 +28,7 @@ export const logs = defineCommand({
     ),
   }),
   async run({ config, follow, lines }, tools) {
-    const { settings, fault } = await partialSettings(config, tools.cwd, tools.system);
+    const { settings, fault } = await settingsMeant(config, tools);
     // Where a daemon that still runs writes to is known to it alone.
     const { log } = fault === null ? settings : (await seekDaemon(config, tools)).settings;
     const path = logFileOf(log);

@@ -31,6 +31,7 @@ import { pocketbaseOf } from "./pocketbase_of.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
+import { asServiceAccount } from "./service/meant.ts";
 import { seekDaemon } from "./seek_daemon.ts";
 
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
@@ -64,6 +65,8 @@ export const report = defineCommand({
       tools.stderr("Use --fleet without --night and --deep: the other computers tell only of their latest night.\n");
       return EXIT.usage;
     }
+    const code = await asServiceAccount(config, tools);
+    if (code !== null) return code;
     if (fleet) return await reportFleet({ config, json, html }, tools);
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));

@@ -8,7 +8,9 @@ import { partialSettings } from "../config/read/partial_settings.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
+import { installedServices } from "../config/read/service_mark.ts";
 import { EXIT, notices, type Tools } from "./command.ts";
+import { oneMeant, serviceCommand } from "./service/meant.ts";
 import { failureText } from "./text/failure_text.ts";
 
 /** The settings and the daemon that runs with them. */
@@ -33,7 +35,8 @@ export async function seekDaemon(config: string | undefined, tools: Tools): Prom
 }
 
 /** Like {@linkcode seekDaemon}, for a command that reports the fault itself. */
-export async function seekQuietly(config: string | undefined, tools: Tools): Promise<Sought> {
+export async function seekQuietly(named: string | undefined, caller: Tools): Promise<Sought> {
+  const { config, tools } = await oneMeant(named, caller);
   const { system, signal } = tools;
   const { settings, fault, guessed, former } = await partialSettings(config, tools.cwd, system);
   const { stateDirectory } = settings;
@@ -58,12 +61,18 @@ export async function seekQuietly(config: string | undefined, tools: Tools): Pro
  * @throws {Failure} the fault, where no daemon runs.
  */
 export async function wholeSettings(config: string | undefined, tools: Tools): Promise<Settings> {
-  const { settings, fault } = await partialSettings(config, tools.cwd, tools.system);
+  const { settings, fault } = await settingsMeant(config, tools);
   if (fault === null) return settings;
   const sought = await seekQuietly(config, tools);
   if (sought.daemon === null) throw fault;
   tools.stderr(warning(sought, fault));
   return sought.settings;
+}
+
+/** What can be read of the configuration that is meant, without a question to a daemon. */
+export async function settingsMeant(named: string | undefined, caller: Tools): ReturnType<typeof partialSettings> {
+  const { config, tools } = await oneMeant(named, caller);
+  return await partialSettings(config, tools.cwd, tools.system);
 }
 
 /** A daemon that was started before its state_directory was changed is still the daemon of this file. */
@@ -99,10 +108,17 @@ export function ledgerToChange({ stateDirectory, file }: Settings, tools: Tools)
 }
 
 /** Says that no daemon is running and how to start one; returns the exit code. */
-export function sayNoDaemon(tools: Tools, { stateDirectory, file }: Settings): number {
+export async function sayNoDaemon(tools: Tools, { stateDirectory, file }: Settings): Promise<number> {
   tools.stderr(`No daemon is running with the state directory "${stateDirectory}".\n`);
-  if (file !== null) {
+  const services = await installedServices(tools.system, [tools.system.home]);
+  const own = services.find(({ mark }) => mark.config === file);
+  const others = services.filter(({ mark }) => mark.home !== tools.system.home);
+  if (own !== undefined) tools.stderr(`Start it: ${serviceCommand("start", own, tools)}\n`);
+  else if (file !== null) {
     tools.stderr("Start it: image-transfer run (in this terminal) or image-transfer install-service (permanently).\n");
+  } else if (others.length > 0 && tools.system.uid !== 0) {
+    const list = others.map(({ name, mark }) => `${name} (${mark.account})`).join(", ");
+    tools.stderr(`Services of other accounts: ${list}. See: sudo image-transfer status\n`);
   }
   return EXIT.noDaemon;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bold } from "@std/fmt/colors";
 import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
@@ -10,6 +11,7 @@ import { orphans } from "../ledger/orphans.ts";
 import { isWell, overviewOf } from "../reports/overview/overview.ts";
 import { atRest, restingReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
+import { allMeant } from "./service/meant.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./text/status_text.ts";
@@ -63,7 +65,22 @@ async function watched(input: StatusInput, tools: Tools): Promise<number> {
 const HOME_AND_CLEAR = "\x1b[H\x1b[J";
 const WATCH_MS = 2_000;
 
-async function show({ config, json, check }: StatusInput, tools: Tools): Promise<number> {
+/** Of all services where root asks without a configuration; then the exit code is that of the worst. */
+async function show(input: StatusInput, tools: Tools): Promise<number> {
+  if (input.json) return await showOne(input, tools);
+  const all = await allMeant(input.config, tools);
+  const codes: number[] = [];
+  for (const { config, service } of all) {
+    if (all.length > 1) {
+      const title = service === null ? "Configuration" : `Service ${service.name}, configuration`;
+      say(`${codes.length === 0 ? "" : "\n"}${bold(`${title} ${config ?? ""}`.trimEnd())}\n`, tools);
+    }
+    codes.push(await showOne({ ...input, config }, tools));
+  }
+  return Math.max(...codes);
+}
+
+async function showOne({ config, json, check }: StatusInput, tools: Tools): Promise<number> {
   const { settings, daemon, fault } = await seekDaemon(config, tools);
   const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
   if (daemon !== null) {

@@ -5,11 +5,13 @@
  */
 import { object } from "@optique/core/constructs";
 import type { Settings } from "../config/settings.ts";
+import { installedServices } from "../config/read/service_mark.ts";
+import { callingAccount } from "../services/service_account.ts";
 import { SERVICES } from "../services/services.ts";
 import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { runSteps } from "./service/carry_out.ts";
-import { findInstalled, serviceName } from "./service/installed_service.ts";
+import { serviceCommand } from "./service/meant.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
@@ -31,12 +33,14 @@ async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> 
   const service = await whoStartsIt(settings, tools);
   // launchd leaves alone what ended without an error.
   if (service === null || tools.system.platform === "darwin") return;
-  tools.stderr(`${service.title} may start it again in a few seconds. To keep it stopped: image-transfer service stop\n`);
+  tools.stderr(`${service.title} may start it again in a few seconds. To keep it stopped: ${service.stop}\n`);
 }
 
 /** The service that the daemon runs as. */
 export interface Starter {
   readonly title: string;
+  /** The command that keeps it stopped. */
+  readonly stop: string;
   /** Has the service manager start it: systemd does so on its own. */
   start(): Promise<void>;
 }
@@ -46,14 +50,19 @@ export interface Starter {
  * determined.
  */
 export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<Starter | null> {
-  const { platform } = tools.system;
-  if (platform === "windows") return null;
-  const kind = SERVICES[platform];
-  const found = await findInstalled(serviceName(undefined, kind), undefined, kind, tools).catch(() => null);
-  if (found?.mark?.state !== stateDirectory) return null;
-  const { place } = found;
-  const steps = platform === "darwin" ? kind.controls(place).start : [];
-  return { title: kind.title(place), start: () => runSteps(steps, kind, tools) };
+  const { system, signal } = tools;
+  const services = await installedServices(system, [system.home]);
+  const found = services.find(({ mark }) => mark.state === stateDirectory);
+  const account = await callingAccount(system, signal).catch(() => null);
+  if (found === undefined || account === null) return null;
+  const kind = SERVICES[system.platform];
+  const place = { name: found.name, scope: found.scope, account };
+  const steps = system.platform === "darwin" ? kind.controls(place).start : [];
+  return {
+    title: kind.title(place),
+    stop: serviceCommand("stop", found, tools),
+    start: () => runSteps(steps, kind, tools),
+  };
 }
 
 /** In addition to the time that the daemon gives its transfers, milliseconds. */

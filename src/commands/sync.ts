@@ -47,7 +47,7 @@ export const sync = defineCommand({
   async run({ config, json, words }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) {
-      const code = sayNoDaemon(tools, settings);
+      const code = await sayNoDaemon(tools, settings);
       if (settings.file !== null) {
         tools.stderr("Without a daemon, image-transfer run --once delivers the files that are there and exits.\n");
       }

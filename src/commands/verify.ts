@@ -20,6 +20,7 @@ import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { chosenDeliveries, filesArgument } from "./text/chosen_files.ts";
 import { nameValue } from "./text/known_names.ts";
+import { asServiceAccount } from "./service/meant.ts";
 import { wholeSettings } from "./seek_daemon.ts";
 import { markGone, sendAgain } from "./verify/send_again.ts";
 import { type Verified, verifyDestination } from "./verify/verify_destination.ts";
@@ -44,6 +45,8 @@ export const verify = defineCommand({
     files: filesArgument('Only these files, folders, or patterns like "*.fits" (default: all)'),
   }),
   async run({ config, night: given, destination: name, json, retry, files }, tools) {
+    const code = await asServiceAccount(config, tools);
+    if (code !== null) return code;
     const settings = await wholeSettings(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const all = settings.jobs.flatMap((job) => job.destinations);

@@ -6,7 +6,7 @@
  */
 import { Failure } from "../domain/failure.ts";
 import type { Account, Scope } from "./service.ts";
-import type { Finished, System } from "../system/system.ts";
+import type { Command, Finished, System } from "../system/system.ts";
 
 type Around = Pick<System, "platform" | "uid" | "home" | "env" | "run" | "readText">;
 
@@ -76,11 +76,15 @@ export async function runAs(
   system: Pick<System, "platform" | "run">,
   signal: AbortSignal,
 ): Promise<Finished> {
+  return await system.run({ ...commandAs(account, words, system), cwd: "/" }, signal);
+}
+
+/** The command that {@linkcode runAs} runs. */
+export function commandAs(account: Account, words: readonly string[], { platform }: Pick<System, "platform">): Command {
   const bare = ["env", "-i", `HOME=${account.home}`, `USER=${account.name}`, "PATH=/usr/local/bin:/usr/bin:/bin", ...words];
-  const [program, args] = system.platform === "darwin"
-    ? ["sudo", ["-n", "-u", account.name, "--", ...bare]] as const
-    : ["runuser", ["-u", account.name, "--", ...bare]] as const;
-  return await system.run({ program, args, cwd: "/" }, signal);
+  return platform === "darwin"
+    ? { program: "sudo", args: ["-n", "-u", account.name, "--", ...bare] }
+    : { program: "runuser", args: ["-u", account.name, "--", ...bare] };
 }
 
 function windowsAccount({ env, home }: Around): Account {

@@ -1,4 +1,4 @@
-/** What doctor finds out for a service: hooks, schedules, the clock and the space of destinations, and the account that it runs as. */
+/** What doctor finds out for a service: hooks, schedules, the clock and the space of destinations. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkDestination } from "../../src/commands/checks/check_destination.ts";
 import { clockAhead } from "../../src/commands/checks/check_clock.ts";
@@ -10,7 +10,6 @@ import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, NOW, proven } from "../ledger/makers.ts";
 import { install } from "../support/daemon_process.ts";
 import { aDestination } from "../support/makers.ts";
-import { has } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
 
@@ -150,35 +149,4 @@ Deno.test("nightsLeft() divides the free space by what the last nights took; not
   }
   assertEquals([nightsLeft(place, 9000, ledger), nightsLeft(place, 500, ledger)], [4, 0]);
   assertEquals(nightsLeft({ ...place, name: "other" }, 9000, ledger), null);
-});
-
-Deno.test({
-  name: "doctor as root names what the account of the service may not do",
-  ignore: !has("root") || Deno.build.os !== "linux",
-  fn: async () => {
-    await using folder = await tempFolder();
-    await Deno.chmod(folder.path, 0o755);
-    await Deno.mkdir(folder.at("images"));
-    await Deno.chmod(folder.at("images"), 0o700);
-    const log_directory = folder.at("own");
-    await Deno.mkdir(log_directory);
-    await Deno.chmod(log_directory, 0o777);
-    const changes = { log_directory, state_directory: log_directory };
-    const shut = await doctor(folder, changes, { SUDO_USER: "nobody" });
-    assertEquals(shut.code, 1);
-    const faults = shut.findings.filter(({ level }) => level === "fault");
-    assertEquals(faults.map(({ about, what }) => `${about}: ${what.replaceAll(folder.path, "")}`), [
-      'this computer: nobody cannot read "/images"',
-      'this computer: Cannot write to "/nas": Permission denied',
-    ]);
-    await Deno.chmod(folder.at("images"), 0o755);
-    await Deno.chmod(folder.at("nas"), 0o777);
-    const open = await doctor(folder, changes, { SUDO_USER: "nobody" });
-    assertEquals(
-      open.lines.filter((line) => line.includes("nobody")),
-      [
-        "ok: nobody, which the service would run as, can read the watched folders, write its state and log, and log in to every server",
-      ],
-    );
-  },
 });

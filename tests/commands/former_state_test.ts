@@ -3,60 +3,18 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { rememberState } from "../../src/config/read/remembered_state.ts";
-import { writeMark } from "../../src/config/read/service_mark.ts";
 import { Failure } from "../../src/domain/failure.ts";
-import { pathToRead } from "../../src/domain/source_file.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { addService, computer, observatory } from "../support/services.ts";
+import type { TempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";
 import { fakeDaemon } from "../web/fake_daemon.ts";
 
 const ignore = Deno.build.os !== "linux";
 const USUAL = "observer/.local/state/image-transfer";
 const UNIT = "etc/systemd/system/image-transfer.service";
-
-/** Root, called by `observer` with sudo, on a computer whose /etc, /var, /root and /home are in the folder. */
-function computer(dir: TempFolder): Partial<System> {
-  const real = createSystem();
-  const at = (path: string) => /^\/(var\/lib|etc\/systemd|root|usr\/local)/.test(path) ? dir.at(path.slice(1)) : path;
-  return {
-    platform: "linux",
-    uid: 0,
-    compiled: true,
-    executable: dir.at("download"),
-    home: "/root",
-    env: (name) => name === "SUDO_USER" ? "observer" : undefined,
-    run: ({ args }) => {
-      const stdout = args[0] === "passwd" ? `observer:x:${Deno.uid()}:0::${dir.at("observer")}:/bin/sh\n` : "";
-      return Promise.resolve({ code: 0, signal: null, stdout, stderr: "" });
-    },
-    list: (path) => real.list(at(path)),
-    facts: (path) => real.facts(at(path)),
-    followedFacts: (path) => real.followedFacts(at(path)),
-    makeFolder: (path, mode) => real.makeFolder(at(path), mode),
-    writeText: (path, text, mode) => real.writeText(at(path), text, mode),
-    readText: (path) => real.readText(at(path)),
-    copy: (from, to, ...rest) => real.copy(from, at(to), ...rest),
-    rename: (from, to) => real.rename(at(from), at(to)),
-    remove: (path) => real.remove(at(path)),
-    setMode: (path, mode) => real.setMode(at(path), mode),
-    symlink: (target, path) => real.symlink(target, at(path)),
-    read: (from, offset, length) => real.read(typeof from === "string" ? at(pathToRead(from)) : from, offset, length),
-  };
-}
-
-async function observatory(): Promise<TempFolder> {
-  const dir = await tempFolder();
-  await dir.write("download", "program");
-  for (const name of ["observer/images", "nas", "var/lib", "etc/systemd/system"]) {
-    await Deno.mkdir(dir.at(name), { recursive: true });
-  }
-  const keys = { watch_path: "~/images", transfer_method: "local", remote_base_path: dir.at("nas"), web: false };
-  await dir.write("c.yaml", JSON.stringify(keys));
-  return dir;
-}
 
 /** The ledger that runs with the configuration leave at a place. */
 async function ledger(dir: TempFolder, ...at: string[]): Promise<void> {
@@ -85,11 +43,6 @@ async function stateOf(dir: TempFolder, ...words: string[]): Promise<{ state: st
   const [, given, former] = /^(?:StateDirectory=(.+)|Environment=STATE_DIRECTORY=(.+))$/m.exec(stdout) ?? [];
   if (former !== undefined) assertStringIncludes(stdout, `ReadWritePaths=-${former}\n`);
   return { state: former?.replace(dir.path, "") ?? given, stderr };
-}
-
-async function otherService(dir: TempFolder, name: string, config: string, state: string): Promise<void> {
-  const mark = { program: "/p", copied: false, config, account: "observer", home: dir.at("observer"), state, log: "/l" };
-  await dir.write(`etc/systemd/system/${name}.service`, `# ${writeMark(mark)}\n[Unit]\n`);
 }
 
 Deno.test({
@@ -137,7 +90,7 @@ Deno.test({
   async fn() {
     await using dir = await observatory();
     await ledger(dir, USUAL);
-    await otherService(dir, "camera-a", "/other.yaml", dir.at(USUAL));
+    await addService(dir, { name: "camera-a", config: "/other.yaml", state: dir.at(USUAL) });
     const { state, stderr } = await stateOf(dir);
     assertEquals(state, "image-transfer");
     assertMatch(stderr, /^Warning: earlier runs used the ledger that camera-a\.service has now\. .* an empty one\.\n$/);
@@ -179,7 +132,7 @@ Deno.test({
   ignore,
   async fn() {
     await using dir = await observatory();
-    await otherService(dir, "camera-a", dir.at("c.yaml"), "/var/lib/camera-a");
+    await addService(dir, { name: "camera-a", config: dir.at("c.yaml"), state: "/var/lib/camera-a" });
     const failure = await assertRejects(() => install(dir), Failure, "camera-a.service has the same configuration");
     assertStringIncludes(failure.hint, "sudo image-transfer uninstall-service --system --name camera-a");
     await Deno.mkdir(dir.at("observer/.config/systemd/user"), { recursive: true });

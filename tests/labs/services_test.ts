@@ -73,6 +73,16 @@ Deno.test({
       }
     });
 
+    await step("root asks about all of them, and each in its own account", async () => {
+      const said = await sh("/mnt/it/image-transfer status");
+      for (const name of NAMES) assertStringIncludes(said, `Service ${name}, configuration ${at(name, "config.yaml")}\n`);
+      assertEquals([said.includes("NOT RUNNING"), said.match(/watches/g)?.length], [false, 2], said);
+      for (const name of NAMES) {
+        assertStringIncludes(await sh(`/mnt/it/image-transfer doctor -c ${at(name, "config.yaml")}`), "All is well");
+        assertEquals(await sh(`find /var/lib/${name} -user root`), "");
+      }
+    });
+
     await step("uninstalling one leaves the other as it is, and nothing of itself", async () => {
       const other = await pidOf("camera-b");
       await sh("/mnt/it/image-transfer uninstall-service --name camera-a --purge");

@@ -239,6 +239,16 @@ async function newcomer(machine: Machine): Promise<void> {
     "delivered 302.fits",
     "delivered 310.fits",
   ]);
+
+  for (const words of ["doctor", `doctor -c ${CONFIG}`, "verify --night 20010101", "status"]) {
+    const asked = await machine.try(`sudo image-transfer ${words}`, "observer");
+    assertEquals(asked.code, 0, `${words}: ${asked.stdout}${asked.stderr}`);
+  }
+  assertMatch(await observer("sudo image-transfer doctor"), new RegExp(`Configuration ${CONFIG}: 1 job[^]*All is well`));
+  assertEquals(await sh(`find ${HOME} /var/lib/image-transfer -user root 2>/dev/null || true`), "");
+  assertStringIncludes(await observer("image-transfer doctor"), "All is well");
+  const again = await observer(`sudo ${program} install-service 2>&1`);
+  assertStringIncludes(again, `continues with the ledger of earlier runs in ${HOME}/.local/state/image-transfer\n`);
 }
 
 /** Another program: the same with another version in it. */

@@ -44,6 +44,7 @@ export function testTools(
     readLedger,
     markDamaged,
     cwd,
+    argv: [],
     stdout: (text) => {
       printed.stdout += text;
       return true;
