@@ -6,6 +6,7 @@
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
+import { Failure } from "../../src/domain/failure.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { local } from "../../src/methods/local/local.ts";
 import { shoot } from "./camera.ts";
@@ -436,7 +437,8 @@ function reload(site: Site): void {
   const { daemon, judge } = site;
   if (daemon === null) return;
   site.phase = "reload";
-  daemon.reload().catch((error) => judge.accuse(`reload: ${error}`)).finally(() => {
+  // What a fault of the ledger or of a disk forbids is refused, and said.
+  daemon.reload().catch((error) => error instanceof Failure || judge.accuse(`reload: ${error}`)).finally(() => {
     if (site.daemon === daemon && site.phase === "reload") site.phase = null;
   });
 }

@@ -17,6 +17,7 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { tryMutants } from "./mutants.ts";
 import { night, type Verdict } from "./night.ts";
+import { nightsOf } from "./nights.ts";
 import { aNight, type Scenario } from "./scenario.ts";
 import { shrink, tale } from "./shrink.ts";
 import { table } from "./steps.ts";
@@ -51,21 +52,21 @@ async function playNights(count: number, seed: number, minutes: number): Promise
   const progress: Progress = values.first ? { done: 0, ms: 0, broken: [], met: [] } : await stored(file);
   const met = new Map(progress.met);
   if (progress.done > 0) console.log(`${Math.min(progress.done, count)} nights are done already`);
-  while (progress.done < count) {
-    const at = seed + progress.done;
-    const begun = performance.now();
-    const verdict = await night(aNight(at, minutes));
+  let begun = performance.now();
+  for await (const verdict of nightsOf(seed + progress.done, seed + count, minutes)) {
     progress.ms += performance.now() - begun;
+    begun = performance.now();
     progress.done += 1;
     for (const [key, times] of verdict.met) met.set(key, (met.get(key) ?? 0) + times);
     progress.met = [...met];
-    if (verdict.offences.length > 0) progress.broken.push(at);
+    if (verdict.offences.length > 0) progress.broken.push(verdict.seed);
     if (!values.first) await store(file, progress);
     const rate = (progress.done / progress.ms * 60_000).toFixed(0);
-    show(`night ${at} (${progress.done} of ${count}, ${rate} a minute)`, verdict);
+    show(`night ${verdict.seed} (${progress.done} of ${count}, ${rate} a minute)`, verdict);
     if (verdict.offences.length === 0) continue;
     if (values.first) return 1;
-    await shrunk(aNight(at, minutes), `night-${at}-${minutes}`);
+    await shrunk(aNight(verdict.seed, minutes), `night-${verdict.seed}-${minutes}`);
+    begun = performance.now();
   }
   for (const line of table(met)) console.log(line);
   console.log(`${progress.done} nights, broken: ${progress.broken.length === 0 ? "none" : progress.broken.join(", ")}`);
