@@ -87,8 +87,9 @@ const MEANING: Partial<Readonly<Record<Fault, Meaning>>> = {
     reason: "the disk reports an error",
     hint: "Check the disk; it is retried automatically.",
   },
+  // Nothing is wrong with the file, nor with its disk: no attempt is used up.
   too_many_open_files: {
-    code: "source_unreadable",
+    code: "interrupted",
     reason: "too many files are open",
     hint: "Raise the limit of open files (LimitNOFILE, ulimit -n); it is retried automatically.",
   },

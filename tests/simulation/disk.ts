@@ -353,13 +353,11 @@ export class Tree {
     device.used = [...this.#files(device.root)].reduce((sum, { data }) => sum + data.length, 0);
   }
 
-  /** Every file with one of its paths, below a folder. */
-  *files(path: string): Generator<{ readonly path: string; readonly inode: Inode }> {
-    const folder = this.look(path, true);
-    for (const [name, inode] of folder?.entries ?? []) {
+  /** Every file of a disk with one of its paths, whatever the disk is like now. */
+  *filesOn(disk: string, folder = this.disks.get(disk)!.root, path = `/${disk}`): Generator<{ path: string; inode: Inode }> {
+    for (const [name, inode] of folder.entries) {
       const at = `${path}/${name}`;
-      const inside = inode.mounted?.root ?? inode;
-      if (inside.kind === "folder") yield* this.files(at);
+      if (inode.kind === "folder") yield* this.filesOn(disk, inode, at);
       else yield { path: at, inode };
     }
   }

@@ -23,6 +23,9 @@ export interface Route {
 /** How long something may be wrong before the program must say so, and how long it may be said after it has passed. */
 const SAID_WITHIN_MS = 15 * MINUTE;
 
+/** A peer that does not answer is given 300 s to do so. */
+const NOTICED_WITHIN_MS = 6 * MINUTE;
+
 interface Owed {
   readonly sha: string;
   readonly since: number;
@@ -61,6 +64,9 @@ export class Judge implements Witness {
   complete(path: string, bytes: Uint8Array): void {
     const sha = this.#sha(bytes);
     this.#versions(path).add(sha);
+    // On another disk, or below the missing one, it is not what is promised.
+    const there = this.#onDisk(path);
+    if (there === undefined || this.#sha(there.data) !== sha) return;
     const owed = { sha, since: this.world.passed() };
     this.newest.set(path, owed);
     for (const route of this.#routesOf(path)) this.owed.set(`${route.destination} ${path}`, owed);
@@ -79,8 +85,8 @@ export class Judge implements Witness {
 
   /** Whatever is there now counts as it is. */
   acceptSources(): void {
-    for (const path of [...this.newest.keys()]) if (this.#look(path) === undefined) this.gone(path);
-    for (const { path, inode } of this.tree.files("/cam")) {
+    for (const path of [...this.newest.keys()]) if (this.#onDisk(path) === undefined) this.gone(path);
+    for (const { path, inode } of this.tree.filesOn("cam")) {
       const sha = this.#sha(inode.data);
       this.#versions(path).add(sha);
       if (this.newest.get(path)?.sha !== sha) this.gone(path);
@@ -130,7 +136,7 @@ export class Judge implements Witness {
     const late = [...this.owed].find(([, { since }]) => this.world.passed() - since > SAID_WITHIN_MS);
     if (!status.all_well || late === undefined) return void (this.#falselyWellSince = null);
     this.#falselyWellSince ??= this.world.passed();
-    if (this.world.passed() - this.#falselyWellSince >= MINUTE) {
+    if (this.world.passed() - this.#falselyWellSince > NOTICED_WITHIN_MS) {
       this.accuse(
         `truth: "${status.headline.text}" while ${late[0]} has waited for ${minutes(this.world.passed() - late[1].since)}`,
       );
@@ -147,7 +153,7 @@ export class Judge implements Witness {
   isSatisfied({ all_well, jobs, destinations, deliveries: { queued, sending, deferred } }: StatusReport): boolean {
     if (all_well) return true;
     if (destinations.some(({ state }) => state !== "open") || !jobs.every(({ watching }) => watching)) return false;
-    const torn = [...this.tree.files("/cam")].filter(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
+    const torn = [...this.tree.filesOn("cam")].filter(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
     const theirs = torn.flatMap(({ path }) => this.#routesOf(path));
     return torn.length > 0 && queued + sending + deferred <= theirs.length;
   }
@@ -216,7 +222,7 @@ export class Judge implements Witness {
     const at = target.lastIndexOf("/");
     const [folder, name] = [target.slice(0, at), target.slice(at + 1)];
     const found = new Set<string>();
-    for (const [each, inode] of this.#look(folder)?.entries ?? []) {
+    for (const [each, inode] of this.#onDisk(folder)?.entries ?? []) {
       if (inode.kind === "file" && (each === name || each.replace(/\.v\d+(?=\.[^.]*$|$)/, "") === name)) {
         found.add(this.#sha(inode.data));
       }

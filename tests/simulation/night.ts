@@ -418,7 +418,7 @@ function happen(fault: Fault, site: Site): void {
       return later(nothing);
     case "pause":
       attempt(() => site.daemon?.pause(fault.destination, "the observer"));
-      return later(() => void resume(site, fault.destination));
+      return later(() => resume(site, fault.destination));
     case "reload":
       reload(site);
       return later(nothing);
@@ -453,8 +453,12 @@ function attempt(ask: () => unknown): void {
   }
 }
 
-function resume(site: Site, destination: string | null): void {
-  attempt(() => site.daemon?.resume(destination));
+/** A person resumes what a person paused, as soon as the program runs and can. */
+function resume(site: Site, destination: string): void {
+  const isPaused = ({ name, state }: { name: string; state: string }) => name === destination && state === "paused";
+  if (site.daemon !== null) attempt(() => site.daemon!.resume(destination));
+  const isDone = site.daemon !== null && !statusOf(site.daemon).destinations.some(isPaused);
+  if (!isDone) site.world.after(MINUTE, () => site.isOver || resume(site, destination));
 }
 
 /** Not in the middle of a call of the program that ends here. */
@@ -503,8 +507,6 @@ function heal(site: Site): void {
   const help = () => {
     if (site.isOver) return;
     if (site.life === null) start(site);
-    resume(site, null);
-    attempt(() => site.daemon?.retry(null));
     world.after(10 * MINUTE, help);
   };
   world.after(2 * MINUTE, help);

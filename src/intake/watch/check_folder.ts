@@ -6,6 +6,7 @@
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import { chunks } from "../../domain/chunks.ts";
+import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import { faultOf } from "../../system/fault.ts";
@@ -28,7 +29,9 @@ export async function checkFolder(context: IntakeContext, work: FolderWork, sign
     if (whole) await listFolder(context, folder, deep, signal);
   } catch (error) {
     context.dirty.list(folder, context.system.monotonic(), AGAIN_MS, true);
-    throw error;
+    if (signal.aborted || error instanceof Failure || faultOf(error) === "other") throw error;
+    // The scans say so of the watched folder itself.
+    if (folder !== "") context.unreadable.note(folder, reasonOf(error));
   }
 }
 

@@ -116,7 +116,7 @@ export async function flush(base: LocalBase, paths: readonly string[]): Promise<
 
 /** What `Session.leftovers` does. */
 export async function leftovers(base: LocalBase): Promise<string[]> {
-  if (!await checkStaging(base)) return [];
+  if (!await checkStaging(base).catch((error) => unlisted(base, error))) return [];
   const { entries } = await base.system.list(pathOf(base, base.stagingRoot)).catch((error) => unlisted(base, error));
   return entries.filter(({ name, facts }) => facts.kind === "folder" && isAttemptName(name)).map(({ name }) => name);
 }
@@ -128,7 +128,7 @@ function unlisted({ stagingRoot, where }: LocalBase, error: unknown): never {
 /** What `Session.sweep` does. */
 export async function sweep(base: LocalBase, attempts: readonly string[] | null): Promise<void> {
   const { stagingRoot, system, where } = base;
-  if (!await checkStaging(base)) return;
+  if (!await checkStaging(base).catch((error) => unlisted(base, error))) return;
   const names = attempts ?? await system.names(pathOf(base, stagingRoot)).catch((error) => unlisted(base, error));
   for (const name of names.filter(isAttemptName)) {
     const folder = `${stagingRoot}/${name}`;
