@@ -84,7 +84,7 @@ const HELD = aWaiting("a.fits", { reason: "incomplete", detail: "3 of 5 bytes wr
 for (
   const [what, changes] of [
     ["nothing", {}],
-    ["a folder that is not watched", { jobs: [{ ...SPRING!, how: null }] }],
+    ["a folder that is not watched", { jobs: [{ ...SPRING!, how: null, failure: aFailure("permission_denied") }] }],
     ["an incomplete file", { jobs: [{ ...SPRING!, waiting: [HELD] }] }],
     ["a rejected file", { jobs: [{ ...SPRING!, waiting: [{ ...HELD, reason: "refused" }] }] }],
     ["patterns that match nothing", { jobs: [{ ...SPRING!, unmatched: { files: 1, example: "a.nef" } }] }],
@@ -172,7 +172,7 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
       job: { ...STATUS.jobs[0]!.job, watchPath: "/data/\x1b[31mred" },
       how: null,
       eventsMissing: null,
-      failure: null,
+      failure: aFailure("permission_denied"),
       nextRun: null,
       lastImage: null,
       usualMs: null,
@@ -210,8 +210,10 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   });
   const { stdout } = await image_transfer(dir, "status");
   // Of what is not watched nobody knows what it is.
-  assertEquals(stdout.split("\n").slice(0, 4), [
-    "TROUBLE: The folder of spring is not watched yet.",
+  assertEquals(stdout.split("\n").slice(0, 6), [
+    "TROUBLE: The folder of spring is not watched. New images there are not noticed.",
+    "Check the folder and its drive: Trouble and image-transfer status give the",
+    "reason.",
     "",
     "  In total: 3 files failed; n\\nas is unavailable; spring is not watched; 5",
     "      deliveries pending, the oldest for 2 min.",
