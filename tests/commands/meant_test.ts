@@ -155,6 +155,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: "run of root refuses the configuration of a service that another account runs",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    await addService(dir, { name: "camera-a", config: dir.at("c.yaml"), state: dir.at("state") });
+    for (const words of [["run", "-c", dir.at("c.yaml")], ["run", "--once"], ["restart"]]) {
+      const failure = await assertRejects(
+        () => call(dir, words),
+        Failure,
+        "Cannot run as root: the service camera-a runs as observer",
+      );
+      assertStringIncludes(failure.hint, "image-transfer service start --name camera-a");
+    }
+  },
+});
+
+Deno.test({
   name: "history and stop of root are about the service, whatever its name",
   ignore,
   async fn() {

@@ -26,6 +26,7 @@ import { keepServiceManager } from "./service_manager.ts";
 
 /** Runs the daemon; returns the exit code when it has ended. */
 export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
+  if (tools.system.uid === 0 && !input.dryRun) await (await import("../service/meant.ts")).refuseAsRoot(input.config, tools);
   const file = await findConfigFile(input.config, tools.cwd, tools.system);
   // Before it is read: what is changed from then on is read again.
   const seen = await configState(file, tools.system);

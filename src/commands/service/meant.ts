@@ -106,6 +106,20 @@ export async function asServiceAccount(config: string | undefined, tools: Tools)
   return await system.lend(starter, args);
 }
 
+/**
+ * A daemon of root would leave root's files in the state and the log of the service.
+ *
+ * @throws {Failure} `configuration` where a service of another account has this configuration.
+ */
+export async function refuseAsRoot(config: string | undefined, tools: Tools): Promise<void> {
+  const [{ service }] = await allMeant(config, tools);
+  if (service === null || service.mark.account === "root") return;
+  const { name, mark } = service;
+  throw new Failure("configuration", `Cannot run as root: the service ${name} runs as ${mark.account} with this configuration`, {
+    hint: `Start the service: ${serviceCommand("start", service, tools)}`,
+  });
+}
+
 /** This program, or that of the service; null from source. @throws {Failure} where the account may start neither. */
 async function programFor(account: Account, service: InstalledService | null, tools: Tools): Promise<string | null> {
   const { system, signal } = tools;
