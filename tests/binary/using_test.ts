@@ -1,6 +1,12 @@
-import { assertEquals } from "@std/assert";
-import { build } from "../build/build.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { build, buildFailure } from "../build/build.ts";
 import { tempFolder } from "../support/temp.ts";
+
+Deno.test("build() that cannot have the base runtime says how to name one, and how to do without", () => {
+  assertMatch(buildFailure("compile", undefined), /downloads Deno's base runtime.* set DENORT_BIN to the file.*deno task start/);
+  assertMatch(buildFailure("compile", "/lib/denort"), /\/lib\/denort, which DENORT_BIN names: that must be denort of Deno \d/);
+  assertEquals(buildFailure("bundle", undefined), 'Cannot build: "deno bundle" failed, see above');
+});
 
 Deno.test("build() keeps what `using` promises", async () => {
   await using folder = await tempFolder();

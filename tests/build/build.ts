@@ -136,7 +136,17 @@ async function deno(cwd: string, ...args: string[]): Promise<void> {
   // Bundling may fetch its tool from the npm registry, in some places through a mirror that only the system trusts.
   const env = { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" };
   const { success } = await new Deno.Command(Deno.execPath(), { args, cwd, env, stdout: "inherit", stderr: "inherit" }).output();
-  if (!success) throw new Error(`Cannot build: "deno ${args[0]}" failed, see above`);
+  if (!success) throw new Error(buildFailure(args[0]!, Deno.env.get("DENORT_BIN")));
+}
+
+/** What a person can do about a step that failed: compiling needs a download of its own. */
+export function buildFailure(step: string, baseRuntime: string | undefined): string {
+  const what = `Cannot build: "deno ${step}" failed, see above`;
+  if (step !== "compile") return what;
+  return baseRuntime === undefined
+    ? `${what}. It downloads Deno's base runtime; without access to dl.deno.land, get denort of Deno ${Deno.version.deno} elsewhere and set ` +
+      "DENORT_BIN to the file. Without building, use deno task start in place of image-transfer."
+    : `${what}. It uses the base runtime ${baseRuntime}, which DENORT_BIN names: that must be denort of Deno ${Deno.version.deno}`;
 }
 
 /** Reads `--name value` pairs; anything else is an error. */
@@ -158,6 +168,11 @@ export function parseArguments(args: readonly string[]): BuildOptions {
 }
 
 if (import.meta.main) {
-  const output = await build(parseArguments(Deno.args));
-  Deno.stdout.writeSync(new TextEncoder().encode(`${output}\n`));
+  const say = (to: typeof Deno.stdout, text: string) => to.writeSync(new TextEncoder().encode(`${text}\n`));
+  try {
+    say(Deno.stdout, await build(parseArguments(Deno.args)));
+  } catch (error) {
+    say(Deno.stderr, error instanceof Error ? error.message : String(error));
+    Deno.exit(1);
+  }
 }

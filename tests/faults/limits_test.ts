@@ -5,7 +5,10 @@
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
+import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
+import { startSshd } from "../support/sshd.ts";
+import { tempFolder } from "../support/temp.ts";
 import { everyDelivered, makeRig } from "./rig.ts";
 
 /** Root may read everything: without these rights it may not. */
@@ -91,3 +94,23 @@ for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
     },
   });
 }
+
+Deno.test({
+  name: "a base folder that cannot be made: no failure says that the destination is accepting files again",
+  ignore: !has("sshd") || Deno.build.os !== "linux",
+  async fn() {
+    await using server = await startSshd();
+    await using folder = await tempFolder();
+    await folder.write("camera/a.fits", "x");
+    const keys = { watch_path: folder.at("camera"), remote_host: server.host, transfer_method: "sftp", retry_delay: 0.1 };
+    const installation = await install(folder.path, { ...keys, remote_base_path: "/proc/no/archive" }, server.env);
+    await using daemon = await installation.start();
+    await installation.untilLog(/WARNING Destination \S+ cannot be reached: Cannot create the folder/);
+    // Several attempts.
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    assertEquals(await daemon.stop(), 0);
+    const log = await installation.log();
+    const told = [...log.matchAll(/Destination \S+ (cannot be reached|is accepting)/g)].map(([, what]) => what);
+    assertEquals(told, ["cannot be reached"], log);
+  },
+});
