@@ -82,7 +82,7 @@ Deno.test("a file that is copied into the folder later with an old time is count
   await it.until(async () => (await it.aside())?.files === 3, "three are left aside");
   await it.write("copied/late.fits", 20 * DAY_MS);
   await it.until(async () => (await it.aside()).files === 4, "it is counted");
-  assertMatch(daemon.output(), /Job default: found 1 file more of an older date\. 4 files .* are left aside/);
+  assertMatch(daemon.output(), /Job default: found 1 more older file\. 4 files .* are left aside/);
   const { code, stderr } = await program.command(["sync", it.folder.at("data/copied/late.fits")]);
   assertEquals(code, 2);
   assertMatch(stderr, /late\.fits" is not sent\. It was last changed before .*left aside \(newer_than\)/);

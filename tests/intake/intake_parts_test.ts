@@ -7,7 +7,9 @@ import { look, observation, touch, waitingOf } from "../../src/intake/settle/can
 import { candidates } from "../../src/intake/settle/candidates.ts";
 import { hasEmptyTail } from "../../src/intake/settle/inspect.ts";
 import { type KnownFiles, knownFiles, type Trust } from "../../src/intake/watch/known_files.ts";
+import { leftAside } from "../../src/intake/watch/left_aside.ts";
 import type { Found } from "../../src/intake/watch/unmatched.ts";
+import type { AsideMemory } from "../../src/ledger/intake_ledger.ts";
 
 import { recentCloses } from "../../src/intake/watch/recent_closes.ts";
 import { foldersTell, isRemoteFolder, isRemoteKind, nfsExports, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
@@ -428,4 +430,60 @@ Deno.test("has() of nfsExports() knows folders that other machines may write to,
   });
   const folders = ["/srv/data", "/srv/data/n", "/watched/n", "/srv/night sky", "/srv/database", "/srv/shown", "/srv"];
   assertEquals(await Promise.all(folders.map(exported.has)), [true, true, true, true, false, false, false]);
+});
+
+/** What the ledger remembers over the starts of a job with `newer_than: now`, and what was said. */
+function asideBench() {
+  const clock = createFakeClock({ startMs: Date.UTC(2026, 10, 25) });
+  const said: string[] = [];
+  const kept: { memory: AsideMemory | null } = { memory: null };
+  const start = (isSet = true) => {
+    const aside = leftAside(aJob("/data", { newerThan: isSet ? { since: "first_start", backMs: 0 } : null }), {
+      system: clock,
+      ledger: { leftAside: () => kept.memory, rememberLeftAside: (_, memory) => void (kept.memory = memory) },
+      emit: (event) => void (event.type === "notice" && said.push(`${event.level} ${event.message}`)),
+    });
+    aside.begin();
+    return aside;
+  };
+  return { clock, said, kept, start };
+}
+
+Deno.test("begin() of leftAside() remembers the first start at once, and forgets it without the key", async () => {
+  const { clock, kept, start } = asideBench();
+  const first = Date.UTC(2026, 10, 25);
+  start();
+  assertEquals(kept.memory, { firstStart: first, olderThan: first - 60_000, files: null });
+  await clock.advance(3_600_000);
+  const second = start();
+  assertEquals([second.isOld({ mtimeMs: first }), second.isOld({ mtimeMs: first - 60_001 })], [false, true]);
+  assertEquals(second.now(), null);
+  assertEquals([start(false).isOld({ mtimeMs: 0 }), kept.memory], [false, null]);
+  start();
+  assertEquals(kept.memory?.firstStart, first + 3_600_000);
+});
+
+Deno.test("scanned() of leftAside() tells of those that came later, also while nothing ran, and of nothing twice", () => {
+  const { said, start } = asideBench();
+  start().scanned({ files: 41_200, bytes: 3.1e12 });
+  start().scanned({ files: 41_200, bytes: 3.1e12 });
+  start().scanned({ files: 41_202, bytes: 3.1e12 });
+  start().scanned({ files: 41_201, bytes: 3.1e12 });
+  assertEquals(said.length, 2);
+  const all =
+    /^info Job spring: 41,200 files \(3\.1 TB\) last changed before 2026-11-24 23:59 UTC are left aside \(newer_than\)\. To send them too/;
+  assertMatch(said[0]!, all);
+  assertMatch(said[1]!, /^warning Job spring: found 2 more older files\. 41,202 files/);
+});
+
+Deno.test("wantsScan() of leftAside() counts soon what was heard of, and seldom while more comes", async () => {
+  const { clock, start } = asideBench();
+  const aside = start();
+  const answers = [aside.wantsScan()];
+  for (let times = 0; times < 3; times++) {
+    aside.heard();
+    answers.push(aside.wantsScan());
+    await clock.advance(6_000);
+  }
+  assertEquals([...answers, aside.wantsScan()], [false, true, false, true, false]);
 });

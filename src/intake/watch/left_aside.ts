@@ -85,7 +85,7 @@ export function leftAside(
       const more = found.files - (before.files ?? 0);
       if (more <= 0) return;
       const { message, hint } = asideText({ ...before, ...found }, night.timezone);
-      const late = before.files === null ? "" : `found ${amount(more)} more of an older date. `;
+      const late = before.files === null ? "" : `found ${more} more older ${more === 1 ? "file" : "files"}. `;
       emit({
         type: "notice",
         level: late === "" ? "info" : "warning",
