@@ -6,6 +6,7 @@
  */
 import { anySignal } from "../async/abort.ts";
 import { type Bell, bell } from "../async/bell.ts";
+import { heldReasons } from "../config/read/held_jobs.ts";
 import { keptJobs } from "../config/read/kept_jobs.ts";
 import type { RemoteJob } from "../config/read/remote_jobs.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
@@ -199,8 +200,6 @@ async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
   const { system, daemon, check, emit } = link;
   const { identity, jobs } = await jobsOfServer(link, signal);
   const { hasChanged, vanished, fault } = await keepJobs(jobs, identity.name, daemon.settings(), system, check);
-  link.configError = fault?.message.replaceAll("\n", "; ") ?? "";
-  emit({ type: "server_jobs", rejected: link.configError });
   if (vanished.length > 0) {
     const which = vanished.length === 1 ? `job ${vanished[0]} was` : `jobs ${vanished.join(", ")} were`;
     const message = `PocketBase: ${
@@ -209,6 +208,8 @@ async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {
     emit({ type: "notice", level: "warning", message });
   }
   if (hasChanged) await daemon.reload();
+  link.configError = fault?.message.replaceAll("\n", "; ") ?? heldReasons(daemon.settings().held ?? []).join("; ");
+  emit({ type: "server_jobs", rejected: link.configError });
   if (fault !== null) throw fault;
 }
 

@@ -76,7 +76,7 @@ Deno.test(
     );
     assertMatch(
       await doctor(),
-      /! Jobs of the server wait until this computer's file allows them: guider\n {6}may_watch: \["\S+guider", "\S+\/other"\]\n.*add these lines to "pocketbase"/,
+      /! jobs of the server wait until this computer's file allows them: guider\n {6}may_watch: \["\S+guider", "\S+\/other"\]\n.*add these lines to "pocketbase"/,
     );
     await root.ask(`/api/collections/${LOGS}`, { method: "DELETE" }, never);
     assertMatch(await doctor(), /✗ Cannot use http:\S+ yet: it lacks collections/);

@@ -79,9 +79,9 @@ Deno.test(
       });
       // Nobody takes the computer for well: neither itself, nor the fleet, nor its record.
       const { headline, jobs_rejected } = JSON.parse((await camera.command(["status", "--json"])).stdout);
-      assertEquals([headline.level, headline.text], ["warning", "The jobs of the PocketBase server are rejected"]);
+      assertEquals([headline.level, headline.text], ["warning", "Jobs of the PocketBase server are not used here"]);
       assertMatch(jobs_rejected, /"guider" sets "hooks"/);
-      assertMatch((await camera.command(["status"])).stdout, /^SERVER'S JOBS REJECTED: [^]*"guider" sets\s+"hooks"/);
+      assertMatch((await camera.command(["status"])).stdout, /^SERVER'S JOBS NOT USED: [^]*"guider" sets\s+"hooks"/);
       const level = async () => (await ask("/api/collections/image_transfer_heartbeats/records", "GET")).items[0].level;
       await untilTrue(async () => await level() === "warning");
       const codes = await Promise.all(["status", "fleet"].map(async (name) => (await camera.command([name, "--check"])).code));

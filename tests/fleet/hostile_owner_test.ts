@@ -98,6 +98,13 @@ Deno.test("the owner of a server gets no key and runs nothing on a computer whos
   assert(status.stdout.includes(lines.join("\n")), status.stdout);
   assertMatch(status.stdout, /code: refused: watch_path .* image-transfer's own/);
   assertMatch(status.stdout, /key: refused: watch_path .* hidden/);
+  // Nobody takes it for well before: neither the computer, nor the fleet.
+  const plain = await camera.command(["status"]);
+  assertMatch(
+    plain.stdout.replaceAll(/\s+/g, " "),
+    /^SERVER'S JOBS NOT USED: .*code is refused: .*wait until this computer's file allows them: honest/,
+  );
+  assertMatch((await camera.command(["status"])).stdout, /image-transfer pocketbase status/);
   const log = await camera.log();
   for (const line of lines) assert(log.includes(line.trim()), log);
   const kept = await Deno.readTextFile(folder.at("state/pocketbase-jobs.json"));
@@ -111,6 +118,7 @@ Deno.test("the owner of a server gets no key and runs nothing on a computer whos
   await Deno.writeTextFile(camera.configFile, JSON.stringify({ ...config, pocketbase: { ...config.pocketbase, ...pasted } }));
   await Deno.writeFile(folder.at("guider/g.fits"), fitsFile(30_000, 2));
   await camera.until((rows) => rows.some(({ job, state }) => job === "honest" && state === "delivered"));
+  assert(!(await camera.command(["status"])).stdout.includes("honest: waits"));
   assertEquals(await daemon.stop(), 0);
   assertEquals(await everythingIn(folder.at("nas")), ["a.fits", "guider/g.fits", "link"]);
   assertEquals(calls, 0);
@@ -136,9 +144,12 @@ Deno.test("the owner of a server whose jobs are allowed is kept to the folders a
   await Deno.rename(folder.at("guider"), folder.at("guider-before"));
   await Deno.symlink(folder.at(".ssh"), folder.at("guider"));
   await order(server, "late", { ...here, watch_path: folder.at("guider") });
-  const log = await camera.untilLog(/job "late" is refused/);
-  for (const name of ["link", "out", "ext"]) assertMatch(log, new RegExp(`the server's job "${name}" is refused: `));
-  assertMatch(log, /wait until this file allows them: elsewhere\. .*\n.*may_send_to: \[".*\/nas", "127\.0\.0\.1:\/in"\]/);
+  const log = await camera.untilLog(/job late is refused/);
+  for (const name of ["link", "out", "ext"]) assertMatch(log, new RegExp(`the server's job ${name} is refused: `));
+  assertMatch(
+    log,
+    /wait until this computer's file allows them: elsewhere\n.*\n.*may_send_to: \[".*\/nas", "127\.0\.0\.1:\/in"\]/,
+  );
   assertEquals(await daemon.stop(), 0);
   assertEquals(await everythingIn(folder.at("nas")), ["all/run.ssh", "link"]);
   assertEquals(await everythingIn(folder.at("bin")), []);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ConfigError } from "../../config/read/config_error.ts";
-import { permissionLines } from "../../config/read/held_jobs.ts";
+import { heldReasons, permissionLines } from "../../config/read/held_jobs.ts";
 import { kindOf, readPartially } from "../../config/read/load.ts";
 import type { HeldJob, PocketbaseSettings, Settings } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
@@ -108,18 +108,14 @@ function isInClear({ url, allowHttp }: PocketbaseSettings): boolean {
   return url.startsWith("http:") && URL.parse(url)?.hostname === allowHttp?.toLowerCase();
 }
 
-/** One for each job that is refused, and one for all that wait, with the lines to paste. */
+/** One for each reason, with the lines that would allow what waits. */
 function heldFindings(held: readonly HeldJob[], own: PocketbaseSettings, file: string | null): Finding[] {
-  const waiting = held.filter(({ refused }) => refused === null).map(({ name }) => name);
   const lines = permissionLines(held, own, kindOf(file ?? ""));
-  return [
-    ...held.flatMap(({ name, refused }) =>
-      refused === null ? [] : [warning(HERE, `The server's job "${name}" is refused: ${refused}`, "Correct it on the server.")]
-    ),
-    ...waiting.length === 0 ? [] : [warning(
-      HERE,
-      [`Jobs of the server wait until this computer's file allows them: ${waiting.join(", ")}`, ...lines].join("\n"),
-      `If you want that, add these lines to "pocketbase" in ${file}.`,
-    )],
-  ];
+  const reasons = heldReasons(held);
+  return reasons.map((reason, index) => {
+    const isWaiting = index === reasons.length - 1 && lines.length > 0;
+    return isWaiting
+      ? warning(HERE, [reason, ...lines].join("\n"), `If you want them to run, add these lines to "pocketbase" in ${file}.`)
+      : warning(HERE, reason, "Correct it on the server.");
+  });
 }

@@ -112,7 +112,7 @@ function wordOf(overview: Overview): string {
   if (only(overview, "paused").length > 0) return "PAUSED";
   if (only(overview, "unmatched").length > 0) return "CHECK THE PATTERNS";
   if (only(overview, "removals_held").length > 0) return "REMOVALS WAIT";
-  if (only(overview, "jobs_rejected").length > 0) return "SERVER'S JOBS REJECTED";
+  if (only(overview, "jobs_rejected").length > 0) return "SERVER'S JOBS NOT USED";
   return only(overview, "removed_on_server").length > 0 ? "JOBS REMOVED" : "FILES MISSING";
 }
 

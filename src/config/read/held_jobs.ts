@@ -38,7 +38,8 @@ export async function heldJobs(
   system: LookSystem,
 ): Promise<readonly HeldJob[]> {
   const { pocketbase } = own;
-  if (pocketbase === null) return [];
+  // Where it decides nothing, nothing waits for a permission.
+  if (pocketbase === null || pocketbase.maySet.length === 0) return [];
   const named = (list: readonly Job[], name: string) => list.find((job) => job.name.toLowerCase() === name.toLowerCase());
   const rules = await rulesOf(pocketbase, own, system);
   const held: HeldJob[] = [];
@@ -210,6 +211,15 @@ async function realPath(path: string, system: LookSystem): Promise<string | null
 
 function parentOf(path: string, { platform }: Pick<Surroundings, "platform">): string {
   return platform === "windows" ? windowsDirname(path) : posixDirname(path);
+}
+
+/** What a person is told of jobs that are held, a sentence each without a full stop. */
+export function heldReasons(held: readonly HeldJob[]): string[] {
+  const waiting = held.filter(({ refused }) => refused === null).map(({ name }) => name);
+  return [
+    ...held.flatMap(({ name, refused }) => refused === null ? [] : [`the server's job ${name} is refused: ${refused}`]),
+    ...waiting.length === 0 ? [] : [`jobs of the server wait until this computer's file allows them: ${waiting.join(", ")}`],
+  ];
 }
 
 /**

@@ -5,13 +5,13 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { HeldJob, PocketbaseSettings, Settings } from "../settings.ts";
+import type { Settings } from "../settings.ts";
 import { decode } from "./decode.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
 import { rememberedState } from "./remembered_state.ts";
 import type { Resolved } from "../resolve/resolve.ts";
 import { keptJobs } from "./kept_jobs.ts";
-import { heldJobs, permissionLines } from "./held_jobs.ts";
+import { heldJobs, heldReasons, permissionLines } from "./held_jobs.ts";
 import type { RemoteJob, UsedJob } from "./remote_jobs.ts";
 import { type ConfigFiles, findConfigFile } from "./search_path.ts";
 import { installedServices } from "./service_mark.ts";
@@ -91,24 +91,11 @@ async function withRemoteJobs(
     return maySet.includes("schedules") ? [{ ...job, use: "schedule" }] : [];
   });
   const taken = parsed(used);
-  const notes = [...taken.resolved.settings.notes, ...heldNotes(held, own.pocketbase, path)];
+  const lines = permissionLines(held, own.pocketbase, kindOf(path)).map((line) => line.trim());
+  const advice = lines.length === 0 ? [] : ['if you want what waits to run, add these lines to "pocketbase"', ...lines];
+  const notes = [...taken.resolved.settings.notes, ...heldReasons(held), ...advice];
   const removedOnServer = jobs.flatMap(({ name, removedAt }) => removedAt === undefined ? [] : [name]);
   return { ...taken, resolved: { ...taken.resolved, settings: { ...taken.resolved.settings, notes, held, removedOnServer } } };
-}
-
-/** What a person is told of jobs that are held; the lines to paste are notes of their own. */
-function heldNotes(held: readonly HeldJob[], own: PocketbaseSettings, path: string): string[] {
-  const waiting = held.filter(({ refused }) => refused === null).map(({ name }) => name);
-  const lines = permissionLines(held, own, kindOf(path));
-  return [
-    ...held.flatMap(({ name, refused }) => refused === null ? [] : [`the server's job "${name}" is refused: ${refused}`]),
-    ...waiting.length === 0 ? [] : [
-      `jobs of the server wait until this file allows them: ${
-        waiting.join(", ")
-      }. If you want that, these lines belong in "pocketbase"`,
-    ],
-    ...lines.map((line) => line.trim()),
-  ];
 }
 
 /** A larger file is not a configuration; a device may be endless. */

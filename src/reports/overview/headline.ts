@@ -97,8 +97,8 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
     }
     case "jobs_rejected":
       return {
-        text: "The jobs of the PocketBase server are rejected",
-        advice: "Correct them on the server; those before them stay in use.",
+        text: "Jobs of the PocketBase server are not used here",
+        advice: "To see why, and what would change that, run: image-transfer pocketbase status",
       };
     case "removed_on_server":
       return removedOnServer(only(overview, worst).map(({ job }) => job));

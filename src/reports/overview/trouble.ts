@@ -263,10 +263,10 @@ function rejectedItem(reason: string): Item {
     key: "server's jobs",
     cause: "server's jobs",
     kind: "daemon",
-    what: "The jobs of the PocketBase server are rejected",
+    what: "Jobs of the PocketBase server are not used here",
     where: "its configuration",
     message: reason,
-    hint: "Correct them on the server; those before them stay in use.",
+    hint: "To see why, and what would change that, run: image-transfer pocketbase status",
     since: null,
     action: null,
   };

@@ -133,6 +133,13 @@ Deno.test("without may_set: [jobs] a job of the server waits, and the lines that
   assertEquals(notes.slice(-3), lines);
 });
 
+Deno.test("with may_set: [] the server decides nothing, and nothing waits for it", async () => {
+  const system = { ...aComputer(), read: () => Promise.reject(new Error("unused")) };
+  const there = { watch_path: "/data/raw", remote_base_path: "/mnt", schedule: { interval: "5m" } };
+  const { jobs, held, notes } = await settingsWith(there, { pocketbase: { ...SERVER, may_set: [] } }, system);
+  assertEquals([jobs, held, notes], [[], [], []]);
+});
+
 Deno.test("the value of an environment variable that a job of the server names is said nowhere", async () => {
   const system = { ...aComputer({ env: { FTP_PASSWORD: "geheim" } }), read: () => Promise.reject(new Error("unused")) };
   for (const remote_base_path of ["/in/$FTP_PASSWORD", "/in/${FTP_PASSWORD}"]) {
