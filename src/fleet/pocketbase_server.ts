@@ -14,7 +14,7 @@ import { passwordIn } from "../system/files/password_file.ts";
 import type { RemoteQuestion, System } from "../system/system.ts";
 import { DAEMONS, THROUGH_CLAIMS } from "./collections.ts";
 import { hearTopics } from "./realtime.ts";
-import { nonsense, refused, ServerFailure, tooOld, unprepared, unreached } from "./server_failure.ts";
+import { nonsense, otherProgram, refused, ServerFailure, tooOld, unprepared, unreached } from "./server_failure.ts";
 import { trustedIn } from "./trusted.ts";
 
 /** What it takes to talk to a server. */
@@ -70,6 +70,8 @@ interface Connection {
   readonly system: ServerSystem;
   /** Null until it is logged in. */
   login: { readonly account: Account; token: string } | null;
+  /** The password that it was last logged in with. */
+  goodPassword: string | null;
   /** The password that was rejected, and until when it is not tried again: servers lock out who tries too often. */
   rejected: { readonly password: string; readonly until: number; readonly failure: ServerFailure } | null;
   /** It did not answer a login in time, and is not asked for one until then. */
@@ -80,7 +82,7 @@ interface Connection {
 
 /** Connects with nobody yet: the first request logs in. */
 export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSystem): PocketbaseServer {
-  const connection: Connection = { settings, system, login: null, rejected: null, slow: null, resting: null };
+  const connection: Connection = { settings, system, login: null, goodPassword: null, rejected: null, slow: null, resting: null };
   const inTurn = mutex();
   const account = (signal: AbortSignal) => inTurn(async () => connection.login?.account ?? await login(connection, signal));
   const renewed = (signal: AbortSignal) => inTurn(() => renew(connection, signal));
@@ -90,8 +92,8 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
     try {
       return await send<T>(connection, path, question, signal);
     } catch (error) {
-      // A login that has ended looks like a missing right.
-      if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
+      // A login that has ended looks like a missing right, or, where something is created, like a full disk.
+      if (!(error instanceof ServerFailure) || !(REFUSALS.has(error.status) || error.isUnsaved)) throw error;
       await renewed(signal);
       return await send<T>(connection, path, question, signal);
     }
@@ -173,6 +175,8 @@ async function sendOnce<T>(connection: Connection, path: string, question: Quest
     throw failure;
   }
   connection.resting = null;
+  const other = otherProgram(url, answer);
+  if (other !== null) throw other;
   return parsed(answer.text, url) as T;
 }
 
@@ -221,6 +225,7 @@ async function login(connection: Connection, signal: AbortSignal): Promise<Accou
       if (typeof answer.token !== "string" || typeof record?.id !== "string") throw nonsense(url);
       const name = String((kind === "daemon" ? record.name : record.email) ?? "");
       connection.login = { account: { kind, id: record.id, name }, token: answer.token };
+      connection.goodPassword = password;
       connection.rejected = null;
       connection.slow = null;
       return connection.login.account;
@@ -232,8 +237,9 @@ async function login(connection: Connection, signal: AbortSignal): Promise<Accou
       if (error.status !== 400) status = error.status;
     }
   }
+  const wasIn = connection.goodPassword === password;
   const isUnprepared = status === 404 && isDaemon(adminEmail);
-  const failure = isUnprepared ? unprepared(url) : loginRefused(status, url, adminEmail);
+  const failure = isUnprepared ? unprepared(url) : loginRefused(status, url, adminEmail, wasIn);
   connection.rejected = { password, until: system.monotonic() + Math.min(LOGIN_AGAIN_MS, refreshMs), failure };
   throw failure;
 }
@@ -247,16 +253,22 @@ function slower({ slow, system }: Connection, failure: ServerFailure): Connectio
   return { until: system.monotonic() + pauseMs * (0.5 + system.random()), pauseMs, failure };
 }
 
-function loginRefused(status: number, url: string, email: string): ServerFailure {
+function loginRefused(status: number, url: string, email: string, wasIn: boolean): ServerFailure {
   const whom = printable(email);
+  const add = "To create an account for this computer: image-transfer pocketbase setup --add NAME";
+  if (status === 401) {
+    return new ServerFailure(401, {}, "login_refused", `Cannot log in to ${url}: ${whom} needs a second factor (MFA)`, {
+      hint: `Use an account without one. ${add}`,
+    });
+  }
   if (status === 403) {
     return new ServerFailure(403, {}, "login_refused", `Cannot log in to ${url}: the account ${whom} is disabled there`, {
       hint: "Deliveries continue. Enable the account on the server, or use another one.",
     });
   }
-  return new ServerFailure(400, {}, "login_refused", `Cannot log in to ${url}: it rejected ${whom} or the password`, {
-    hint:
-      "Check admin_email and admin_password. To create an account for this computer: image-transfer pocketbase setup --add NAME",
+  const why = wasIn ? `${whom} was removed there, or its password was changed` : `it rejected ${whom} or the password`;
+  return new ServerFailure(400, {}, "login_refused", `Cannot log in to ${url}: ${why}`, {
+    hint: `Check admin_email and admin_password. ${add}`,
   });
 }
 
@@ -306,7 +318,7 @@ const MOST_READ = 100_000_000;
 /** A page of records; more is no answer of PocketBase. */
 const MOST_ANSWER = 8 * 1024 * 1024;
 const REFUSALS = new Set([401, 403, 404]);
-const LOGIN_REFUSALS = new Set([400, 403, 404]);
+const LOGIN_REFUSALS = new Set([400, 401, 403, 404]);
 /** How long a server that did not answer a login in time is left alone: first, and at most. */
 const SLOW_MS = 5_000;
 const LONGEST_SLOW_MS = 120_000;

@@ -10,6 +10,8 @@ import { reasonOf } from "../domain/names/reason.ts";
 /** So that callers tell a refusal from an outage. */
 export class ServerFailure extends Failure {
   readonly retryAfterMs: number;
+  /** It could not write, or its rules do not let this account create such a record: PocketBase says the same of both. */
+  readonly isUnsaved: boolean;
 
   constructor(
     /** The HTTP status; 0 if there was no answer. */
@@ -19,13 +21,43 @@ export class ServerFailure extends Failure {
     code: FailureCode,
     message: string,
     options: ConstructorParameters<typeof Failure>[2] & {
+      readonly isUnsaved?: boolean;
       /** How long it asks to be left alone. */
       readonly retryAfterMs?: number;
     } = {},
   ) {
     super(code, message, options);
     this.retryAfterMs = options.retryAfterMs ?? 0;
+    this.isUnsaved = options.isUnsaved ?? false;
   }
+}
+
+/** An answer as it came. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** Why another program has answered in the place of PocketBase, which answers in JSON; null where none has. */
+export function otherProgram(url: string, { status, headers, text }: Answered): ServerFailure | null {
+  if (/\bjson\b/i.test(headers.get("content-type") ?? "") || status === 429) return null;
+  const fail = (message: string, hint: string) =>
+    new ServerFailure(502, {}, "interrupted", `Cannot use ${url}: ${message}`, { hint });
+  const check = "Check pocketbase.url, and the proxy in front of PocketBase: it must pass on all of /api/.";
+  if (status >= 300 && status < 400) {
+    const to = printable(headers.get("location") ?? "another address").slice(0, 200);
+    return fail(`it redirects to ${to}`, "Check pocketbase.url, and whether this network asks for a login of its own.");
+  }
+  if (status >= 502 && status <= 504) {
+    return fail(`the proxy in front of it gets no answer (HTTP ${status})`, "Check that PocketBase is running.");
+  }
+  if (!/^\s*(<!doctype|<html|<head|<title|<body)/i.test(text)) {
+    return status < 300 ? null : fail(`another program answers there (HTTP ${status})`, check);
+  }
+  const title = /<title[^>]*>([^<]{1,100})/i.exec(text)?.[1]?.trim() ?? "";
+  const details = [title === "" ? "" : `"${printable(title)}"`, status < 300 ? "" : `HTTP ${status}`].filter((one) => one !== "");
+  return fail(`a web page answers there${details.length === 0 ? "" : ` (${details.join(", ")})`}, not PocketBase`, check);
 }
 
 /** There was an answer, but none of PocketBase. */
@@ -93,9 +125,12 @@ const CERTIFICATE_FAULTS: readonly { readonly says: RegExp; readonly reason: str
 /** The server said no. */
 export function refused(
   url: string,
-  { status, headers, text }: { readonly status: number; readonly headers: Headers; readonly text: string },
+  answer: Answered,
   now: number,
 ): ServerFailure {
+  const other = otherProgram(url, answer);
+  if (other !== null) return other;
+  const { status, headers, text } = answer;
   const { message, data } = saidOf(text);
   const fields = Object.fromEntries(
     Object.entries(data).map(([key, value]) => [key, String((value as { message?: unknown } | null)?.message ?? value)]),
@@ -107,6 +142,7 @@ export function refused(
   if (isUnsaved(status, message, fields)) {
     return new ServerFailure(status, fields, "interrupted", `${url} cannot save (HTTP ${status}${why})`, {
       hint: "Is the disk of the server full? Nothing is lost: it is sent again.",
+      isUnsaved: true,
     });
   }
   return new ServerFailure(status, fields, codeOf(status), `${url} refused a request (HTTP ${status})${why}`, {
@@ -117,7 +153,7 @@ export function refused(
 /** PocketBase answers 400 to writing that its database fails at, as to bad records, but then no field is to blame. */
 function isUnsaved(status: number, message: string, fields: Readonly<Record<string, string>>): boolean {
   return (status === 400 || status >= 500) && Object.keys(fields).length === 0 &&
-    /^(failed to (create|update|delete|persist) record|batch transaction failed|.*(disk is full|readonly database))/i.test(
+    /^failed to (create|update|delete|persist) record|^batch transaction failed|disk is full|readonly database/i.test(
       message,
     );
 }

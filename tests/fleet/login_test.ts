@@ -61,7 +61,7 @@ Deno.test("an account that is disabled or deleted changes no job here, and comes
   await link.until(() => link.notices().at(-1)!.startsWith("PocketBase: connected to"), "enabled again");
 
   await server.root.ask(accountOf(server), { method: "DELETE" }, never);
-  await link.until(() => /Cannot log in to .* rejected spring/.test(link.notices().at(-1)!), "deleted");
+  await link.until(() => /Cannot log in to .*: spring\.\S+ was removed there/.test(link.notices().at(-1)!), "deleted");
   assertEquals([link.jobs(), link.reloads()], [["default", "guider"], 1]);
   // Another account for the same computer, with the login of the former one.
   const { adminEmail: email, adminPassword: password } = server.account;

@@ -40,6 +40,11 @@ for (
     {
       what: "nothing there",
       answer: () => new Response("no", { status: 404 }),
+      message: /Cannot use .*: another program answers there \(HTTP 404\)/,
+    },
+    {
+      what: "nothing there, as an old PocketBase does",
+      answer: () => Response.json({ message: "Missing collection." }, { status: 404 }),
       message: /Cannot use .*: it is not PocketBase 0\.32 or later/,
     },
     { what: "an error", answer: () => new Response("broken", { status: 500 }), message: /HTTP 500/ },
