@@ -42,7 +42,7 @@ export interface LinkTools {
   /** What only the ledger knows of the files of this computer. */
   readonly sums: (status: StatusReport) => FleetSums;
   readonly emit: Emit;
-  /** Hears every event until the returned function is called. */
+  /** Hears the lines of the log that nobody has heard yet, and every event until the returned function is called. */
   readonly listen: (listener: (event: TransferEvent) => void) => () => void;
   /** Aborted when the daemon begins to stop. */
   readonly ending: AbortSignal;

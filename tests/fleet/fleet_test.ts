@@ -58,6 +58,9 @@ Deno.test(
         const { items } = await ask("/api/collections/image_transfer_logs/records?perPage=200", "GET");
         return items.some(({ message }: { message: string }) => message.startsWith("Successfully transferred"));
       });
+      // From its first line on.
+      const { items: [first] } = await ask("/api/collections/image_transfer_logs/records?perPage=1&sort=time", "GET");
+      assertMatch(first.message, /^image-transfer \S+ started/i);
 
       // A second job, made on the server.
       await Deno.mkdir(folder.at("guider"));

@@ -31,7 +31,7 @@ Deno.test("deliveries are complete while every request to the server hangs, and 
     timeout_secs: 600,
   };
   await using rig = await daemonRig({ pocketbase, web: false }, { instead });
-  const linked = keepFleet(rig.daemon, rig.system);
+  const linked = keepFleet(rig.daemon, rig.daemon.events, rig.system);
   await rig.until(() => hanging.size === 2, "the login, and the connection for changes");
   for (let index = 0; index < FILES; index++) await Deno.writeFile(rig.folder.at(`data/${index}.fits`), fitsFile(3000, index));
   const delivered = () => rig.events.filter(({ type }) => type === "delivered").length;

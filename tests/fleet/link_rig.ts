@@ -13,6 +13,7 @@ import { addAccount } from "../../src/fleet/accounts.ts";
 import { HEARTBEATS } from "../../src/fleet/collections.ts";
 import { keepLink } from "../../src/fleet/link.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { unheardLines } from "../../src/commands/run/unheard_lines.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
@@ -91,12 +92,12 @@ export async function linkRig(
   await Deno.chmod(file, 0o600);
   const read = async () => ({ ...(await readConfig(file, system)).settings, pocketbase });
   let settings = await read();
-  const listeners = new Set<(event: TransferEvent) => void>();
+  const lines = unheardLines();
   const events: TransferEvent[] = [];
   const emit = (event: NewEvent) => {
     const dated = { ...event, at: system.now() } as TransferEvent;
     events.push(dated);
-    for (const listener of listeners) listener(dated);
+    lines.hear(dated);
   };
   const ordered: string[] = [];
   const ending = new AbortController();
@@ -106,10 +107,7 @@ export async function linkRig(
     {
       system,
       emit,
-      listen(listener) {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
+      listen: lines.listen,
       ending: ending.signal,
       stopped: Promise.resolve(),
       fleetAsked,

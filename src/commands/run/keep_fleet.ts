@@ -7,9 +7,10 @@ import { bell } from "../../async/bell.ts";
 import { readConfig } from "../../config/read/load.ts";
 import type { Daemon } from "../../daemon/daemon.ts";
 import type { System } from "../../system/system.ts";
+import type { UnheardLines } from "./unheard_lines.ts";
 
 /** Runs until the daemon stops. */
-export async function keepFleet(daemon: Daemon, system: System): Promise<void> {
+export async function keepFleet(daemon: Daemon, unheard: Pick<UnheardLines, "listen">, system: System): Promise<void> {
   const reloaded = bell(system);
   const stopListening = daemon.events.listen(({ type }) => type === "reloaded" && reloaded.ring());
   const { file } = daemon.settings();
@@ -25,7 +26,7 @@ export async function keepFleet(daemon: Daemon, system: System): Promise<void> {
         sums: (status) => fleetSums(daemon.ledger, daemon.settings().jobs, status, system.now()),
         fleetAsked: daemon.fleetAsked,
         emit: daemon.events.emit,
-        listen: daemon.events.listen,
+        listen: unheard.listen,
         ending: daemon.ending,
         stopped: daemon.stopped,
         check: async (jobs) => file === null ? null : await readConfig(file, system, jobs),

@@ -23,6 +23,7 @@ import { autoReload, configState } from "./auto_reload.ts";
 import { keepFleet } from "./keep_fleet.ts";
 import { crashGuard } from "./crash_guard.ts";
 import { keepServiceManager } from "./service_manager.ts";
+import { type UnheardLines, unheardLines } from "./unheard_lines.ts";
 
 /** Runs the daemon; returns the exit code when it has ended. */
 export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
@@ -53,6 +54,8 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
   await using shown = await openConsole(first.log, tools);
   await using administrators = openSystemLog(logs, shown, system);
   const read = first.file === null ? null : fileReader(first.file, input, tools);
+  const unheard = unheardLines();
+  unheard.adopt(first);
   const hangup: { act: () => void; early: boolean } = { act: () => hangup.early = true, early: false };
   // Before anything is started: a SIGHUP without a handler would end the program.
   const takeBack = system.onSignal(["SIGHUP"], () => hangup.act());
@@ -63,8 +66,9 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
         system,
         openLedger: tools.openLedger,
         readSettings: read,
-        listeners: [shown.listen, administrators.listen],
+        listeners: [shown.listen, administrators.listen, unheard.hear],
         adopt: async (settings) => {
+          unheard.adopt(settings);
           await shown.adopt(settings.log);
           tellGivenUp(needed(settings), shown, system);
         },
@@ -84,7 +88,7 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
     await rememberPlaceOf(daemon, system);
     hangup.act = () => void daemon.reload();
     if (hangup.early) hangup.act();
-    return await attend(daemon, shown, input, tools);
+    return await attend(daemon, { shown, unheard }, input, tools);
   } finally {
     takeBack();
   }
@@ -118,19 +122,25 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
   }
 }
 
+/** What has heard the daemon from its first event on. */
+interface Listeners {
+  readonly shown: Console;
+  readonly unheard: UnheardLines;
+}
+
 /** Runs until the daemon has stopped. */
-async function attend(daemon: Daemon, shown: Console, input: Running, tools: Tools): Promise<number> {
+async function attend(daemon: Daemon, listeners: Listeners, input: Running, tools: Tools): Promise<number> {
   using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
   using _listening = onAbort(tools.signal, () => daemon.stop("requested by a signal"));
   sayWhereThePageIs(daemon, tools);
   try {
-    return await untilTheEnd(daemon, shown, input, tools);
+    return await untilTheEnd(daemon, listeners, input, tools);
   } finally {
     await daemon[Symbol.asyncDispose]();
   }
 }
 
-async function untilTheEnd(daemon: Daemon, shown: Console, input: Running, tools: Tools): Promise<number> {
+async function untilTheEnd(daemon: Daemon, { shown, unheard }: Listeners, input: Running, tools: Tools): Promise<number> {
   if (input.once) {
     const { deliverOnce } = await import("./deliver_once.ts");
     return await deliverOnce(daemon, shown, tools);
@@ -139,7 +149,7 @@ async function untilTheEnd(daemon: Daemon, shown: Console, input: Running, tools
   const beside = [
     keepServiceManager(system, daemon),
     autoReload(system, daemon, input.seen ?? ""),
-    keepFleet(daemon, system),
+    keepFleet(daemon, unheard, system),
   ];
   await daemon.stopped;
   await Promise.all(beside);
