@@ -128,6 +128,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: "install-service with launchd refuses while a daemon runs, too: it would pass for the service",
+  ignore,
+  async fn() {
+    await using dir = await observatory();
+    const state_directory = dir.at("observer/Library/Application Support/image-transfer");
+    await dir.write("c.yaml", JSON.stringify({ ...JSON.parse(await dir.read("c.yaml")), state_directory }));
+    await Deno.mkdir(state_directory, { recursive: true });
+    await using _daemon = await fakeDaemon(state_directory);
+    const stdout = `observer:x:501:0::0:0::${dir.at("observer")}:/bin/sh\n`;
+    const run = () => Promise.resolve({ code: 0, signal: null, stdout, stderr: "" });
+    const { code, stderr } = await install(dir, [], { platform: "darwin", uid: 501, home: dir.at("observer"), run });
+    assertEquals(code, 3);
+    assertStringIncludes(stderr, "image-transfer is running already");
+  },
+});
+
+Deno.test({
   name: "install-service refuses a second service with the same configuration, of the computer or of the account",
   ignore,
   async fn() {
