@@ -194,3 +194,15 @@ Deno.test("architecture: what is started by name, the compiled program may start
   const unused = allowed.filter((name) => !editors.includes(name) && !users.some(({ text }) => text.includes(`"${name}"`)));
   assertEquals(unused, []);
 });
+
+Deno.test("tests/build/jsr.json differs from deno.json only in where @std comes from", async () => {
+  const read = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, import.meta.url)));
+  const [ours, jsr] = await Promise.all([read("../deno.json"), read("build/jsr.json")]);
+  const others = ({ imports }: { imports: Record<string, string> }) =>
+    Object.entries(imports).filter(([name]) => !name.startsWith("@std/"));
+  assertEquals(others(jsr), others(ours));
+  assertEquals(Object.keys(jsr.imports), Object.keys(ours.imports));
+  assertEquals({ ...jsr.compilerOptions, types: ours.compilerOptions.types }, ours.compilerOptions);
+  const std = Object.keys(ours.imports).filter((name) => name.startsWith("@std/"));
+  assertEquals(std.map((name) => jsr.imports[name]), std.map((name) => name.replace(/^@std\/\w+/, "jsr:$&@1")));
+});
