@@ -65,7 +65,8 @@ const CLOCKS_DIFFER_MS = 60_000;
 
 /** Runs until the signal is aborted; goes on with other settings after a reload. */
 export async function keepLink(tools: LinkTools, reloaded: Bell, signal: AbortSignal): Promise<void> {
-  const memory = await commandMemory(tools.daemon.settings().stateDirectory, tools.system);
+  // Not waited for: the log is heard from now on.
+  const memory = commandMemory(tools.daemon.settings().stateDirectory, tools.system);
   const kept = { memory, instance: `${tools.system.hostname} since ${new Date(tools.system.now()).toISOString()}` };
   while (!signal.aborted) {
     const { pocketbase } = tools.daemon.settings();
@@ -102,7 +103,7 @@ interface Link extends LinkTools {
   clockTold: boolean;
   /** Rung when the server answers after it did not. */
   readonly back: Bell;
-  readonly memory: CommandMemory;
+  readonly memory: Promise<CommandMemory>;
   /** Which process this is, for people: others may have the same account. */
   readonly instance: string;
   /** What was last said to be wrong, by part; a part is away while all is well. */
@@ -310,7 +311,7 @@ function tellClock(link: Link): void {
 
 async function commands(link: Link, signal: AbortSignal): Promise<void> {
   const identity = await identified(link, signal);
-  await takeCommands(link.settings, identity, link, link.server, signal);
+  await takeCommands(link.settings, identity, { ...link, memory: await link.memory }, link.server, signal);
 }
 
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */
