@@ -94,7 +94,7 @@ const KINDS: readonly (readonly [WriterKind, number])[] = [
   ["no format", 1],
 ];
 
-/** A night of eight hours with at least 300 images and 20 faults. */
+/** A night of eight hours has at least 300 images and 20 faults; a short one has more faults an hour. */
 export function aNight(seed: number, minutes = 480): Scenario {
   const chance = dice(seed).of("scenario");
   const span = minutes * MINUTE;
@@ -111,7 +111,7 @@ export function aNight(seed: number, minutes = 480): Scenario {
       audit: chance.chance(0.3),
     },
     shots: shotsOf(count, span, chance.of("shots")),
-    faults: Array.from({ length: Math.max(2, Math.round(20 * minutes / 480)) }, () => aFault(span, chance)).toSorted((a, b) =>
+    faults: Array.from({ length: Math.ceil(20 * Math.sqrt(minutes / 480)) }, () => aFault(span, chance)).toSorted((a, b) =>
       a.at - b.at
     ),
   };
@@ -148,7 +148,7 @@ function weighted<T>(list: readonly (readonly [T, number])[], chance: Dice): T {
 const CALLS = ["open", "read", "create", "write", "fsync", "rename", "link", "unlink", "mkdir", "stat", "readdir"];
 
 function aFault(span: number, chance: Dice): Fault {
-  const at = chance.int(0, span - 30 * MINUTE);
+  const at = chance.int(0, span - Math.min(30 * MINUTE, span / 2));
   const below = chance.pick(["/cam", "/nas", "/usb", "/far"]);
   const when: Trigger = chance.chance(0.5) ? { at } : { at, call: chance.pick(CALLS), below, nth: chance.int(1, 20) };
   const forMs = chance.pick([100, 2_000, 20_000, 3 * MINUTE, 20 * MINUTE]);
