@@ -48,6 +48,8 @@ export class Judge implements Witness {
   /** What is not at its destination yet: `destination source`. */
   readonly owed = new Map<string, Owed>();
   readonly #delivered: Delivered[] = [];
+  /** The sources of deliveries that were said to have failed. */
+  readonly #failed = new Map<number, string>();
   readonly #hashes = new WeakMap<Uint8Array, string>();
   #falselyWellSince: number | null = null;
 
@@ -98,6 +100,7 @@ export class Judge implements Witness {
     if (event.type === "notice" && event.error instanceof Error && !(event.error instanceof Failure)) {
       this.accuse(`internal: ${event.message} ${event.error.stack}`);
     }
+    if (event.type === "failed") this.#failed.set(event.delivery.id, event.delivery.source.absolutePath);
     if (event.type !== "delivered" || event.delivery.state.state !== "delivered") return;
     const { delivery } = event;
     const { absolutePath } = delivery.source;
@@ -149,13 +152,17 @@ export class Judge implements Witness {
     if (!this.isSatisfied(status)) this.accuse(`truth: all is mended, and it still says "${status.headline.text}"`);
   }
 
-  /** Whether it says that all is well, or has nothing to say but of files that a writer, or a power cut, left half written. */
-  isSatisfied({ all_well, jobs, destinations, deliveries: { queued, sending, deferred } }: StatusReport): boolean {
+  /**
+   * Whether it says that all is well, or has nothing to say but of files that a writer, or a power cut, left half written, or that were on
+   * a disk that is not there any more.
+   */
+  isSatisfied({ all_well, jobs, destinations, deliveries: { queued, sending, deferred, failed } }: StatusReport): boolean {
     if (all_well) return true;
     if (destinations.some(({ state }) => state !== "open") || !jobs.every(({ watching }) => watching)) return false;
     const torn = [...this.tree.filesOn("cam")].filter(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
     const theirs = torn.flatMap(({ path }) => this.#routesOf(path));
-    return torn.length > 0 && queued + sending + deferred <= theirs.length;
+    const lost = [...this.#failed.values()].filter((path) => this.#onDisk(path) === undefined);
+    return torn.length + lost.length > 0 && queued + sending + deferred <= theirs.length && failed <= lost.length;
   }
 
   /** After a clean stop nothing of ours is left at any destination. */

@@ -113,8 +113,7 @@ async function followEvents(watch: Watch, identity: string, signal: AbortSignal)
   const begun = system.monotonic();
   using following = anySignal(signal);
   watch.stopFollowing = following.abort;
-  // A disk that is slow to answer keeps its watch.
-  void untilReplaced(watch, identity, "still", following.signal).then(() => following.abort());
+  void whileFollowed(watch, identity, following.signal).then(() => following.abort());
   try {
     for await (const { kind, paths } of system.watch(job.watchPath, isDeep(job), following.signal)) {
       if (howOf(watch) !== "events") setWatched(watch, "events", identity);
@@ -143,21 +142,34 @@ async function pollInstead(watch: Watch, identity: string, error: unknown, signa
 /** Polls until the root is another folder, or for so long. The listing itself is done by whoever listens. */
 async function poll(watch: Watch, identity: string, forMs: number, signal: AbortSignal): Promise<void> {
   setWatched(watch, "poll", identity);
-  await untilReplaced(watch, identity, "gone", signal, forMs);
-}
-
-/** Resolves when the root is no longer this folder, when the signal is aborted, or after `forMs`. */
-async function untilReplaced(
-  { root, system }: Watch,
-  identity: string,
-  silent: "still" | "gone",
-  signal: AbortSignal,
-  forMs = Infinity,
-): Promise<void> {
+  const { root, system } = watch;
   const begun = system.monotonic();
   while (!signal.aborted && system.monotonic() - begun < forMs) {
     await system.sleep(ROOT_CHECK_MS, signal, "in step");
-    if (signal.aborted || !await root.isStill(identity, silent, signal)) return;
+    if (signal.aborted || await root.isStill(identity, signal) !== true) return;
+  }
+}
+
+/**
+ * Resolves when the root is no longer this folder, or when the signal is aborted. A disk that is slow to answer keeps its watch; one that
+ * does not respond for long is said not to be watched until it does.
+ */
+async function whileFollowed(watch: Watch, identity: string, signal: AbortSignal): Promise<void> {
+  const { job, root, system } = watch;
+  let heardAt = system.monotonic();
+  let isTold = false;
+  while (!signal.aborted) {
+    await system.sleep(ROOT_CHECK_MS, signal, "in step");
+    const isStill = await root.isStill(identity, signal);
+    if (signal.aborted || !isStill) return;
+    if (isStill !== "silent") {
+      heardAt = system.monotonic();
+      if (isTold && howOf(watch) === null) setWatched(watch, "events", identity);
+      isTold = false;
+    } else if (system.monotonic() - heardAt >= SILENT_MS) {
+      isTold = true;
+      setNotWatched(watch, failureRecord(noRoot(job.watchPath, "silent", system.platform)));
+    }
   }
 }
 
@@ -208,3 +220,4 @@ function silentFolder(folder: string, path: string): string {
 const ROOT_AGAIN_MS = 1_000;
 const ROOT_CHECK_MS = 2_000;
 const EVENTS_AGAIN_MS = 60_000;
+const SILENT_MS = 60_000;

@@ -23,8 +23,8 @@ export type RootLook =
 export interface SourceRoot {
   /** Answers within ten seconds; throws errors of the operating system. The disk that is found at the first call is taken for right. */
   look(signal: AbortSignal): Promise<RootLook>;
-  /** Whether this folder is still the root; the root that cannot be looked at is not. */
-  isStill(identity: string, silent: "still" | "gone", signal: AbortSignal): Promise<boolean>;
+  /** Whether this folder is still the root; the root that cannot be looked at is not. "silent" where its disk does not respond. */
+  isStill(identity: string, signal: AbortSignal): Promise<boolean | "silent">;
   /**
    * Whether the root is away: missing, or another folder shows through because its disk is not mounted. Then no file in it is known
    * to be gone. What is found at the first call is taken for right.
@@ -62,9 +62,9 @@ export function sourceRoot(folder: string, system: RootSystem): SourceRoot {
 
   return {
     look,
-    async isStill(identity, silent, signal) {
+    async isStill(identity, signal) {
       const found = await look(signal).catch(() => null);
-      if (found?.is === "silent") return silent === "still";
+      if (found?.is === "silent") return "silent";
       return found?.is === "folder" && found.identity === identity;
     },
     async isAway() {

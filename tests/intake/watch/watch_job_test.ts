@@ -15,6 +15,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
   const heard: string[] = [];
   const world = {
     identity,
+    responds: true,
     watchFails: null as Error | null,
     /** The watch that is set fails with this. */
     watchBreaks: null as Error | null,
@@ -25,7 +26,7 @@ function bench(changes: Partial<Job> = {}, fileSystem = "ext4", identity: string
     ...clock,
     platform: "linux",
     followedFacts: () => {
-      if (world.identity === "silent") return new Promise(() => {});
+      if (world.identity === "silent" || !world.responds) return new Promise(() => {});
       return Promise.resolve(world.identity === null ? null : aFolder(world.identity));
     },
     realPath: (path) => Promise.resolve(path),
@@ -201,3 +202,17 @@ function aFolder(identity: string): PathFacts {
     device: identity.split(":")[0]!,
   };
 }
+
+Deno.test("watchJob() says that a disk does not respond for a minute, and keeps its watch, which goes on when it does", async () => {
+  await using rig = bench();
+  await rig.clock.advance(5_000);
+  rig.world.responds = false;
+  await rig.clock.advance(50_000);
+  assertEquals(rig.watch.how(), "events");
+  await rig.clock.advance(40_000);
+  assertEquals([rig.watch.how(), rig.watch.failure()?.code], [null, "timeout"]);
+  rig.world.responds = true;
+  await rig.clock.advance(600_000);
+  assertEquals([rig.watch.how(), rig.types()], ["events", ["watching", "not_watching", "watching"]]);
+  assertEquals(rig.world.watches, 1);
+});
