@@ -195,14 +195,26 @@ Deno.test("architecture: what is started by name, the compiled program may start
   assertEquals(unused, []);
 });
 
-Deno.test("tests/build/jsr.json differs from deno.json only in where @std comes from", async () => {
-  const read = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, import.meta.url)));
-  const [ours, jsr] = await Promise.all([read("../deno.json"), read("build/jsr.json")]);
-  const others = ({ imports }: { imports: Record<string, string> }) =>
-    Object.entries(imports).filter(([name]) => !name.startsWith("@std/"));
-  assertEquals(others(jsr), others(ours));
-  assertEquals(Object.keys(jsr.imports), Object.keys(ours.imports));
-  assertEquals({ ...jsr.compilerOptions, types: ours.compilerOptions.types }, ours.compilerOptions);
-  const std = Object.keys(ours.imports).filter((name) => name.startsWith("@std/"));
-  assertEquals(std.map((name) => jsr.imports[name]), std.map((name) => name.replace(/^@std\/\w+/, "jsr:$&@1")));
+const json = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, import.meta.url)));
+
+Deno.test("tests/build/jsr.json differs from what is used only in where @std comes from", async () => {
+  const [config, ours, jsr] = await Promise.all([json("../deno.json"), json("../import_map.json"), json("build/jsr.json")]);
+  // In a configuration, a package stands for all that is in it.
+  const packages = Object.keys(ours.imports).filter((name) => !(name.endsWith("/") && ours.imports[name.slice(0, -1)]));
+  assertEquals(Object.keys(jsr.imports), packages);
+  for (const name of packages) {
+    const std = name.replace(/^@std\/\w+/, "jsr:$&@1");
+    assertEquals(jsr.imports[name], std === name ? ours.imports[name] : std);
+  }
+  assertEquals({ ...jsr.compilerOptions, types: config.compilerOptions.types }, config.compilerOptions);
+});
+
+Deno.test("deno.lock has the packages of the program, no test's, with the same hashes as tests/deno.lock", async () => {
+  const [program, tests] = await Promise.all([json("../deno.lock"), json("deno.lock")]);
+  for (const [name, entry] of Object.entries(program.npm)) assertEquals(entry, tests.npm[name], name);
+  const named = all.flatMap(({ imports }) => imports).join("\n");
+  for (const specifier of Object.keys(program.specifiers)) {
+    const name = specifier.replace(/^npm:(.+)@.*$/, "$1").replace("deno-std", "@std");
+    assertEquals(named.includes(name), true, `${name} is in deno.lock, and nothing in src imports it`);
+  }
 });

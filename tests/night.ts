@@ -49,7 +49,15 @@ async function nights(): Promise<boolean> {
 }
 
 async function test(path: string, env: Readonly<Record<string, string>>, ...options: string[]): Promise<boolean> {
-  const args = ["test", "--allow-all", "--no-check", ...options, new URL(path, import.meta.url).pathname];
+  const args = [
+    "test",
+    `--lock=${new URL("deno.lock", import.meta.url).pathname}`,
+    "--frozen",
+    "--allow-all",
+    "--no-check",
+    ...options,
+    new URL(path, import.meta.url).pathname,
+  ];
   const signal = AbortSignal.timeout(LONGEST_MINUTES * 60_000);
   const { success } = await new Deno.Command(Deno.execPath(), { args, env, signal, stdin: "null" }).spawn().status;
   const given = Object.entries(env).map(([name, value]) => `${name}=${value} `).join("");

@@ -276,13 +276,16 @@ async function runGroup({ paths, run }: Group, quick: Quick = {}): Promise<Tally
   return sum;
 }
 
+/** What tests import must have the hashes that are written there. */
+const LOCK: readonly string[] = [`--lock=${fromFileUrl(new URL("deno.lock", import.meta.url))}`, "--frozen"];
+
 /** Runs tests in a process of their own, or only those that are called so; gives what it printed where many processes run at a time. */
 async function runTests(
   paths: readonly string[],
   { run, tests }: { readonly run: Group["run"]; readonly tests: string | undefined },
 ): Promise<{ readonly tally: Tally; readonly output: Uint8Array }> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
-  const args = ["test", "--allow-all", "--no-check", `--junit-path=${report}`, ...paths];
+  const args = ["test", ...LOCK, "--allow-all", "--no-check", `--junit-path=${report}`, ...paths];
   if (run === "parallel") args.push("--parallel");
   if (tests !== undefined) args.push(`--filter=/${tests}/`);
   const stdio = typeof run === "string" ? "inherit" : "piped";

@@ -28,6 +28,9 @@ const EMBEDDED: readonly string[] = ["service"];
 /** Packages of the CommonJS kind call `require`, which a module does not have; for `__held` see {@linkcode bundle}. */
 const BANNER = `import{createRequire as __cr}from"node:module";const require=__cr(import.meta.url),__held=()=>{};\n`;
 
+/** What the program consists of must have the hashes that are written there. */
+const LOCK: readonly string[] = [`--lock=${join(ROOT, "deno.lock")}`, "--frozen"];
+
 interface BuildOptions {
   readonly target?: Target;
   /** `./image-transfer`, with `.exe` for Windows, unless given. */
@@ -45,7 +48,7 @@ export async function build(options: BuildOptions = {}): Promise<string> {
   const output = resolve(options.output ?? join(ROOT, target.includes("windows") ? "image-transfer.exe" : "image-transfer"));
   const stage = await Deno.makeTempDir({ prefix: "image-transfer-build-" });
   try {
-    if (options.check ?? true) await deno(ROOT, "check", "--quiet", main);
+    if (options.check ?? true) await deno(ROOT, "check", "--quiet", ...LOCK, main);
     for (const entry of [main, ...WORKERS.map((worker) => join(ROOT, worker))]) await bundle(entry, join(stage, "bundle"));
     for (const folder of EMBEDDED) await copyFolder(join(ROOT, folder), join(stage, folder));
     await buildPage(ROOT, join(stage, "page"), createSystem(), new AbortController().signal);
@@ -76,7 +79,7 @@ export async function build(options: BuildOptions = {}): Promise<string> {
 /** Bundles a program into `folder`, in pieces: what is imported when it is needed takes no memory until then. */
 async function bundle(entry: string, folder: string): Promise<void> {
   const [whole, small] = [`${folder}.whole`, `${folder}.small`];
-  await bundlePieces(ROOT, whole, entry);
+  await bundlePieces(ROOT, whole, entry, ...LOCK);
   for (const file of await filesIn(whole)) await rewrite(join(whole, file), join(whole, file), withHeld);
   // The names of the pieces depend on where they lie below the current folder, which has another name each time.
   await bundlePieces(whole, small, basename(entry).replace(/\.ts$/, ".js"), "--minify");

@@ -8,7 +8,7 @@
 import { dirname, join } from "@std/path";
 import { MUTANTS } from "./mutants_list.ts";
 
-const COPIED = ["src", "tests/simulation", "tests/support", "deno.json", "deno.lock", "main.ts"];
+const COPIED = ["src", "tests/simulation", "tests/support", "deno.json", "import_map.json", "main.ts"];
 const WITHIN_MS = 600_000;
 /** Of a night: short ones have more faults a minute of the processor. */
 const MINUTES = 60;

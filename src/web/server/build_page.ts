@@ -30,11 +30,12 @@ export async function buildPage(root: string, to: string, system: BuildSystem, s
   const css = await Promise.all(styles.map((name) => system.readText(join(from, name))));
   await system.writeText(join(to, "page.css"), css.join("\n"));
   for (const name of ["index.html", "icon.svg"]) await system.writeText(join(to, name), await system.readText(join(from, name)));
+  const locked = [`--lock=${join(root, "deno.lock")}`, "--frozen"];
   // Under a name of its own: two processes may make it at once.
   const part = join(to, `page-${system.pid}.js`);
   const { code, stderr } = await system.run({
     program: system.executable,
-    args: ["bundle", "--quiet", "--platform", "browser", "--minify", "--output", part, join(from, "main.tsx")],
+    args: ["bundle", "--quiet", ...locked, "--platform", "browser", "--minify", "--output", part, join(from, "main.tsx")],
     cwd: root,
     // Bundling may fetch its tool from the npm registry, in some places through a mirror that only the system trusts.
     env: { DENO_TLS_CA_STORE: system.env("DENO_TLS_CA_STORE") ?? "system,mozilla", NO_COLOR: "1" },
