@@ -16,7 +16,7 @@ import { nonsense, ServerFailure } from "./server_failure.ts";
 /** How often one is written. */
 export const BEAT_MS = 60_000;
 /** After so many that did not come, a computer is offline. */
-const MISSED = 3;
+export const MISSED = 3;
 
 /** What a heartbeat is made of. */
 export interface BeatParts {

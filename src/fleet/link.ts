@@ -19,9 +19,9 @@ import { ACCEPT_REMOVED as ACCEPT } from "../reports/overview/overview.ts";
 import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
-import { COMMANDS, JOBS } from "./collections.ts";
+import { COMMANDS, HEARTBEATS, JOBS } from "./collections.ts";
 import { type CommandMemory, commandMemory } from "./command_memory.ts";
-import { BEAT_MS, type BeatPlace, beatPlace, beatReport, otherDaemon, writeBeat } from "./heartbeat.ts";
+import { BEAT_MS, type BeatPlace, beatPlace, beatReport, MISSED, otherDaemon, writeBeat } from "./heartbeat.ts";
 import { fleetNow } from "./fleet_now.ts";
 import { identify, type Identity } from "./identity.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
@@ -60,6 +60,8 @@ const LISTEN_AGAIN_MS = 1_000;
 const LONGEST_LISTEN_AGAIN_MS = 60_000;
 /** How long it waits at most before it asks again a server that does not answer. */
 const LONGEST_PAUSE_MS = 300_000;
+/** PocketBase ends a connection on which nothing happened for five minutes. */
+const IDLE_MS = 360_000;
 /** Clocks that differ by more are told of. */
 const CLOCKS_DIFFER_MS = 60_000;
 
@@ -91,6 +93,8 @@ interface Link extends LinkTools {
   /** The record of this computer, as it was last asked for: with the jobs, and after a failure. */
   identity: Promise<Identity> | null;
   readonly beatPlace: BeatPlace;
+  /** Rung when a heartbeat was written. */
+  readonly beaten: Bell;
   /** The daemon with the same account that it was last told of. */
   otherTold: string | null;
   /** Whether the server tells of changes at this moment. */
@@ -123,6 +127,7 @@ async function runLink(
     changed: { jobs: bell(tools.system), commands: bell(tools.system) },
     identity: null,
     beatPlace: beatPlace(),
+    beaten: bell(tools.system),
     otherTold: null,
     isHearing: false,
     configError: "",
@@ -132,16 +137,20 @@ async function runLink(
     said: new Map(),
     ...kept,
   };
-  const oftenMs = Math.min(BEAT_MS, settings.refreshMs);
   await Promise.all([
     repeat("jobs", refreshJobs, () => settings.refreshMs, link, signal),
-    repeat("heartbeat", beat, () => oftenMs, link, signal),
+    repeat("heartbeat", beat, () => oftenMs(settings), link, signal),
     // Those that come meanwhile are told of.
-    repeat("commands", commands, () => link.isHearing ? settings.refreshMs : oftenMs, link, signal),
+    repeat("commands", commands, () => link.isHearing ? settings.refreshMs : oftenMs(settings), link, signal),
     hearChanges(link, signal),
     lookAround(link, signal),
     settings.uploadLogs ? keepLogs(logTools(link, signal), signal) : null,
   ]);
+}
+
+/** How often a heartbeat is written. */
+function oftenMs({ refreshMs }: PocketbaseSettings): number {
+  return Math.min(BEAT_MS, refreshMs);
 }
 
 function logTools(link: Link, signal: AbortSignal): Parameters<typeof keepLogs>[0] {
@@ -241,7 +250,7 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
       level,
       // As much as the record has room for.
       headline: text.slice(0, 500),
-      every_seconds: Math.min(BEAT_MS, settings.refreshMs) / 1000,
+      every_seconds: oftenMs(settings) / 1000,
       report: beatReport({
         status,
         live: daemon.live(),
@@ -257,6 +266,7 @@ async function beat(link: Link, signal: AbortSignal): Promise<void> {
     server,
     signal,
   );
+  link.beaten.ring();
   // The server writes the time somewhere between question and answer.
   link.clockAheadMs = (asked + system.now()) / 2 - at;
   tellClock(link);
@@ -316,17 +326,21 @@ async function commands(link: Link, signal: AbortSignal): Promise<void> {
 
 /** Rings when the server tells of changes; where it cannot, they come with the next period. */
 async function hearChanges(link: Link, signal: AbortSignal): Promise<void> {
-  const { server, changed, system } = link;
-  const rung = new Map([[JOBS, () => changed.jobs.ring()], [COMMANDS, () => changed.commands.ring()]]);
+  const { server, changed, system, settings, beatPlace, beaten } = link;
+  const rung = new Map([[`${JOBS}/*`, () => changed.jobs.ring()], [`${COMMANDS}/*`, () => changed.commands.ring()]]);
   const hearing = () => {
     isWell("changes", link);
     link.isHearing = true;
     // What changed while nothing was heard.
     for (const ring of rung.values()) ring();
   };
+  // Its own heartbeats come back on a connection that is alive: one that is half open tells nothing.
+  const topics = () => beatPlace.id === null ? rung : new Map([...rung, [`${HEARTBEATS}/${beatPlace.id}`, () => {}]]);
+  const silentMs = () => beatPlace.id === null ? IDLE_MS : Math.max(MISSED * oftenMs(settings), settings.timeoutMs);
+  await beaten.wait(settings.timeoutMs, signal);
   for (let pauseMs = LISTEN_AGAIN_MS; !signal.aborted;) {
     const began = system.monotonic();
-    await attempt("changes", () => server.listen(rung, hearing, signal), link, signal);
+    await attempt("changes", () => server.listen(topics(), { hearing, silentMs: silentMs() }, signal), link, signal);
     link.isHearing = false;
     if (system.monotonic() - began > LONGEST_LISTEN_AGAIN_MS) pauseMs = LISTEN_AGAIN_MS;
     // Many computers that lost the same server do not come back in one moment.

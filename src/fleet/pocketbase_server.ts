@@ -57,11 +57,15 @@ export interface PocketbaseServer {
   /** The server's clock, milliseconds since 1970 UTC, exact to a second. @throws {Failure} */
   clock(signal: AbortSignal): Promise<number>;
   /**
-   * Calls back when records of a collection change, after `hearing` was called, until the connection ends.
-   * @param changed by collection
+   * Calls back when records change, after `hearing` was called, until the connection ends, or nothing has come for `silentMs`.
+   * @param changed by topic: `collection/*` or `collection/ID`
    * @throws {Failure}
    */
-  listen(changed: ReadonlyMap<string, () => void>, hearing: () => void, signal: AbortSignal): Promise<void>;
+  listen(
+    changed: ReadonlyMap<string, () => void>,
+    how: { readonly hearing: () => void; readonly silentMs: number },
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** What one connection knows. */
@@ -128,11 +132,11 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       const told = Date.parse(headers.get("date") ?? "");
       return Number.isNaN(told) ? system.now() : told;
     },
-    async listen(changed, hearing, signal) {
+    async listen(changed, how, signal) {
       const ca = await trustedIn(settings.tlsCa, system);
-      const subscriptions = [...changed.keys()].map((name) => `${name}/*`);
+      const subscriptions = [...changed.keys()];
       const subscribe = (clientId: string) => ask("/api/realtime", { method: "POST", body: { clientId, subscriptions } }, signal);
-      await hearTopics({ url: settings.url, timeoutMs: settings.timeoutMs, ca, changed, hearing, subscribe }, system, signal);
+      await hearTopics({ url: settings.url, timeoutMs: settings.timeoutMs, ca, changed, ...how, subscribe }, system, signal);
     },
   };
 }

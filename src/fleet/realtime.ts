@@ -15,16 +15,16 @@ export interface Hearing {
   readonly url: string;
   readonly timeoutMs: number;
   readonly ca: Pick<RemoteQuestion, "ca">;
-  /** By collection. */
+  /** By topic: `collection/*`, or `collection/ID`. */
   readonly changed: ReadonlyMap<string, () => void>;
+  /** How long a connection is believed on which nothing comes. */
+  readonly silentMs: number;
   /** Called once changes are told. */
   readonly hearing: () => void;
   /** Says which changes to tell, as the account. */
   readonly subscribe: (clientId: string) => Promise<unknown>;
 }
 
-/** PocketBase ends a connection on which nothing happened for five minutes: one that is silent for longer is dead. */
-const SILENT_MS = 6 * 60_000;
 /** More of a line is passed over. */
 const MOST_LINE = 1_000;
 /** More without a change is nothing of PocketBase. */
@@ -36,7 +36,7 @@ export async function hearTopics(
   system: Pick<System, "now" | "sleep" | "hearRemote">,
   signal: AbortSignal,
 ): Promise<void> {
-  const { url, timeoutMs, ca } = about;
+  const { url, timeoutMs, ca, silentMs } = about;
   // Ends the connection however this function is left.
   using connection = anySignal(signal);
   const inTime = async <T>(work: Promise<T>, limit: Deadline): Promise<T> => {
@@ -55,9 +55,14 @@ export async function hearTopics(
   const events = eventReader();
   let noise = 0;
   for (let isConnected = false;;) {
-    using silence = deadline(SILENT_MS, system, signal);
-    const { done, value } = await inTime(pieces.next(), isConnected ? silence : connecting);
-    if (done) return;
+    using silence = deadline(silentMs, system, signal);
+    const piece = await inTime(pieces.next(), isConnected ? silence : connecting).catch((error) => {
+      // Half open, or nothing could be written there: the next connection tells whether the server answers.
+      if (silence.passed && isConnected) return null;
+      throw error;
+    });
+    if (piece === null || piece.done) return;
+    const { value } = piece;
     noise += value.length;
     for (const { event, id } of events(value)) {
       if (event === "PB_CONNECT" && !isConnected) {
@@ -65,7 +70,7 @@ export async function hearTopics(
         isConnected = true;
         about.hearing();
       }
-      about.changed.get(event.replace(/\/\*$/, ""))?.();
+      about.changed.get(event)?.();
       noise = 0;
     }
     if (noise > MOST_NOISE) throw nonsense(url);

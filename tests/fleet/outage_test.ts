@@ -1,6 +1,8 @@
 /** A real server that is killed, restarted, upgraded, full or slow while a computer is linked to it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { JOBS, LOGS } from "../../src/fleet/collections.ts";
+import { createSystem } from "../../src/system/create_system.ts";
+import type { System } from "../../src/system/system.ts";
 import { has } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -90,3 +92,37 @@ Deno.test("PocketBase's own rate limits slow the log down, and lose nothing of i
   );
   assert(refused.length > 0 && refused.length < 20, `${refused.length} refusals`);
 });
+
+Deno.test(
+  "a realtime connection that is half open is made again; one on which heartbeats come back is kept",
+  options,
+  async () => {
+    await using folder = await tempFolder();
+    await using server = await fleetServer(folder.at("data"));
+    const real = createSystem();
+    const made: { isDeaf: boolean }[] = [];
+    const hearRemote: System["hearRemote"] = async (...asked) => {
+      const connection = { isDeaf: false };
+      const { pieces, ...heard } = await real.hearRemote(...asked);
+      made.push(connection);
+      // No end, no error, and nothing any more: as behind a router that forgot the connection.
+      const next = async () => {
+        const piece = await pieces.next();
+        return connection.isDeaf ? await new Promise<never>(() => {}) : piece;
+      };
+      return { ...heard, pieces: { next } as typeof pieces };
+    };
+    await using link = await linkRig(folder, { ...server.account, timeoutMs: 2000 }, { hearRemote });
+    const beatsMore = async (count: number) => {
+      const before = link.beats();
+      await link.until(() => link.beats() > before + count, "heartbeats");
+    };
+    await link.until(() => made.length === 1, "the connection");
+    await beatsMore(8);
+    assertEquals(made.length, 1);
+    made[0]!.isDeaf = true;
+    await link.until(() => made.length === 2, "another connection");
+    await beatsMore(8);
+    assertEquals([made.length, link.notices()], [2, []]);
+  },
+);

@@ -120,7 +120,7 @@ Deno.test({
       "hearing changes": {
         at: /api\/realtime/,
         async act() {
-          await client.listen(new Map([[JOBS, () => {}]]), () => hearings++, never);
+          await client.listen(new Map([[`${JOBS}/*`, () => {}]]), { hearing: () => hearings++, silentMs: 60_000 }, never);
           throw new Failure("interrupted", "the connection ended");
         },
       },

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { bell } from "../../src/async/bell.ts";
 import { readConfig } from "../../src/config/read/load.ts";
 import type { Settings } from "../../src/config/settings.ts";
@@ -70,14 +70,14 @@ export async function lightDaemon(
   pocketbase: Readonly<Record<string, unknown>>,
   { system, status, asked }: Shared,
 ): Promise<LightDaemon> {
-  const watched = join(folder, "camera");
+  const [site, watched] = [dirname(folder), join(folder, "camera")];
   await Deno.mkdir(watched, { recursive: true });
   const file = join(folder, "config.json");
   const config = {
     state_directory: join(folder, "state"),
     log_level: "INFO",
     jobs: [{ name: "camera", watch_path: watched, transfer_method: "local", remote_base_path: join(folder, "there") }],
-    pocketbase: { ...pocketbase, ...account },
+    pocketbase: { may_set: ["jobs", "schedules"], may_watch: [site], may_send_to: [site], ...pocketbase, ...account },
   };
   await Deno.writeTextFile(file, JSON.stringify(config));
   const read = async () => (await readConfig(file, system)).settings;
