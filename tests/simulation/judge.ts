@@ -116,7 +116,7 @@ export class Judge implements Witness {
         target,
         route,
         sha,
-        device: inode?.device ?? this.tree.look(route.base, true)?.device ?? this.tree.root,
+        device: inode?.device ?? this.#look(route.base)?.device ?? this.tree.root,
       });
     }
   }
