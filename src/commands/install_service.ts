@@ -19,7 +19,7 @@ import { commandLine, runSteps, writePlanned } from "./service/carry_out.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { othersBeside, readInstalled, serviceName } from "./service/installed_service.ts";
 import { configOption } from "./options.ts";
-import { formerState, runningBefore } from "./service/former_state.ts";
+import { formerState, runningBefore, takeOver } from "./service/former_state.ts";
 import { accountFor, seenFrom } from "../services/service_account.ts";
 import { checkConfiguration, checkDestinations, checkNeeds } from "./checks/check_service.ts";
 import type { Finding } from "./checks/finding.ts";
@@ -77,12 +77,18 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
   const load = (state: string | null) => loadSettings(named, tools.cwd, seenFrom(account, state, system));
   const fresh = await load(given);
   const former = given === null || fresh.stateDirectory !== given ? null : await formerState(place, given, fresh, kind, tools);
-  const settings = former === null ? fresh : await load(former);
-  if (former !== null) stderr(`The service continues with the ledger of earlier runs in ${former}\n`);
+  const inPlace = former?.owner === null ? former.state : null;
+  const settings = inPlace === null ? fresh : await load(inPlace);
+  if (former !== null) {
+    const moves = former.owner === null
+      ? ""
+      : `, which moves to ${given}: ${former.owner} ran it, and the service runs as ${account.name}`;
+    stderr(`The service continues with the ledger of earlier runs in ${former.state}${moves}\n`);
+  }
   const request = {
     ...place,
     ...about(settings, input),
-    formerState: former,
+    formerState: inPlace,
     needs: needsOf(settings, account.home),
     program: placeOfProgram(scope, account, system),
   };
@@ -93,10 +99,11 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
   }
 
   const before = await readInstalled(place, kind, tools);
-  const running = await runningBefore(place, before, settings, kind, tools);
+  const { state: stateDirectory } = former ?? { state: settings.stateDirectory };
+  const running = await runningBefore(place, before, { ...settings, stateDirectory }, kind, tools);
   if (running !== null) {
     stderr(
-      `image-transfer is running already (process ${running}) with the state directory "${settings.stateDirectory}".\n` +
+      `image-transfer is running already (process ${running}) with the state directory "${stateDirectory}".\n` +
         "Stop it first (Ctrl+C where it runs, or image-transfer stop), then install again: the service continues with its ledger.\n",
     );
     return EXIT.otherInstance;
@@ -110,6 +117,7 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
   mustBeFine(await checkConfiguration(checks, request.program), tools);
   mustBeFine(await checkDestinations(checks, request.program), tools);
 
+  if (former?.owner != null && given !== null) await takeOver(former, given, account, tools);
   const plan = kind.plan({ ...request, copied }, template);
   const isNew = await carryOut(plan, kind, tools);
   const { start, restart } = kind.controls(place);

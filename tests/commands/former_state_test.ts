@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
+import { takeOver } from "../../src/commands/service/former_state.ts";
 import { rememberState } from "../../src/config/read/remembered_state.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
@@ -98,7 +99,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install-service refuses to begin anew where root has run the configuration, and shows how to keep that ledger",
+  name: "install-service moves the ledger of root's own runs to where the service has it, and says so; if it cannot, how to",
   ignore,
   async fn() {
     await using dir = await observatory();
@@ -106,11 +107,31 @@ Deno.test({
     const passwd = `observer:x:${Deno.uid()! + 1}:0::${dir.at("observer")}:/bin/sh\n`;
     const run = () => Promise.resolve({ code: 0, signal: null, stdout: passwd, stderr: "" });
     const asRoot = { run, uid: Deno.uid() };
-    const failure = await assertRejects(() => install(dir, ["--system", "--dry-run"], asRoot), Failure);
-    assertMatch(failure.message, /root has run it with this configuration, and observer cannot use that ledger/);
-    assertStringIncludes(failure.hint, "sudo mv -T /root/.local/state/image-transfer /var/lib/image-transfer && sudo chown -R");
+    const { stdout, stderr } = await install(dir, ["--system", "--dry-run"], asRoot);
+    assertStringIncludes(
+      stderr,
+      "ledger of earlier runs in /root/.local/state/image-transfer, which moves to /var/lib/image-transfer: root ran it, and the service runs as observer",
+    );
+    assertMatch(stdout, /^StateDirectory=image-transfer$/m);
+    assertEquals(await exists(dir.at("root/.local/state/image-transfer/ledger.sqlite")), true);
+
+    const [from, to] = [dir.at("root/.local/state/image-transfer"), dir.at("var/lib/image-transfer")];
+    const tools = testTools(dir.path, {});
+    const account = { name: "observer", uid: 1000, home: "/home/observer" };
+    await dir.write("var/lib/image-transfer/note", "");
+    const failure = await assertRejects(
+      () => takeOver({ state: from, owner: "root" }, to, account, tools),
+      Failure,
+      "cannot move",
+    );
+    assertStringIncludes(failure.hint, `sudo mv -T ${from} ${to} && sudo chown -R observer ${to}; then install again`);
+    await Deno.remove(dir.at("var/lib/image-transfer/note"));
+    await takeOver({ state: from, owner: "root" }, to, account, tools);
+    assertEquals([await exists(from), await exists(`${to}/ledger.sqlite`)], [false, true]);
   },
 });
+
+const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
 
 Deno.test({
   name: "install-service refuses while a daemon runs with that ledger, and installs nothing",

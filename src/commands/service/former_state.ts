@@ -1,6 +1,6 @@
 /**
- * What came before a service: the ledger of earlier runs, which it continues with, and whoever runs with it now. The ledger stays where it
- * is, under the lock that all share: a copy would be a second ledger of one installation.
+ * What came before a service: the ledger of earlier runs, which it continues with, and whoever runs with it now. The account's own stays
+ * where it is, under the lock that all share: a copy would be a second ledger of one installation. One of root's runs is moved.
  *
  * @module
  */
@@ -11,17 +11,22 @@ import { rememberedState } from "../../config/read/remembered_state.ts";
 import type { Settings } from "../../config/settings.ts";
 import { findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
 import { accountFor, seenFrom } from "../../services/service_account.ts";
 import type { Account, ServiceKind, ServicePlace } from "../../services/service.ts";
 import type { Tools } from "../command.ts";
 import { commandLine } from "./carry_out.ts";
 import { type Installed, othersBeside } from "./installed_service.ts";
 
+/** A ledger of earlier runs: of the account itself, which stays where it is, or of `owner`, which has to be moved first. */
+interface FormerState {
+  readonly state: string;
+  readonly owner: string | null;
+}
+
 /**
- * The state folder that the account's runs with this configuration have left, in place of `given`, which the service manager would make;
- * null where there is none, where `given` has a ledger of the account already, or where another service has it.
- *
- * @throws {Failure} `configuration` where another account has run it, whose ledger this one cannot use.
+ * What runs with this configuration have left, in place of `given`, which the service manager would make; null where there is nothing, where
+ * `given` has a ledger of the account already, or where another service has it.
  */
 export async function formerState(
   place: ServicePlace,
@@ -29,22 +34,40 @@ export async function formerState(
   { file }: Settings,
   kind: ServiceKind,
   tools: Tools,
-): Promise<string | null> {
+): Promise<FormerState | null> {
   const { system, stderr } = tools;
   const { account } = place;
   const others = await othersBeside(place, kind, tools);
   const usual = usualState(account, system);
   for (const state of [given, ...await leftStates(file ?? "", account.uid, system), usual]) {
     const isTaken = others.some(({ mark }) => mark.state === state);
-    if (!isTaken && await hasLedger(state, account, system)) return state === given ? null : state;
+    if (!isTaken && await hasLedger(state, account, system)) return state === given ? null : { state, owner: null };
   }
   const owner = others.find(({ mark }) => mark.state === usual);
   if (owner !== undefined && await rememberedState(file ?? "", [usual], system) === usual) {
     const title = kind.title({ ...place, name: owner.name });
     stderr(`Warning: earlier runs used the ledger that ${title} has now. This service begins with an empty one.\n`);
   }
-  await refuseForeign(place, given, file ?? "", tools);
-  return null;
+  return await foreignState(place, file ?? "", tools);
+}
+
+/**
+ * Moves a ledger of root's runs to where the service has it. systemd gives the folder and all in it to the account when the service starts
+ * (`StateDirectory=` in systemd.exec(5)).
+ *
+ * @throws {Failure} where it cannot be moved, with the commands that do it.
+ */
+export async function takeOver({ state }: FormerState, given: string, { name }: Account, { system }: Tools): Promise<void> {
+  try {
+    await system.rename(state, given);
+  } catch (cause) {
+    const move = [["mv", "-T", state, given], ["chown", "-R", name, given]].map((args) => commandLine({ program: "sudo", args }));
+    throw new Failure("configuration", `Cannot install the service: cannot move the ledger of earlier runs: ${reasonOf(cause)}`, {
+      hint: `To continue with it: ${move.join(" && ")}; then install again. ` +
+        `To begin anew, which may send images again, rename ${state}.`,
+      cause,
+    });
+  }
 }
 
 /** Where runs without a service keep it. */
@@ -58,26 +81,16 @@ async function hasLedger(state: string, { uid }: Account, system: Tools["system"
   return facts?.kind === "file" && facts.uid === uid;
 }
 
-async function refuseForeign({ account }: ServicePlace, given: string, file: string, tools: Tools): Promise<void> {
-  const { system, signal } = tools;
+/** A ledger that root's own runs, or those of the user behind sudo, have left. */
+async function foreignState({ account }: ServicePlace, file: string, { system, signal }: Tools): Promise<FormerState | null> {
   const caller = { name: "root", uid: system.uid, home: system.home };
   const behindSudo = await accountFor("system", undefined, system, signal).catch(() => caller);
   for (const other of [caller, behindSudo].filter(({ uid }) => uid !== account.uid)) {
     const state = usualState(other, system);
     const isOfFile = await rememberedState(file, [state], system) === state;
-    if (!isOfFile || !await hasLedger(state, other, system)) continue;
-    const move = [["mv", "-T", state, given], ["chown", "-R", account.name, given]].map((args) =>
-      commandLine({ program: "sudo", args })
-    );
-    throw new Failure(
-      "configuration",
-      `Cannot install the service: ${other.name} has run it with this configuration, and ${account.name} cannot use that ledger`,
-      {
-        hint: `To continue with it: ${move.join(" && ")}; then install again. ` +
-          `To begin anew, which may send images again, rename ${state}.`,
-      },
-    );
+    if (isOfFile && await hasLedger(state, other, system)) return { state, owner: other.name };
   }
+  return null;
 }
 
 /**
