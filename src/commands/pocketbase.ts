@@ -215,15 +215,21 @@ async function push(
   // Only those of the file itself.
   const { settings, full } = await readConfig(file, tools.system, []);
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
-  const name = instance ?? settings.pocketbase?.instance ?? tools.system.hostname;
+  const own = settings.pocketbase?.instance ?? tools.system.hostname;
+  const name = instance ?? own;
   const pushed = await pushJobs(writtenJobs(full), name, server, tools.signal);
   if (json) {
     tools.stdout(
       `${JSON.stringify({ instance: name, jobs: pushed.map(({ leftOut, ...one }) => ({ ...one, left_out: leftOut })) })}\n`,
     );
   } else {
+    const stays = name.toLowerCase() === own.toLowerCase()
+      ? "what this computer's file says stays in use while the job is the same there"
+      : `only the file of ${printable(name)} can say it`;
     for (const { job, done, leftOut } of pushed) {
-      const left = leftOut.length === 0 ? "" : ` (without ${leftOut.join(", ")}: only the file may set that)`;
+      const left = leftOut.length === 0
+        ? ""
+        : `; ${leftOut.join(", ")} ${leftOut.length === 1 ? "is" : "are"} not sent: ${stays}`;
       tools.stderr(`${printable(job)}: ${done}${left}\n`);
     }
     tools.stderr(

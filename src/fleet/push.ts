@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { LOCAL_ONLY, type RemoteJob } from "../config/read/remote_jobs.ts";
+import { canonical, forServer } from "../config/read/own_keys.ts";
+import type { RemoteJob } from "../config/read/remote_jobs.ts";
 import { Failure } from "../domain/failure.ts";
 import { addAccount, daemons, named } from "./accounts.ts";
 import { JOBS } from "./collections.ts";
@@ -35,8 +36,9 @@ export async function pushJobs(
     signal,
   );
   const pushed: Pushed[] = [];
-  for (const { name, settings } of jobs) {
-    const { kept, leftOut } = forServer(settings);
+  for (const job of jobs) {
+    const { name } = job;
+    const { kept, leftOut } = forServer(job);
     const record = known.find((one) => one.name.toLowerCase() === name.toLowerCase());
     const path = `/api/collections/${JOBS}/records`;
     const body = { name, daemon, enabled: true, settings: kept };
@@ -48,34 +50,4 @@ export async function pushJobs(
     pushed.push({ job: name, done: record === undefined ? "created" : "updated", leftOut });
   }
   return pushed;
-}
-
-type Keys = Readonly<Record<string, unknown>>;
-
-/** Without what a server cannot set: it stays in the file. */
-function forServer(settings: Keys): { kept: Keys; leftOut: readonly string[] } {
-  const leftOut = new Set<string>();
-  const own = (section: Keys): Keys =>
-    Object.fromEntries(
-      Object.entries(section).flatMap(([key, value]) => {
-        if (LOCAL_ONLY.has(key)) {
-          leftOut.add(key);
-          return [];
-        }
-        return [[key, key === "destinations" && Array.isArray(value) ? value.map((one) => own(one as Keys)) : value]];
-      }),
-    );
-  const { name: _name, ...kept } = own(settings);
-  return { kept, leftOut: [...leftOut] };
-}
-
-/** JSON with the keys in order, to compare. */
-function canonical(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_key, inner: unknown) =>
-      typeof inner === "object" && inner !== null && !Array.isArray(inner)
-        ? Object.fromEntries(Object.entries(inner).sort(([one], [other]) => one < other ? -1 : 1))
-        : inner,
-  );
 }

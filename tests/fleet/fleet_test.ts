@@ -120,6 +120,44 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "a job that was pushed still calls the file's hooks and removes delivered sources, until it is changed there",
+  options,
+  async () => {
+    await using folder = await tempFolder();
+    await using server = await startPocketbase(folder.at("data"));
+    const own = {
+      hooks: [{ on: ["delivered"], command: ["touch", folder.at("called")] }],
+      delete_source: true,
+      destinations: [{ name: "nas", transfer_method: "local", remote_base_path: folder.at("nas") }],
+    };
+    await Deno.mkdir(folder.at("camera"));
+    const jobs = [{ name: "camera", watch_path: folder.at("camera"), ...own }];
+    const camera = await administered(folder, server, { jobs, watch_path: undefined, remote_base_path: undefined });
+    const pushed = await camera.command(["pocketbase", "push"]);
+    assertMatch(
+      pushed.stderr,
+      /^camera: created; delete_source, hooks are not sent: what this computer's file says stays in use/,
+    );
+    await using daemon = await camera.start();
+    await camera.untilLog(/Configuration reloaded/);
+    assertMatch((await camera.command(["pocketbase", "status"])).stdout, / {2}camera: from the server/);
+    await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
+    const there = async (path: string) => await Deno.stat(folder.at(path)).then(() => true, () => false);
+    await untilTrue(async () => await there("called") && await there("nas/a.fits") && !await there("camera/a.fits"));
+    // Somebody changes it there: then it is not the file's job any more, and removes nothing.
+    const token = await rootToken(server.url);
+    const records = "/api/collections/image_transfer_jobs/records";
+    const [{ id, settings }] = (await request(server.url, token, records, "GET", undefined)).items;
+    await request(server.url, token, `${records}/${id}`, "PATCH", { settings: { ...settings, layout: "moved/{stem}{ext}" } });
+    await camera.untilLog(/the server's job camera is no longer that of the file: it does without delete_source/);
+    await Deno.writeFile(folder.at("camera/b.fits"), fitsFile(30_000, 2));
+    await camera.until((rows) => rows.some(({ target, state }) => target === "moved/b.fits" && state === "delivered"));
+    assertEquals(await daemon.stop(), 0);
+    assertEquals(await there("camera/b.fits"), true);
+  },
+);
+
 Deno.test("the fleet shows every computer, the worst first, and who has gone silent", options, async () => {
   await using folder = await tempFolder();
   await using server = await startPocketbase(folder.at("data"));

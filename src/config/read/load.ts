@@ -10,6 +10,7 @@ import { decode } from "./decode.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
 import { rememberedState } from "./remembered_state.ts";
 import type { Resolved } from "../resolve/resolve.ts";
+import { writtenJobs } from "../show/written_jobs.ts";
 import { keptJobs } from "./kept_jobs.ts";
 import { heldJobs, heldReasons, permissionLines } from "./held_jobs.ts";
 import type { RemoteJob, UsedJob } from "./remote_jobs.ts";
@@ -86,8 +87,12 @@ async function withRemoteJobs(
   const asked = parsed(jobs.map((job) => ({ ...job, use: "job" }))).resolved.settings;
   const held = await heldJobs(jobs, asked, own, { ...system, ...around });
   const { maySet } = own.pocketbase;
+  const written = writtenJobs(alone.resolved.full);
   const used = jobs.flatMap((job): UsedJob[] => {
-    if (maySet.includes("jobs") && !held.some(({ name }) => name === job.name)) return [{ ...job, use: "job" }];
+    const same = written.find(({ name }) => name.toLowerCase() === job.name.toLowerCase());
+    if (maySet.includes("jobs") && !held.some(({ name }) => name === job.name)) {
+      return [{ ...job, use: "job", ...same === undefined ? {} : { own: same } }];
+    }
     return maySet.includes("schedules") ? [{ ...job, use: "schedule" }] : [];
   });
   const taken = parsed(used);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { LOCAL_ONLY, withOwnKeys } from "./own_keys.ts";
 import { isSection } from "./source.ts";
 import { listOf, type Report, type Tree } from "./tree.ts";
 
@@ -20,6 +21,8 @@ export interface RemoteJob {
 /** A job as this computer uses it: whole, or its schedule alone, for the job of that name in the file. */
 export interface UsedJob extends RemoteJob {
   readonly use: "job" | "schedule";
+  /** The job of that name in the file, as `writtenJobs()` has it. */
+  readonly own?: RemoteJob;
 }
 
 /** The copy on this disk. */
@@ -33,29 +36,20 @@ export interface RemoteJobs {
   readonly jobs: readonly RemoteJob[];
 }
 
-/** Keys that only the file may set: with them, who may write on the server could run programs here, read keys, or delete images. */
-export const LOCAL_ONLY: ReadonlySet<string> = new Set([
-  "hooks",
-  "rsync_options",
-  "password",
-  "password_file",
-  "tls_ca",
-  "rclone_config",
-  "delete_source",
-  "delete_destination_files",
-  "ignore_hidden_files",
-  "follow_links",
-]);
-
 /**
  * Adds the server's jobs to the tree. One with the name of a job of the file replaces it; all have the keys at the top of the file as
  * their defaults.
  */
-export function addRemoteJobs({ root, origins }: Tree, jobs: readonly UsedJob[], report: Report): void {
-  for (const { name, settings, use } of jobs) {
+export function addRemoteJobs({ root, origins, notes }: Tree, jobs: readonly UsedJob[], report: Report): void {
+  for (const { name, settings, use, own } of jobs) {
     if (use === "job") {
       const refuse = (message: string) => report(["pocketbase"], `the server's job "${name}" ${message}`);
-      const section = remoteSection(name, settings, refuse);
+      const bare = remoteSection(settings, refuse);
+      const { kept, lost } = own === undefined ? { kept: bare, lost: [] } : withOwnKeys(bare, own);
+      if (lost.length > 0) {
+        notes.push(`the server's job ${name} is no longer that of the file: it does without ${lost.join(", ")}`);
+      }
+      const section: Record<string, unknown> = { ...kept, name };
       if (!keepsSecrets(section, root)) {
         refuse("sends elsewhere than this computer's file, which has a password: only the file may say where that is sent");
       }
@@ -85,7 +79,6 @@ function jobList(root: Record<string, unknown>): unknown[] {
 }
 
 function remoteSection(
-  name: string,
   settings: RemoteJob["settings"],
   refuse: (message: string) => void,
 ): Record<string, unknown> {
@@ -97,7 +90,8 @@ function remoteSection(
     }
   }
   // What deletes, and what shows keys, is not inherited either.
-  return { ...plain, name, delete_source: false, delete_destination_files: false, ignore_hidden_files: true };
+  const { name: _name, ...named } = plain;
+  return { ...named, delete_source: false, delete_destination_files: false, ignore_hidden_files: true };
 }
 
 /** The destinations of the file, for a job of the server: a folder that the server names must not decide what is deleted there. */
