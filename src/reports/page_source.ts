@@ -47,6 +47,7 @@ export interface JobNow extends Cadence {
     readonly size: number;
     readonly declared: number | null;
     readonly since: number;
+    readonly isFolder?: true;
     /** With `growing_files`: what has been sent of it already; absent where nothing has. */
     readonly ahead?: readonly SentAhead[];
   }[];

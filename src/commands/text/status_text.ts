@@ -13,6 +13,7 @@ import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { amount } from "../../intake/watch/left_aside.ts";
 import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
+import { notSentText } from "../../reports/overview/headline.ts";
 import { ACCEPT_REMOVED, isWell, only, type Overview } from "../../reports/overview/overview.ts";
 import { localTime } from "../../domain/local_time.ts";
 import type { AuditStatus, GrowingStatus, StatusReport } from "../../reports/overview/status_json.ts";
@@ -138,16 +139,12 @@ function troublesOf(overview: Overview): string[] {
   const damaged = only(overview, "lost").reduce((sum, one) => sum + one.damaged, 0);
   const vanished = only(overview, "lost").reduce((sum, one) => sum + one.vanished, 0);
   const unreadable = only(overview, "unreadable").reduce((sum, { count }) => sum + count, 0);
-  const notSent = only(overview, "not_sent");
-  const incomplete = notSent.reduce((sum, one) => sum + one.incomplete, 0);
-  const rejected = notSent.reduce((sum, one) => sum + one.rejected, 0);
   return [
     failed > 0 ? `${counted(failed, "file")} failed` : "",
     damaged > 0 ? `${counted(damaged, "file")} damaged at the destination` : "",
     vanished > 0 ? `${counted(vanished, "file")} vanished from the destination` : "",
     unreadable > 0 ? `${counted(unreadable, "file")} unreadable at the destination` : "",
-    incomplete > 0 ? `${counted(incomplete, "file")} ${incomplete === 1 ? "is" : "are"} incomplete` : "",
-    rejected > 0 ? `${counted(rejected, "file")} ${rejected === 1 ? "was" : "were"} rejected` : "",
+    ...notSentText(only(overview, "not_sent")),
     are(only(overview, "on_hold", "backing_off").map(({ destination }) => destination), "unavailable"),
     are(only(overview, "not_watched").map(({ job }) => job), "not watched"),
   ].filter((part) => part !== "");

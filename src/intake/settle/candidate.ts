@@ -70,6 +70,8 @@ export interface Waiting {
   readonly declared: number | null;
   /** First seen, milliseconds since 1970 UTC. */
   readonly since: number;
+  /** A folder that may not be listed. */
+  readonly isFolder?: true;
 }
 
 /** A look at a file: the candidate with the facts found now. */

@@ -51,9 +51,10 @@ export function unreadablePaths(
       for (const [path, found] of all) if (found.scan < scan) all.delete(path);
     },
     waiting: () =>
-      [...all].map(([path, { failure, since }]) => (
-        { path, reason: "refused", detail: failure.message, hint: failure.hint, size: 0, declared: null, since }
-      )),
+      [...all].map(([path, { failure, since }]) => ({
+        ...{ path, reason: "refused", detail: failure.message, hint: failure.hint, size: 0, declared: null, since },
+        ...failure.code === "source_unreadable" ? { isFolder: true } : {},
+      })),
   };
 }
 

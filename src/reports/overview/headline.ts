@@ -216,17 +216,22 @@ function paused({ destinations, tonight }: HeadlineParts): Sentence {
   return { text: sentences(said, safetyOf(all, tonight)), advice: "Resume it to send files again." };
 }
 
-function notSent(jobs: readonly { readonly incomplete: number; readonly rejected: number }[]): Sentence {
-  const incomplete = jobs.reduce((sum, one) => sum + one.incomplete, 0);
-  const rejected = jobs.reduce((sum, one) => sum + one.rejected, 0);
-  const all = incomplete + rejected;
-  const files = all === 1 ? "1 file" : `${all} files`;
-  const text = incomplete === 0
-    ? `${files} ${all === 1 ? "was" : "were"} rejected`
-    : rejected === 0
-    ? `${files} ${all === 1 ? "is" : "are"} incomplete`
-    : `${files} were not sent: ${incomplete} incomplete, ${rejected} rejected`;
-  return { text, advice: "See Trouble for the files and the reasons." };
+function notSent(jobs: readonly Extract<Overview["findings"][number], { is: "not_sent" }>[]): Sentence {
+  return { text: notSentText(jobs).join("; "), advice: "See Trouble for the names and the reasons." };
+}
+
+/** Of all jobs: a few words for each kind. */
+export function notSentText(
+  jobs: readonly { readonly incomplete: number; readonly rejected: number; readonly folders: number }[],
+): string[] {
+  const [incomplete, rejected, folders] = (["incomplete", "rejected", "folders"] as const)
+    .map((kind) => jobs.reduce((sum, one) => sum + one[kind], 0)) as [number, number, number];
+  const files = rejected - folders;
+  return [
+    incomplete > 0 ? `${counted(incomplete, "file")} ${incomplete === 1 ? "is" : "are"} incomplete` : "",
+    files > 0 ? `${counted(files, "file")} ${files === 1 ? "was" : "were"} rejected` : "",
+    folders > 0 ? `${counted(folders, "folder")} cannot be listed` : "",
+  ].filter((part) => part !== "");
 }
 
 function missing(all: readonly Missing[]): Sentence {

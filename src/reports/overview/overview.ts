@@ -30,7 +30,13 @@ export type Finding =
   | { readonly is: "unreadable"; readonly job: string; readonly destination: string; readonly count: number }
   | { readonly is: "changed"; readonly job: string; readonly destination: string; readonly count: number }
   /** Files that were seen and are left alone until they change. */
-  | { readonly is: "not_sent"; readonly job: string; readonly incomplete: number; readonly rejected: number }
+  | {
+    readonly is: "not_sent";
+    readonly job: string;
+    readonly incomplete: number;
+    readonly rejected: number;
+    readonly folders: number;
+  }
   | { readonly is: "missing"; readonly missing: Missing }
   /** A mirror waits for a person before it removes files. */
   | {
@@ -152,11 +158,20 @@ export function only<Kind extends Finding["is"]>(
 }
 
 function findingsOfJob(
-  { name: job, watching, reason, events_missing, incomplete, rejected, unmatched, removed_on_server }:
-    StatusReport["jobs"][number],
+  {
+    name: job,
+    watching,
+    reason,
+    events_missing,
+    incomplete,
+    rejected,
+    folders_rejected: folders = 0,
+    unmatched,
+    removed_on_server,
+  }: StatusReport["jobs"][number],
 ): Finding[] {
   // A daemon of an older version, before it is restarted, does not count them.
-  const notSent = { is: "not_sent", job, incomplete: incomplete ?? 0, rejected: rejected ?? 0 } as const;
+  const notSent = { is: "not_sent", job, incomplete: incomplete ?? 0, rejected: rejected ?? 0, folders } as const;
   return [
     // Without a reason it has not been looked at yet: the daemon has just started.
     ...watching || reason === undefined ? [] : [{ is: "not_watched", job } as const],

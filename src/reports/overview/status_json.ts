@@ -60,6 +60,8 @@ export interface StatusReport {
     /** How many of those are given up as incomplete until they change, and how many were rejected. */
     readonly incomplete: number | null;
     readonly rejected: number | null;
+    /** How many of the rejected are folders that cannot be listed; absent where none is. */
+    readonly folders_rejected?: number;
     /** Large files that are sent while they are still being written, with `growing_files`; absent where there are none. */
     readonly growing?: readonly GrowingStatus[];
     /** The first hundred of those two. */

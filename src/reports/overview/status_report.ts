@@ -100,6 +100,7 @@ function jobStatus(
 ): StatusReport["jobs"][number] {
   const notSent = waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused");
   const incomplete = notSent.filter(({ reason }) => reason === "incomplete").length;
+  const folders = notSent.filter(({ isFolder }) => isFolder).length;
   return {
     name: job.name,
     watch_path: job.watchPath,
@@ -116,6 +117,7 @@ function jobStatus(
     incomplete,
     ...growingOf(job.watchPath, waiting),
     rejected: notSent.length - incomplete,
+    ...(folders === 0 ? {} : { folders_rejected: folders }),
     not_sent: notSent.slice(0, MOST_NAMED).map(({ path, reason, size, detail, hint }) => ({
       path: join(job.watchPath, path),
       reason: reason === "incomplete" ? reason : "rejected",

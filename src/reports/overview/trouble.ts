@@ -188,10 +188,10 @@ function deliveryItem({ delivery: { id, source, destination, queuedAt, state } }
 
 function fileItems({ job, waiting }: JobNow): Item[] {
   return waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused").map((
-    { path, reason, detail, hint, since },
+    { path, reason, detail, hint, since, isFolder },
   ) => ({
     key: `file ${job.name}/${path}`,
-    cause: reason,
+    cause: isFolder ? "folder" : reason,
     kind: "file",
     what: path,
     where: job.name,

@@ -5,6 +5,7 @@
  */
 import type { DestinationState } from "../../domain/destination_state.ts";
 import type { FailureCode } from "../../domain/failure.ts";
+import { counted } from "../../domain/names/counted.ts";
 import type { Counts, History } from "../../ledger/history.ts";
 import type { TroubleCause, TroubleItem } from "../api_types.ts";
 import { causeOf, failedBecause } from "./causes.ts";
@@ -89,7 +90,7 @@ function wordsOf(
 
 function titleOf(items: readonly TroubleItem[]): string {
   const [first] = items;
-  const files = items.length === 1 ? "1 file" : `${items.length} files`;
+  const files = counted(items.length, "file");
   switch (first?.cause) {
     case "daemon":
     case "server's jobs":
@@ -98,6 +99,8 @@ function titleOf(items: readonly TroubleItem[]): string {
       return `${files} ${items.length === 1 ? "is" : "are"} incomplete`;
     case "refused":
       return `${files} ${items.length === 1 ? "was" : "were"} rejected`;
+    case "folder":
+      return `${counted(items.length, "folder")} cannot be listed`;
     case "not watched":
       return `The folder of ${listed(items.map(({ what }) => what))} is not watched`;
     case "patterns":

@@ -26,8 +26,10 @@ function headlineFor(parts: HeadlineParts) {
   return headline;
 }
 
-function textFor(...reasons: readonly JobNow["waiting"][number]["reason"][]): string {
-  const waiting = reasons.map((reason, i) => aWaiting(`${i}.fits`, { reason }));
+function textFor(...reasons: readonly (JobNow["waiting"][number]["reason"] | "folder")[]): string {
+  const waiting = reasons.map((reason, i) =>
+    aWaiting(`${i}.fits`, reason === "folder" ? { reason: "refused", isFolder: true } : { reason })
+  );
   // Of a job only its files matter here.
   const jobs = [{
     job: { name: "spring", watchPath: "/data" },
@@ -49,7 +51,9 @@ Deno.test("headlineOf() tells incomplete files from rejected ones", () => {
   assertEquals(textFor("refused", "growing"), "warning: 1 file was rejected");
   assertEquals(textFor("incomplete", "incomplete"), "warning: 2 files are incomplete");
   assertEquals(textFor("refused", "refused"), "warning: 2 files were rejected");
-  assertEquals(textFor("refused", "incomplete", "refused"), "warning: 3 files were not sent: 1 incomplete, 2 rejected");
+  assertEquals(textFor("refused", "incomplete", "refused"), "warning: 1 file is incomplete; 2 files were rejected");
+  assertEquals(textFor("folder"), "warning: 1 folder cannot be listed");
+  assertEquals(textFor("folder", "refused", "folder"), "warning: 1 file was rejected; 2 folders cannot be listed");
   assertEquals(textFor("growing"), "good: No images yet tonight; nothing is waiting");
 });
 
