@@ -104,7 +104,7 @@ Deno.test("sync of a file runs its job and retries it; what is sent by no job is
   const retried = await program.command(["retry", "n/a.txt"]);
   assertEquals(
     retried.stderr.replace(/^1 delivery queued for retry.\nNothing is sent to local yet: /, ""),
-    "closed by its schedule; image-transfer sync sends now.\n",
+    "sends on request only (schedule: manual): image-transfer sync sends now.\n",
   );
   await sync();
   await program.until(([row]) => row?.state === "failed");

@@ -96,6 +96,27 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "path where source names the watched folder",
+    text: "path: /images\nsource: /data\nhost: freya\n",
+    errors: [
+      'config.yaml:1:1: unknown key "path"; did you mean "remote_base_path"?',
+      'config.yaml:2:1: unknown key "source"; did you mean "watch_path"?',
+      'config.yaml:3:1: unknown key "host"; did you mean "remote_host"?',
+    ],
+  },
+  {
+    name: "a whole address as the destination",
+    text: "watch_path: /data\ndestination: observer@freya:/images\n",
+    errors: [
+      'config.yaml:2:1: unknown key "destination"; write remote_user: observer, remote_host: freya and remote_base_path: /images',
+    ],
+  },
+  {
+    name: "a password that ssh does not take",
+    text: `${BASE}remote_password: geheim\n`,
+    errors: ['config.yaml:4:1: unknown key "remote_password"; did you mean "password"?'],
+  },
+  {
     name: "path where the base path is known already",
     text: "path: /data\nremote_host: freya\nremote_base_path: /images\n",
     errors: ['config.yaml:1:1: unknown key "path"; did you mean "watch_path"?'],
@@ -117,6 +138,34 @@ const ROWS: readonly Row[] = [
     name: "a key of ssh",
     text: `${BASE}ssh_key: ~/.ssh/id_ed25519\n`,
     errors: ['config.yaml:4:1: unknown key "ssh_key"; ssh reads it from your ~/.ssh/config, as IdentityFile'],
+  },
+  {
+    name: "the host in the base path only",
+    text: "watch_path: /data\nremote_base_path: observer@freya:/images\n",
+    errors: [
+      'config.yaml:2:1: "remote_base_path" contains the host; write remote_user: observer, remote_host: freya and remote_base_path: /images',
+    ],
+  },
+  {
+    name: "the folder in the host only",
+    text: "watch_path: /data\nremote_host: freya:/images\n",
+    errors: [
+      'config.yaml:2:1: "remote_host" must be a host name, an address or an alias from your ssh configuration, not "freya:/images"; write remote_host: freya and remote_base_path: /images',
+    ],
+  },
+  {
+    name: "typographic quotes of a path that must be absolute",
+    text: "watch_path: “/data”\nremote_host: freya\nremote_base_path: /images\n",
+    errors: [
+      'config.yaml:1:1: "watch_path" begins with a typographic quote, which is part of the value; write " or \' instead',
+    ],
+  },
+  {
+    name: "a share of Windows elsewhere",
+    text: "watch_path: /data\ntransfer_method: local\nremote_base_path: '\\\\nas\\images'\n",
+    errors: [
+      'config.yaml:3:1: "remote_base_path" is a Windows path, "\\\\nas\\images"; mount it, and write the folder where it is mounted',
+    ],
   },
   {
     name: "a destination that is no list",
@@ -220,7 +269,7 @@ const ROWS: readonly Row[] = [
     name: "an anchor that leads nowhere",
     text: `${BASE}file_patterns: *nowhere\n`,
     errors: [
-      "config.yaml:4:16: invalid YAML: an unquoted * begins an alias, and this one has no anchor; put the value in quotes",
+      "config.yaml:4:16: a value that begins with * must be in quotes",
     ],
   },
   {

@@ -147,7 +147,7 @@ Deno.test("a manual job queues what comes, and sends it when a person asks", asy
   await b.until(() => b.daemon.ledger.counts().queued === 1, "queued");
   const { destinations, all_well } = await b.daemon.status();
   assertEquals(destinations.map(({ state, reason }) => [state, reason]), [
-    ["closed", "closed by its schedule; image-transfer sync sends now"],
+    ["closed", "sends on request only (schedule: manual): image-transfer sync sends now"],
   ]);
   assertEquals(all_well, true);
   assertEquals(names(b.folder.path).includes("nas"), false);

@@ -10,16 +10,16 @@ type Keys = Readonly<Record<string, string | number>>;
 
 /** `remote:bucket`; one letter is a drive of Windows. */
 const REMOTE = /^([\w.@-][\w. @-]+):(.*)$/s;
-/** `user@host` and `user@host/path`: what was meant is not a folder of this name here. */
-const LOGIN = /^([\w.-]+@[\w.-]+)(\/.*)?$/s;
-/** `\\server\share` and `D:\images`. */
-const WINDOWS = /^(?:\\\\|[a-z]:\\)/i;
+/** `user@host` and `192.168.1.5`, also with `/path`: what was meant is not a folder of this name here. */
+const LOGIN = /^([\w.-]+@[\w.-]+|\d{1,3}(?:\.\d{1,3}){3})(\/.*)?$/s;
+/** `\\server\share`, `//server/share` and `D:\images`. */
+const WINDOWS = /^(?:[\\/]{2}|[a-z]:\\)/i;
 const SCHEMES: Readonly<Record<string, string>> = { ssh: "auto", sftp: "sftp", scp: "scp", ftp: "ftp", ftps: "ftps" };
 
 /**
  * The keys for `/mnt/nas`, `user@host:/path`, `sftp://user@host:22/path` (also `ssh`, `scp`, `ftp`, `ftps`) and `remote:bucket/path`, which is one
- * of rclone's. As for scp, what has no colon before its first slash is a folder of this computer; but for `user@host`, and for paths of Windows
- * elsewhere, which nobody means so. A host needs `user@`, or a path that begins with `/` or `~`; without them `name:path` is a remote of rclone.
+ * of rclone's. As for scp, what has no colon before its first slash is a folder of this computer; but for `user@host`, IPv4 addresses, and paths of
+ * Windows elsewhere, which nobody means so. A host needs `user@`, or a path that begins with `/` or `~`; without them `name:path` is a remote of rclone.
  *
  * @throws {Failure} `configuration` for what is none of these, and for a password: others can see command lines.
  */
@@ -37,7 +37,12 @@ export function destinationKeys(word: string, onWindows: boolean): Keys {
   }
   if (!onWindows && WINDOWS.test(word)) {
     const hint = "Mount it here and specify the folder where it is mounted, or send to user@host:/path.";
-    throw wrong(word, "it is a path of Windows", `${hint} For a folder of this name: ./${word}`);
+    const local = word.startsWith("//") ? word.slice(1) : `./${word}`;
+    throw wrong(word, "it is a path of Windows", `${hint} For a folder of this name: ${local}`);
+  }
+  // A shell replaces `~bob`, unless it is quoted or there is no such account.
+  if (/^~[^/\\]/.test(word)) {
+    throw wrong(word, "it means the home folder of another account", `Write the whole path; for a folder of this name ./${word}`);
   }
   const [, name = "", path = ""] = REMOTE.exec(word) ?? [];
   if (name === "" || name.includes("/") || name.includes("\\")) return { transfer_method: "local", remote_base_path: word };

@@ -62,7 +62,7 @@ function lostAlias(document: Document): number | null {
 }
 
 /** Without the name: it may be a password that begins with the character. */
-const LOST_ALIAS = "invalid YAML: an unquoted * begins an alias, and this one has no anchor; put the value in quotes";
+const LOST_ALIAS = "a value that begins with * must be in quotes";
 
 /** Offset of the key at the end of the path, or of the last part of it that exists. */
 function positionOf(root: Node | null, path: Path, follow: (node: Node) => Node | undefined): number | undefined {

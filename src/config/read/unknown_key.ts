@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { addressWords, isAddress } from "../../domain/names/host_name.ts";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { inWords } from "../schema/values.ts";
 
@@ -28,6 +29,7 @@ const GUESSES: Readonly<Record<string, string>> = {
   recursive: "subfolders subdirectories",
   log_file: "log logfile log_path",
   listen: "port host address bind bind_address",
+  password: "remote_password passwd pass",
   token: "password",
   admin_email: "user username",
   admin_password: "password",
@@ -49,7 +51,10 @@ const OF_SSH: Readonly<Record<string, string>> = {
 export function meantKey(key: string, known: readonly string[], section: object = {}): string | undefined {
   const [head = "", ...inside] = key.split(".");
   if (inside.length > 0 && known.includes(head)) return undefined;
-  return guessed(key, GUESSES).find((one) => known.includes(one) && !Object.hasOwn(section, one)) ?? nearestKey(key, known);
+  // `path` beside `source` is not the watched folder.
+  const isTaken = (one: string) =>
+    Object.keys(section).some((other) => other === one || other !== key && guessed(other, GUESSES).join() === one);
+  return guessed(key, GUESSES).find((one) => known.includes(one) && !isTaken(one)) ?? nearestKey(key, known);
 }
 
 /** `unknown key "file_patern"; did you mean "file_patterns"?`; `inside` gives the keys of a section. */
@@ -60,6 +65,12 @@ export function unknownKey(
   inside: (section: string) => readonly string[] = () => [],
 ): string {
   const meant = meantKey(key, known, section);
+  const value = (section as Readonly<Record<string, unknown>>)[key];
+  if (
+    typeof value === "string" && isAddress(value) && ["destinations", "remote_base_path", "remote_host"].includes(meant ?? "")
+  ) {
+    return `unknown key "${key}"; write ${addressWords(value)}`;
+  }
   if (meant !== undefined) return `unknown key "${key}"; did you mean "${meant}"?`;
   const [head = "", last = ""] = key.split(".");
   const below = known.includes(head) ? inside(head) : [];

@@ -71,6 +71,8 @@ export function isWithin(inner: string, outer: string, platform: Surroundings["p
 }
 
 function notAbsolute(written: string): string {
+  if (/^[“”„«»‘’‚]/.test(written)) return `begins with a typographic quote, which is part of the value; write " or ' instead`;
+  if (written.startsWith("\\\\")) return `is a Windows path, "${written}"; mount it, and write the folder where it is mounted`;
   return `must be an absolute path, beginning with /, ~ or a drive, not "${written}"`;
 }
 

@@ -25,6 +25,7 @@ export function notesOf(jobs: readonly NotedJob[], root: Section): string[] {
     ...new Set([
       ...dry.map(({ job }) => `job ${job.name} is a dry run (dry_run): nothing is sent`),
       ...textNotes("", root),
+      ...jobs.flatMap(({ job }) => wholePatterns(job)),
       ...sent.flatMap(hostInPath),
       ...sent.flatMap((one) => unused(one, sent)),
       ...sameFolders(jobs.map(({ job }) => job)),
@@ -81,6 +82,18 @@ function textNotes(key: string, value: unknown): string[] {
 
 function quoted(text: string): string {
   return JSON.stringify(text);
+}
+
+/** Patterns are held against paths from the watched folder on. */
+function wholePatterns({ watchPath, filePatterns, excludePatterns }: Job): string[] {
+  const folder = `${watchPath.replace(/[\\/]+$/, "")}/`;
+  return [...filePatterns, ...excludePatterns].filter((pattern) => watchPath !== "" && pattern.startsWith(folder)).map((
+    pattern,
+  ) =>
+    `the pattern ${quoted(pattern)} begins with the watched folder, which is not part of what patterns match; write ${
+      quoted(pattern.slice(folder.length))
+    }`
+  );
 }
 
 interface Sent {

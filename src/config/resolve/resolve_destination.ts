@@ -4,7 +4,7 @@
  * @module
  */
 import type { BandwidthLimit } from "../../domain/bandwidth.ts";
-import { bareHost, isHostName, isUserName } from "../../domain/names/host_name.ts";
+import { addressParts, addressWords, bareHost, isAddress, isHostName, isUserName } from "../../domain/names/host_name.ts";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
 import { loginKeys, METHOD_KEYS, methodKeys, type MethodName, rsyncKeys } from "../schema/schema_methods.ts";
@@ -23,7 +23,7 @@ export function resolveDestination(
   to: Resolving,
 ): { destination: Destination; full: Section; written: Section } {
   const at = (key: string): Path => to.placeOf(path, key);
-  const merged = withRemote(written, path, to);
+  const merged = withAddress(withRemote(written, path, to), path, to);
   const options = checkRsyncOptions(rsyncKeys.rsync_options.parse(merged["rsync_options"]));
   for (const fault of options.faults) to.report([...at("rsync_options"), fault.index], `"rsync_options" ${fault.message}`);
   const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
@@ -136,18 +136,24 @@ const REPORTED = "none";
 /** What rclone allows as a name in its configuration. */
 const REMOTE_NAME = /^[\p{L}\p{N}_.+@](?:[\p{L}\p{N}_.+@ -]*[\p{L}\p{N}_.+@-])?$/u;
 
-/** `ssh://observer@freya:22/data`, `observer@freya:/data`, `freya:22`, `freya/data`: what people write into one key. */
-const WHOLE_ADDRESS = /^(?:[a-z]+:\/\/)?(?:([^@\s:/]+)@)?([^@\s:/]+)(?::(\d+)(?![^/]))?(?:(?::|(?=\/))(.+))?$/s;
+/** What one of host and folder contains of the other one is not missing as well. */
+function withAddress(written: Section, path: Path, to: Resolving): Section {
+  const { remote_host: host, remote_base_path: folder } = written;
+  if (!("remote_host" in METHOD_KEYS[transferMethod.parse(written["transfer_method"])])) return written;
+  if (typeof host === "string" && folder === undefined) {
+    return { ...written, remote_base_path: addressParts(host)["remote_base_path"] };
+  }
+  if (host !== undefined || typeof folder !== "string" || !isAddress(folder)) return written;
+  to.report(to.placeOf(path, "remote_base_path"), `"remote_base_path" contains the host; write ${addressWords(folder)}`);
+  return { ...written, remote_host: addressParts(folder)["remote_host"] };
+}
 
 function remoteHost(written: string, path: Path, to: Resolving): string {
   if (written === "" || isHostName(written)) return bareHost(written);
-  const [, user, host = "", port, folder] = WHOLE_ADDRESS.exec(written) ?? [];
-  const parts = { remote_user: user, remote_host: host, remote_port: port, remote_base_path: folder };
-  const keys = Object.entries(parts).flatMap(([key, part]) => part === undefined ? [] : [`${key}: ${part}`]);
   const hint = /^[/~\\.]|^[A-Za-z]:[\\/]/.test(written)
     ? "; for a folder of this computer, set remote_base_path and transfer_method: local"
-    : isHostName(host)
-    ? `; write ${keys.join(", ").replace(/, ([^,]*)$/, " and $1")}`
+    : isHostName(addressParts(written)["remote_host"] ?? "")
+    ? `; write ${addressWords(written)}`
     : "";
   const at = to.placeOf(path, "remote_host");
   to.report(at, `"remote_host" must be a host name, an address or an alias from your ssh configuration, not "${written}"${hint}`);

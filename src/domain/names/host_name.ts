@@ -31,3 +31,23 @@ export function isUserName(text: string): boolean {
 
 const NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?$/;
 const USER = /^[A-Za-z0-9_](?:[A-Za-z0-9._@+\\-]*[A-Za-z0-9._$-])?$/;
+
+/** `ssh://observer@freya:22/data`, `observer@freya:/data`, `freya:22`, `freya/data`: what people write into one key. */
+const WHOLE_ADDRESS = /^(?:[a-z]+:\/\/)?(?:([^@\s:/]+)@)?([^@\s:/]+)(?::(\d+)(?![^/]))?(?:(?::|(?=\/))(.+))?$/s;
+
+/** The keys of the configuration that are in it; none where it is no address. */
+export function addressParts(written: string): Readonly<Record<string, string | undefined>> {
+  const [, remote_user, remote_host, remote_port, remote_base_path] = WHOLE_ADDRESS.exec(written) ?? [];
+  return { remote_user, remote_host, remote_port, remote_base_path };
+}
+
+/** `remote_user: observer, remote_host: freya and remote_base_path: /data`. */
+export function addressWords(written: string): string {
+  const keys = Object.entries(addressParts(written)).flatMap(([key, part]) => part === undefined ? [] : [`${key}: ${part}`]);
+  return keys.join(", ").replace(/, ([^,]*)$/, " and $1");
+}
+
+/** `freya:/data` and `observer@freya:~/data`; one letter is a drive of Windows. */
+export function isAddress(written: string): boolean {
+  return /^(?:[\w.-]+@)?[\w.-]{2,}:[/~]/.test(written);
+}

@@ -221,7 +221,7 @@ export function reasonOf(state: DestinationState): string | null {
       return `paused by ${state.by}`;
     case "closed":
       return state.until === null
-        ? "closed by its schedule; image-transfer sync sends now"
+        ? "sends on request only (schedule: manual): image-transfer sync sends now"
         : `closed by its schedule until ${localTime(state.until)}`;
     default:
       return state satisfies never;

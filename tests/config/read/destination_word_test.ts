@@ -33,7 +33,7 @@ for (const [word, keys] of WORDS) {
 }
 
 Deno.test("destinationKeys() takes paths of Windows for folders on Windows only", () => {
-  for (const path of ["C:\\images", "\\\\nas\\images"]) {
+  for (const path of ["C:\\images", "\\\\nas\\images", "//nas/images"]) {
     assertEquals(destinationKeys(path, true), local(path));
     const { message } = assertThrows(() => destinationKeys(path, false), Failure);
     assertEquals(message, `Cannot send to "${path}": it is a path of Windows`);
@@ -45,6 +45,8 @@ const FAULTS: [word: string, message: string][] = [
   ["observer@freya", 'Cannot send to "observer@freya": it has no colon behind the host'],
   ["observer@freya/a:b", 'Cannot send to "observer@freya/a:b": it has no colon behind the host'],
   ["observer@freya/data", 'Cannot send to "observer@freya/data": it has no colon behind the host'],
+  ["192.168.1.5/data", 'Cannot send to "192.168.1.5/data": it has no colon behind the host'],
+  ["~bob/images", 'Cannot send to "~bob/images": it means the home folder of another account'],
   ["gopher://freya/data", 'Cannot send to "gopher://freya/data": "gopher://" is not known'],
   ["sftp://", 'Cannot send to "sftp://": it is not a valid address'],
   [

@@ -78,7 +78,7 @@ const YAML: readonly (readonly [what: string, text: string, error: string])[] = 
   [
     "a pattern without quotes",
     `${BASE}file_patterns:\n  - *.fits\n`,
-    "5:5: invalid YAML: an unquoted * begins an alias, and this one has no anchor; put the value in quotes",
+    "5:5: a value that begins with * must be in quotes",
   ],
   ["a value that begins with @", `${BASE}remote_user: @foo\n`, "4:14: a value cannot begin with @; put it in quotes"],
   ["a value that begins with %", `watch_path: %USERPROFILE%\\x\n`, "1:13: a value cannot begin with %; put it in quotes"],

@@ -50,6 +50,12 @@ const TABLE: readonly (readonly [what: string, text: string, ...notes: string[]]
     `${BASE}exclude_patterns: ["*.tmp, *.bak"]\n`,
     '"*.tmp, *.bak" is one pattern; write several as a list, like ["*.fits", "*.fit"]',
   ],
+  [
+    "a pattern with the watched folder",
+    `${BASE}file_patterns: ["/data/n/*.fits"]\n`,
+    'the pattern "/data/n/*.fits" begins with the watched folder, which is not part of what patterns match; write "n/*.fits"',
+  ],
+  ["a pattern from the watched folder on", `${BASE}file_patterns: ["/n/*.fits"]\n`],
   ["two patterns in braces", `${BASE}file_patterns: ["{*.fits,*.fit}"]\n`],
   [
     "a regular expression",
