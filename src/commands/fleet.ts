@@ -87,7 +87,7 @@ async function sendTo(
   json: boolean,
   { system, signal, stdout, stderr }: Tools,
 ): Promise<number> {
-  const from = await senderOf(server, settings, system.hostname, signal);
+  const from = await senderOf(server, settings, system, signal);
   const { state, answer } = await sendCommand(wanted, from, server, (ms) => system.sleep(ms, signal), signal);
   const told = printable(answer);
   if (json) stdout(`${JSON.stringify({ state, answer })}\n`);

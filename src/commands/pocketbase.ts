@@ -142,7 +142,7 @@ async function setup(
   const settings = await loadSettings(config, tools.cwd, tools.system);
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
   const steps = await setUp(server, tools.signal);
-  const account = add === undefined ? null : await addAccount(add, server, tools.signal);
+  const account = add === undefined ? null : await addAccount(add, server, tools.system, tools.signal);
   const moved = await otherAddresses(server, tools.signal);
   const allowing = account === null ? [] : await linesFor(add!, account, server, tools.signal);
   if (json) tools.stdout(`${JSON.stringify({ collections: steps, account, allowing: allowing.map((line) => line.trim()) })}\n`);
@@ -179,7 +179,7 @@ async function remove(
 ): Promise<number> {
   const settings = await loadSettings(config, tools.cwd, tools.system);
   const server = pocketbaseServer({ ...await rootOf(settings, root, tools), timeoutMs: DELETES_MS }, tools.system);
-  const removed = await removeAccount(name, server, tools.signal);
+  const removed = await removeAccount(name, server, tools.system, tools.signal);
   if (json) tools.stdout(`${JSON.stringify({ removed })}\n`);
   else {
     tools.stderr(
@@ -217,7 +217,7 @@ async function push(
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
   const own = settings.pocketbase?.instance ?? tools.system.hostname;
   const name = instance ?? own;
-  const pushed = await pushJobs(writtenJobs(full), name, server, tools.signal);
+  const pushed = await pushJobs({ jobs: writtenJobs(full), instance: name }, server, tools.system, tools.signal);
   if (json) {
     tools.stdout(
       `${JSON.stringify({ instance: name, jobs: pushed.map(({ leftOut, ...one }) => ({ ...one, left_out: leftOut })) })}\n`,

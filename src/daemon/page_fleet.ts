@@ -27,7 +27,7 @@ export function pageFleet(settings: () => Settings, system: System, signal: Abor
       const { pocketbase, server } = await connected();
       const { senderOf } = await import("../fleet/identity.ts");
       const { sendCommand } = await import("../fleet/remote_commands.ts");
-      const from = await senderOf(server, pocketbase, system.hostname, signal);
+      const from = await senderOf(server, pocketbase, system, signal);
       const wait = (ms: number) => system.sleep(ms, signal);
       return await sendCommand({ to: computer, action, argument }, from, server, wait, signal);
     },

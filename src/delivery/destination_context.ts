@@ -32,6 +32,7 @@ export type OutboxSystem = Pick<
   | "monotonic"
   | "sleep"
   | "random"
+  | "randomHex"
   | "facts"
   | "followedFacts"
   | "read"

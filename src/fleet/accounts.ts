@@ -9,6 +9,7 @@ import { printable } from "../domain/names/printable.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense } from "./server_failure.ts";
 import { superuser } from "./setup.ts";
+import type { System } from "../system/system.ts";
 
 /** What a computer logs in with: the keys of its `pocketbase` section. */
 export interface NewAccount {
@@ -23,12 +24,17 @@ export interface Daemon {
 }
 
 /** Makes an account, or gives the one of that name another address and password, which ends its logins. @throws {Failure} */
-export async function addAccount(name: string, server: PocketbaseServer, signal: AbortSignal): Promise<NewAccount> {
+export async function addAccount(
+  name: string,
+  server: PocketbaseServer,
+  system: Pick<System, "randomHex">,
+  signal: AbortSignal,
+): Promise<NewAccount> {
   await superuser(server, signal);
-  const password = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24)))).replaceAll(/[+/=]/g, "x");
-  const email = `${
-    name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "") || "daemon"
-  }.${idPart()}@${NO_MAIL}`;
+  const password = system.randomHex(32);
+  const email = `${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "") || "daemon"}.${
+    system.randomHex(4)
+  }@${NO_MAIL}`;
   const body = { email, emailVisibility: false, verified: true, password, passwordConfirm: password };
   const known = named(name, await daemons(server, signal));
   if (known === undefined) await server.ask(RECORDS, { method: "POST", body: { name, ...body } }, signal);
@@ -37,11 +43,16 @@ export async function addAccount(name: string, server: PocketbaseServer, signal:
 }
 
 /** Ends an account with its logins, heartbeat, jobs and log lines; the commands that it gave or was given stay. Returns its name. @throws {Failure} */
-export async function removeAccount(name: string, server: PocketbaseServer, signal: AbortSignal): Promise<string> {
+export async function removeAccount(
+  name: string,
+  server: PocketbaseServer,
+  system: Pick<System, "randomHex">,
+  signal: AbortSignal,
+): Promise<string> {
   await superuser(server, signal);
   const { id, name: known } = theComputer(name, await daemons(server, signal));
   // Its logins end at once: half a minute may pass until a server has deleted all its log lines.
-  await addAccount(known, server, signal);
+  await addAccount(known, server, system, signal);
   await server.ask(`${RECORDS}/${id}`, { method: "DELETE" }, signal);
   return known;
 }
@@ -73,8 +84,4 @@ export async function daemons(server: PocketbaseServer, signal: AbortSignal): Pr
   const known = await server.all<Daemon>(DAEMONS, { fields: "id,name" }, signal);
   if (!known.every(({ id, name }) => typeof id === "string" && typeof name === "string")) throw nonsense(server.url);
   return known;
-}
-
-function idPart(): string {
-  return [...crypto.getRandomValues(new Uint8Array(4))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

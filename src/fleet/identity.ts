@@ -7,6 +7,7 @@ import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { addAccount, daemons, named } from "./accounts.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
+import type { System } from "../system/system.ts";
 
 /** The record of this computer. */
 export interface Identity {
@@ -25,12 +26,12 @@ export interface Sender {
 export async function senderOf(
   server: PocketbaseServer,
   settings: Pick<PocketbaseSettings, "instance">,
-  hostname: string,
+  system: Pick<System, "hostname" | "randomHex">,
   signal: AbortSignal,
 ): Promise<Sender> {
   const account = await server.renew(signal);
-  if (account.kind === "daemon") return await identify(server, settings, hostname, signal);
-  const name = settings.instance ?? hostname;
+  if (account.kind === "daemon") return await identify(server, settings, system, signal);
+  const name = settings.instance ?? system.hostname;
   return named(name, await daemons(server, signal)) ?? { id: null, name: `${account.name} at ${name}`.slice(0, 200) };
 }
 
@@ -43,7 +44,7 @@ export async function senderOf(
 export async function identify(
   server: PocketbaseServer,
   { instance }: Pick<PocketbaseSettings, "instance">,
-  hostname: string,
+  system: Pick<System, "hostname" | "randomHex">,
   signal: AbortSignal,
 ): Promise<Identity> {
   const account = await server.renew(signal);
@@ -56,10 +57,10 @@ export async function identify(
     }
     return { id: account.id, name: account.name };
   }
-  const name = instance ?? hostname;
+  const name = instance ?? system.hostname;
   const find = async () => named(name, await daemons(server, signal));
   const known = await find();
   if (known !== undefined) return known;
-  await addAccount(name, server, signal);
+  await addAccount(name, server, system, signal);
   return await find() ?? { id: "", name };
 }

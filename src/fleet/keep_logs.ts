@@ -16,7 +16,7 @@ import type { PocketbaseServer } from "./pocketbase_server.ts";
 export interface LogTools {
   readonly system: Pick<
     System,
-    "now" | "sleep" | "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder"
+    "now" | "sleep" | "random" | "randomHex" | "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder"
   >;
   readonly server: PocketbaseServer;
   readonly folder: () => string;
@@ -57,7 +57,7 @@ export async function keepLogs(tools: LogTools, signal: AbortSignal): Promise<vo
     ...tools,
     gathered,
     written,
-    gatherer: logGatherer(lowest, gathered),
+    gatherer: logGatherer(lowest, gathered, system),
     spool: null,
     opening: null,
   };

@@ -35,7 +35,10 @@ import { ServerFailure } from "./server_failure.ts";
 export interface LinkTools {
   readonly system:
     & ServerSystem
-    & Pick<System, "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "random">;
+    & Pick<
+      System,
+      "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "random" | "randomHex"
+    >;
   readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Commanded;
   /** Rung when somebody looks at the fleet: `emit` then tells of it. */
   readonly fleetAsked: Bell;
@@ -203,7 +206,7 @@ async function settled(changed: Bell, system: Pick<System, "monotonic" | "random
 /** The record of this computer. */
 function identified(link: Link, signal: AbortSignal): Promise<Identity> {
   const { server, settings, system } = link;
-  return link.identity ??= identify(server, settings, system.hostname, signal);
+  return link.identity ??= identify(server, settings, system, signal);
 }
 
 async function refreshJobs(link: Link, signal: AbortSignal): Promise<void> {

@@ -35,7 +35,7 @@ export interface LogSpool {
   counts(): { readonly waiting: number; readonly dropped: number };
 }
 
-type Files = Pick<System, "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder" | "now">;
+type Files = Pick<System, "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder" | "now" | "randomHex">;
 
 /** So much may wait: about 250,000 lines. */
 const MOST_BYTES = 50_000_000;
@@ -106,7 +106,7 @@ async function append(spool: Spool, lines: readonly SpooledLine[]): Promise<void
     return await store(spool, last, [...await load(spool, last), ...lines]);
   }
   const time = Math.max(spool.system.now(), last === undefined ? 0 : Number(last.slice(0, 15)) + 1);
-  await store(spool, `${String(time).padStart(15, "0")}-${crypto.randomUUID().slice(0, 8)}.jsonl`, lines);
+  await store(spool, `${String(time).padStart(15, "0")}-${spool.system.randomHex(4)}.jsonl`, lines);
 }
 
 async function makeRoom(spool: Spool): Promise<void> {

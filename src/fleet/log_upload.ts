@@ -12,6 +12,7 @@ import type { Identity } from "./identity.ts";
 import type { LogSpool, SpooledLine } from "./log_spool.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
+import type { Clock } from "../system/system.ts";
 
 /** What the collection takes. */
 const LONGEST = 4_900;
@@ -27,14 +28,14 @@ export interface LogGatherer {
 }
 
 /** Rings when there is something to take. */
-export function logGatherer(lowest: () => LogLevel, gathered: Bell): LogGatherer {
+export function logGatherer(lowest: () => LogLevel, gathered: Bell, clock: Pick<Clock, "random">): LogGatherer {
   let lines: SpooledLine[] = [];
   return {
     listen(event) {
       const line = logLine(event);
       if (line === null || LEVELS.indexOf(line.level) < LEVELS.indexOf(lowest()) || lines.length >= MOST_GATHERED) return;
       const { level, message } = line;
-      lines.push({ id: newId(), time: new Date(event.at).toISOString(), level, message: message.slice(0, LONGEST) });
+      lines.push({ id: newId(clock), time: new Date(event.at).toISOString(), level, message: message.slice(0, LONGEST) });
       if (lines.length === 1) gathered.ring();
     },
     async hand(to) {
@@ -128,6 +129,6 @@ function isBecauseOfALine({ status, fields }: ServerFailure): boolean {
   return status === 400 && Object.keys(fields).some((field) => field !== "daemon");
 }
 
-function newId(): string {
-  return [...crypto.getRandomValues(new Uint8Array(15))].map((byte) => (byte % 36).toString(36)).join("");
+function newId({ random }: Pick<Clock, "random">): string {
+  return Array.from({ length: 15 }, () => Math.floor(random() * 36).toString(36)).join("");
 }

@@ -10,6 +10,7 @@ import { addAccount, daemons, named } from "./accounts.ts";
 import { JOBS } from "./collections.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { superuser } from "./setup.ts";
+import type { System } from "../system/system.ts";
 
 /** What was done with a job; `left out` are keys that only a file may set. */
 export interface Pushed {
@@ -20,14 +21,14 @@ export interface Pushed {
 
 /** Jobs of that computer that are not in the file stay as they are. @throws {Failure} */
 export async function pushJobs(
-  jobs: readonly RemoteJob[],
-  instance: string,
+  { jobs, instance }: { readonly jobs: readonly RemoteJob[]; readonly instance: string },
   server: PocketbaseServer,
+  system: Pick<System, "randomHex">,
   signal: AbortSignal,
 ): Promise<readonly Pushed[]> {
   await superuser(server, signal);
   const find = async () => named(instance, await daemons(server, signal));
-  if (await find() === undefined) await addAccount(instance, server, signal);
+  if (await find() === undefined) await addAccount(instance, server, system, signal);
   const daemon = (await find())?.id;
   if (daemon === undefined) throw new Failure("internal", `The account for ${instance} was not created`);
   const known = await server.all<{ id: string; name: string; settings: unknown }>(

@@ -40,7 +40,7 @@ export function linkName({ staged }: Pick<Upload, "staged">): string {
 
 /** Makes the folder. @throws {Failure} `local_disk_full`, or what else keeps us from writing in our own folder. */
 export async function makeLinks({ system, workFolder, diskFolder = workFolder }: MethodContext): Promise<Links> {
-  const name = crypto.randomUUID().slice(0, 13);
+  const name = system.randomHex(6);
   const [folder, copies] = [join(workFolder, name), join(diskFolder, `${name}.copies`)];
   const refuse = (cause: unknown) => refusal(cause, workFolder);
   await system.makeFolder(folder, 0o700).catch(refuse);

@@ -5,6 +5,7 @@
  */
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
+import type { System } from "../system/system.ts";
 import type { Removal } from "./method.ts";
 
 /** Below the base path, so that a file gets there by a rename. Nothing in it is ever taken for an image. */
@@ -16,9 +17,9 @@ export function inTrash(folder: string, path: string): string {
 }
 
 /** A new folder of the trash: the time and random characters, so that no two are the same. */
-export function trashFolder(now: number): string {
-  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
-  return `${time}-${crypto.randomUUID().slice(0, 8)}`;
+export function trashFolder(system: Pick<System, "now" | "randomHex">): string {
+  const time = new Date(system.now()).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+  return `${time}-${system.randomHex(4)}`;
 }
 
 /** @throws {TypeError} for anything but `<trash>/<folder>`: nothing else may ever be removed as a whole. */

@@ -89,15 +89,15 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal, inStep?: "in step"): Promise<void>;
   /** A number in [0, 1). */
   random(): number;
+  /** So many random bytes as hex digits: names that nobody else chooses, and secrets, as nobody can guess them. */
+  randomHex(bytes: number): string;
 }
 
 /** Files and folders. No call blocks the event loop, and a disk that does not respond delays only calls about itself. */
 export interface Files {
   /** What SQLite finds wrong with a database that may be in use; empty where nothing is. Works beside the main thread. */
   checkDatabase(path: string, signal: AbortSignal): Promise<readonly string[]>;
-  /**
-   * Names the folders (absolute) that may be on disks of their own: one that stops responding delays only calls about itself.
-   */
+  /** Names the folders (absolute) that may be on disks of their own: one that stops responding delays only calls about itself. */
   setBulkheads(folders: readonly string[]): void;
   /** Facts of a path without following a symlink; null where there is nothing. */
   facts(path: string): Promise<PathFacts | null>;

@@ -55,7 +55,7 @@ export const fleet: Scenario = async (say, { daemons: count, rounds }) => {
   const root = pocketbaseServer(pocketbaseSettings(server.url, ROOT.email, ROOT.password), system);
   await setUp(root, never);
   const accounts = [];
-  for (let i = 0; i < count; i++) accounts.push(await addAccount(`camera-${i}`, root, never));
+  for (let i = 0; i < count; i++) accounts.push(await addAccount(`camera-${i}`, root, system, never));
   const status = await realStatus(folder);
   const site: Site = { say, system, folder, status, root, accounts, asked: [], server, daemons: [] };
   try {

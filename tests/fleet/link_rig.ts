@@ -40,7 +40,7 @@ export async function fleetServer(data: string, env: Readonly<Record<string, str
   const { url, port } = process;
   const root = pocketbaseServer(pocketbaseSettings(url, ROOT.email, ROOT.password), createSystem());
   await setUp(root, never);
-  const { admin_email, admin_password } = await addAccount("spring", root, never);
+  const { admin_email, admin_password } = await addAccount("spring", root, createSystem(), never);
   const account = pocketbaseSettings(url, admin_email, admin_password);
   const { id } = await pocketbaseServer(account, createSystem()).account(never);
   const server: FleetServer = {

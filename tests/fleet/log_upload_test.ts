@@ -35,7 +35,7 @@ Deno.test("no log line is lost or doubled through 20 outages of the server", { i
   const system = createSystem();
   const root = pocketbaseServer(pocketbaseSettings(url, ROOT.email, ROOT.password), system);
   await setUp(root, never);
-  const { admin_email, admin_password } = await addAccount("spring", root, never);
+  const { admin_email, admin_password } = await addAccount("spring", root, system, never);
   const server = pocketbaseServer(pocketbaseSettings(url, admin_email, admin_password), system);
   const spool = await logSpool(folder.at("spool"), system);
   const { id, name } = await server.account(never);
@@ -130,7 +130,7 @@ Deno.test("a disk that is full for long is not filled further by the attempts to
 });
 
 Deno.test("what cannot be put on this disk is gathered still, before what comes later", async () => {
-  const gatherer = logGatherer(() => "info", bell(createSystem()));
+  const gatherer = logGatherer(() => "info", bell(createSystem()), createSystem());
   const say = (message: string) => gatherer.listen({ at: 0, type: "notice", level: "info", message });
   say("first");
   await assertRejects(() => gatherer.hand(() => (say("second"), Promise.reject(new Error("No space left on device")))));

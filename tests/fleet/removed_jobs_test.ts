@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { DAEMONS, JOBS } from "../../src/fleet/collections.ts";
+import { createSystem } from "../../src/system/create_system.ts";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
@@ -119,7 +120,7 @@ const VANISHES: Record<string, { act: (job: string, server: FleetServer) => Prom
   "goes with an account that is made again": {
     async act(_job, { root, id, account }) {
       await root.ask(`/api/collections/${DAEMONS}/records/${id}`, { method: "DELETE" }, never);
-      await addAccount("spring", root, never);
+      await addAccount("spring", root, createSystem(), never);
       const [made] = await root.all<{ id: string }>(DAEMONS, { filter: 'name = "spring"' }, never);
       const body = { email: account.adminEmail, password: account.adminPassword, passwordConfirm: account.adminPassword };
       await root.ask(`/api/collections/${DAEMONS}/records/${made!.id}`, { method: "PATCH", body }, never);

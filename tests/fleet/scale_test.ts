@@ -36,7 +36,7 @@ Deno.test("a computer at rest costs a heartbeat, and reads those of others only 
   await using daemons = new AsyncDisposableStack();
   const all = [];
   for (let i = 0; i < 5; i++) {
-    const account = await addAccount(`camera-${i}`, root, never);
+    const account = await addAccount(`camera-${i}`, root, createSystem(), never);
     const keys = { url: process.url, config_refresh_interval_secs: 2 };
     all.push(daemons.use(await lightDaemon(folder.at(`camera-${i}`), account, keys, shared)));
   }
@@ -62,7 +62,7 @@ Deno.test(
   async () => {
     await using folder = await tempFolder();
     await using server = await prepared(folder);
-    const { admin_email, admin_password } = await addAccount("spring", server.root, never);
+    const { admin_email, admin_password } = await addAccount("spring", server.root, createSystem(), never);
     const account = { ...pocketbaseSettings(server.process.url, admin_email, admin_password), refreshMs: 3_600_000 };
     await using link = await linkRig(folder, account, { random: () => 0.01 });
     const begin = Date.now();
@@ -78,7 +78,7 @@ Deno.test(
 Deno.test("fifty log lines cost one request, and those that are there already are not doubled", options, async () => {
   await using folder = await tempFolder();
   await using server = await prepared(folder);
-  const account = await addAccount("spring", server.root, never);
+  const account = await addAccount("spring", server.root, createSystem(), never);
   const system = createSystem();
   let requests = 0;
   const counting: typeof system = { ...system, askRemote: (...question) => (requests++, system.askRemote(...question)) };
@@ -128,7 +128,7 @@ Deno.test("the server's hook deletes old log lines, and only those", options, as
   await Deno.copyFile(HOOK, folder.at("pb_hooks/pocketbase-logs.pb.js"));
   await using server = await prepared(folder);
   const { root } = server;
-  await addAccount("spring", root, never);
+  await addAccount("spring", root, createSystem(), never);
   const [{ id: daemon } = { id: "" }] = await root.all<{ id: string }>("image_transfer_daemons", {}, never);
   for (let index = 0; index < 3; index++) {
     const body = { daemon, time: new Date().toISOString(), level: "info", message: `line ${index}` };

@@ -52,7 +52,7 @@ Deno.test("an account reads its own jobs, and writes only its own heartbeat", op
   const root = pocketbaseServer(pocketbaseSettings(process.url, ROOT.email, ROOT.password), createSystem());
   await setUp(root, never);
   const of = async (name: string) => {
-    const { admin_email, admin_password } = await addAccount(name, root, never);
+    const { admin_email, admin_password } = await addAccount(name, root, createSystem(), never);
     return pocketbaseServer(pocketbaseSettings(process.url, admin_email, admin_password), createSystem());
   };
   const spring = await of("spring");
@@ -102,7 +102,7 @@ Deno.test("an account reads its own jobs, and writes only its own heartbeat", op
   await nas.ask(`${commands}/${given.id}`, { method: "PATCH", body: { state: "done", answer: "default" } }, never);
   await assertRejects(() => setUp(spring, never), Failure, "not a superuser's");
   // A new password ends the logins with the old one, and the account stays the same.
-  assertEquals((await addAccount("spring", root, never)).admin_email.startsWith("spring."), true);
+  assertEquals((await addAccount("spring", root, createSystem(), never)).admin_email.startsWith("spring."), true);
   await assertRejects(() => spring.renew(never), Failure, "Cannot log in");
   assertEquals((await daemons(nas, never)).length, 2);
 });

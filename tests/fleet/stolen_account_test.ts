@@ -19,7 +19,7 @@ const system = createSystem();
 
 /** Another computer with an account; whoever has its settings is the computer to the server. */
 async function thief({ url, root }: FleetServer, name = "autumn") {
-  const { admin_email, admin_password } = await addAccount(name, root, never);
+  const { admin_email, admin_password } = await addAccount(name, root, system, never);
   const settings = pocketbaseSettings(url, admin_email, admin_password);
   const server = pocketbaseServer(settings, system);
   return { settings, server, id: (await server.account(never)).id, name };
@@ -77,7 +77,7 @@ Deno.test(
     assertEquals(updated, [DAEMONS, COMMANDS]);
     assertEquals(await attempt(server.root, `${path}/records/${id}`, "PATCH", { email: "other@example.org" }), 400);
     assertEquals(await otherAddresses(server.root, never), ["autumn"]);
-    const renewed = await addAccount("Autumn", server.root, never);
+    const renewed = await addAccount("Autumn", server.root, system, never);
     assertEquals(await otherAddresses(server.root, never), []);
     assert(/^autumn\.\w+@daemon\.invalid$/.test(renewed.admin_email) && renewed.admin_email !== settings.adminEmail);
     await assertRejects(() => stolen.renew(never), ServerFailure, "Cannot log in");
@@ -97,8 +97,8 @@ Deno.test(
     const command = { to: "spring", action: "pause", argument: "nas" } as const;
     const sent = await sendCommand(command, { id, name }, stolen, () => Promise.resolve(), never);
     assertEquals(sent.state, "waiting");
-    await assertRejects(() => removeAccount("winter", server.root, never), Error, 'Unknown computer "winter"');
-    assertEquals(await removeAccount("Autumn", server.root, never), "autumn");
+    await assertRejects(() => removeAccount("winter", server.root, system, never), Error, 'Unknown computer "winter"');
+    assertEquals(await removeAccount("Autumn", server.root, system, never), "autumn");
 
     await assertRejects(() => stolen.renew(never), ServerFailure, "Cannot log in");
     assertEquals((await daemons(server.root, never)).map((one) => one.name), ["spring"]);
@@ -111,7 +111,7 @@ Deno.test(
     const { from, to, answer } = await trail();
     assertEquals([from, to, answer], ["autumn", "spring", "the account that sent it has been removed"]);
     // The computer that was asked may go as well; nobody else sees what has no owner any more.
-    await removeAccount("spring", server.root, never);
+    await removeAccount("spring", server.root, system, never);
     assertEquals([(await trail()).from, (await trail()).to], ["autumn", "spring"]);
     const guest = await fetch(`${server.url}${RECORDS}`);
     assertEquals((await guest.json()).items, []);

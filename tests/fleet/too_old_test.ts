@@ -32,7 +32,7 @@ for (
     const made = setUp(root, never);
     if (isOld) assertEquals((await assertRejects(() => made, Failure)).message, refusal(process.url));
     else await made;
-    const [autumn, spring] = [await addAccount("autumn", root, never), await addAccount("spring", root, never)];
+    const [autumn, spring] = [await addAccount("autumn", root, system, never), await addAccount("spring", root, system, never)];
     const springSettings = settings(spring.admin_email, spring.admin_password);
     const server = pocketbaseServer(springSettings, system);
     const { id } = await pocketbaseServer(settings(autumn.admin_email, autumn.admin_password), system).account(never);
@@ -48,7 +48,7 @@ for (
       assertEquals(finding?.level, isOld ? "fault" : "ok");
       assertMatch(finding!.what, isOld ? /it is not PocketBase 0\.32 or later/ : /connected/);
     }
-    const known = identify(server, springSettings, "spring", never);
+    const known = identify(server, springSettings, { ...system, hostname: "spring" }, never);
     if (isOld) assertEquals((await assertRejects(() => known, Failure)).message, refusal(process.url));
     else assertEquals((await known).name, "spring");
   });

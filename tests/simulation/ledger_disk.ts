@@ -11,6 +11,8 @@ import type { Dice } from "../support/seeded.ts";
 
 export interface LedgerDisk extends Disposable {
   readonly openLedger: LedgerAccess["openLedger"];
+  /** Where its files are, in this life of the program. */
+  readonly folder: string;
   fault: "none" | "full" | "read only";
   /** From now on each flushed commit is kept, for a power cut that will come. */
   keepFlushed: boolean;
@@ -31,7 +33,7 @@ class Disk implements LedgerDisk {
   #ledger: Ledger | null = null;
   isFlushed = true;
 
-  constructor() {
+  constructor(readonly chance: Dice) {
     Deno.mkdirSync(this.folder);
     current = this;
   }
@@ -41,9 +43,13 @@ class Disk implements LedgerDisk {
   }
 
   readonly openLedger = (_folder: string, onNotice?: OnNotice): Ledger => {
-    this.#ledger = openLedger(this.folder, onNotice);
+    this.#ledger = openLedger(this.folder, onNotice, () => this.#newName());
     return this.#ledger;
   };
+
+  #newName(): string {
+    return Array.from({ length: 10 }, () => "abcdefghijkmnpqrstuvwxyz23456789"[this.chance.int(0, 255) % 32]).join("");
+  }
 
   committed(): void {
     if (this.keepFlushed && this.isFlushed) copyFolder(this.folder, `${this.#root}/flushed`);
@@ -88,9 +94,9 @@ function exists(path: string): boolean {
   }
 }
 
-export function ledgerDisk(): LedgerDisk {
+export function ledgerDisk(chance: Dice): LedgerDisk {
   patch();
-  return new Disk();
+  return new Disk(chance);
 }
 
 let isPatched = false;

@@ -104,7 +104,7 @@ function runNight(scenario: Scenario): Verdict {
   const tree = new Tree(world);
   makeDisks(tree);
   const judge = new Judge(world, tree, ROUTES);
-  using ledger = ledgerDisk();
+  using ledger = ledgerDisk(world.chance);
   const site: Site = {
     world,
     tree,
@@ -128,7 +128,7 @@ function runNight(scenario: Scenario): Verdict {
     deliveries: 0,
     isOver: false,
   };
-  using _globals = onlyThisWorld(world);
+  using _globals = onlyThisWorld(judge);
   start(site);
   scenario.shots.forEach((shot, nth) =>
     world.after(BEGIN_MS + shot.at, () => {
@@ -222,7 +222,7 @@ function start(site: Site): void {
       const step = STEP_OF_EVENT[event.type];
       if (step !== undefined) meet(step, site);
       const said = saidOf(event);
-      if (said !== null) world.tell(`SAYS ${said.replaceAll(/\/dev\/shm\/image-transfer-night-[^/]*\/\d+/g, "/ledger")}`);
+      if (said !== null) say(said, site);
       judge.hear(event);
     }],
   });
@@ -235,9 +235,14 @@ function start(site: Site): void {
       again();
     });
   }, (error) => {
-    world.tell(`SAYS it cannot start: ${error instanceof Error ? error.message : error}`);
+    say(`it cannot start: ${error instanceof Error ? error.message : error}`, site);
     again();
   });
+}
+
+/** What the program says; the real folder of its ledger has another name each night. */
+function say(said: string, { world, ledger }: Site): void {
+  world.tell(`SAYS ${said.replaceAll(ledger.folder, "/ledger")}`);
 }
 
 /** What an event says, for the story of a night; null for what goes as it should. */
@@ -525,21 +530,20 @@ function stopCleanly(site: Site): void {
   else judge.afterStop();
 }
 
-/** Whoever asks the runtime for the time or for chance gets that of this world: nothing of another one may be seen. */
-function onlyThisWorld(world: World): Disposable {
+/** Whoever asks the runtime for the time or for chance is refused, and accused: nothing of another world may be seen. */
+function onlyThisWorld(judge: Judge): Disposable {
+  const refuse = (what: string) => () => {
+    judge.accuse(`${what} is asked past System: the night does not follow from its seed`);
+    throw new TypeError(`${what} is not of this world`);
+  };
   const { now } = Date;
   const { random } = Math;
   const { now: elapsed } = performance;
   const { randomUUID, getRandomValues } = crypto;
-  const hex = (count: number) => Array.from({ length: count }, () => world.chance.int(0, 15).toString(16)).join("");
-  Date.now = () => world.now();
-  Math.random = () => world.chance.int(0, 0xffff_fffe) / 0xffff_ffff;
-  performance.now = () => world.passed();
-  crypto.randomUUID = () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`;
-  crypto.getRandomValues = ((array: Uint8Array) => {
-    for (let at = 0; at < array.length; at++) array[at] = world.chance.int(0, 255);
-    return array;
-  }) as typeof crypto.getRandomValues;
+  Date.now = refuse("Date.now");
+  Math.random = refuse("Math.random");
+  performance.now = refuse("performance.now");
+  Object.assign(crypto, { randomUUID: refuse("crypto.randomUUID"), getRandomValues: refuse("crypto.getRandomValues") });
   return {
     [Symbol.dispose]() {
       Date.now = now;

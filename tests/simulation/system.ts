@@ -301,6 +301,7 @@ export function simulatedFiles(machine: Machine): Files {
               return inode === undefined ? [] : [direntry(name, inode)];
             })),
         look: (path: string) => call("stat", path, () => infoOf(tree.need(path, false, "lstat"))),
+        now: life.now,
       };
       for await (const batch of walkTree(root, options, disk)) {
         yield batch;

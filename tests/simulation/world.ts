@@ -200,6 +200,7 @@ export function createLife(world: World): Life {
     now: () => world.now(),
     monotonic: () => world.passed(),
     random: () => chance.int(0, 0xffff_fffe) / 0xffff_ffff,
+    randomHex: (bytes) => Array.from({ length: 2 * bytes }, () => chance.int(0, 15).toString(16)).join(""),
     sleep: (ms, signal, inStep) =>
       new Promise((resolve) => {
         if (ms <= 0 || signal?.aborted) return resolve();

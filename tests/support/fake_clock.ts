@@ -26,12 +26,13 @@ interface FakeClockOptions {
   readonly turn?: () => Promise<void>;
 }
 
-/** Makes a clock at rest. `monotonic` begins at 0, `random` gives 0.5 unless told otherwise. */
+/** Makes a clock at rest. `monotonic` begins at 0, `random` gives 0.5 unless told otherwise, `randomHex` counts. */
 export function createFakeClock(options: FakeClockOptions = {}): FakeClock {
   const turns = () => takeTurns(options.turn);
   let wall = options.startMs ?? Date.UTC(2026, 0, 15, 20);
   let passed = 0;
   let drawn = 0;
+  let named = 1;
   const numbers = options.random ?? [0.5];
   const sleepers: { readonly end: number; readonly wake: () => void }[] = [];
 
@@ -44,6 +45,7 @@ export function createFakeClock(options: FakeClockOptions = {}): FakeClock {
     now: () => wall,
     monotonic: () => passed,
     random: () => numbers[drawn++ % numbers.length] ?? 0.5,
+    randomHex: (bytes) => (named++).toString(16).padStart(2 * bytes, "0"),
     get sleeping() {
       return sleepers.length;
     },

@@ -19,7 +19,10 @@ export interface Access {
   read(path: string): Promise<void>;
 }
 
-type AccessSystem = Pick<System, "makeFolder" | "createFile" | "remove" | "followedFacts" | "list" | "read" | "separator">;
+type AccessSystem = Pick<
+  System,
+  "makeFolder" | "createFile" | "remove" | "followedFacts" | "list" | "read" | "separator" | "randomHex"
+>;
 
 /** The access of whoever runs the program. */
 export function ownAccess(system: AccessSystem): Access {
@@ -27,7 +30,7 @@ export function ownAccess(system: AccessSystem): Access {
     account: null,
     makeFolder: (path, mode) => system.makeFolder(path, mode),
     async write(folder) {
-      const probe = `${folder}${system.separator}.image-transfer-check-${crypto.randomUUID()}`;
+      const probe = `${folder}${system.separator}.image-transfer-check-${system.randomHex(16)}`;
       try {
         await using file = await system.createFile(probe);
         await file.write(new TextEncoder().encode("check\n"));

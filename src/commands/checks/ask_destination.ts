@@ -35,7 +35,7 @@ export async function askDestination<T>(
   const { system, signal } = tools;
   // The same every time, so that the next command removes what a killed one left there, and ends its connection.
   const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory, tools)}-${await keyOf(destination)}`;
-  const workFolder = join(settings.stateDirectory, "asking", crypto.randomUUID());
+  const workFolder = join(settings.stateDirectory, "asking", system.randomHex(16));
   await using _lock = await makeWorkFolder(workFolder, settings, system);
   try {
     const context = { system, stagingRoot, workFolder, log: () => {} };

@@ -52,7 +52,7 @@ async function mount(
 ): Promise<Finding[]> {
   using ledger = readLedger(settings.stateDirectory);
   const known = knownPlace({ destination, ledger });
-  const probe = `doctor-${crypto.randomUUID().slice(0, 8)}`;
+  const probe = `doctor-${system.randomHex(4)}`;
   const { result: found, ...made } = await around(system, () => attach(session, { destination, ledger, known, probe }, signal));
   let clock: Finding[] = [];
   try {

@@ -81,7 +81,7 @@ export async function lookAtServer(
   await server.requireCurrent(signal);
   await requireCollections(server, signal);
   // A superuser's computer is only looked up by the daemon, which adds it where it is missing.
-  const { id, name } = await senderOf(server, pocketbase, system.hostname, signal);
+  const { id, name } = await senderOf(server, pocketbase, system, signal);
   const aheadMs = system.now() - await server.clock(signal);
   const known = { name, isRegistered: id !== null, aheadMs };
   if (file === null) return { ...known, fault: null, held: [] };

@@ -96,7 +96,7 @@ async function tryDestinations(checks: ServiceChecks, program: string): Promise<
     return (await Promise.all(destinations.map((each) => checkDestination(each, settings, checks)))).flat();
   }
   // The state directory of the service does not exist yet, and this must not create another one for its account.
-  const state = `/tmp/image-transfer-${crypto.randomUUID()}`;
+  const state = `/tmp/image-transfer-${system.randomHex(16)}`;
   const words = ["env", `STATE_DIRECTORY=${state}`, program, "doctor", "--json", "--config", settings.file ?? ""];
   const { stdout } = await runAs(account, words, system, signal);
   await system.removeTree(state);

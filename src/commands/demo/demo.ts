@@ -67,7 +67,7 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   const everyMs = input.every === undefined ? 2000 : duration("--every", input.every);
   const folder = input.folder !== undefined
     ? absolutePath(input.folder, tools.cwd, system)
-    : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${crypto.randomUUID().slice(0, 8)}`);
+    : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${system.randomHex(4)}`);
   const places = await makePlaces(folder, system);
 
   const exposures: Exposure[] = [];

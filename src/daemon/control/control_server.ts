@@ -5,7 +5,6 @@
  */
 import { anySignal } from "../../async/abort.ts";
 import type { System } from "../../system/system.ts";
-import { randomHex } from "../../web/auth/token.ts";
 import { type ControlFile, controlPath, parseControlFile } from "./control_file.ts";
 import type { HttpApp } from "./http_app.ts";
 
@@ -15,7 +14,7 @@ interface ControlServerOptions {
   readonly version: string;
   /** Where the page is; null without one. */
   readonly url: string | null;
-  readonly system: Pick<System, "listen" | "writeText" | "readText" | "remove" | "pid">;
+  readonly system: Pick<System, "listen" | "writeText" | "readText" | "remove" | "pid" | "randomHex">;
   /** Told of errors of the listener. */
   readonly onError: (error: unknown) => void;
 }
@@ -40,7 +39,7 @@ export async function controlServer(
   signal: AbortSignal,
 ): Promise<ControlServer> {
   const { system, stateDirectory, version, onError } = options;
-  const secret = randomHex(32);
+  const secret = system.randomHex(32);
   const ended = anySignal(signal);
   const server = await system.listen(
     { host: "127.0.0.1", port: 0, handler: (request) => app.fetch(request, { listener: "commands", secret }), onError },

@@ -189,7 +189,7 @@ async function removeNow(
     state.again = true;
     return false;
   }
-  const folder = keepDeletedMs === 0 ? null : trashFolder(system.now());
+  const folder = keepDeletedMs === 0 ? null : trashFolder(system);
   // First: a folder that nobody knows of would never be emptied.
   if (folder !== null) ledger.addTrash(job.name, name, folder, clockMs);
   const files = await removeThere({ outbox, session, deliveries, folder }, state, signal);

@@ -56,7 +56,7 @@ async function take(
   signal: AbortSignal,
 ): Promise<void> {
   const { ledger, system, destination: { job, name, keepDeletedMs } } = context;
-  const folder = keepDeletedMs === 0 ? null : trashFolder(system.now());
+  const folder = keepDeletedMs === 0 ? null : trashFolder(system);
   if (folder !== null) {
     const { clockMs } = clockAt(ledger.mirrorOf(job, name) ?? NEW_MIRROR, system.now(), null);
     // First: a folder that nobody knows of would never be emptied.

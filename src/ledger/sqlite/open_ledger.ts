@@ -28,13 +28,13 @@ import { isNew, migrate, refuseForeign } from "./schema.ts";
 import { isThere, keepPrivate, makeFolder, readIfThere, refuseFolders, writeDurably } from "./state_files.ts";
 
 /** The ledger in this folder, see {@linkcode LedgerAccess.openLedger}. */
-export function openLedger(folder: string, onNotice: OnNotice = () => {}): Ledger {
+export function openLedger(folder: string, onNotice: OnNotice = () => {}, newName = newInstance): Ledger {
   makeFolder(folder);
   const { db, care } = openSound(folder, onNotice);
   keepPrivate(folder, ["", "-wal", "-shm"].map((ending) => `${LEDGER_FILE}${ending}`));
   return opened(db, (db) => ({
     ...care,
-    ...readQueries(db, instanceOf(db, folder, onNotice)),
+    ...readQueries(db, instanceOf(db, folder, onNotice, newName)),
     ...intakeQueries(db),
     ...rereadQueries(db),
     ...claimQueries(db),
@@ -124,7 +124,7 @@ function immutable(asked: (path: string) => Database, path: string, reason: Fail
 }
 
 /** Kept in the ledger and in a file beside it; whichever is left restores the other. */
-function instanceOf(db: Database, folder: string, onNotice: OnNotice): string {
+function instanceOf(db: Database, folder: string, onNotice: OnNotice, newName: () => string): string {
   const path = join(folder, "instance");
   const filed = readIfThere(path)?.trim() ?? "";
   const known = INSTANCE.test(filed) ? filed : null;
@@ -133,7 +133,7 @@ function instanceOf(db: Database, folder: string, onNotice: OnNotice): string {
     if (known !== null) {
       onNotice("The ledger is new but this installation is not: files delivered earlier are found at the destinations.");
     }
-    stored = known ?? newInstance();
+    stored = known ?? newName();
     db.run("INSERT INTO meta (key, value) VALUES ('instance', ?)", stored);
   }
   if (filed !== stored) writeDurably(path, `${stored}\n`);

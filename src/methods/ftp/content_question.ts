@@ -103,7 +103,7 @@ export async function makeCopies(
   const small = lengths.filter((bytes) => bytes < SMALL_BYTES);
   if (small.length < FEWEST || !isInMemory(workFolder)) return noCopies(lengths);
   const needed = small.reduce((sum, bytes) => sum + bytes + PAGE_BYTES, 0);
-  const folder = join(workFolder, crypto.randomUUID().slice(0, 13));
+  const folder = join(workFolder, system.randomHex(6));
   try {
     await system.makeFolder(folder, 0o700);
     if ((await system.space(folder)).freeBytes > 4 * needed) return copiesIn(folder, lengths, system, signal);

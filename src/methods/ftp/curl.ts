@@ -44,7 +44,7 @@ const OLDEST = [7, 75] as const;
 export async function findCurl(
   login: FtpLogin,
   timeoutMs: number,
-  system: Pick<System, "which" | "run" | "spawn" | "platform">,
+  system: Pick<System, "which" | "run" | "spawn" | "platform" | "randomHex">,
   signal: AbortSignal,
 ): Promise<Curl> {
   const program = await system.which("curl");
@@ -77,7 +77,7 @@ interface Found {
   readonly program: string;
   readonly login: FtpLogin;
   readonly connectSeconds: number;
-  readonly system: Pick<System, "spawn">;
+  readonly system: Pick<System, "spawn" | "randomHex">;
 }
 
 function curlWith(
@@ -85,7 +85,7 @@ function curlWith(
   version: string,
   login: FtpLogin,
   timeoutMs: number,
-  system: Pick<System, "spawn">,
+  system: Pick<System, "spawn" | "randomHex">,
 ): Curl {
   const connectSeconds = Math.min(20, Math.max(2, Math.ceil(timeoutMs / 1000)));
   const found: Found = { program, login, connectSeconds, system };
@@ -117,7 +117,7 @@ async function run(
   { onPiece, onBytes, onEnd, bytesPerSecond = null, fetchedPerSecond = null, cwd }: Told,
   signal: AbortSignal,
 ): Promise<Run> {
-  const mark = `image-transfer-${crypto.randomUUID()}`;
+  const mark = `image-transfer-${system.randomHex(16)}`;
   const progress = onBytes !== undefined;
   const config = curlConfig(login, transfers, { mark, progress, bytesPerSecond, fetchedPerSecond, connectSeconds });
   const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };

@@ -113,9 +113,9 @@ export async function checkBase(base: FtpBase, signal: AbortSignal): Promise<voi
 
 /** @throws {Failure} where nothing can be written below the base path, or given another name. */
 export async function tryToWrite(base: FtpBase, signal: AbortSignal): Promise<void> {
-  const { context: { stagingRoot }, where } = base;
+  const { context: { stagingRoot, system }, where } = base;
   const root = pathOf(base, stagingRoot);
-  const probe = `${root}/probe-${crypto.randomUUID().slice(0, 8)}`;
+  const probe = `${root}/probe-${system.randomHex(4)}`;
   const moved = `${probe}-moved`;
   const [make, rename] = [`MKD ${probe}`, `RNTO ${moved}`];
   const replies = await command(base, [`MKD ${root}`, make, `RNFR ${probe}`, rename, `RMD ${moved}`, `RMD ${probe}`], signal);

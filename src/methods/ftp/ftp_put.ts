@@ -273,7 +273,7 @@ const ROOM_BYTES = 64 * 1024;
 /** @throws {Failure} where a small file does not fit there. */
 async function tryForRoom(base: FtpBase, signal: AbortSignal): Promise<void> {
   const { context: { system, workFolder, stagingRoot }, destination } = base;
-  const name = `probe-${crypto.randomUUID().slice(0, 8)}`;
+  const name = `probe-${system.randomHex(4)}`;
   const [from, to] = [join(workFolder, name), pathOf(base, `${stagingRoot}/${name}`)];
   await system.makeFolder(workFolder, 0o700);
   await system.writeText(from, "0".repeat(ROOM_BYTES));

@@ -40,7 +40,7 @@ export async function checkStaging(base: FtpBase, signal: AbortSignal): Promise<
 /** How a folder is listed that is made in our staging folder now. Where none can be made, nothing will be written there either. */
 async function makeOne(base: FtpBase, signal: AbortSignal): Promise<Listed | null> {
   const root = pathOf(base, base.context.stagingRoot);
-  const probe = `check-${crypto.randomUUID().slice(0, 8)}`;
+  const probe = `check-${base.context.system.randomHex(4)}`;
   await command(base, [`MKD ${root}/${probe}`], signal);
   const [listed = []] = await longLists(base, [root], (name) => name === probe, signal);
   await command(base, [`RMD ${root}/${probe}`], signal);

@@ -135,7 +135,7 @@ export async function checkStaging(base: LocalBase): Promise<boolean> {
 
 /** Owner and mode of a folder that is made now in our staging folder; null where none can be made: nothing will be written there either. */
 async function ownerNow({ system }: LocalBase, root: string): Promise<Owned | null> {
-  const folder = join(root, `check-${crypto.randomUUID().slice(0, 8)}`);
+  const folder = join(root, `check-${system.randomHex(4)}`);
   try {
     await system.makeInside(folder, 0o700);
     return await system.facts(folder);

@@ -127,7 +127,7 @@ async function sendAll(
 ): Promise<(Hashed | null)[]> {
   const { remote } = naming;
   const { system, workFolder } = remote.context;
-  const folder = join(workFolder, crypto.randomUUID());
+  const folder = join(workFolder, system.randomHex(16));
   const asking = naming.onlyNew(signal);
   asking.catch(() => undefined); // Awaited below.
   try {

@@ -60,7 +60,7 @@ export async function startRclone(
   }
   await using stack = new AsyncDisposableStack();
   const port = await freePort(system, signal);
-  const secret = crypto.getRandomValues(new Uint8Array(32)).toHex();
+  const secret = system.randomHex(32);
   const life = new AbortController();
   stack.defer(() => life.abort());
   // Before it is started: whatever happens then, the next run finds it.
@@ -196,7 +196,7 @@ async function recordRun(
   const folder = await system.runtimeFolder();
   const key = await keyOf(destination, context.stagingRoot);
   await endOrphans(folder, key, destination, context, signal);
-  const path = join(folder, `${key}${crypto.randomUUID().slice(0, 8)}`);
+  const path = join(folder, `${key}${system.randomHex(4)}`);
   const lock = await system.lock(`${path}.lock`);
   await system.writeText(path, JSON.stringify(run), 0o600);
   return {

@@ -110,7 +110,7 @@ async function isThere(remote: Remote, signal: AbortSignal): Promise<boolean> {
 async function leaveProbe(remote: Remote, folder: string, signal: AbortSignal): Promise<void> {
   if (!remote.isObjectStore) return await makeFolder(remote, folder, signal);
   const { context: { system, workFolder } } = remote;
-  const name = crypto.randomUUID();
+  const name = system.randomHex(16);
   await system.makeFolder(workFolder, 0o700);
   await system.writeText(join(workFolder, name), "");
   try {

@@ -27,7 +27,7 @@ export function canPutOnlyNew(remote: Remote): (signal: AbortSignal) => Promise<
 
 async function tryTwice(remote: Remote, signal: AbortSignal): Promise<boolean> {
   const { context: { system, workFolder, stagingRoot } } = remote;
-  const name = crypto.randomUUID();
+  const name = system.randomHex(16);
   const folder = `${stagingRoot}/only-new-${name}`;
   const put = () =>
     remote.call("operations/copyfile", {

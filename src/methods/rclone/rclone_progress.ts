@@ -25,7 +25,7 @@ export async function watched<R>(
   signal: AbortSignal,
   send: (group: string, signal: AbortSignal) => Promise<R>,
 ): Promise<R> {
-  const group = crypto.randomUUID();
+  const group = remote.context.system.randomHex(16);
   using over = anySignal(signal);
   const looking = lookUntilEnd(remote, group, uploads, nameOf, onBytes, (failure) => over.abort(failure), over.signal);
   try {

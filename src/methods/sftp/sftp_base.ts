@@ -109,7 +109,7 @@ export async function checkStaging(base: SftpBase): Promise<boolean> {
   const known = base.staging?.uid;
   if (known != null && there.uid !== known) throw unsafeStaging(where, stagingRoot, "owner");
   if (base.staging !== null) return true;
-  const probe = `${root}/check-${crypto.randomUUID().slice(0, 8)}`;
+  const probe = `${root}/check-${base.context.system.randomHex(4)}`;
   // Where none can be made, nothing will be written there either.
   if (await calls.mkdir(probe, PRIVATE_FOLDER) !== null) return true;
   const { value: made } = await calls.lstat(probe);
@@ -152,7 +152,7 @@ export async function spaceOf(base: SftpBase): Promise<Pick<Mount, "freeBytes" |
 export async function tryToWrite(base: SftpBase): Promise<void> {
   const { calls, context: { stagingRoot }, where } = base;
   const root = pathOf(base, stagingRoot);
-  const probe = `${root}/probe-${crypto.randomUUID().slice(0, 8)}`;
+  const probe = `${root}/probe-${base.context.system.randomHex(4)}`;
   await calls.mkdir(root, PRIVATE_FOLDER);
   await checkStaging(base);
   const moved = `${probe}-moved`;

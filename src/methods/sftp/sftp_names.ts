@@ -173,11 +173,11 @@ async function renameReplaces(naming: SftpNaming, staged: string): Promise<boole
 
 /** What `Session.flush` does. The small file comes after all that was done: see the head of this file. */
 export async function flush(base: SftpBase, paths: readonly string[]): Promise<void> {
-  const { stagingRoot } = base.context;
+  const { stagingRoot, system } = base.context;
   await base.calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER);
   await checkStaging(base);
   const [strange] = await strangersLinks(base, paths);
   if (strange !== undefined) throw linkRefused(strange[0], strange[1], base.where, "accept");
-  await flushFound(base, paths, `${stagingRoot}/found-${crypto.randomUUID().slice(0, 8)}.flush`);
+  await flushFound(base, paths, `${stagingRoot}/found-${system.randomHex(4)}.flush`);
   await makeAndRemove(base, `${stagingRoot}/adopted.flush`);
 }

@@ -48,11 +48,11 @@ export type RunInBase = (what: string, script: string, signal: AbortSignal) => P
 export async function openShell(
   command: Command,
   destination: Reached,
-  system: Pick<System, "spawn" | "sleep" | "monotonic">,
+  system: Pick<System, "spawn" | "sleep" | "monotonic" | "randomHex">,
 ): Promise<RemoteShell> {
   const life = new AbortController();
   const child = await system.spawn(command, life.signal);
-  const marker = crypto.randomUUID().replaceAll("-", "");
+  const marker = system.randomHex(16);
   return new Shell(child, marker, destination, system);
 }
 

@@ -35,7 +35,7 @@ export async function controlSocket(
   const key = await keyOf(settings.destination, context.stagingRoot);
   await endOrphans(folder, key, settings, ssh, context, signal);
 
-  const path = join(folder, `${key}${crypto.randomUUID().slice(0, 8)}`);
+  const path = join(folder, `${key}${system.randomHex(4)}`);
   if (new TextEncoder().encode(path).length > LONGEST_PATH) {
     context.log("debug", `No shared connections to ${settings.destination.name}: the path ${path} is too long for a socket`);
     return none;

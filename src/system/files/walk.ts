@@ -71,6 +71,7 @@ async function smallTree(root: string, options: WalkOptions, at: Bulkheads["run"
         return names > FEW ? [] : entries;
       }),
     look: (path) => at(path, () => Deno.lstat(path)),
+    now: () => Date.now(),
   };
   const batches = await Array.fromAsync(walkTree(root, options, disk));
   return names > FEW ? null : batches;

@@ -14,6 +14,8 @@ import { type WalkBatches, walkBatches } from "./walk_batches.ts";
 export interface Disk {
   entries(folder: string): readonly Deno.DirEntry[] | Promise<readonly Deno.DirEntry[]>;
   look(path: string): Deno.FileInfo | Promise<Deno.FileInfo>;
+  /** Milliseconds since 1970 UTC. */
+  now(): number;
 }
 
 /** One walk. */
@@ -107,7 +109,7 @@ function unchangedFolders({ base, disk }: Walk, seed: number, known: ReadonlySet
     async look(folder) {
       if (asked >= MOST_FOLDERS) return null;
       asked += 1;
-      const now = Date.now();
+      const now = disk.now();
       const info = await Promise.resolve(disk.look(base + folder)).catch(() => null);
       if (info === null || !info.isDirectory) return null;
       device ??= info.dev;

@@ -13,6 +13,7 @@ import { type Disk, walkTree } from "./walk_tree.ts";
 const disk: Disk = {
   entries: (folder) => [...Deno.readDirSync(folder)],
   look: (path) => Deno.lstatSync(path),
+  now: () => Date.now(),
 };
 let batches: AsyncIterator<WalkBatch, undefined> | null = null;
 

@@ -14,6 +14,7 @@ export const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   random: () => Math.random(),
+  randomHex: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)).toHex(),
   async sleep(ms, signal, inStep) {
     for (let left = inStep ? untilStep(ms, clock.monotonic()) : ms; left > 0 && !signal?.aborted; left -= LONGEST_TIMER_MS) {
       await nap(Math.min(left, LONGEST_TIMER_MS), signal);

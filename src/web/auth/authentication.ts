@@ -8,7 +8,8 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { bearerOf, sameText } from "./access.ts";
 import { loginLimit } from "./login_limit.ts";
 import { SESSION_SECONDS } from "./sessions.ts";
-import { type Access, randomHex } from "./token.ts";
+import type { Clock } from "../../system/system.ts";
+import type { Access } from "./token.ts";
 
 /** What became of a try to get in: `waitMs` until the next one is listened to. */
 export type Try = { readonly in: true } | { readonly in: false; readonly waitMs: number };
@@ -36,15 +37,16 @@ const MOST_TICKETS = 100;
 /** Nobody guesses a longer one: the right one is accepted however many wrong ones came from the same address, as from another account here. */
 const GUESSABLE = 32;
 
-/** `secure` marks the cookie for https only; `now` is milliseconds on a clock that nobody sets; `metricsToken` opens metrics and health. */
+/** `secure` marks the cookie for https only; `metricsToken` opens metrics and health. */
 export function authentication(
   access: Access,
   secure: boolean,
-  now: () => number,
+  clock: Pick<Clock, "monotonic" | "randomHex">,
   metricsToken: string | null = null,
 ): Authentication {
   const limit = loginLimit();
-  const tickets = ticketBook(now);
+  const now = clock.monotonic;
+  const tickets = ticketBook(clock);
   // Over TLS no other host or path can set it, and it never leaves TLS.
   const name = `${secure ? "__Host-" : ""}${access.cookieName}`;
 
@@ -90,7 +92,7 @@ export function authentication(
 }
 
 /** Tokens for one login each. */
-function ticketBook(now: () => number) {
+function ticketBook({ monotonic: now, randomHex }: Pick<Clock, "monotonic" | "randomHex">) {
   const tickets = new Map<string, { readonly until: number; readonly kind: "own" | "any" }>();
   return {
     async takes(token: string, isOwn: () => Promise<boolean>): Promise<boolean> {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
+import type { Clock } from "../../system/system.ts";
 
 /** Of a session: the hash of its secret, and when it ends (milliseconds since 1970). */
 export interface KeptSession {
@@ -26,7 +27,7 @@ const MOST = 200;
 /** Begins with those that were kept; `changed` is called with all that are to be kept. */
 export function sessions(
   kept: readonly KeptSession[],
-  now: () => number,
+  { now, randomHex }: Pick<Clock, "now" | "randomHex">,
   changed: (kept: readonly KeptSession[]) => void,
 ): Sessions {
   const all = new Map(kept.map((session) => [session.hash, session]));
@@ -38,7 +39,7 @@ export function sessions(
 
   return {
     begin() {
-      const secret = randomBytes(32).toString("hex");
+      const secret = randomHex(32);
       const hash = hashOf(secret);
       all.set(hash, { hash, until: now() + SESSION_SECONDS * 1000 });
       keep();

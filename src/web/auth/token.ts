@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { join } from "@std/path";
 import * as z from "zod";
 import { Failure } from "../../domain/failure.ts";
@@ -42,7 +42,7 @@ type Kept = z.infer<typeof kept>;
 export async function openAccess(
   stateDirectory: string,
   configured: string | null,
-  system: Pick<System, "readText" | "writeText" | "facts" | "now">,
+  system: Pick<System, "readText" | "writeText" | "facts" | "now" | "randomHex">,
   onError: (error: unknown) => void,
 ): Promise<Access> {
   const path = join(stateDirectory, "web.json");
@@ -50,7 +50,7 @@ export async function openAccess(
   let file: Kept;
   try {
     const found = await system.facts(path) === null ? null : parse(await system.readText(path));
-    file = found ?? { token: randomHex(32), key: randomHex(32) };
+    file = found ?? { token: system.randomHex(32), key: system.randomHex(32) };
     if (found === null) await write(file);
   } catch (cause) {
     throw new Failure("configuration", `cannot use "${path}", which holds the access token: ${reasonOf(cause)}`, {
@@ -66,7 +66,7 @@ export async function openAccess(
     configured: configured !== null,
     // Of its own for each installation: cookies of one host are shared by all of its ports.
     cookieName: `image-transfer-${keyed(file.key, "name").slice(0, 8)}`,
-    sessions: sessions(file.of === of ? file.sessions ?? [] : [], system.now, (kept) => {
+    sessions: sessions(file.of === of ? file.sessions ?? [] : [], system, (kept) => {
       saved = saved.then(() => write({ ...file, of, sessions: [...kept] })).catch(onError);
     }),
     saved: () => saved,
@@ -85,9 +85,4 @@ function parse(text: string): z.infer<typeof kept> | null {
 /** HMAC-SHA-256 in hex: nothing of the token can be tried out without the key. */
 function keyed(key: string, text: string): string {
   return createHmac("sha256", key).update(text).digest("hex");
-}
-
-/** So many random bytes as hex digits. */
-export function randomHex(bytes: number): string {
-  return randomBytes(bytes).toString("hex");
 }

@@ -39,6 +39,7 @@ export interface WebServerTools {
     | "now"
     | "monotonic"
     | "sleep"
+    | "randomHex"
   >;
   readonly onError: (error: unknown) => void;
 }
@@ -64,7 +65,7 @@ export async function startWebServer(settings: WebSettings, tools: WebServerTool
   const { system, source, onError } = tools;
   const access = await openAccess(tools.stateDirectory, settings.token, system, onError);
   const tls = await readTls(settings, system);
-  const auth = authentication(access, tls !== null, () => system.monotonic(), settings.metricsToken);
+  const auth = authentication(access, tls !== null, system, settings.metricsToken);
   const serving: PageServing = {
     auth,
     own: {

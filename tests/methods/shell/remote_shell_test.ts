@@ -104,6 +104,7 @@ Deno.test({
       spawn: system.spawn,
       sleep: clock.sleep,
       monotonic: clock.monotonic,
+      randomHex: clock.randomHex,
     });
     const answer = shell.run("echo hello", PATIENCE_MS, signal);
     const failed = assertRejects(() => answer, Failure);

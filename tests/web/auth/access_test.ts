@@ -4,6 +4,7 @@ import { isLoopback } from "../../../src/web/auth/access.ts";
 import { authentication } from "../../../src/web/auth/authentication.ts";
 import { sessions } from "../../../src/web/auth/sessions.ts";
 import type { Access } from "../../../src/web/auth/token.ts";
+import { createFakeClock } from "../../support/fake_clock.ts";
 
 for (const address of ["127.0.0.1", "127.255.1.2", "::1", "::ffff:127.0.0.1"]) {
   Deno.test(`isLoopback() knows ${address}`, () => assertEquals(isLoopback(address), true));
@@ -30,17 +31,19 @@ function anAccess(token: string): Access {
     token,
     configured: true,
     cookieName: "c",
-    sessions: sessions([], () => 0, () => undefined),
+    sessions: sessions([], CLOCK, () => undefined),
     saved: () => Promise.resolve(),
   };
 }
+
+const CLOCK = { now: () => 0, monotonic: () => 0, randomHex: createFakeClock().randomHex };
 
 const yes = () => Promise.resolve(true);
 const no = () => Promise.resolve(false);
 
 Deno.test("a ticket opens once, within two minutes", async () => {
   let now = 1_000;
-  const auth = authentication(anAccess("t".repeat(64)), false, () => now);
+  const auth = authentication(anAccess("t".repeat(64)), false, { ...CLOCK, monotonic: () => now });
   const isIn = async (ticket: string, isOwn = yes) => (await auth.login(ticket, "peer", isOwn)).in;
   const [inTime, late] = [auth.ticket("any"), auth.ticket("any")];
   now += 120_000;
@@ -50,7 +53,7 @@ Deno.test("a ticket opens once, within two minutes", async () => {
 });
 
 Deno.test("a ticket that others could read opens for this account only, and others do not use it up", async () => {
-  const auth = authentication(anAccess("t".repeat(64)), false, () => 0);
+  const auth = authentication(anAccess("t".repeat(64)), false, CLOCK);
   const ticket = auth.ticket("own");
   const isIn = async (isOwn: typeof yes) => (await auth.login(ticket, "peer", isOwn)).in;
   assertEquals([await isIn(no), await isIn(yes), await isIn(yes)], [false, true, false]);
@@ -58,7 +61,7 @@ Deno.test("a ticket that others could read opens for this account only, and othe
 
 Deno.test("wrong tokens of another account do not lock out the right one where nobody can guess it", async () => {
   const isIn = async (token: string) => {
-    const auth = authentication(anAccess(token), false, () => 0);
+    const auth = authentication(anAccess(token), false, CLOCK);
     for (let guess = 0; guess < 20; guess++) await auth.login(`guess${guess}`, "127.0.0.1", yes);
     return (await auth.login(token, "127.0.0.1", yes)).in;
   };
@@ -66,7 +69,7 @@ Deno.test("wrong tokens of another account do not lock out the right one where n
 });
 
 Deno.test("metrics_token opens metrics and health, and neither page nor session; guessing it is slowed down", async () => {
-  const auth = authentication(anAccess("t".repeat(64)), false, () => 0, "m".repeat(16));
+  const auth = authentication(anAccess("t".repeat(64)), false, CLOCK, "m".repeat(16));
   const app = new Hono();
   app.get("/monitor", (c) => c.json(auth.mayMonitor(c, "peer").in));
   app.get("/page", (c) => c.json(auth.knows(c, "other").in));
