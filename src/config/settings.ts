@@ -52,6 +52,8 @@ export interface Job extends SettingsOf<typeof watchKeys & typeof finishedKeys &
   readonly name: string;
   /** Where `watch_path` has `NIGHT` in it: the part from there on; only what lies in such folders counts, see `night_folder.ts`. */
   readonly nightFolder?: string;
+  /** Of a job of a server: below this folder, which its `watch_path` is or lies in, no link is followed to its files. */
+  readonly linkFreeFrom?: string;
   readonly night: NightRule;
   readonly destinations: readonly Destination[];
 }

@@ -57,7 +57,7 @@ export function keepJobs(
   instance: string,
   settings: Settings,
   system: Files,
-  check: (jobs: readonly RemoteJob[]) => Promise<unknown>,
+  check: (jobs: readonly RemoteJob[]) => Promise<Pick<Settings, "held">>,
 ): Promise<Kept> {
   return inTurn(async () => {
     const former = await keptJobs(settings, system);
@@ -68,11 +68,16 @@ export function keepJobs(
     const marked = gone.map((job): RemoteJob => ({ ...job, removedAt: job.removedAt ?? now }));
     const jobs = [...fetched, ...marked].sort(byName);
     const kept = { url: settings.pocketbase?.url ?? "", instance, fetchedAt: now, jobs };
-    const hasChanged = former === null || JSON.stringify(former.jobs) !== JSON.stringify(jobs);
+    const isNew = former === null || JSON.stringify(former.jobs) !== JSON.stringify(jobs);
+    let hasChanged = isNew;
     try {
-      if (hasChanged) await check(jobs);
+      // The same jobs are allowed no longer where a folder has become a link.
+      const { held = [] } = await check(jobs);
+      hasChanged ||= JSON.stringify(held) !== JSON.stringify(settings.held ?? []);
     } catch (fault) {
       if (!(fault instanceof ConfigError)) throw fault;
+      // Then it is the file that is wrong, which the reload tells.
+      if (!isNew) return { hasChanged: false, vanished, fault: null };
       // A mark changes nothing of what runs, and what is wrong with others does not keep a person from accepting it.
       const left = former?.jobs.map((job) => marked.find(({ name }) => name === job.name) ?? job) ?? [];
       if (former !== null && vanished.length > 0) await store({ ...former, jobs: left }, settings, system);

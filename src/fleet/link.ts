@@ -9,7 +9,7 @@ import { type Bell, bell } from "../async/bell.ts";
 import { heldReasons } from "../config/read/held_jobs.ts";
 import { keptJobs } from "../config/read/kept_jobs.ts";
 import type { RemoteJob } from "../config/read/remote_jobs.ts";
-import type { PocketbaseSettings } from "../config/settings.ts";
+import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
@@ -52,7 +52,7 @@ export interface LinkTools {
   /** Resolves when it has said all that it says. */
   readonly stopped: Promise<void>;
   /** Reads the configuration as it would be with these jobs. @throws {ConfigError} with what is wrong with them. */
-  readonly check: (jobs: readonly RemoteJob[]) => Promise<unknown>;
+  readonly check: (jobs: readonly RemoteJob[]) => Promise<Pick<Settings, "held">>;
 }
 
 /** Changes that come faster are fetched together: when none came for this time, but not later than after the other. */

@@ -5,7 +5,7 @@ import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { freePort } from "../support/tcp_proxy.ts";
-import { type FleetServer, fleetServer, never } from "./link_rig.ts";
+import { type FleetServer, fleetServer, linkRig, never } from "./link_rig.ts";
 
 const QUICK = { debounce_ms: 200, min_file_age_seconds: 0, minimum_free_space_gb: 0, copy_safety_margin_gb: 0 };
 const options = { ignore: !has("pocketbase") || Deno.build.os === "windows" };
@@ -129,7 +129,13 @@ Deno.test("the owner of a server gets no key and runs nothing on a computer whos
 Deno.test("the owner of a server whose jobs are allowed is kept to the folders and hosts of the file", options, async () => {
   await using folder = await tempFolder();
   await using server = await fleetServer(folder.at("data"));
-  const may = { may_set: ["jobs"], may_watch: [folder.at("camera"), folder.at("guider")], may_send_to: [folder.at("nas")] };
+  const may = {
+    may_set: ["jobs"],
+    may_watch: [folder.at("camera"), folder.at("guider")],
+    may_send_to: [folder.at("nas")],
+    // Nothing but a change lets it look at the jobs again.
+    config_refresh_interval_secs: 3600,
+  };
   const camera = await aCamera(folder, server, may);
   await Deno.writeTextFile(folder.at("camera/run.ssh"), "a key of his");
   const here = { transfer_method: "local", watch_path: folder.at("camera"), remote_base_path: folder.at("nas/loot") };
@@ -140,17 +146,39 @@ Deno.test("the owner of a server whose jobs are allowed is kept to the folders a
   await order(server, "all", { ...here, remote_base_path: folder.at("nas/all") });
   await using daemon = await camera.start();
   await camera.until((rows) => rows.some(({ job, state }) => job === "all" && state === "delivered"));
-  // A link that comes when all is checked changes nothing: it is looked at again with the next change.
+  await Deno.mkdir(folder.at("camera/sub"));
+  await Deno.writeTextFile(folder.at("camera/sub/own"), "of the camera");
+  await order(server, "sub", { ...here, watch_path: folder.at("camera/sub"), remote_base_path: folder.at("nas/sub") });
+  await camera.until((rows) => rows.filter(({ state }) => state === "delivered").length === 3);
+  // The watched folder itself becomes a link.
+  await Deno.rename(folder.at("camera/sub"), folder.at("sub-before"));
+  await Deno.symlink(folder.at(".ssh"), folder.at("camera/sub"));
+  await camera.untilLog(/File created: id_ed25519/);
+  // Nor does another one that comes when all is checked.
   await Deno.rename(folder.at("guider"), folder.at("guider-before"));
   await Deno.symlink(folder.at(".ssh"), folder.at("guider"));
   await order(server, "late", { ...here, watch_path: folder.at("guider") });
   const log = await camera.untilLog(/job late is refused/);
-  for (const name of ["link", "out", "ext"]) assertMatch(log, new RegExp(`the server's job ${name} is refused: `));
+  for (const name of ["link", "out", "ext", "sub"]) assertMatch(log, new RegExp(`the server's job ${name} is refused: `));
   assertMatch(
     log,
     /wait until this computer's file allows them: elsewhere\n.*\n.*may_send_to: \[".*\/nas", "127\.0\.0\.1:\/in"\]/,
   );
   assertEquals(await daemon.stop(), 0);
-  assertEquals(await everythingIn(folder.at("nas")), ["all/run.ssh", "link"]);
+  assertEquals(await everythingIn(folder.at("nas")), ["all/run.ssh", "all/sub/own", "link", "sub/own"]);
   assertEquals(await everythingIn(folder.at("bin")), []);
+});
+
+Deno.test("a job of the server ends once its folder has become a link, without any change on the server", options, async () => {
+  await using folder = await tempFolder();
+  await using server = await fleetServer(folder.at("data"));
+  await using link = await linkRig(folder, server.account);
+  await Deno.mkdir(folder.at("guider"));
+  await order(server, "guider", { watch_path: folder.at("guider") });
+  await link.until(() => link.jobs().includes("guider"), "the job");
+  await Deno.rename(folder.at("guider"), folder.at("other"));
+  await Deno.symlink(folder.at("other"), folder.at("guider"));
+  await link.until(() => !link.jobs().includes("guider"), "its end");
+  const [held] = link.settings().held ?? [];
+  assertMatch(held?.refused ?? "", /leads through a link in a folder of may_watch; write .*other instead/);
 });

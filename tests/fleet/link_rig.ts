@@ -112,7 +112,7 @@ export async function linkRig(
       stopped: Promise.resolve(),
       fleetAsked,
       sums: () => NO_FILES,
-      check: async (jobs) => await readConfig(file, system, jobs),
+      check: async (jobs) => (await readConfig(file, system, jobs)).settings,
       daemon: {
         settings: () => settings,
         ...IDLE,

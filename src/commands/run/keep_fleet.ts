@@ -29,7 +29,7 @@ export async function keepFleet(daemon: Daemon, unheard: Pick<UnheardLines, "lis
         listen: unheard.listen,
         ending: daemon.ending,
         stopped: daemon.stopped,
-        check: async (jobs) => file === null ? null : await readConfig(file, system, jobs),
+        check: async (jobs) => file === null ? daemon.settings() : (await readConfig(file, system, jobs)).settings,
       },
       reloaded,
       daemon.ending,

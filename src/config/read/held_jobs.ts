@@ -25,8 +25,15 @@ import type { ConfigFiles } from "./search_path.ts";
 /** What looking at folders takes; without `realPath`, paths count as they are written. */
 type LookSystem = Surroundings & Partial<Pick<ConfigFiles, "realPath" | "facts" | "runtimeFolder">>;
 
+/** What became of the jobs of a server. */
+interface Judged {
+  readonly held: readonly HeldJob[];
+  /** By name, the folder from which on no link may lead to the files of a job: somebody else may exchange what lies in it. */
+  readonly linkFree: ReadonlyMap<string, string>;
+}
+
 /**
- * The jobs that are held.
+ * Which jobs are held, and what the others must not do.
  *
  * @param asked the settings with all jobs of the server as they want to be
  * @param own the settings of the file alone
@@ -36,10 +43,11 @@ export async function heldJobs(
   asked: Settings,
   own: Settings,
   system: LookSystem,
-): Promise<readonly HeldJob[]> {
+): Promise<Judged> {
   const { pocketbase } = own;
+  const linkFree = new Map<string, string>();
   // Where it decides nothing, nothing waits for a permission.
-  if (pocketbase === null || pocketbase.maySet.length === 0) return [];
+  if (pocketbase === null || pocketbase.maySet.length === 0) return { held: [], linkFree };
   const named = (list: readonly Job[], name: string) => list.find((job) => job.name.toLowerCase() === name.toLowerCase());
   const rules = await rulesOf(pocketbase, own, system);
   const held: HeldJob[] = [];
@@ -53,8 +61,9 @@ export async function heldJobs(
     const refused = variable === undefined ? null : `it uses an environment variable: ${variable}`;
     const found = { name, ...refused === null ? await judge(job, rules, system) : { refused, watch: [], sendTo: [] } };
     if (!isAllowed || found.refused !== null || found.watch.length + found.sendTo.length > 0) held.push(found);
+    else if (job.watchPath !== "") linkFree.set(name, await topWithin(job.watchPath, rules.watch, system));
   }
-  return held;
+  return { held, linkFree };
 }
 
 function textsIn(value: unknown): string[] {
@@ -119,8 +128,29 @@ async function judge(job: Job, rules: Rules, system: LookSystem): Promise<Omit<H
     const place = placeOf(destination);
     if (!isListed && place !== "") sendTo.push(place);
   }
-  const isWatched = folder === null || rules.watch.some((allowed) => isWithin(folder, allowed, system.platform));
-  return { refused: null, watch: isWatched || job.watchPath === "" ? [] : [job.watchPath], sendTo };
+  const isWatched = folder === null || job.watchPath === "" || isIn(folder, rules.watch, system);
+  if (isWatched && folder !== null && job.watchPath !== "") {
+    const top = await topWithin(job.watchPath, rules.watch, system);
+    const plain = `${await realPath(top, system)}/${job.watchPath.slice(top.length)}`.replaceAll(/[\\/]+/g, "/");
+    if (!isWithin(folder.replaceAll("\\", "/"), plain, system.platform)) {
+      return refuse(`watch_path ${job.watchPath} leads through a link in a folder of may_watch; write ${folder} instead`);
+    }
+  }
+  return { refused: null, watch: isWatched ? [] : [job.watchPath], sendTo };
+}
+
+function isIn(real: string, allowed: readonly string[], { platform }: LookSystem): boolean {
+  return allowed.some((one) => isWithin(real, one, platform));
+}
+
+/** The uppermost folder of a path that is still in one that is allowed. */
+async function topWithin(path: string, allowed: readonly string[], system: LookSystem): Promise<string> {
+  for (let top = path;;) {
+    const above = parentOf(top, system);
+    const real = above === top ? null : await realPath(above, system);
+    if (real === null || !isIn(real, allowed, system)) return top;
+    top = above;
+  }
 }
 
 const HIDDEN = "is in a hidden folder";

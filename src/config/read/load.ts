@@ -5,7 +5,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Settings } from "../settings.ts";
+import type { Job, Settings } from "../settings.ts";
 import { decode } from "./decode.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
 import { rememberedState } from "./remembered_state.ts";
@@ -85,7 +85,7 @@ async function withRemoteJobs(
   if (own.pocketbase === null || alone.fault !== null) return alone;
   const jobs = remote ?? (await keptJobs(own, system))?.jobs ?? [];
   const asked = parsed(jobs.map((job) => ({ ...job, use: "job" }))).resolved.settings;
-  const held = await heldJobs(jobs, asked, own, { ...system, ...around });
+  const { held, linkFree } = await heldJobs(jobs, asked, own, { ...system, ...around });
   const { maySet } = own.pocketbase;
   const written = writtenJobs(alone.resolved.full);
   const used = jobs.flatMap((job): UsedJob[] => {
@@ -96,11 +96,17 @@ async function withRemoteJobs(
     return maySet.includes("schedules") ? [{ ...job, use: "schedule" }] : [];
   });
   const taken = parsed(used);
+  const guarded = (job: Job): Job => {
+    const from = used.find(({ name, use }) => use === "job" && name.toLowerCase() === job.name.toLowerCase());
+    const linkFreeFrom = from && linkFree.get(from.name);
+    return linkFreeFrom === undefined ? job : { ...job, linkFreeFrom };
+  };
   const lines = permissionLines(held, own.pocketbase, kindOf(path)).map((line) => line.trim());
   const advice = lines.length === 0 ? [] : ['if you want what waits to run, add these lines to "pocketbase"', ...lines];
   const notes = [...taken.resolved.settings.notes, ...heldReasons(held), ...advice];
   const removedOnServer = jobs.flatMap(({ name, removedAt }) => removedAt === undefined ? [] : [name]);
-  return { ...taken, resolved: { ...taken.resolved, settings: { ...taken.resolved.settings, notes, held, removedOnServer } } };
+  const settings = { ...taken.resolved.settings, jobs: taken.resolved.settings.jobs.map(guarded), notes, held, removedOnServer };
+  return { ...taken, resolved: { ...taken.resolved, settings } };
 }
 
 /** A larger file is not a configuration; a device may be endless. */

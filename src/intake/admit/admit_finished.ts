@@ -76,7 +76,7 @@ async function steadyWays(context: SettleContext, finished: readonly Candidate[]
   const folderIn = ({ facts }: Candidate) => absolute(context, folderOf(facts.path));
   const folders = [...new Set(finished.map(folderIn))];
   const find = (some: readonly string[]) =>
-    mapLimit(some, LOOKS_AT_ONCE, (folder) => wayTo(folder, job.watchPath, system), signal);
+    mapLimit(some, LOOKS_AT_ONCE, (folder) => wayTo(folder, job.linkFreeFrom ?? job.watchPath, system), signal);
   const before = new Map((await find(folders)).map((way, index) => [folders[index]!, way]));
   return async <T extends { readonly candidate: Candidate }>(looked: readonly T[]): Promise<T[]> => {
     const doubtful = folders.filter((folder) => before.get(folder)!.exchangeable.length > 0);

@@ -24,7 +24,10 @@ async function aHome(folder: TempFolder) {
     await Deno.mkdir(folder.at(made), { recursive: true });
   }
   for (
-    const [to, link] of [[".ssh", "camera/keys"], [".ssh", "nas/keys"], ["state", "camera/ours"], ["absent", "camera/later"]]
+    const [to, link] of [[".ssh", "camera/keys"], [".ssh", "nas/keys"], ["state", "camera/ours"], ["absent", "camera/later"], [
+      "camera/raw",
+      "camera/today",
+    ]]
   ) {
     await Deno.symlink(folder.at(to!), folder.at(link!));
   }
@@ -105,6 +108,7 @@ Deno.test("no line allows a job of the server a hidden folder, one of ours, or a
     [/^watch_path .*ours .*image-transfer's own$/, { watch_path: "~/camera/ours" }],
     [/^watch_path .*work .*image-transfer's own$/, { watch_path: "~/state/work" }],
     [/^watch_path .* .*image-transfer's own$/, { watch_path: "~", remote_base_path: "/mnt/nas" }],
+    [/^watch_path .*today leads through a link in a folder of may_watch; write .*raw instead$/, { watch_path: "~/camera/today" }],
     [/^watch_path .*later cannot be followed/, { watch_path: "~/camera/later" }],
     [/^remote_base_path .*keys is in a hidden folder$/, { remote_base_path: "~/nas/keys" }],
     [/^remote_base_path .* is left by a link/, { remote_base_path: "~/nas", layout: "keys/{stem}" }],
