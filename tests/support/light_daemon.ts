@@ -119,7 +119,7 @@ export async function lightDaemon(
       listen: events.listen,
       ending: ending.signal,
       stopped: stopped.promise,
-      check: (jobs) => readConfig(file, system, jobs),
+      check: async (jobs) => (await readConfig(file, system, jobs)).settings,
     },
     reloaded,
     ending.signal,
