@@ -63,8 +63,8 @@ const LISTEN_AGAIN_MS = 1_000;
 const LONGEST_LISTEN_AGAIN_MS = 60_000;
 /** How long it waits at most before it asks again a server that does not answer. */
 const LONGEST_PAUSE_MS = 300_000;
-/** PocketBase ends a connection on which nothing happened for five minutes. */
-const IDLE_MS = 360_000;
+/** How long it waits at most for the first heartbeat before it hears changes. */
+const FIRST_BEAT_MS = 10_000;
 /** Clocks that differ by more are told of. */
 const CLOCKS_DIFFER_MS = 60_000;
 
@@ -339,11 +339,11 @@ async function hearChanges(link: Link, signal: AbortSignal): Promise<void> {
   };
   // Its own heartbeats come back on a connection that is alive: one that is half open tells nothing.
   const topics = () => beatPlace.id === null ? rung : new Map([...rung, [`${HEARTBEATS}/${beatPlace.id}`, () => {}]]);
-  const silentMs = () => beatPlace.id === null ? IDLE_MS : Math.max(MISSED * oftenMs(settings), settings.timeoutMs);
-  await beaten.wait(settings.timeoutMs, signal);
+  const silentMs = Math.max(MISSED * oftenMs(settings), settings.timeoutMs);
+  await beaten.wait(FIRST_BEAT_MS, signal);
   for (let pauseMs = LISTEN_AGAIN_MS; !signal.aborted;) {
     const began = system.monotonic();
-    await attempt("changes", () => server.listen(topics(), { hearing, silentMs: silentMs() }, signal), link, signal);
+    await attempt("changes", () => server.listen(topics(), { hearing, silentMs }, signal), link, signal);
     link.isHearing = false;
     if (system.monotonic() - began > LONGEST_LISTEN_AGAIN_MS) pauseMs = LISTEN_AGAIN_MS;
     // Many computers that lost the same server do not come back in one moment.

@@ -57,7 +57,7 @@ export interface PocketbaseServer {
   /** The server's clock, milliseconds since 1970 UTC, exact to a second. @throws {Failure} */
   clock(signal: AbortSignal): Promise<number>;
   /**
-   * Calls back when records change, after `hearing` was called, until the connection ends, or nothing has come for `silentMs`.
+   * Calls back when records change, after `hearing` was called, until the connection ends, or no event has come for `silentMs`.
    * @param changed by topic: `collection/*` or `collection/ID`
    * @throws {Failure}
    */

@@ -17,7 +17,7 @@ export interface Hearing {
   readonly ca: Pick<RemoteQuestion, "ca">;
   /** By topic: `collection/*`, or `collection/ID`. */
   readonly changed: ReadonlyMap<string, () => void>;
-  /** How long a connection is believed on which nothing comes. */
+  /** How long a connection is believed on which no event comes. */
   readonly silentMs: number;
   /** Called once changes are told. */
   readonly hearing: () => void;
@@ -55,25 +55,29 @@ export async function hearTopics(
   const events = eventReader();
   let noise = 0;
   for (let isConnected = false;;) {
+    // Not measured from piece to piece: a proxy may keep a connection open on which no event comes any more.
     using silence = deadline(silentMs, system, signal);
-    const piece = await inTime(pieces.next(), isConnected ? silence : connecting).catch((error) => {
-      // Half open, or nothing could be written there: the next connection tells whether the server answers.
-      if (silence.passed && isConnected) return null;
-      throw error;
-    });
-    if (piece === null || piece.done) return;
-    const { value } = piece;
-    noise += value.length;
-    for (const { event, id } of events(value)) {
-      if (event === "PB_CONNECT" && !isConnected) {
-        await about.subscribe(id);
-        isConnected = true;
-        about.hearing();
+    for (let isSilent = true; isSilent;) {
+      const piece = await inTime(pieces.next(), isConnected ? silence : connecting).catch((error) => {
+        // Half open, or nothing could be written there: the next connection tells whether the server answers.
+        if (silence.passed && isConnected) return null;
+        throw error;
+      });
+      if (piece === null || piece.done) return;
+      const { value } = piece;
+      noise += value.length;
+      for (const { event, id } of events(value)) {
+        if (event === "PB_CONNECT" && !isConnected) {
+          await about.subscribe(id);
+          isConnected = true;
+          about.hearing();
+        }
+        about.changed.get(event)?.();
+        noise = 0;
+        isSilent = false;
       }
-      about.changed.get(event)?.();
-      noise = 0;
+      if (noise > MOST_NOISE) throw nonsense(url);
     }
-    if (noise > MOST_NOISE) throw nonsense(url);
   }
 }
 

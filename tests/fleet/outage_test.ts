@@ -105,10 +105,10 @@ Deno.test(
       const connection = { isDeaf: false };
       const { pieces, ...heard } = await real.hearRemote(...asked);
       made.push(connection);
-      // No end, no error, and nothing any more: as behind a router that forgot the connection.
+      // No end, no error, and nothing any more but what a proxy sends of its own: as behind a router that forgot the connection.
       const next = async () => {
-        const piece = await pieces.next();
-        return connection.isDeaf ? await new Promise<never>(() => {}) : piece;
+        const piece = await (connection.isDeaf ? real.sleep(200) : pieces.next());
+        return connection.isDeaf || piece === undefined ? { done: false, value: ": still here\n\n" } : piece;
       };
       return { ...heard, pieces: { next } as typeof pieces };
     };
