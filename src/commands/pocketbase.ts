@@ -278,7 +278,7 @@ async function status(
     tools.stdout(
       answer.failure === null
         ? `Connected to ${own.url} as ${printable(answer.name)}.${answer.identity === null ? UNREGISTERED : ""}\n`
-        : `${answer.failure}\n`,
+        : `${printable(answer.failure)}\n`,
     );
     tools.stdout(
       kept === null

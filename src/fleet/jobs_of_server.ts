@@ -30,11 +30,27 @@ interface JobRecord {
 export async function fetchJobs(server: PocketbaseServer, { id }: Identity, signal: AbortSignal): Promise<readonly RemoteJob[]> {
   const records = await server.all<JobRecord>(JOBS, { filter: `daemon = "" || daemon = "${id}"` }, signal);
   if (!records.every(({ name, daemon }) => typeof name === "string" && typeof daemon === "string")) throw nonsense(server.url);
+  const odd = records.length > MOST_JOBS
+    ? `${server.url} has ${records.length} jobs for this computer, more than ${MOST_JOBS}`
+    : records.filter(({ settings }) => !isShallow(settings, MOST_LEVELS)).map(({ name }) =>
+      `Job "${printable(name).slice(0, 64)}" of ${server.url} is nested too deeply`
+    )[0];
+  if (odd !== undefined) throw new Failure("configuration", odd, { hint: "Correct it on the server." });
   const own = new Set(records.filter((record) => record.daemon === id).map(({ name }) => name.toLowerCase()));
   return records
     .filter(({ name, daemon, enabled }) => enabled && (daemon === id || !own.has(name.toLowerCase())))
     .map(({ id, name, settings }) => ({ name, settings: isKeys(settings) ? settings : {}, id: String(id) }))
     .sort(byName);
+}
+
+/** Nobody has so many, and reading them again and again would hold up what runs. */
+const MOST_JOBS = 1_000;
+/** Far more than a job has; what reads settings goes down into each. */
+const MOST_LEVELS = 20;
+
+function isShallow(value: unknown, levels: number): boolean {
+  return typeof value !== "object" || value === null ||
+    (levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1)));
 }
 
 type Files = Pick<System, "read" | "writeText" | "sync" | "rename" | "makeFolder" | "now">;

@@ -1,5 +1,6 @@
 /** Real daemons at a real PocketBase whose owner wants their keys, or to run a program there. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { fetchJobs } from "../../src/fleet/jobs_of_server.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
@@ -181,4 +182,23 @@ Deno.test("a job of the server ends once its folder has become a link, without a
   await link.until(() => !link.jobs().includes("guider"), "its end");
   const [held] = link.settings().held ?? [];
   assertMatch(held?.refused ?? "", /leads through a link in a folder of may_watch; write .*other instead/);
+});
+
+Deno.test("jobs that are nested without end, or far too many, are named, and what runs stays", options, async () => {
+  await using folder = await tempFolder();
+  await using server = await fleetServer(folder.at("data"));
+  await using link = await linkRig(folder, server.account);
+  const path = "/api/collections/image_transfer_jobs/records";
+  const nested = JSON.parse(`${"[".repeat(9000)}${"]".repeat(9000)}`);
+  const body = { name: "deep", enabled: true, settings: { schedule: nested } };
+  const { id } = await server.root.ask<{ id: string }>(path, { method: "POST", body }, never);
+  await link.until(() => link.notices().some((text) => /Job "deep" of \S+ is nested too deeply/.test(text)), "the notice");
+  await server.root.ask(`${path}/${id}`, { method: "DELETE" }, never);
+  const many = { ...server.root, all: <T>() => Promise.resolve(Array(1001).fill({ ...body, daemon: "" }) as T[]) };
+  await assertRejects(
+    () => fetchJobs(many, { id: server.id, name: "spring" }, never),
+    Error,
+    "has 1001 jobs for this computer, more than 1000",
+  );
+  assertEquals(link.jobs(), ["default"]);
 });

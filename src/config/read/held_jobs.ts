@@ -96,6 +96,7 @@ async function rulesOf({ mayWatch, maySendTo, cacheDir }: PocketbaseSettings, ow
     ours: await real([
       stateDirectory,
       cacheDir,
+      `${own.log.directory}/${own.log.file}`,
       // Of a folder with other things in it, only the file is ours.
       /[\\/]image-transfer$/.test(folder ?? "") ? folder : file,
       await system.runtimeFolder?.() ?? null,
@@ -116,7 +117,12 @@ async function judge(job: Job, rules: Rules, system: LookSystem): Promise<Omit<H
   if (unfit !== null) return refuse(`watch_path ${job.watchPath} ${unfit}`);
   const sendTo: string[] = [];
   for (const destination of job.destinations) {
-    const { basePath, layout } = destination;
+    const { basePath, layout, transport, fileMode } = destination;
+    // A connection string names a program that rclone starts.
+    if (transport.method === "rclone" && !/^[\p{L}\p{N}_.+@ -]*$/u.test(serverOf(transport) ?? "")) {
+      return refuse(`"${serverOf(transport)}" is not the name of a remote`);
+    }
+    if (((fileMode ?? 0) & SET_ID) !== 0) return refuse("file_mode lets others run files as this account");
     if (makesHidden(layout)) return refuse(`layout ${layout} makes hidden files or folders`);
     const isHere = isOnThisComputer(destination);
     const wrong = isHere ? await unfitTarget(destination, job, rules, system) : isHidden(basePath) ? HIDDEN : null;
@@ -154,6 +160,8 @@ async function topWithin(path: string, allowed: readonly string[], system: LookS
 }
 
 const HIDDEN = "is in a hidden folder";
+/** The bits of a mode with which a program runs as its owner or group. */
+const SET_ID = 0o6000;
 
 /** Why no job of a server may read or write in a folder here; `real` is null where its links lead nowhere. */
 function unfitFolder(real: string | null, { ours }: Rules, { platform }: LookSystem): string | null {

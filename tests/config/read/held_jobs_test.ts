@@ -20,7 +20,7 @@ async function settingsWith(there: Keys, own: Keys, system: Parameters<typeof re
 
 /** A home folder with a camera, a key, and links that lead to it. */
 async function aHome(folder: TempFolder) {
-  for (const made of ["camera/raw", "nas/deep", ".ssh", "state/work", "other"]) {
+  for (const made of ["camera/raw", "logs", "nas/deep", ".ssh", "state/work", "other"]) {
     await Deno.mkdir(folder.at(made), { recursive: true });
   }
   for (
@@ -35,6 +35,7 @@ async function aHome(folder: TempFolder) {
   const system = { ...createSystem(), home: folder.path };
   const own = {
     state_directory: folder.at("state"),
+    log_directory: folder.at("logs"),
     pocketbase: {
       ...SERVER,
       may_set: ["jobs"],
@@ -109,6 +110,10 @@ Deno.test("no line allows a job of the server a hidden folder, one of ours, or a
     [/^watch_path .*work .*image-transfer's own$/, { watch_path: "~/state/work" }],
     [/^watch_path .* .*image-transfer's own$/, { watch_path: "~", remote_base_path: "/mnt/nas" }],
     [/^watch_path .*today leads through a link in a folder of may_watch; write .*raw instead$/, { watch_path: "~/camera/today" }],
+    [/^watch_path .*logs .*image-transfer's own$/, { watch_path: "~/logs" }],
+    [/^":sftp,ssh=touch x:" is not the name of a remote$/, { transfer_method: "rclone", remote: ":sftp,ssh=touch x:" }],
+    [/^"box,ssh=touch x" is not the name of a remote$/, { transfer_method: "rclone", remote_base_path: "box,ssh=touch x:in" }],
+    [/^file_mode lets others run files as this account$/, { file_mode: "4755" }],
     [/^watch_path .*later cannot be followed/, { watch_path: "~/camera/later" }],
     [/^remote_base_path .*keys is in a hidden folder$/, { remote_base_path: "~/nas/keys" }],
     [/^remote_base_path .* is left by a link/, { remote_base_path: "~/nas", layout: "keys/{stem}" }],
