@@ -81,13 +81,17 @@ export const resume = defineCommand({
     const resumed = await daemon.resume(destination, former);
     const { names, retrying, undecided } = resumed;
     const images = undecided.reduce((sum, one) => sum + one.images, 0);
+    let decided: FormerFiles | "ask" | null = former;
     if (images > 0 && destination !== null) {
-      const chosen = await askFormer(destination, images, tools);
-      if (chosen === null) return EXIT.usage;
-      await daemon.resume(destination, chosen);
+      decided = await askFormer(destination, images, tools);
+      if (decided === null) return EXIT.usage;
+      await daemon.resume(destination, decided);
     }
     if (json) tools.stdout(`${JSON.stringify({ resumed: names, ...retrying.length === 0 ? {} : { retrying } })}\n`);
-    else tools.stderr(`${resumedText(resumed)}.\n`);
+    // What it was on hold for is decided.
+    else if (decided !== "ask" && retrying.length > 0) {
+      tools.stderr(`Retrying ${retrying.map(printable).join(", ")} now; ${FORMER[decided]}.\n`);
+    } else tools.stderr(`${resumedText(resumed)}.\n`);
     return EXIT.done;
   },
 });
@@ -120,6 +124,11 @@ async function acceptRemovals({ config, json, destination, mixed }: Accepting, t
   );
   return EXIT.done;
 }
+
+const FORMER: Readonly<Record<FormerFiles, string>> = {
+  send_again: "what is missing in the new disk or folder is sent again",
+  keep: "what is only in the former disk or folder stays there",
+};
 
 /** What becomes of the files of a former disk; null where nobody says, and then it is said how to. */
 async function askFormer(destination: string, images: number, tools: Tools): Promise<FormerFiles | null> {

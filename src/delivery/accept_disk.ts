@@ -5,6 +5,7 @@
  * @module
  */
 import { chunks } from "../domain/chunks.ts";
+import { counted } from "../domain/names/counted.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { sameFingerprint } from "../domain/source_file.ts";
 import type { Session } from "../methods/method.ts";
@@ -35,9 +36,9 @@ export async function acceptDisk(
   }
   if (former === "send_again") count.again = await sendAgain(context);
   if (count.gone === 0 && count.again === 0) return;
-  const what = former === "send_again" ? `${count.again} are sent again` : "they are not sent again";
+  const what = former === "send_again" ? `sending ${count.again} again` : "not sending them again";
   const message = `Another disk or folder was accepted for ${destination.name}: ` +
-    `${count.gone} of ${count.delivered} delivered files are not in it; ${what}`;
+    `${count.gone} of ${counted(count.delivered, "delivered file")} missing there; ${what}`;
   emit({ type: "notice", level: "warning", message });
 }
 

@@ -92,6 +92,10 @@ for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
       await rig.allIsWell(rows, { listed: ["n/folder.fits", "file/below.fits"] });
       assertMatch(
         await rig.installation.log(),
+        /a folder has the name "n\/folder\.fits"\. Move the folder away, or change the layout, then retry/,
+      );
+      assertMatch(
+        await rig.installation.log(),
         /ERROR Failed to transfer .*folder\.fits: .*ERROR Failed to transfer .*below\.fits: |ERROR Failed to transfer .*below\.fits: [^]*ERROR Failed to transfer .*folder\.fits: /s,
       );
     },

@@ -126,7 +126,11 @@ for (const choice of ["--send-again", "--keep"] as const) {
     assertMatch(asked.stderr, /2 images were delivered to the former disk or folder of /);
     assertEquals(await fits(corrected), []);
 
-    assertEquals((await installation.command(["resume", name, choice])).code, 0);
+    const chosen = await installation.command(["resume", name, choice]);
+    const what = choice === "--keep"
+      ? "what is only in the former disk or folder stays there"
+      : "what is missing in the new disk or folder is sent again";
+    assertEquals([chosen.code, chosen.stderr], [0, `Retrying ${name} now; ${what}.\n`]);
     const again = choice === "--send-again" ? ["a.fits", "b.fits"] : [];
     await installation.until((rows) =>
       ["d.fits", ...again].every((name) => rows.some(({ target, state }) => target === name && state === "delivered"))

@@ -159,7 +159,7 @@ function refusalOf(item: Item, stat: Stat, policy: ConflictPolicy): Refusal | nu
     const hint = "remote_base_path may lead into watch_path, or somebody created a link. Correct the path, or remove the link.";
     return { code: "exists", reason: `"${target}" there is this very file`, hint };
   }
-  if (stat.kind === "folder") return { code: "exists", reason: `a folder has the name "${target}"`, hint: EXISTS };
+  if (stat.kind === "folder") return { code: "exists", reason: `a folder has the name "${target}"`, hint: FOLDER };
   switch (policy) {
     case "version":
     case "overwrite":
@@ -174,6 +174,7 @@ function refusalOf(item: Item, stat: Stat, policy: ConflictPolicy): Refusal | nu
   policy satisfies never;
 }
 
+const FOLDER = "Move the folder away, or change the layout, then retry.";
 const EXISTS = "Rename or remove the existing file, then retry. on_conflict: version keeps both.";
 
 function targetOf(item: Item): string {
