@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as z from "zod";
 import type { PocketbaseSettings } from "../config/settings.ts";
 import type { FleetCommand } from "../domain/fleet.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
@@ -21,22 +22,26 @@ import { nonsense, ServerFailure } from "./server_failure.ts";
 /** What one computer can ask of another. */
 export type RemoteAction = PocketbaseSettings["mayDo"][number];
 
-interface CommandRecord {
-  readonly id: string;
-  readonly daemon: string;
+const text = z.string().catch("");
+/** What the server says of a command is not trusted to have its shape; one without an ID cannot be answered. */
+const commandRecord = z.object({
+  id: z.string(),
+  daemon: text,
   /** Empty once that account has been removed, as `daemon` is. */
-  readonly issued_by: string;
+  issued_by: text,
   /** The name of that account; where `issued_by` is the computer that is asked, also of a superuser, who has no record. */
-  readonly issued_as?: string;
+  issued_as: text,
   /** The name of the computer that is asked. */
-  readonly computer?: string;
-  readonly action: string;
-  readonly argument: string;
-  readonly state: string;
-  readonly answer: string;
-  readonly created: string;
-  readonly updated: string;
-}
+  computer: text,
+  action: text,
+  argument: text,
+  state: text,
+  answer: text,
+  created: text,
+  updated: text,
+});
+
+type CommandRecord = z.output<typeof commandRecord>;
 
 const RECORDS = `/api/collections/${COMMANDS}/records`;
 /** A command that was not seen for so long is not carried out any more: whoever gave it has done it themselves by then. */
@@ -62,11 +67,13 @@ export async function sendCommand(
   const id = await give(body, server, signal);
   for (let looks = 0; looks < LOOKS && !signal.aborted; looks++) {
     await wait(LOOK_MS);
-    const { state, answer } = await server.ask<CommandRecord>(`${RECORDS}/${id}`, {}, signal);
+    const [{ state, answer } = UNTOLD] = commandsIn([await server.ask(`${RECORDS}/${id}`, {}, signal)], server);
     if (state === "done" || state === "refused" || state === "failed") return { state, answer };
   }
-  return { state: "waiting", answer: "" };
+  return UNTOLD;
 }
+
+const UNTOLD = { state: "waiting", answer: "" } as const;
 
 /** Returns the ID of the record. @throws {Failure} */
 async function give(
@@ -102,25 +109,31 @@ function isTaken(field: string, error: unknown): boolean {
 export async function listCommands(server: PocketbaseServer, signal: AbortSignal): Promise<readonly FleetCommand[]> {
   await server.renew(signal);
   const query = { sort: "-created", page: 1, perPage: MOST_LISTED };
-  const { items } = await server.ask<{ items: CommandRecord[] }>(RECORDS, { query }, signal);
-  if (!Array.isArray(items)) throw nonsense(server.url);
+  const { items } = await server.ask<{ items: unknown }>(RECORDS, { query }, signal);
+  const commands = commandsIn(items, server);
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
   const now = await server.clock(signal);
-  return items.map(({ daemon, computer, issued_by, issued_as, action, argument, state, answer, created, updated }) => {
+  return commands.map(({ daemon, computer, issued_by, issued_as, action, argument, state, answer, created, updated }) => {
     const known = STATES.find((one) => one === state) ?? "waiting";
     return {
       at: isoOf(created),
-      from: issued_as ? String(issued_as) : (names.get(issued_by) ?? "an unknown computer"),
-      to: computer ? String(computer) : (names.get(daemon) ?? "an unknown computer"),
-      action: String(action),
-      argument: String(argument),
+      from: issued_as || (names.get(issued_by) ?? "an unknown computer"),
+      to: computer || (names.get(daemon) ?? "an unknown computer"),
+      action,
+      argument,
       state: known,
       answer: known === "waiting" && isExpired(created, now)
         ? "it has expired: its computer did not connect within an hour"
-        : String(answer),
+        : answer,
       answered_at: known === "waiting" ? null : isoOf(updated),
     };
   });
+}
+
+function commandsIn(written: unknown, { url }: Pick<PocketbaseServer, "url">): readonly CommandRecord[] {
+  const parsed = z.array(commandRecord).safeParse(written);
+  if (!parsed.success) throw nonsense(url, parsed.error);
+  return parsed.data;
 }
 
 const MOST_LISTED = 100;
@@ -128,7 +141,7 @@ const STATES = ["done", "refused", "failed", "waiting"] as const;
 
 /** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; what cannot be read is long ago. */
 function isoOf(written: string): string {
-  const time = Date.parse(String(written).replace(" ", "T"));
+  const time = Date.parse(written.replace(" ", "T"));
   return new Date(Number.isNaN(time) ? 0 : time).toISOString();
 }
 
@@ -165,7 +178,7 @@ export async function takeCommands(
 ): Promise<void> {
   const { memory, emit } = taking;
   const query = { filter: `daemon = "${own.id}" && state = "waiting"`, sort: "created,id" };
-  const waiting = await server.all<CommandRecord>(COMMANDS, query, signal);
+  const waiting = commandsIn(await server.all(COMMANDS, query, signal), server);
   if (waiting.length === 0) return;
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
   // Commands may be much older than they seem to a computer that was asleep.
@@ -195,7 +208,7 @@ function giverOf({ issued_by, issued_as }: CommandRecord, own: Identity, names: 
   const name = names.get(issued_by);
   if (name === undefined) return { name: issued_as || "an unknown computer", kind: "removed" };
   // The server lets nobody else give another name.
-  const isSuperuser = issued_by === own.id && !!issued_as && issued_as !== name;
+  const isSuperuser = issued_by === own.id && issued_as !== "" && issued_as !== name;
   return isSuperuser ? { name: issued_as, kind: "superuser" } : { name, kind: "computer" };
 }
 

@@ -133,7 +133,10 @@ export function refused(
   const { status, headers, text } = answer;
   const { message, data } = saidOf(text);
   const fields = Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, String((value as { message?: unknown } | null)?.message ?? value)]),
+    Object.entries(data).map(([key, value]) => {
+      const about = value as { message?: unknown } | null;
+      return [key, String(about?.message ?? (typeof about === "object" ? message : value))];
+    }),
   );
   const detail = Object.entries(fields).map(([key, said]) => `${key}: ${said}`).join("; ");
   const said = printable(detail === "" ? message : detail).slice(0, 300).replace(/\.$/, "");

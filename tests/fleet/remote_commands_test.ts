@@ -1,10 +1,14 @@
 /** Commands of other computers, where something goes wrong between giving, carrying out and answering them: each takes effect once at most. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { CLAIMS, COMMANDS, HEARTBEATS } from "../../src/fleet/collections.ts";
+import { commandMemory } from "../../src/fleet/command_memory.ts";
+import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
+import { type Commanded, takeCommands } from "../../src/fleet/remote_commands.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
+import { pocketbaseSettings } from "./fleet_rig.ts";
 import { type FleetServer, fleetServer, linkRig, never } from "./link_rig.ts";
 
 const options = { ignore: !has("pocketbase") };
@@ -165,4 +169,32 @@ Deno.test("a command that came while the computer was asleep has expired when it
   await link.until(async () => !["waiting", "taken"].includes((await command()).state), "the answer");
   const { state, answer } = await command();
   assertEquals([state, answer, link.ordered], ["refused", "it is more than an hour old", []]);
+});
+
+Deno.test("takeCommands() answers commands of odd types as it answers others, and takes none without an ID", async () => {
+  await using folder = await tempFolder();
+  const system = createSystem();
+  const memory = await commandMemory(folder.path, system);
+  const answered: unknown[] = [];
+  const odd = {
+    id: "a",
+    daemon: 1,
+    issued_by: [],
+    issued_as: { toLowerCase: 1 },
+    action: ["pause"],
+    argument: 1e308,
+    created: {},
+  };
+  const server = (commands: readonly unknown[]) => ({
+    ...pocketbaseServer(pocketbaseSettings("http://127.0.0.1:9", "a@daemon.invalid", "unused-1"), system),
+    all: <T>(collection: string) => Promise.resolve((collection === COMMANDS ? commands : []) as T[]),
+    clock: () => Promise.resolve(0),
+    ask: <T>(_path: string, { body }: { body?: unknown }) => (answered.push(body), Promise.resolve({} as T)),
+  });
+  const taking = { daemon: {} as Commanded, memory, instance: "test", emit: () => {} };
+  const take = (commands: readonly unknown[]) =>
+    takeCommands({ mayDo: ["pause"], mayDoFrom: ["spring"] }, { id: "b", name: "spring" }, taking, server(commands), never);
+  await take([odd]);
+  assertEquals(answered, [{ state: "refused", answer: "the account that sent it has been removed" }]);
+  await assertRejects(() => take([{ ...odd, id: 1 }]), Error, "does not respond like a PocketBase server");
 });
