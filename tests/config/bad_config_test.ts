@@ -1190,6 +1190,13 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "a PocketBase without TLS, in capital letters",
+    text: `${BASE}pocketbase: { url: "HTTP://pb.example", admin_email: a@example.org, admin_password: geheim-7 }\n`,
+    errors: [
+      'config.yaml:4:15: "pocketbase.url" must not be http: it sends the password in clear; use https, or, where nobody else can listen, set "allow_http: pb.example"',
+    ],
+  },
+  {
     name: "certificates for a PocketBase without TLS",
     text:
       `${BASE}pocketbase: { url: "http://pb.example", admin_email: a@example.org, admin_password: geheim-7, tls_ca: /ca.pem }\n`,

@@ -105,7 +105,8 @@ function among(allowed: readonly string[]): string {
 }
 
 function isInClear({ url, allowHttp }: PocketbaseSettings): boolean {
-  return url.startsWith("http:") && URL.parse(url)?.hostname === allowHttp?.toLowerCase();
+  const { protocol, hostname } = URL.parse(url) ?? {};
+  return protocol === "http:" && hostname?.replace(/^\[|\]$/g, "") === allowHttp?.toLowerCase();
 }
 
 /** One for each reason, with the lines that would allow what waits. */

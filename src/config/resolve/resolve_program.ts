@@ -46,14 +46,16 @@ function pocketbaseSettings(written: Section, to: Resolving): PocketbaseSettings
   if (password === undefined && file === undefined) {
     to.report(["pocketbase"], '"pocketbase" needs "admin_password" or "admin_password_file"');
   }
-  if (settings.tlsCa !== null && settings.url.startsWith("http:")) {
+  const url = URL.parse(settings.url);
+  const isInClear = url?.protocol === "http:";
+  if (settings.tlsCa !== null && isInClear) {
     to.report(
       ["pocketbase", "tls_ca"],
       '"pocketbase.tls_ca" is for an https URL; http sends everything in clear, the password too',
     );
   }
-  const host = URL.parse(settings.url)?.hostname.replace(/^\[|\]$/g, "") ?? "localhost";
-  if (settings.url.startsWith("http:") && !isLoopback(host) && settings.allowHttp?.toLowerCase() !== host) {
+  const host = url?.hostname.replace(/^\[|\]$/g, "") ?? "localhost";
+  if (isInClear && !isLoopback(host) && settings.allowHttp?.toLowerCase() !== host) {
     const advice = `use https, or, where nobody else can listen, set "allow_http: ${host}"`;
     to.report(["pocketbase", "url"], `"pocketbase.url" must not be http: it sends the password in clear; ${advice}`);
   }
