@@ -11,6 +11,7 @@ import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import type { Witness } from "./camera.ts";
 import type { Change, Device, Inode, Tree } from "./disk.ts";
 import { MINUTE } from "./scenario.ts";
+import { isTheirs } from "./strangers.ts";
 import type { World } from "./world.ts";
 
 /** Where the images of a camera go: the base path of a destination, and the folder that is watched. */
@@ -53,7 +54,7 @@ export class Judge implements Witness {
   readonly #hashes = new WeakMap<Uint8Array, string>();
   #falselyWellSince: number | null = null;
 
-  constructor(readonly world: World, readonly tree: Tree, readonly routes: readonly Route[]) {
+  constructor(readonly world: World, readonly tree: Tree, readonly routes: readonly Route[], readonly isMirror: boolean) {
     tree.hearers.push((change) => this.#see(change));
   }
 
@@ -126,7 +127,7 @@ export class Judge implements Witness {
     for (const { target, route, sha, device: on } of this.#delivered) {
       if (on !== device) continue;
       const versions = this.#versionsAt(target);
-      if (!versions.has(sha) && !this.#isSuperseded(target, route, sha)) {
+      if (!versions.has(sha) && !this.#isSuperseded(target, route, sha) && !this.#isRemoved(target, route)) {
         this.accuse(`I2: ${target} was delivered with ${sha.slice(0, 8)}, and is not on ${device.name} after the power cut`);
       }
     }
@@ -148,6 +149,7 @@ export class Judge implements Witness {
 
   /** When everything has healed and is quiet. */
   end(status: StatusReport): void {
+    for (const path of this.notMirrored(status)) this.accuse(`mirror: ${path} is still there, and its source is not`);
     for (const [key, { sha }] of this.owed) this.accuse(`I3: not delivered: ${key} ${sha.slice(0, 8)}`);
     if (!this.isSatisfied(status)) this.accuse(`truth: all is mended, and it still says "${status.headline.text}"`);
   }
@@ -165,16 +167,30 @@ export class Judge implements Witness {
     return torn.length + lost.length > 0 && queued + sending + deferred <= theirs.length && failed <= lost.length;
   }
 
+  /** In a mirror, what the program delivered and has not removed although its source is gone, and no brake holds it. */
+  notMirrored({ destinations }: StatusReport): string[] {
+    if (!this.isMirror) return [];
+    return this.routes.flatMap(({ destination, base, source }) => {
+      if (destinations.some(({ name, removals_held }) => name === destination && removals_held !== undefined)) return [];
+      const disk = base.split("/")[1]!;
+      const ours = new Set(this.#delivered.map(({ target }) => target));
+      return [...this.tree.filesOn(disk)].map(({ path }) => path).filter((path) =>
+        path.startsWith(`${base}/`) && ours.has(path) && this.#onDisk(`${source}${path.slice(base.length)}`) === undefined
+      );
+    });
+  }
+
   /** After a clean stop nothing of ours is left at any destination. */
   afterStop(): void {
     for (const { base } of this.routes) {
       for (const name of this.tree.look(base, true)?.entries.keys() ?? []) {
-        if (name.startsWith(".image-transfer")) this.accuse(`I5: left behind: ${base}/${name}`);
+        if (name.startsWith(".image-transfer") && !name.endsWith("-trash")) this.accuse(`I5: left behind: ${base}/${name}`);
       }
     }
   }
 
   #see({ kind, path, inode }: Change): void {
+    if (isTheirs(inode) && this.tree.byProgram) this.accuse(`another account's file was changed: ${kind} ${path}`);
     if (kind === "remove" && path.startsWith("/cam/") && this.newest.has(path)) this.#seeSourceGone(path);
     for (const route of this.routes) {
       if (!path.startsWith(`${route.base}/`)) continue;
@@ -223,6 +239,11 @@ export class Judge implements Witness {
     const source = `${route.source}${target.slice(route.base.length)}`;
     const newest = this.newest.get(source)?.sha ?? null;
     return newest !== sha && newest !== null;
+  }
+
+  /** In a mirror, what its source was removed of. */
+  #isRemoved(target: string, route: Route): boolean {
+    return this.isMirror && this.#onDisk(`${route.source}${target.slice(route.base.length)}`) === undefined;
   }
 
   #versionsAt(target: string): Set<string> {

@@ -17,6 +17,7 @@ import { type LedgerDisk, ledgerDisk } from "./ledger_disk.ts";
 import { type DiskName, type Fault, MINUTE, type NightOptions, type Scenario } from "./scenario.ts";
 import { type Step, STEP_OF_EVENT, stepOf } from "./steps.ts";
 import { type OnCall, simulatedSystem, type Weather } from "./system.ts";
+import { exchangeFolder, linkStaging, plantHome } from "./strangers.ts";
 import { createLife, createWorld, type Life, type World } from "./world.ts";
 
 /** How a night came out. */
@@ -103,7 +104,7 @@ function runNight(scenario: Scenario): Verdict {
   const world = createWorld(scenario.order, EVENING);
   const tree = new Tree(world);
   makeDisks(tree);
-  const judge = new Judge(world, tree, ROUTES);
+  const judge = new Judge(world, tree, ROUTES, scenario.options.mirror);
   using ledger = ledgerDisk(world.chance);
   const site: Site = {
     world,
@@ -171,11 +172,12 @@ function makeDisks(tree: Tree): void {
     tree.mount(tree.disk(name, 1e9), `/${name}`);
   }
   for (const folder of ["/run", "/run/image-transfer", "/cam/a", "/cam/b", "/far/a", "/far/b"]) tree.mkdir(folder);
+  plantHome(tree);
   for (const folder of ["/far", "/far/a", "/far/b", "/cam"]) tree.sync(tree.need(folder, true, "open"));
 }
 
 function settingsOf(
-  { onConflict, deleteSource, audit, verify }: NightOptions,
+  { onConflict, deleteSource, audit, verify, mirror }: NightOptions,
   system: Parameters<typeof parseSettings>[3],
 ): Settings {
   const toDisk = (name: string, base: string) => ({ name, transfer_method: "local", remote_base_path: base });
@@ -190,6 +192,7 @@ function settingsOf(
     on_conflict: onConflict,
     verify_transfer: verify,
     delete_source: deleteSource,
+    delete_destination_files: mirror,
     ...(audit ? { audit: { every: "1h" } } : {}),
     jobs: [
       { name: "a", watch_path: "/cam/a", destinations: [toDisk("nas", "/nas/a"), toDisk("usb", "/usb/a"), toFreya("/far/a")] },
@@ -290,7 +293,9 @@ function crash(how: "kill" | "power", site: Site): void {
 }
 
 function isQuiet({ daemon, judge }: Site): boolean {
-  return daemon !== null && judge.owed.size === 0 && judge.isSatisfied(statusOf(daemon));
+  if (daemon === null || judge.owed.size > 0) return false;
+  const status = statusOf(daemon);
+  return judge.isSatisfied(status) && judge.notMirrored(status).length === 0;
 }
 
 function statusOf(daemon: Daemon): Awaited<ReturnType<Daemon["status"]>> {
@@ -392,6 +397,21 @@ function happen(fault: Fault, site: Site): void {
         tree.cutPower(far, world.chance);
         judge.afterPowerCut(far);
         later(() => mend(line));
+      });
+    }
+    case "sleep of the computer":
+      // Its own clock stands still meanwhile, the one on the wall goes on, and connections end.
+      world.setClock(fault.forMs);
+      line.generation += 1;
+      return later(nothing);
+    case "a stranger's link":
+      return later(linkStaging(tree, "/nas/a"));
+    case "an exchanged folder": {
+      const undo = exchangeFolder(tree, "/cam/a/M31");
+      return later(() => {
+        undo();
+        // Cameras wrote on meanwhile.
+        judge.acceptSources();
       });
     }
     case "line cut":
@@ -512,6 +532,8 @@ function heal(site: Site): void {
   const help = () => {
     if (site.isOver) return;
     if (site.life === null) start(site);
+    // What a mirror asks is answered.
+    attempt(() => site.daemon?.acceptRemovals(null));
     world.after(10 * MINUTE, help);
   };
   world.after(2 * MINUTE, help);

@@ -52,6 +52,7 @@ export type Fault =
     | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
     | { readonly kind: "kill" | "stop" | "power cut at home" | "power cut far away" }
     | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
+    | { readonly kind: "sleep of the computer" | "a stranger's link" | "an exchanged folder" }
     | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" }
     | { readonly kind: "clock set"; readonly byMs: number }
     | { readonly kind: "pause"; readonly destination: string }
@@ -79,6 +80,13 @@ export interface Scenario {
   readonly faults: readonly Fault[];
 }
 
+/** What becomes of files that were delivered, and of those that were removed at the source. */
+const REMOVALS = [
+  ...[1, 2, 3, 4, 5].map(() => ({ deleteSource: false, mirror: false })),
+  ...[1, 2].map(() => ({ deleteSource: true, mirror: false })),
+  ...[1, 2, 3].map(() => ({ deleteSource: false, mirror: true })),
+];
+
 const KINDS: readonly (readonly [WriterKind, number])[] = [
   ["at once", 30],
   ["in pieces", 30],
@@ -105,8 +113,7 @@ export function aNight(seed: number, minutes = 480): Scenario {
     options: {
       onConflict: chance.chance(0.8) ? "version" : "overwrite",
       verify: true,
-      deleteSource: chance.chance(0.2),
-      mirror: false,
+      ...chance.pick(REMOVALS),
       seesEveryWriter: chance.chance(0.8),
       audit: chance.chance(0.3),
     },
@@ -167,6 +174,8 @@ function aFault(span: number, chance: Dice): Fault {
       return { ...base, kind: chance.pick(["line cut", "line frozen", "line slow", "answer lost", "late writer"] as const) };
     case "self":
       return { ...base, kind: chance.pick(["watcher deaf", "too many open files", "ledger full", "ledger read only"] as const) };
+    case "around":
+      return { ...base, kind: chance.pick(["sleep of the computer", "a stranger's link", "an exchanged folder"] as const) };
     case "clock":
       return { ...base, kind: "clock set", byMs: chance.pick([-1, 1]) * 60 * MINUTE };
     case "person":
@@ -189,8 +198,9 @@ const FAULTS = [
   "self",
   "self",
   "clock",
+  "around",
   "person",
   "person",
 ] as const satisfies readonly (
-  "disk" | "end" | "line" | "self" | "clock" | "person"
+  "disk" | "end" | "line" | "self" | "clock" | "around" | "person"
 )[];

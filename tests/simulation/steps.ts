@@ -24,9 +24,6 @@ export const STEPS = [
 ] as const;
 export type Step = typeof STEPS[number];
 
-/** Steps that a night of today cannot reach, and why. */
-const UNREACHED: Partial<Record<Step, string>> = { mirror: "no night has a mirror yet" };
-
 export const STEP_OF_EVENT: Partial<Record<TransferEvent["type"], Step>> = {
   scanned: "watch",
   ready: "detect",
@@ -52,13 +49,11 @@ export function stepOf(call: string, path: string): Step | null {
 /** The table of what met what, `fault × step` and how often, and the cells that are empty. */
 export function table(met: ReadonlyMap<string, number>): string[] {
   const faults = [...new Set([...met.keys()].map((key) => key.split(" × ")[0]!))].sort();
-  const columns = STEPS.filter((step) => UNREACHED[step] === undefined);
   const cell = (fault: string, step: Step) => met.get(`${fault} × ${step}`) ?? 0;
-  const empty = faults.flatMap((fault) => columns.filter((step) => cell(fault, step) === 0).map((step) => `${fault} × ${step}`));
+  const empty = faults.flatMap((fault) => STEPS.filter((step) => cell(fault, step) === 0).map((step) => `${fault} × ${step}`));
   return [
-    ["".padEnd(20), ...columns.map((step) => step.padStart(8))].join(""),
-    ...faults.map((fault) => [fault.padEnd(20), ...columns.map((step) => short(cell(fault, step)).padStart(8))].join("")),
-    ...Object.entries(UNREACHED).map(([step, why]) => `Not in the table: ${step} (${why})`),
+    ["".padEnd(20), ...STEPS.map((step) => step.padStart(8))].join(""),
+    ...faults.map((fault) => [fault.padEnd(20), ...STEPS.map((step) => short(cell(fault, step)).padStart(8))].join("")),
     empty.length === 0 ? "No cell is empty" : `${empty.length} cells are empty: ${empty.join(", ")}`,
   ];
 }

@@ -1,0 +1,74 @@
+/**
+ * Another account on the camera's computer, and on a destination: it has files of its own, and puts links where the program works.
+ *
+ * @module
+ */
+import type { Inode, Tree } from "./disk.ts";
+
+/** The account, and where its files are. */
+const ANN = 1000;
+const HOME = "/home/ann";
+
+/** Gives the account a home with files in it. */
+export function plantHome(tree: Tree): void {
+  for (const folder of ["/home", HOME, `${HOME}/Documents`, `${HOME}/M31`]) tree.mkdir(folder);
+  write(tree, `${HOME}/Documents/thesis`, 4000);
+}
+
+/** Whether it is one of theirs: nothing of the program may change it. */
+export function isTheirs({ kind, uid }: Inode): boolean {
+  return kind === "file" && uid === ANN;
+}
+
+/** In place of our temporary folder at a destination there is a link to their home; gives what puts the folder back. */
+export function linkStaging(tree: Tree, base: string): () => void {
+  return tried(() => {
+    const name = tree.names(base).find((each) => each.startsWith(".image-transfer-") && !each.endsWith("-trash"));
+    if (name === undefined || tree.need(`${base}/${name}`, false, "stat").kind !== "folder") return nothing;
+    tree.rename(`${base}/${name}`, `${base}/.moved`);
+    tree.symlink(HOME, `${base}/${name}`);
+    return () => {
+      tree.unlink(`${base}/${name}`);
+      tree.rename(`${base}/.moved`, `${base}/${name}`);
+    };
+  });
+}
+
+/** A folder of the camera is exchanged for a link to theirs, in which files have the same names and lengths; gives what undoes it. */
+export function exchangeFolder(tree: Tree, folder: string): () => void {
+  return tried(() => {
+    if (tree.look(folder, false)?.kind !== "folder") return nothing;
+    for (const name of tree.names(folder)) {
+      const { kind, data } = tree.need(`${folder}/${name}`, false, "stat");
+      if (kind === "file" && tree.look(`${HOME}/M31/${name}`, false) === undefined) {
+        write(tree, `${HOME}/M31/${name}`, data.length);
+      }
+    }
+    const link = "/cam/exchanged";
+    tree.symlink(`${HOME}/M31`, link);
+    tree.exchange(folder, link);
+    return () => {
+      tree.exchange(folder, link);
+      tree.unlink(link);
+    };
+  });
+}
+
+function write(tree: Tree, path: string, bytes: number): void {
+  tree.uid = ANN;
+  const inode = tree.open(path, { write: true, createNew: true });
+  tree.write(inode, 0, new Uint8Array(bytes).fill(65));
+  tree.uid = 0;
+}
+
+/** Where a disk is at fault, or changed meanwhile, it is not done, and not undone. */
+function tried(act: () => (() => void) | void): () => void {
+  try {
+    const undo = act() ?? nothing;
+    return () => void tried(undo);
+  } catch {
+    return nothing;
+  }
+}
+
+const nothing = () => {};
