@@ -175,7 +175,7 @@ export class Judge implements Witness {
       const disk = base.split("/")[1]!;
       const ours = new Set(this.#delivered.map(({ target }) => target));
       return [...this.tree.filesOn(disk)].map(({ path }) => path).filter((path) =>
-        path.startsWith(`${base}/`) && ours.has(path) && this.#onDisk(`${source}${path.slice(base.length)}`) === undefined
+        path.startsWith(`${base}/`) && ours.has(path) && this.#look(`${source}${path.slice(base.length)}`) === undefined
       );
     });
   }
