@@ -26,6 +26,7 @@ export function notesOf(jobs: readonly NotedJob[], root: Section): string[] {
       ...dry.map(({ job }) => `job ${job.name} is a dry run (dry_run): nothing is sent`),
       ...textNotes("", root),
       ...jobs.flatMap(({ job }) => wholePatterns(job)),
+      ...jobs.flatMap(shares),
       ...sent.flatMap(hostInPath),
       ...sent.flatMap((one) => unused(one, sent)),
       ...sameFolders(jobs.map(({ job }) => job)),
@@ -99,6 +100,19 @@ function wholePatterns({ watchPath, filePatterns, excludePatterns }: Job): strin
 interface Sent {
   readonly destination: Destination;
   readonly written: Section;
+}
+
+/** `//nas/images` is a share on Windows only; elsewhere one slash of it is left. */
+function shares({ job, written }: NotedJob): string[] {
+  return written.flatMap((one, index) =>
+    Object.entries({ watch_path: job.watchPath, remote_base_path: job.destinations[index]!.basePath }).flatMap(
+      ([key, folder]) => {
+        if (!String(one[key]).startsWith("//") || !/^\/(?!\/)/.test(folder)) return [];
+        const what = `is the folder ${folder} of this computer, not a network share`;
+        return [`"${key}" ${what}; mount the share, and write the folder where it is mounted`];
+      },
+    )
+  );
 }
 
 /** `freya:/images` beside `remote_host`; one letter is a drive of Windows. */

@@ -74,6 +74,13 @@ const TABLE: readonly (readonly [what: string, text: string, ...notes: string[]]
     '"watch_path" names one folder, and * is part of its name; file_patterns select files, and NIGHT stands for the folder of each night',
   ],
   [
+    "a network share as Windows writes it",
+    "watch_path: //camera/images\ntransfer_method: local\nremote_base_path: //nas/images\n",
+    ...[["watch_path", "/camera/images"], ["remote_base_path", "/nas/images"]].map(([key, folder]) =>
+      `"${key}" is the folder ${folder} of this computer, not a network share; mount the share, and write the folder where it is mounted`
+    ),
+  ],
+  [
     "a host in the path",
     `watch_path: /data\nremote_host: freya\nremote_base_path: freya:/images\n`,
     '"remote_base_path" begins with a host, which remote_host already names: a folder "freya:" is made there; write /images',
