@@ -66,6 +66,8 @@ export interface Destination<T extends { readonly method: MethodName } = Transpo
   readonly transport: T;
   /** The limit of this computer's line, for all destinations elsewhere together; null is none, and on this computer. */
   readonly lineLimit: BandwidthLimit;
+  /** Of a job of a server, in a folder of this computer: no link in it is followed, whoever made it. */
+  readonly noLinks?: true;
 }
 
 /** A method with its own options. */

@@ -151,6 +151,11 @@ Deno.test("the owner of a server whose jobs are allowed is kept to the folders a
   await Deno.writeTextFile(folder.at("camera/sub/own"), "of the camera");
   await order(server, "sub", { ...here, watch_path: folder.at("camera/sub"), remote_base_path: folder.at("nas/sub") });
   await camera.until((rows) => rows.filter(({ state }) => state === "delivered").length === 3);
+  // Whoever may write into the camera's folder makes one with the name of a link at the destination.
+  await Deno.mkdir(folder.at("camera/link2"));
+  await Deno.symlink(folder.at("bin"), folder.at("nas/all/link2"));
+  await Deno.writeTextFile(folder.at("camera/link2/run.sh"), "a program");
+  await camera.untilLog(/"link2" is a link, and jobs of a PocketBase server follow none/);
   // The watched folder itself becomes a link.
   await Deno.rename(folder.at("camera/sub"), folder.at("sub-before"));
   await Deno.symlink(folder.at(".ssh"), folder.at("camera/sub"));
@@ -166,7 +171,7 @@ Deno.test("the owner of a server whose jobs are allowed is kept to the folders a
     /wait until this computer's file allows them: elsewhere\n.*\n.*may_send_to: \[".*\/nas", "127\.0\.0\.1:\/in"\]/,
   );
   assertEquals(await daemon.stop(), 0);
-  assertEquals(await everythingIn(folder.at("nas")), ["all/run.ssh", "all/sub/own", "link", "sub/own"]);
+  assertEquals(await everythingIn(folder.at("nas")), ["all/link2", "all/run.ssh", "all/sub/own", "link", "sub/own"]);
   assertEquals(await everythingIn(folder.at("bin")), []);
 });
 

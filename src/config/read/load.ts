@@ -5,7 +5,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Job, Settings } from "../settings.ts";
+import { isOnThisComputer, type Job, type Settings } from "../settings.ts";
 import { decode } from "./decode.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
 import { rememberedState } from "./remembered_state.ts";
@@ -99,7 +99,9 @@ async function withRemoteJobs(
   const guarded = (job: Job): Job => {
     const from = used.find(({ name, use }) => use === "job" && name.toLowerCase() === job.name.toLowerCase());
     const linkFreeFrom = from && linkFree.get(from.name);
-    return linkFreeFrom === undefined ? job : { ...job, linkFreeFrom };
+    if (from === undefined) return job;
+    const destinations = job.destinations.map((one) => isOnThisComputer(one) ? { ...one, noLinks: true as const } : one);
+    return { ...job, destinations, ...linkFreeFrom === undefined ? {} : { linkFreeFrom } };
   };
   const lines = permissionLines(held, own.pocketbase, kindOf(path)).map((line) => line.trim());
   const advice = lines.length === 0 ? [] : ['if you want what waits to run, add these lines to "pocketbase"', ...lines];

@@ -15,7 +15,7 @@ import type { BulkFiles } from "../../system/files/bulk_files.ts";
 import type { PathFacts, System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";
-import { type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
+import { linkRefused, type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** What all calls of a session share. */
@@ -212,13 +212,14 @@ export async function makeStaging(base: LocalBase, staged: readonly string[]): P
  * The first link on the way to each of these paths that leads out of what is ours, see `staging.ts`; by path, and only where there is one.
  */
 export async function strangersLinks(base: LocalBase, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { destination, system, folder } = base;
-  if (destination.followLinks || system.platform === "windows") return new Map();
+  const { destination: { followLinks, noLinks = false }, system, folder } = base;
+  if ((followLinks && !noLinks) || system.platform === "windows") return new Map();
   const trusted = new Set([0, system.uid, base.staging?.uid, (await system.followedFacts(folder))?.uid]);
   const strange = new Set<string>();
   await mapLimit([...new Set(paths.flatMap((path) => ancestors(path)))], LOOKS_AT_ONCE, async (each) => {
     const facts = await system.facts(join(folder, each)).catch(() => null);
-    if (facts?.kind === "symlink" && facts.uid != null && !trusted.has(facts.uid)) strange.add(each);
+    if (facts?.kind !== "symlink") return;
+    if (noLinks || (facts.uid != null && !trusted.has(facts.uid))) strange.add(each);
   });
   if (strange.size === 0) return new Map();
   return new Map(paths.flatMap((path) => {
@@ -228,6 +229,20 @@ export async function strangersLinks(base: LocalBase, paths: readonly string[]):
 }
 
 const LOOKS_AT_ONCE = 32;
+
+/** That one of {@linkcode strangersLinks} is on the way to a path. */
+export function linkRefusedAt(
+  { destination, where }: LocalBase,
+  path: string,
+  link: string,
+  act?: "write" | "remove" | "accept",
+): Failure {
+  if (destination.noLinks !== true) return linkRefused(path, link, where, act);
+  const message = `Cannot ${act ?? "write"} "${printable(path)}" below ${where}: "${printable(link)}" is a link`;
+  return new Failure("link_refused", `${message}, and jobs of a PocketBase server follow none`, {
+    hint: "Put a folder in its place and run: image-transfer retry. Or write the job into this computer's own file.",
+  });
+}
 
 /** An error at the destination as a Failure, after a look whether the base path is still there. */
 export async function destinationFailure(base: LocalBase, error: unknown, what: string): Promise<Failure> {

@@ -11,8 +11,16 @@ import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Files, PathFacts } from "../../system/system.ts";
 import type { Stat } from "../method.ts";
-import { checkMount, checkStaging, destinationFailure, type LocalBase, pathOf, strangersLinks } from "./local_base.ts";
-import { isAttemptName, linkRefused } from "../staging.ts";
+import {
+  checkMount,
+  checkStaging,
+  destinationFailure,
+  linkRefusedAt,
+  type LocalBase,
+  pathOf,
+  strangersLinks,
+} from "./local_base.ts";
+import { isAttemptName } from "../staging.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** Flushes of several files share one journal commit. */
@@ -105,7 +113,7 @@ const OF_ONE_FILE: ReadonlySet<string> = new Set(["permission", "busy", "io"]);
 /** What `Session.flush` does. */
 export async function flush(base: LocalBase, paths: readonly string[]): Promise<void> {
   const [strange] = await strangersLinks(base, paths);
-  if (strange !== undefined) throw linkRefused(strange[0], strange[1], base.where, "accept");
+  if (strange !== undefined) throw linkRefusedAt(base, strange[0], strange[1], "accept");
   const places = new Set(paths.flatMap((relative) => [relative, ...ancestors(relative)]).map((each) => pathOf(base, each)));
   try {
     await mapLimit([base.folder, ...places], FLUSHES_AT_ONCE, (place) => base.system.sync(place));

@@ -16,8 +16,15 @@ import type { BulkName } from "../../system/files/bulk_files.ts";
 import type { System } from "../../system/system.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, folderDenied, resolveConflict } from "../naming.ts";
-import { linkRefused } from "../staging.ts";
-import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf, strangersLinks } from "./local_base.ts";
+import {
+  checkMount,
+  destinationFailure,
+  linkRefusedAt,
+  type LocalBase,
+  makeBelow,
+  pathOf,
+  strangersLinks,
+} from "./local_base.ts";
 import { FLUSHES_AT_ONCE } from "./local_files.ts";
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions of a program. */
@@ -49,7 +56,7 @@ export async function publish(base: LocalBase, items: readonly Publication[], si
   items.forEach(({ target }, index) => {
     const link = links.get(target);
     if (link !== undefined) {
-      outcomes[index] = { published: false, failure: failureRecord(linkRefused(target, link, base.where)) };
+      outcomes[index] = { published: false, failure: failureRecord(linkRefusedAt(base, target, link)) };
     }
   });
   const groups = byTarget(items).filter(([index]) => outcomes[index!] === undefined);

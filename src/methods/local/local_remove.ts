@@ -10,8 +10,15 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome } from "../method.ts";
 import { checkTrashFolder, notRemoved } from "../removal.ts";
-import { linkRefused } from "../staging.ts";
-import { checkMount, destinationFailure, type LocalBase, makeBelow, pathOf, strangersLinks } from "./local_base.ts";
+import {
+  checkMount,
+  destinationFailure,
+  linkRefusedAt,
+  type LocalBase,
+  makeBelow,
+  pathOf,
+  strangersLinks,
+} from "./local_base.ts";
 import { FLUSHES_AT_ONCE } from "./local_files.ts";
 import { localFailure } from "./local_failures.ts";
 
@@ -23,7 +30,7 @@ export async function remove(base: LocalBase, items: readonly Removal[], signal:
   const outcomes = await mapLimit(items, 1, async (item): Promise<RemovalOutcome> => {
     signal.throwIfAborted();
     const link = links.get(item.path) ?? (item.to === null ? undefined : links.get(item.to));
-    if (link !== undefined) return { removed: false, failure: failureRecord(linkRefused(item.path, link, base.where, "remove")) };
+    if (link !== undefined) return { removed: false, failure: failureRecord(linkRefusedAt(base, item.path, link, "remove")) };
     try {
       return await removeOne(base, item, changed);
     } catch (error) {
@@ -67,7 +74,7 @@ export async function emptyTrash(base: LocalBase, folders: readonly string[]): P
   for (const folder of folders) {
     checkTrashFolder(folder);
     const [link] = (await strangersLinks(base, [`${folder}/x`])).values();
-    if (link !== undefined) throw linkRefused(folder, link, base.where, "remove");
+    if (link !== undefined) throw linkRefusedAt(base, folder, link, "remove");
     const path = pathOf(base, folder);
     try {
       await base.system.removeTree(path);
