@@ -94,6 +94,13 @@ Deno.test("headlineOf() says in a fault what is safe and what to do, in two line
   }
 });
 
+Deno.test("headlineOf() names a folder that is not watched before a full disk: nobody knows what is missing there", () => {
+  const failure = failureRecord(new Failure("source_gone", 'Cannot watch "/data": the folder does not exist', { hint: "" }));
+  const jobs = [{ job: { name: "spring" }, how: null, failure, waiting: [] }] as unknown as JobNow[];
+  const { text } = headlineFor({ ...NOTHING, jobs, destinations: [held("usb-stick", "disk_full", waiting(171))] });
+  assertEquals(text, "The folder of spring is not watched. New images there are not noticed.");
+});
+
 Deno.test("headlineOf() calls safe only what another destination has", () => {
   const text = (tonight: HeadlineParts["tonight"], ...destinations: Place[]) =>
     headlineFor({ ...NOTHING, destinations, tonight }).text;
