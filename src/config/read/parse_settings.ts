@@ -123,7 +123,9 @@ function problemsAt(server: string, found: readonly { path: Path; message: strin
   return once(found.map(({ path, message }) => {
     const [section, ...key] = origins.of(path);
     const job = path[0] === "jobs" ? listOf(root["jobs"]).find(([index]) => index === path[1])?.[1] : undefined;
-    const whose = job !== undefined && section === "pocketbase" ? `the server's job "${job["name"]}": ` : "";
+    // A name that cannot be used is no longer there.
+    const name = job?.["name"] === undefined ? "without a usable name" : `"${job["name"]}"`;
+    const whose = job !== undefined && section === "pocketbase" ? `the server's job ${name}: ` : "";
     const isNamed = whose !== "" || message.startsWith("the server's job");
     return {
       server,

@@ -122,4 +122,8 @@ Deno.test("mistakes in a server's job name the job", async () => {
     await faultOf(LOCAL + SERVER, [{ ...spring, settings: { watch_path: "/data/spring", file_patern: ["*"] } }]),
     'http://localhost:8090: the server\'s job "spring": unknown key "file_patern"; did you mean "file_patterns"?',
   );
+  const [unnamed] = (await faultOf(LOCAL + SERVER, [{ ...spring, name: "a/b" }])).split("\n");
+  assertEquals(unnamed, `http://localhost:8090: the server's job without a usable name: "name" ${NAME_RULE}, not "a/b"`);
 });
+
+const NAME_RULE = "must be a name of letters, digits, spaces and . _ - (at most 64 characters)";
