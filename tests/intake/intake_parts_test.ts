@@ -1,13 +1,14 @@
 /** The small parts of the intake. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
+import type { NewerThan } from "../../src/domain/newer_than.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
 import { admissionOf } from "../../src/intake/admit/admission.ts";
 import { look, observation, touch, waitingOf } from "../../src/intake/settle/candidate.ts";
 import { candidates } from "../../src/intake/settle/candidates.ts";
 import { hasEmptyTail } from "../../src/intake/settle/inspect.ts";
 import { type KnownFiles, knownFiles, type Trust } from "../../src/intake/watch/known_files.ts";
-import { leftAside } from "../../src/intake/watch/left_aside.ts";
+import { asideText, leftAside } from "../../src/intake/watch/left_aside.ts";
 import type { Found } from "../../src/intake/watch/unmatched.ts";
 import type { AsideMemory } from "../../src/ledger/intake_ledger.ts";
 
@@ -437,8 +438,8 @@ function asideBench() {
   const clock = createFakeClock({ startMs: Date.UTC(2026, 10, 25) });
   const said: string[] = [];
   const kept: { memory: AsideMemory | null } = { memory: null };
-  const start = (isSet = true) => {
-    const aside = leftAside(aJob("/data", { newerThan: isSet ? { since: "first_start", backMs: 0 } : null }), {
+  const start = (newerThan: NewerThan | null = { since: "first_start", backMs: 0 }) => {
+    const aside = leftAside(aJob("/data", { newerThan }), {
       system: clock,
       ledger: { leftAside: () => kept.memory, rememberLeftAside: (_, memory) => void (kept.memory = memory) },
       emit: (event) => void (event.type === "notice" && said.push(`${event.level} ${event.message}`)),
@@ -458,9 +459,20 @@ Deno.test("begin() of leftAside() remembers the first start at once, and forgets
   const second = start();
   assertEquals([second.isOld({ mtimeMs: first }), second.isOld({ mtimeMs: first - 60_001 })], [false, true]);
   assertEquals(second.now(), null);
-  assertEquals([start(false).isOld({ mtimeMs: 0 }), kept.memory], [false, null]);
+  assertEquals([start(null).isOld({ mtimeMs: 0 }), kept.memory], [false, null]);
   start();
   assertEquals(kept.memory?.firstStart, first + 3_600_000);
+});
+
+Deno.test("begin() of leftAside() warns of a date in the future, and the hint says so too", () => {
+  const { said, start, clock } = asideBench();
+  const olderThan = clock.now() + 86_400_000;
+  start({ since: "moment", atMs: olderThan });
+  assertEquals(said, [
+    "warning Job spring: newer_than is in the future, 2026-11-26 00:00 UTC: new images are left aside, too. Correct the date.",
+  ]);
+  const { hint } = asideText({ files: 1, bytes: 1, olderThan }, "UTC", clock.now());
+  assertEquals(hint, "newer_than is in the future, 2026-11-26 00:00 UTC: new images are left aside, too. Correct the date.");
 });
 
 Deno.test("scanned() of leftAside() tells of those that came later, also while nothing ran, and of nothing twice", () => {

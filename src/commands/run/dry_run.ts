@@ -51,7 +51,7 @@ export async function dryRun(settings: Settings, tools: Tools): Promise<number> 
     removals += await listRemovals(job, ledger, tools);
     const { incomplete: unfinished, leftAside } = await takeIn(job, ledger, list, screen, tools);
     if (leftAside !== null && leftAside.files > 0) {
-      const { message, hint } = asideText(leftAside, job.night.timezone);
+      const { message, hint } = asideText(leftAside, job.night.timezone, tools.system.now());
       aside.push(`${message}. ${hint}\n`);
     }
     for (const { path, reason, detail } of unfinished) {

@@ -23,7 +23,7 @@ export interface AsideNow {
 
 /** What `newer_than` of one job comes to. */
 export interface LeftAside {
-  /** Remembers the first start with this key; forgets it where the key is not set. */
+  /** Remembers the first start with this key, forgets it where the key is not set, and warns of a date in the future. */
   begin(): void;
   isOld(facts: Pick<FileFacts, "mtimeMs">): boolean;
   /** Some were found that the last scan may not have counted. */
@@ -50,6 +50,8 @@ export function leftAside(
   let last: Pick<AsideNow, "files" | "bytes"> | null = null;
   let unheeded = false;
   let askedAt = -Infinity;
+  const notice = (level: "info" | "warning", text: string) =>
+    emit({ type: "notice", level, message: `Job ${printable(name)}: ${text}` });
   const remember = (next: AsideMemory | null) => {
     ledger.rememberLeftAside(name, next);
     memory = next;
@@ -65,8 +67,10 @@ export function leftAside(
   };
   return {
     begin() {
-      if (newerThan !== null) known();
-      else if (ledger.leftAside(name) !== null) remember(null);
+      if (newerThan !== null) {
+        const olderThan = known()?.olderThan ?? 0;
+        if (olderThan > startedAt) notice("warning", inFuture(olderThan, night.timezone));
+      } else if (ledger.leftAside(name) !== null) remember(null);
     },
     isOld: ({ mtimeMs }) => mtimeMs < (known()?.olderThan ?? -Infinity),
     heard: () => void (unheeded = true),
@@ -84,13 +88,9 @@ export function leftAside(
       remember({ ...before, files: found.files });
       const more = found.files - (before.files ?? 0);
       if (more <= 0) return;
-      const { message, hint } = asideText({ ...before, ...found }, night.timezone);
+      const { message, hint } = asideText({ ...before, ...found }, night.timezone, system.now());
       const late = before.files === null ? "" : `found ${more} more older ${more === 1 ? "file" : "files"}. `;
-      emit({
-        type: "notice",
-        level: late === "" ? "info" : "warning",
-        message: `Job ${printable(name)}: ${late}${message}. ${hint}`,
-      });
+      notice(late === "" ? "info" : "warning", `${late}${message}. ${hint}`);
     },
     now: () => last === null || memory === null ? null : { ...last, olderThan: memory.olderThan },
   };
@@ -100,14 +100,21 @@ export function leftAside(
 export function asideText(
   { files, bytes, olderThan }: AsideNow,
   timezone: string | null,
+  now: number,
 ): { readonly message: string; readonly hint: string } {
   const are = files === 1 ? "is" : "are";
   return {
     message: `${amount(files)} (${formatBytes(bytes)}) last changed before ${
       shownIn(olderThan, timezone)
     } ${are} left aside (newer_than)`,
-    hint: `To send ${files === 1 ? "it" : "them"} too, set an earlier date or remove newer_than.`,
+    hint: olderThan > now
+      ? inFuture(olderThan, timezone)
+      : `To send ${files === 1 ? "it" : "them"} too, set an earlier date or remove newer_than.`,
   };
+}
+
+function inFuture(olderThan: number, timezone: string | null): string {
+  return `newer_than is in the future, ${shownIn(olderThan, timezone)}: new images are left aside, too. Correct the date.`;
 }
 
 /** Why one file is not sent. */

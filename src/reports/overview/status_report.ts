@@ -126,13 +126,17 @@ function jobStatus(
       hint,
     })),
     unmatched,
-    ...leftAside == null ? {} : { left_aside: asideStatus(leftAside, job.night.timezone) },
+    ...leftAside == null ? {} : { left_aside: asideStatus(leftAside, job.night.timezone, now) },
   };
 }
 
-function asideStatus(aside: AsideNow, timezone: string | null): NonNullable<StatusReport["jobs"][number]["left_aside"]> {
+function asideStatus(
+  aside: AsideNow,
+  timezone: string | null,
+  now: number,
+): NonNullable<StatusReport["jobs"][number]["left_aside"]> {
   const { files, bytes, olderThan } = aside;
-  return { files, bytes, older_than: new Date(olderThan).toISOString(), ...asideText(aside, timezone) };
+  return { files, bytes, older_than: new Date(olderThan).toISOString(), ...asideText(aside, timezone, now) };
 }
 
 function growingOf(folder: string, waiting: JobNow["waiting"]): Pick<StatusReport["jobs"][number], "growing"> {
