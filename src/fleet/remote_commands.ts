@@ -23,9 +23,9 @@ import { nonsense, ServerFailure } from "./server_failure.ts";
 export type RemoteAction = PocketbaseSettings["mayDo"][number];
 
 const text = z.string().catch("");
-/** What the server says of a command is not trusted to have its shape; one without an ID cannot be answered. */
+/** What the server says of a command is not trusted to have its shape. */
 const commandRecord = z.object({
-  id: z.string(),
+  id: text,
   daemon: text,
   /** Empty once that account has been removed, as `daemon` is. */
   issued_by: text,
@@ -179,6 +179,8 @@ export async function takeCommands(
   const { memory, emit } = taking;
   const query = { filter: `daemon = "${own.id}" && state = "waiting"`, sort: "created,id" };
   const waiting = commandsIn(await server.all(COMMANDS, query, signal), server);
+  // None could be answered, nor kept in mind.
+  if (waiting.some(({ id }) => id === "")) throw nonsense(server.url);
   if (waiting.length === 0) return;
   const names = new Map((await daemons(server, signal)).map(({ id, name }) => [id, name]));
   // Commands may be much older than they seem to a computer that was asleep.

@@ -131,10 +131,11 @@ Deno.test("commands of a hostile server have the shape that the page and a termi
     const [listed] = await listCommands(server, never);
     assertEquals(listed, {
       at: "1970-01-01T00:00:00.000Z",
-      from: "3",
+      from: "an unknown computer",
       to: "an unknown computer",
-      action: "4",
-      argument: "5",
+      // Of the wrong type.
+      action: "",
+      argument: "",
       state: "waiting",
       answer: "it has expired: its computer did not connect within an hour",
       answered_at: null,
