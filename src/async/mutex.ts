@@ -32,12 +32,15 @@ export function keyedMutex(): <R>(key: string, work: () => Promise<R>) => Promis
   };
 }
 
-/** As {@linkcode keyedMutex}, apart for each owner: `inTurn(owner, key, work)`. What a program that ended still holds, holds nobody else. */
-export function ownedMutex(): <R>(owner: object, key: string, work: () => Promise<R>) => Promise<R> {
-  const mutexes = new WeakMap<object, ReturnType<typeof keyedMutex>>();
-  return (owner, key, work) => {
-    const inTurn = mutexes.get(owner) ?? keyedMutex();
-    mutexes.set(owner, inTurn);
-    return inTurn(key, work);
+/**
+ * What a module keeps for the life of a program, apart for each `System`: made by `make` when it is first asked for. What a program that has
+ * ended still holds, holds nobody else.
+ */
+export function perOwner<T extends object>(make: () => T): (owner: object) => T {
+  const made = new WeakMap<object, T>();
+  return (owner) => {
+    const own = made.get(owner) ?? make();
+    made.set(owner, own);
+    return own;
   };
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { perOwner } from "../async/mutex.ts";
 import { Failure } from "../domain/failure.ts";
 import type { Destination, Transport } from "../config/settings.ts";
 import { isLimited } from "./bandwidth.ts";
@@ -19,6 +20,7 @@ export const auto: Connector<"auto"> = {
   async connect(destination, context, signal) {
     const missing: string[] = [];
     const now = () => context.system.monotonic();
+    const unusableUntil = unusableMethods(context.system);
     const { names: all, because } = inOrder(destination, context);
     const usable = all.filter((name) => (unusableUntil.get(keyOf(name, destination)) ?? -Infinity) < now());
     const names = usable.length > 0 ? usable : all;
@@ -60,15 +62,16 @@ function inOrder(
 }
 
 /** Once, and again when the choice changes. */
-function tellChoice(name: Candidate, destination: AutoDestination, { log }: MethodContext, because: string): void {
+function tellChoice(name: Candidate, destination: AutoDestination, { system, log }: MethodContext, because: string): void {
   const key = JSON.stringify([destination.job, destination.name]);
   const message = `transfer_method auto chose ${name}: ${because}`;
+  const told = toldOf(system);
   log(told.get(key) === message ? "debug" : "info", message);
   told.set(key, message);
 }
 
 /** What was told last, by job and destination. */
-const told = new Map<string, string>();
+const toldOf = perOwner(() => new Map<string, string>());
 
 type AutoDestination = Destination<Transport<"auto">>;
 type Candidate = "tar" | "rsync" | "sftp" | "scp";
@@ -85,7 +88,7 @@ const CANDIDATES: Readonly<Record<Candidate, () => Promise<Method<Candidate>>>> 
 const LEFT_OUT_MS = 3_600_000;
 
 /** Those methods by login, with the time of the monotonic clock until which they are left out. */
-const unusableUntil = new Map<string, number>();
+const unusableMethods = perOwner(() => new Map<string, number>());
 
 function keyOf(name: Candidate, { transport: { host, user, port } }: AutoDestination): string {
   return JSON.stringify([name, host, user, port]);

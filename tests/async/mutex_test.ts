@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { keyedMutex, mutex } from "../../src/async/mutex.ts";
+import { keyedMutex, mutex, perOwner } from "../../src/async/mutex.ts";
 
 Deno.test("mutex() lets one work after the other, whatever became of the earlier", async () => {
   const inTurn = mutex();
@@ -33,4 +33,12 @@ Deno.test("keyedMutex() makes only those with the same key wait", async () => {
   end.resolve();
   await assertRejects(() => a1, Error, "broken");
   assertEquals(await a2, "a2");
+});
+
+Deno.test("perOwner() makes one for each owner: what one of them holds, holds no other", async () => {
+  const lock = perOwner(keyedMutex);
+  const [crashed, started] = [{}, {}];
+  lock(crashed)("name", () => new Promise(() => {}));
+  assertEquals(await lock(started)("name", () => Promise.resolve("free")), "free");
+  assertEquals(lock(started), lock(started));
 });

@@ -14,10 +14,12 @@ import { sourceAt } from "../support/source_at.ts";
 export interface Bench extends AsyncDisposable {
   readonly server: Sshd;
   readonly folder: TempFolder;
-  /** A session that is attached to the folder `base`, made for it. */
+  /** A session that is attached to the folder `base`, made for it; those with the same `changes` are of one program. */
   connect(differences?: Differences, changes?: Partial<System>, login?: LoginDifferences): Promise<Session>;
   source(name: string, bytes: Uint8Array): Promise<Parameters<typeof upload>[0]>;
 }
+
+const AS_IT_IS: Partial<System> = {};
 
 /** Starts the server; everything goes when the test ends. */
 export async function openBench(
@@ -28,13 +30,15 @@ export async function openBench(
   const server = await startSshd(options);
   const folder = await tempFolder();
   const sessions: Session[] = [];
+  const systems = new Map<Partial<System>, System>();
   return {
     server,
     folder,
-    connect: async (differences = {}, changes = {}, login = {}) => {
+    connect: async (differences = {}, changes = AS_IT_IS, login = {}) => {
       const at = { host: server.host, port: server.port, ...login };
       const destination = aServer(method.name, at, { basePath: folder.at("base"), ...differences });
-      const system = { ...server.configure(createSystem()), ...changes };
+      const system = systems.get(changes) ?? { ...server.configure(createSystem()), ...changes };
+      systems.set(changes, system);
       const context: MethodContext = {
         system,
         stagingRoot: STAGING,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { perOwner } from "../../async/mutex.ts";
 import { semaphore } from "../../async/semaphore.ts";
 import type { System } from "../../system/system.ts";
 
@@ -15,7 +16,7 @@ export async function takingTurns<T>(
   signal: AbortSignal,
   use: (system: Pick<System, "read">) => Promise<T>,
 ): Promise<T> {
-  let place: Disposable | null = await FIRST.acquire(signal);
+  let place: Disposable | null = await first(system).acquire(signal);
   let [bytes, since] = [0, system.monotonic()];
   const leave = () => {
     place?.[Symbol.dispose]();
@@ -27,7 +28,7 @@ export async function takingTurns<T>(
         bytes += length;
         if (place !== null && (bytes > SLICE_BYTES || system.monotonic() - since > SLICE_MS)) {
           leave();
-          const next = await FURTHER.acquire(signal);
+          const next = await further(system).acquire(signal);
           leave();
           place = next;
           [bytes, since] = [length, system.monotonic()];
@@ -43,6 +44,6 @@ export async function takingTurns<T>(
 /** The most that is read of a file before others get their turn. */
 export const SLICE_BYTES = 64 * 1024 * 1024;
 const SLICE_MS = 500;
-const FIRST = semaphore(8);
+const first = perOwner(() => semaphore(8));
 /** Whoever has had a turn already: never in the way of those that have not. */
-const FURTHER = semaphore(2);
+const further = perOwner(() => semaphore(2));

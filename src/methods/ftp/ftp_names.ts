@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { keyedMutex } from "../../async/mutex.ts";
+import { keyedMutex, perOwner } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
@@ -32,7 +32,7 @@ import { commandAndList, namesIn } from "./ftp_listing.ts";
 import { strangersLinks } from "./ftp_staging.ts";
 
 /** Two that give names at once could both keep the same former file: one after the other, over all sessions. */
-const nameLock = keyedMutex();
+const nameLock = perOwner(keyedMutex);
 
 const RETRY_MS = 200;
 /** More names take longer than others wait for a sign of life: the turn is taken before, and given back afterwards, by runs of their own. */
@@ -58,7 +58,7 @@ export async function publish(base: FtpBase, items: readonly Publication[], sign
       outcomes.set(item, { published: false, failure: failureRecord(linkRefused(target, link, base.where)) });
     }
   }
-  if (safe.length > 0) await nameLock(serverKey(base), () => giveNames(base, safe, outcomes, signal));
+  if (safe.length > 0) await nameLock(base.context.system)(serverKey(base), () => giveNames(base, safe, outcomes, signal));
   return items.map((item) => outcomes.get(item)!);
 }
 

@@ -6,7 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";
-import { ownedMutex } from "../../async/mutex.ts";
+import { keyedMutex, perOwner } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
@@ -28,7 +28,7 @@ import {
 import { FLUSHES_AT_ONCE } from "./local_files.ts";
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions of a program. */
-const nameLock = ownedMutex();
+const nameLock = perOwner(keyedMutex);
 
 /** What the folders of a publication are made with. */
 interface Making {
@@ -163,13 +163,13 @@ async function flushAndName(naming: Naming): Promise<{ former?: string }> {
     // What this batch has changed it flushes itself.
     if (!base.flushed.has(dirname(target)) && !changed.has(dirname(target))) await makeFolders(naming);
     changed.add(dirname(target));
-    return await nameLock(system, nameKey(target), () => giveName(naming));
+    return await nameLock(system)(nameKey(target), () => giveName(naming));
   } catch (error) {
     // A folder that somebody removed meanwhile is made again; a staged file that is gone is not.
     if (faultOf(error) !== "not_found" || await system.facts(staged) === null) throw error;
     forgetFlushed(base);
     await makeFolders(naming);
-    return await nameLock(system, nameKey(target), () => giveName(naming));
+    return await nameLock(system)(nameKey(target), () => giveName(naming));
   }
 }
 

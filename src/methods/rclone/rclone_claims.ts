@@ -1,28 +1,31 @@
 /**
- * Who gives which final name, over all sessions of this process: two that gave the same one at once would both keep the same former
+ * Who gives which final name, over all sessions of a program: two that gave the same one at once would both keep the same former
  * file, or one would replace what the other has just delivered.
  *
  * @module
  */
-import { keyedMutex } from "../../async/mutex.ts";
+import { keyedMutex, perOwner } from "../../async/mutex.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { Remote } from "./rclone_remote.ts";
 
 /** Names that are being put at this moment, with what resolves when that has ended. */
-const claims = new Map<string, Promise<void>>();
-const lock = keyedMutex();
+const claimed = perOwner(() => new Map<string, Promise<void>>());
+const lock = perOwner(keyedMutex);
+
+type Held = Pick<Remote, "where" | "context">;
 
 /** One after the other for each base path. */
-export function inTurn<R>({ where }: Pick<Remote, "where">, work: () => Promise<R>): Promise<R> {
-  return lock(where, work);
+export function inTurn<R>({ where, context: { system } }: Held, work: () => Promise<R>): Promise<R> {
+  return lock(system)(where, work);
 }
 
 /** The indexes of those names that are claimed now; disposing of it gives them back. Only {@linkcode inTurn}. */
 export function claim(
-  remote: Pick<Remote, "where">,
+  remote: Held,
   targets: readonly (string | null)[],
 ): Disposable & { readonly indexes: readonly number[] } {
   const { promise, resolve } = Promise.withResolvers<void>();
+  const claims = claimed(remote.context.system);
   const mine: string[] = [];
   const indexes = targets.flatMap((target, index) => {
     const key = target === null ? null : keyOf(remote, target);
@@ -41,10 +44,11 @@ export function claim(
 }
 
 /** Resolves when nobody puts these names any more. {@linkcode inTurn}, nobody else begins to. */
-export async function untilUnclaimed(remote: Pick<Remote, "where">, targets: readonly string[]): Promise<void> {
+export async function untilUnclaimed(remote: Held, targets: readonly string[]): Promise<void> {
+  const claims = claimed(remote.context.system);
   await Promise.all(targets.map((target) => claims.get(keyOf(remote, target))));
 }
 
-function keyOf({ where }: Pick<Remote, "where">, target: string): string {
+function keyOf({ where }: Held, target: string): string {
   return `${where}\n${nameKey(target)}`;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { perOwner } from "../../async/mutex.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
@@ -31,7 +32,7 @@ export const sftp: Method<"sftp"> = { name: "sftp", connect };
 const ASK_AGAIN_MS = 3_600_000;
 
 /** Those logins, with the time of the monotonic clock from which they are asked again. */
-const askAgainAt = new Map<string, number>();
+const askAgainAt = perOwner(() => new Map<string, number>());
 
 async function connect(destination: SshDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   await using stack = new AsyncDisposableStack();
@@ -72,7 +73,7 @@ async function tryShell(
 ): Promise<Shell | null> {
   const { host, user, port } = destination.transport;
   const login = `${user ?? ""}@${host}:${port ?? ""}`;
-  if (context.system.monotonic() < (askAgainAt.get(login) ?? -Infinity)) return null;
+  if (context.system.monotonic() < (askAgainAt(context.system).get(login) ?? -Infinity)) return null;
   await using trial = new AsyncDisposableStack();
   try {
     const connection = trial.use(await connectSsh(destination, context, signal));
@@ -81,7 +82,7 @@ async function tryShell(
     return { connection, tools };
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
-    askAgainAt.set(login, context.system.monotonic() + ASK_AGAIN_MS);
+    askAgainAt(context.system).set(login, context.system.monotonic() + ASK_AGAIN_MS);
     return null;
   }
 }

@@ -5,9 +5,11 @@
  * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
+import { perOwner } from "../../async/mutex.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
+import type { MethodContext } from "../method.ts";
 import { meaningOfRefusal, pathOf, refused, said, type SftpBase } from "./sftp_base.ts";
 import type { Handle, Refusal, SftpCalls } from "./sftp_calls.ts";
 import { STATUS } from "./sftp_protocol.ts";
@@ -16,18 +18,19 @@ import { STATUS } from "./sftp_protocol.ts";
 export interface Flushing {
   readonly calls: SftpCalls;
   readonly destination: SshDestination;
+  readonly context: Pick<MethodContext, "system">;
 }
 
-/** Where a flush has worked since the process began: a disk that fails later refuses each of them, as one does that never could. */
-const working = new Set<string>();
+/** Where a flush has worked since the program began: a disk that fails later refuses each of them, as one does that never could. */
+const working = perOwner(() => new Set<string>());
 
 /** Files that are flushed at once because they were found. */
 const AT_ONCE = 64;
 
 /** Flushes an open file; gives the refusal if the server does not flush it. The file may be closed meanwhile. */
-export async function flushOpen({ calls, destination }: Flushing, file: Handle): Promise<Refusal | null> {
+export async function flushOpen({ calls, destination, context }: Flushing, file: Handle): Promise<Refusal | null> {
   const refusal = await calls.flush(file);
-  if (refusal === null) working.add(placeOf(destination));
+  if (refusal === null) working(context.system).add(placeOf(destination));
   return refusal;
 }
 
@@ -109,8 +112,8 @@ export function unflushed(what: string, refusal: Refusal): Failure {
   });
 }
 
-function hasWorked({ calls, destination }: Flushing): boolean {
-  return calls.flushes && working.has(placeOf(destination));
+function hasWorked({ calls, destination, context }: Flushing): boolean {
+  return calls.flushes && working(context.system).has(placeOf(destination));
 }
 
 function placeOf({ transport: { host, user, port }, basePath }: SshDestination): string {

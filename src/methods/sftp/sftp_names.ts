@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { keyedMutex } from "../../async/mutex.ts";
+import { keyedMutex, perOwner } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
@@ -19,7 +19,7 @@ import { STATUS } from "./sftp_protocol.ts";
 import { giveTakenName, isDoubtful, orDoubtful } from "./sftp_taken_name.ts";
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
-const nameLock = keyedMutex();
+const nameLock = perOwner(keyedMutex);
 
 /** What a session remembers of the names there. */
 export interface SftpNaming {
@@ -57,7 +57,7 @@ export async function publish(
   const give = () => giveNames(naming, claims, careful, outcomes, signal);
   signal.throwIfAborted();
   // Between question and rename nobody else of ours may take a name.
-  await (careful ? nameLock(serverKey(base), () => withSftpLock(base, signal, give)) : give());
+  await (careful ? nameLock(base.context.system)(serverKey(base), () => withSftpLock(base, signal, give)) : give());
   const told = items.map((item) => outcomes.get(item)!);
   // If it is refused, nobody knows which names are on the disk.
   if (told.some(({ published }) => published)) await makeAndRemove(base, `${items[0]!.staged}.flush`);
@@ -114,7 +114,8 @@ async function orTaken(
   const give = () => giveTakenName(base, item, remakeFolders, signal);
   const alone = locked || item.onConflict !== "version" ? give : () => withSftpLock(base, signal, give);
   try {
-    return { published: true, ...await nameLock(`${serverKey(base)}\n${nameKey(pathOf(base, item.target))}`, alone) };
+    const key = `${serverKey(base)}\n${nameKey(pathOf(base, item.target))}`;
+    return { published: true, ...await nameLock(base.context.system)(key, alone) };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Failure) || isDoubtful(error)) throw error;

@@ -262,7 +262,8 @@ async function finish(
   { source: { path, mtimeMs }, path: there }: { readonly source: SourceFile; readonly path: string },
   mode: number,
 ): Promise<void> {
-  const { connection: { calls }, flushes, context: { log }, destination } = carrying;
+  const { connection: { calls }, flushes, context, destination } = carrying;
+  const flushing = { calls, destination, context };
   const { preserveTimestamps, preservePermissions, name } = destination;
   const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
   const changes = {
@@ -271,13 +272,13 @@ async function finish(
   };
   const [kept, flushed, closed] = await Promise.all([
     Object.keys(changes).length === 0 ? null : calls.setAttributes(file, changes),
-    flushes && calls.flushes ? flushOpen({ calls, destination }, file) : null,
+    flushes && calls.flushes ? flushOpen(flushing, file) : null,
     calls.close(file),
   ]);
   if (closed) throw new RefusedError(closed, true);
-  if (flushed && await removeUnflushed({ calls, destination }, there, flushed)) throw new RefusedError(flushed, true);
+  if (flushed && await removeUnflushed(flushing, there, flushed)) throw new RefusedError(flushed, true);
   for (const refusal of [kept, flushed]) {
-    if (refusal) log("debug", `sftp on "${printable(path)}", which is complete at ${name}: ${said(refusal)}`);
+    if (refusal) context.log("debug", `sftp on "${printable(path)}", which is complete at ${name}: ${said(refusal)}`);
   }
 }
 

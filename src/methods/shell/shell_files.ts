@@ -26,7 +26,7 @@ export interface ShellFiles extends RemoteFiles {
 
 /** Remembers the device found by `attach`: `prepare` refuses another one with `device_missing`. */
 export function shellFiles(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellFiles {
-  const { stagingRoot } = context;
+  const { stagingRoot, system } = context;
   const base = shellBase(connection, tools, context);
   const { folder, where } = base;
   const { followLinks: follow, transport: { host, port } } = connection.destination;
@@ -39,7 +39,7 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
       staging === undefined ? survey(paths, signal) : surveyAndPrepare(base, paths, staging, signal),
     digest: shellDigest(inBase, tools),
     modifiedAt: shellModifiedAt(inBase),
-    publish: shellPublish(inBase, tools, { where, follow, place: `${host}\n${port}\n${folder}` }),
+    publish: shellPublish(inBase, tools, { where, follow, system, place: `${host}\n${port}\n${folder}` }),
     flush: shellFlush(inBase, tools, where, follow),
     remove: shellRemove(inBase, tools, where, follow),
     emptyTrash: shellEmptyTrash(inBase, where, follow),

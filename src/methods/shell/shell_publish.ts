@@ -7,9 +7,9 @@
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { keyedMutex } from "../../async/mutex.ts";
+import { keyedMutex, perOwner } from "../../async/mutex.ts";
 import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
-import type { Publication, PublishOutcome } from "../method.ts";
+import type { MethodContext, Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, folderDenied, nameTaken } from "../naming.ts";
 import { linkRefused } from "../staging.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
@@ -36,14 +36,15 @@ interface NamingPlace {
   readonly follow: boolean;
   /** The same for all destinations that give names in the same folder. */
   readonly place: string;
+  readonly system: MethodContext["system"];
 }
 
 /** Makes `Session.publish`. */
-export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, follow, place }: NamingPlace) {
+export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, follow, place, system }: NamingPlace) {
   return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
     if (items.length === 0) return [];
     const script = tools.perl ? perlScript(items, tools, follow) : shScript(items, tools, follow);
-    const output = await nameLock(place, () => inBase(`publish files below ${where}`, script, signal));
+    const output = await nameLock(system)(place, () => inBase(`publish files below ${where}`, script, signal));
     // Something that runs there may print into the answer: a line more would give each file its neighbour's.
     const lines = output.split("\n").filter((line) => ANSWER.test(line));
     if (lines.length !== items.length) {
@@ -59,7 +60,7 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, foll
 const ANSWER = /^(?:ok|exists|folder|former \d+|link \d+|denied \d+|fail .*)$/s;
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
-const nameLock = keyedMutex();
+const nameLock = perOwner(keyedMutex);
 
 function perlScript(items: readonly Publication[], { flush }: ShellTools, follow: boolean): string {
   const fields = items.flatMap((item) => {

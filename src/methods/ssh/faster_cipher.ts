@@ -8,7 +8,9 @@
  *
  * @module
  */
+import { perOwner } from "../../async/mutex.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
+import type { System } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Further, hostOf, type Sharing, sshOptions, type SshSettings } from "./ssh.ts";
 
@@ -49,7 +51,7 @@ const ASK_FOR_AES = `[ "$(uname -s)" = Darwin ] || grep ${
 } 2>/dev/null && echo aes\n:`;
 
 /** The ciphers to ask an account for, best first; null where ssh shall choose. Not there while it is not known. */
-const known = new Map<string, string | null>();
+const known = perOwner(() => new Map<string, string | null>());
 
 /** With what is known of the account; finds out the rest when it is worth it. */
 export function fasterCipher(parts: FasterCipherParts): FasterCipher {
@@ -57,8 +59,8 @@ export function fasterCipher(parts: FasterCipherParts): FasterCipher {
 }
 
 /** The settings with the ciphers that are known to be the best for that account. */
-export function withKnownCiphers(settings: SshSettings): SshSettings {
-  return { ...settings, ciphers: known.get(accountOf(settings)) ?? null };
+export function withKnownCiphers(settings: SshSettings, system: System): SshSettings {
+  return { ...settings, ciphers: known(system).get(accountOf(settings)) ?? null };
 }
 
 class Choice implements FasterCipher {
@@ -69,11 +71,11 @@ class Choice implements FasterCipher {
   readonly #life = new AbortController();
 
   constructor(readonly parts: FasterCipherParts) {
-    this.#over = known.has(accountOf(parts.settings));
+    this.#over = known(parts.context.system).has(accountOf(parts.settings));
   }
 
   get settings(): SshSettings {
-    return withKnownCiphers(this.parts.settings);
+    return withKnownCiphers(this.parts.settings, this.parts.context.system);
   }
 
   get sharing(): Sharing {
@@ -94,10 +96,10 @@ class Choice implements FasterCipher {
   }
 
   async #open(): Promise<void> {
-    const { parts: { settings, connectAgain, context: { log, logIn } } } = this;
+    const { parts: { settings, connectAgain, context: { system, log, logIn } } } = this;
     try {
       const { ciphers, because } = await ciphersFor(this.parts, this.#life.signal);
-      known.set(accountOf(settings), ciphers);
+      known(system).set(accountOf(settings), ciphers);
       if (because !== null) log("debug", `The cipher stays as ssh chooses it: ${because}`);
       if (ciphers === null || connectAgain === null) return;
       const leave = logIn ? logIn() : () => undefined;

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { perOwner } from "../../async/mutex.ts";
 import type { Login, SshDestination } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { isLimited } from "../bandwidth.ts";
@@ -79,7 +80,7 @@ const GAIN = 1.25;
 const NOT_AGAIN_MS = 3_600_000;
 
 /** Those accounts, with the time of the monotonic clock from which it may be tried. */
-const notBefore = new Map<string, number>();
+const notBefore = perOwner(() => new Map<string, number>());
 
 /** How many channels so many bytes are worth; 1 on a short line, and while the round trip is not known (Infinity). */
 export function channelsWorth(roundTripMs: number, bytes: number, connections = 1): number {
@@ -210,7 +211,7 @@ class Line implements LongLine {
     if (this.#opening !== null || this.#connections.length >= MOST_CONNECTIONS) return false;
     // A server that refuses channels is sparing with logins, too.
     if (this.#connections.some(({ most }) => most < MOST_CHANNELS)) return false;
-    return system.monotonic() >= (notBefore.get(accountOf(destination.transport)) ?? -Infinity);
+    return system.monotonic() >= (notBefore(system).get(accountOf(destination.transport)) ?? -Infinity);
   }
 
   async #open(before: number): Promise<void> {
@@ -235,7 +236,7 @@ class Line implements LongLine {
 
   #notAgain(reason: string): void {
     const { destination, context: { system, log } } = this.parts;
-    notBefore.set(accountOf(destination.transport), system.monotonic() + NOT_AGAIN_MS);
+    notBefore(system).set(accountOf(destination.transport), system.monotonic() + NOT_AGAIN_MS);
     log("debug", `No further connection for an hour: ${reason}`);
   }
 

@@ -60,7 +60,7 @@ export async function connectSsh(
   signal: AbortSignal,
 ): Promise<SshConnection> {
   const { system } = context;
-  const settings = withKnownCiphers(sshSettings(destination, system));
+  const settings = withKnownCiphers(sshSettings(destination, system), system);
   const ssh = await toolPath("ssh", system);
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await controlSocket(settings, ssh, context, signal));

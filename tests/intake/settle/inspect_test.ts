@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { takingTurns } from "../../../src/intake/settle/fair_reads.ts";
 import { inspect } from "../../../src/intake/settle/inspect.ts";
 
 for (const name of ["a.fits", "a.fits.gz", "a.xisf", "a.ser", "a.tif", "a.raw"]) {
@@ -21,3 +22,11 @@ for (const name of ["a.fits", "a.fits.gz", "a.xisf", "a.ser", "a.tif", "a.raw"])
     }
   });
 }
+
+Deno.test("takingTurns() waits for none that a program which was ended had taken", async () => {
+  const signal = new AbortController().signal;
+  const aProgram = () => ({ read: () => Promise.resolve(new Uint8Array(1)), monotonic: () => 0 });
+  const ended = aProgram();
+  for (let place = 0; place < 20; place++) void takingTurns(ended, signal, () => new Promise(() => {}));
+  assertEquals(await takingTurns(aProgram(), signal, ({ read }) => read("/data/a.fits", 0, 1)), new Uint8Array(1));
+});

@@ -7,6 +7,7 @@ import { sftpParts } from "../../../src/methods/sftp/sftp_parts.ts";
 import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { sftpPut } from "../../../src/methods/sftp/sftp_put.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
+import type { System } from "../../../src/system/system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { aLine, aServer, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { answers, type Asked, fakeSftp, type Told, VERSION } from "../../support/fake_sftp.ts";
@@ -31,17 +32,15 @@ interface It {
 /** What a server may be like. */
 interface Server {
   readonly folders?: readonly string[];
-  /** Else a place of which nobody knows yet whether it flushes. */
-  readonly basePath?: string;
+  /** Whose session it is; else of one that does not know yet whether the server flushes. */
+  readonly program?: System;
 }
-
-let places = 0;
 
 /** A session with a server that answers so when a file is to be flushed; handles are paths. All files have `CONTENT`. */
 async function withServer(
   flushed: (path: string, isForReading: boolean) => Told,
   test: (it: It) => Promise<void>,
-  { folders = [], basePath = `/place${++places}` }: Server = {},
+  { folders = [], program = createSystem() }: Server = {},
 ) {
   const removed: string[] = [];
   const all: Asked[] = [];
@@ -68,8 +67,8 @@ async function withServer(
       )
       : answers.ok;
   };
-  const destination = aServer("sftp", {}, { basePath });
-  const system = { ...createSystem(), ...fakeSftp(VERSION(FSYNC), tell) };
+  const destination = aServer("sftp", {}, { basePath: "/base" });
+  const system = Object.assign(program, fakeSftp(VERSION(FSYNC), tell));
   await using connection = await openSftp("ssh", { destination, configFile: null, ciphers: null }, null, system, signal);
   const channels = sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more")));
   const context = { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} };
@@ -149,20 +148,20 @@ Deno.test("put() by SFTP takes no refused flush for a disk that cannot flush whe
   const [one, two, three] = await Promise.all(
     ["a", "b", "c"].map(async (name, index) => upload(await makeSource(folder.at("source"), name, CONTENT), index)),
   );
-  const basePath = "/pulled";
+  const program = createSystem();
   let isThere = true;
   await withServer(() => isThere ? answers.ok : never(), async ({ put, removed }) => {
     assertEquals((await put([one!], ignoreBytes, signal)).map(({ put }) => put), [true]);
     isThere = false;
     await rejectsWith(() => put([two!], ignoreBytes, signal), ["disk_full"]);
     assertEquals(removed, [`/base/${two!.staged}`]);
-  }, { basePath });
+  }, { program });
   // The next session is of the same disk.
   await withServer(never, async ({ put, parts, removed }) => {
     await rejectsWith(() => put([three!], ignoreBytes, signal), ["disk_full"]);
     await rejectsWith(() => parts.flush(STAGED, signal), ["interrupted"]);
     assertEquals(removed, [`/base/${three!.staged}`, `/base/${STAGED}`]);
-  }, { basePath });
+  }, { program });
 });
 
 Deno.test("attach() by SFTP finds out whether the server flushes, so that the first refused flush is believed", async () => {

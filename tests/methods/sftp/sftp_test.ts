@@ -170,7 +170,8 @@ Deno.test({
     await using it = await bench({ without: hashers });
     const real = createSystem();
     let ahead = 0;
-    const proof = async () => (await it.connect({}, { monotonic: () => real.monotonic() + ahead })).proof;
+    const clock = { monotonic: () => real.monotonic() + ahead };
+    const proof = async () => (await it.connect({}, clock)).proof;
     assertEquals(await proof(), "read_back");
     await Deno.symlink(which("sha256sum")!, it.server.sshConfig.replace(/ssh_config$/, "bin/sha256sum"));
     assertEquals(await proof(), "read_back");

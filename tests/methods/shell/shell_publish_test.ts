@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { createSystem } from "../../../src/system/create_system.ts";
 import { shellPublish } from "../../../src/methods/shell/shell_publish.ts";
 import type { ShellTools } from "../../../src/methods/shell/shell_tools.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
@@ -18,7 +19,12 @@ const TOOLS: ShellTools = {
 const ITEMS = [publication(".s/1", "free.fits"), publication(".s/2", "taken.fits", { onConflict: "fail" })];
 
 function answered(output: string) {
-  return shellPublish(() => Promise.resolve(output), TOOLS, { where: "there", follow: false, place: "place" })(ITEMS, signal);
+  return shellPublish(() => Promise.resolve(output), TOOLS, {
+    where: "there",
+    follow: false,
+    place: "place",
+    system: createSystem(),
+  })(ITEMS, signal);
 }
 
 Deno.test("publish() passes over lines that something else prints into the answer", async () => {

@@ -182,7 +182,7 @@ for (const method of [tar, sftp]) {
         await using it = await openBench(method, { maxSessions });
         await using proxy = startProxy(it.server.port, { roundTripMs: 60 });
         // With a limit no further connection is tried, however slow this computer is.
-        const session = await it.connect({ bandwidthLimit: 1e9 }, {}, { host: "127.0.0.1", port: proxy.port });
+        const session = await it.connect({ bandwidthLimit: 1e9 }, undefined, { host: "127.0.0.1", port: proxy.port });
         for (const attempt of ["a1", "a2"]) await deliver(it, session, attempt);
         assert(await it.server.logins() <= logins, `${await it.server.logins()} logins`);
         assert(await carrying(it) >= streams, await it.server.log());
@@ -200,14 +200,14 @@ for (const method of [tar, sftp]) {
       const login = { host: "127.0.0.1", port: proxy.port };
       const contents = Array.from({ length: 3 }, (_, index) => noise(12 << 20, index + 1));
       const files = await Promise.all(contents.map((content, index) => it.source(`${index}`, content)));
-      const session = await it.connect({}, {}, login);
+      const session = await it.connect({}, undefined, login);
       // So that the channels are open.
       await deliver(it, session, "a0");
       proxy.cutAfter(24 << 20);
       const uploads = files.map((file, index) => upload(file, index + 1));
       await rejectsWith(() => session.put(uploads, ignoreBytes, signal), ["interrupted"]);
       const before = proxy.counters.up;
-      const next = await it.connect({}, {}, login);
+      const next = await it.connect({}, undefined, login);
       const again = files.map((file, index) => ({
         ...upload(file, index + 1, "a2"),
         leftover: `${STAGING}/a1/${index + 1}`,
@@ -225,7 +225,7 @@ for (const method of [tar, sftp]) {
     fn: async () => {
       await using it = await openBench(method);
       await using proxy = startProxy(it.server.port, { roundTripMs: 60 });
-      const session = await it.connect({ bandwidthLimit: 4 << 20 }, {}, { host: "127.0.0.1", port: proxy.port });
+      const session = await it.connect({ bandwidthLimit: 4 << 20 }, undefined, { host: "127.0.0.1", port: proxy.port });
       const files = await Promise.all([1, 2, 3].map((seed) => it.source(`${seed}`, noise(12 << 20, seed))));
       const stop = new AbortController();
       setTimeout(() => stop.abort(new Failure("stopped", "stopping")), 1000);
@@ -241,7 +241,7 @@ for (const method of [tar, sftp]) {
   /** A line whose connections carry 2 MB/s each, for a session that has sent so much that this was found out. */
   const narrow = async (it: Bench) => {
     const proxy = startProxy(it.server.port, { roundTripMs: 60, windowBytes: 1 << 16 });
-    const session = await it.connect({}, {}, { host: "127.0.0.1", port: proxy.port });
+    const session = await it.connect({}, undefined, { host: "127.0.0.1", port: proxy.port });
     return { proxy, session };
   };
 
@@ -299,7 +299,7 @@ for (const method of [tar, sftp]) {
       await putting;
       await session[Symbol.asyncDispose]();
       const connections = proxy.counters.connections;
-      const next = await it.connect({}, {}, { host: "127.0.0.1", port: proxy.port });
+      const next = await it.connect({}, undefined, { host: "127.0.0.1", port: proxy.port });
       const again = uploads.map(({ source, staged }, index) => ({ ...upload(source, index + 1, "a3"), leftover: staged }));
       assertEquals((await next.put(again, ignoreBytes, signal)).map(({ put }) => put), files.map(() => true));
       assertEquals(await next.digest(again.map(({ staged }) => staged), signal), await Promise.all(contents.map(digestOf)));
