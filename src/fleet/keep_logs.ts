@@ -16,7 +16,7 @@ import type { PocketbaseServer } from "./pocketbase_server.ts";
 export interface LogTools {
   readonly system: Pick<
     System,
-    "now" | "sleep" | "random" | "randomHex" | "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder"
+    "now" | "sleep" | "randomHex" | "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder"
   >;
   readonly server: PocketbaseServer;
   readonly folder: () => string;

@@ -27,15 +27,20 @@ export interface LogGatherer {
   hand(to: (lines: readonly SpooledLine[]) => Promise<void>): Promise<void>;
 }
 
-/** Rings when there is something to take. */
-export function logGatherer(lowest: () => LogLevel, gathered: Bell, clock: Pick<Clock, "random">): LogGatherer {
+/** Rings when there is something to take. Its lines have IDs of 15 characters, as PocketBase wants them. */
+export function logGatherer(lowest: () => LogLevel, gathered: Bell, clock: Pick<Clock, "randomHex">): LogGatherer {
   let lines: SpooledLine[] = [];
   return {
     listen(event) {
       const line = logLine(event);
       if (line === null || LEVELS.indexOf(line.level) < LEVELS.indexOf(lowest()) || lines.length >= MOST_GATHERED) return;
       const { level, message } = line;
-      lines.push({ id: newId(clock), time: new Date(event.at).toISOString(), level, message: message.slice(0, LONGEST) });
+      lines.push({
+        id: clock.randomHex(8).slice(1),
+        time: new Date(event.at).toISOString(),
+        level,
+        message: message.slice(0, LONGEST),
+      });
       if (lines.length === 1) gathered.ring();
     },
     async hand(to) {
@@ -127,8 +132,4 @@ async function sendOneByOne(
  */
 function isBecauseOfALine({ status, fields }: ServerFailure): boolean {
   return status === 400 && Object.keys(fields).some((field) => field !== "daemon");
-}
-
-function newId({ random }: Pick<Clock, "random">): string {
-  return Array.from({ length: 15 }, () => Math.floor(random() * 36).toString(36)).join("");
 }
