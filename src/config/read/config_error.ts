@@ -8,7 +8,7 @@ import { printable } from "../../domain/names/printable.ts";
 
 /** One thing that is wrong; line and column count from 1. */
 export interface Problem {
-  /** The server whose job has it; then there is no line, and 0 in its place. */
+  /** The server whose job contains the mistake. Such a job has no lines, so the line is 0. */
   readonly server?: string;
   readonly line: number;
   readonly column: number;

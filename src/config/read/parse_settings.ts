@@ -81,7 +81,7 @@ export function parsePartially(
   if (isEmpty) tree.root["jobs"] = [];
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
   const { pocketbase: server } = resolved.settings;
-  // A file that is wrong by itself is not asked about jobs of a server: what is found with them is theirs.
+  // A file with mistakes of its own is reported first; only then do mistakes belong to jobs of the server.
   const all = remote.length > 0 && server !== null ? problemsAt(server.url, found, tree) : problems(found, source, tree);
   const fault = found.length === 0 ? null : new ConfigError(fileName, all);
   // What is wrong was removed from the tree, or resolved to an empty text.

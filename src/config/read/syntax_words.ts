@@ -55,8 +55,7 @@ export function tomlWords(text: string, complaint: Complaint): Complaint {
 }
 
 /** A plain value that is written over several lines is hardly ever meant. */
-export const GOES_ON =
-  "this value goes on in the next line; begin that line in the column of the other keys, or put the value in quotes";
+export const GOES_ON = "this value continues on the next line; indent that line like the other keys, or put the value in quotes";
 
 const ESCAPE = "\\ is an escape character in double quotes; write C:/… or use single quotes";
 const COMMA = "a comma is missing before this";
@@ -187,7 +186,7 @@ function nested({ text, offset, line, start }: Place): Complaint | null {
   return below === undefined ? null : { offset: start + line.length + below, message: INDENTED };
 }
 
-/** A list goes on where the next key or the end of the text is. */
+/** An unclosed list is noticed only at the next key or at the end of the text. */
 function unclosed({ text, offset }: Place): Complaint | null {
   return /^\s*(?:$|[\w."-]+\s*=)/.test(text.slice(offset)) ? openBracket(text, offset) : null;
 }

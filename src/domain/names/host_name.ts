@@ -35,7 +35,7 @@ const USER = /^[A-Za-z0-9_](?:[A-Za-z0-9._@+\\-]*[A-Za-z0-9._$-])?$/;
 /** `ssh://observer@freya:22/data`, `observer@freya:/data`, `freya:22`, `freya/data`: what people write into one key. */
 const WHOLE_ADDRESS = /^(?:[a-z]+:\/\/)?(?:([^@\s:/]+)@)?([^@\s:/]+)(?::(\d+)(?![^/]))?(?:(?::|(?=\/))(.+))?$/s;
 
-/** The keys of the configuration that are in it; none where it is no address. */
+/** The configuration keys that an address such as `user@host:/folder` stands for; empty if it is not an address. */
 export function addressParts(written: string): Readonly<Record<string, string | undefined>> {
   const [, remote_user, remote_host, remote_port, remote_base_path] = WHOLE_ADDRESS.exec(written) ?? [];
   return { remote_user, remote_host, remote_port, remote_base_path };

@@ -72,7 +72,7 @@ const YAML: readonly (readonly [what: string, text: string, error: string])[] = 
   [
     "a value that goes on",
     "watch_path: /data\n - x\n",
-    "1:13: this value goes on in the next line; begin that line in the column of the other keys, or put the value in quotes",
+    "1:13: this value continues on the next line; indent that line like the other keys, or put the value in quotes",
   ],
   ["a tab", "web:\n\tlisten: x\n", "2:1: YAML cannot be indented with tabs; use spaces"],
   [
