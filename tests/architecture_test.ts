@@ -32,7 +32,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 const NEIGHBOURS: readonly string[] = ["async → domain", "delivery → methods", "web → reports", "fleet → reports"];
 /** The one implementation of the ledger. */
 const SQLITE = "ledger/sqlite/";
-const LONGEST = 400;
+const LONGEST = 500;
 
 interface Source {
   readonly path: string;
