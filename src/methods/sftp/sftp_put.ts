@@ -6,6 +6,7 @@
  */
 import type { Pace } from "../../async/pace.ts";
 import { mapLimit } from "../../async/map_limit.ts";
+import { type Semaphore, semaphore } from "../../async/semaphore.ts";
 import { untilAborted } from "../../async/abort.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
@@ -37,6 +38,7 @@ export interface SftpSending {
 
 /** A batch under way. */
 interface Batch extends SftpSending {
+  readonly large: Semaphore;
   readonly pace: Pace;
   readonly signal: AbortSignal;
 }
@@ -53,6 +55,8 @@ const PLAIN_MODE = 0o666;
 const PRIVATE_MODE = 0o600;
 /** Smaller files are read as a whole. */
 const SMALL_BYTES = 1024 * 1024;
+/** Each has two buffers of its own; more would only wait for the window. */
+const LARGE_AT_ONCE = 16;
 /** The largest time that version 3 of the protocol knows, seconds. */
 const LATEST = 2 ** 32 - 1;
 
@@ -67,6 +71,7 @@ class RefusedError extends Error {
 export function sftpPut(sending: SftpSending): Session["put"] {
   const { channels, files, context, destination } = sending;
   const shared = paceOf(destination, context);
+  const large = semaphore(LARGE_AT_ONCE);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
     const bytes = bytesOf(uploads);
@@ -74,7 +79,7 @@ export function sftpPut(sending: SftpSending): Session["put"] {
       Promise.all([channels.ready(bytes, signal), files.prepare(uploads, signal)]),
       signal,
     );
-    const batch: Batch = { ...sending, pace: shared, signal };
+    const batch: Batch = { ...sending, large, pace: shared, signal };
     const parts = await partsOf(batch, uploads);
     return await mapLimit(
       uploads,
@@ -138,7 +143,6 @@ async function carry(
   let open = true;
   try {
     const writes = new FileWrites(carrying, file, from, onBytes);
-    // Reading is over before the answers come: a place to read is not kept for a round trip.
     const read = await (from > 0 ? null : sendSmall(carrying, source, writes)) ?? await sendLarge(carrying, source, writes);
     await writes.settled();
     if (read.bytes < source.size) {
@@ -185,11 +189,12 @@ async function sendSmall(
 }
 
 async function sendLarge(
-  { connection: { sending, limits, calls }, pace, context: { system }, signal }: Carrying,
+  { connection: { sending, limits, calls }, large, pace, context: { system }, signal }: Carrying,
   source: SourceFile,
   writes: FileWrites,
 ): Promise<Read> {
   const { size } = source;
+  using _one = await large.acquire(signal);
   return await system.readSource(source, async (reader) => {
     // What was sent before is hashed as well.
     for await (const _piece of reader.read(writes.at)) signal.throwIfAborted();

@@ -50,8 +50,8 @@ export const files: Files = {
     signal.throwIfAborted();
     return digest;
   },
-  readSmall: (from, into, signal) => contents.content(from, into, () => at(pathToRead(from), () => readSmall(from, signal))),
-  readSource: (from, use, signal) => at(pathToRead(from), () => readSource(from, use, signal)),
+  readSmall: (from, into, signal) => contents.content(from, into, () => readSmall(from, signal, placeFor(from))),
+  readSource: (from, use, signal) => readSource(from, use, signal, placeFor(from)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   checkDatabase,
   hashChunks,
@@ -77,6 +77,10 @@ export const files: Files = {
   writeText: (path, text, mode) => at(path, () => writeText(path, text, mode)),
   space: (path) => at(path, () => space(path)),
 };
+
+function placeFor(from: ToRead): <R>(call: () => Promise<R>) => Promise<R> {
+  return (call) => at(pathToRead(from), call);
+}
 
 /** Facts are read this many at a time: one by one takes ten times as long, all at once floods the thread pool. */
 const LOOKS_AT_ONCE = 256;

@@ -79,3 +79,29 @@ Deno.test({
     system.setBulkheads([]);
   },
 });
+
+Deno.test("readSource() keeps no place of its disk while its bytes wait for a line: others can read on", async () => {
+  await using dir = await tempFolder();
+  const system = createSystem();
+  const never = new AbortController().signal;
+  const paths = await Promise.all(Array.from({ length: 40 }, (_, index) => dir.write(`disk/${index}`, "content")));
+  system.setBulkheads([dir.at("disk")]);
+  const line = Promise.withResolvers<void>();
+  const begun = paths.map((path) => {
+    const reading = Promise.withResolvers<void>();
+    const sent = system.readSource(path, async (source) => {
+      for await (const _piece of source.read(Infinity)) reading.resolve();
+      await line.promise;
+      return source.sha256();
+    }, never);
+    return { reading: reading.promise, sent };
+  });
+  try {
+    await Promise.all(begun.map(({ reading }) => reading));
+    assertEquals((await system.readSmall(paths[0]!, null, never))?.content.length, "content".length);
+  } finally {
+    line.resolve();
+    system.setBulkheads([]);
+  }
+  assertEquals(new Set(await Promise.all(begun.map(({ sent }) => sent))).size, 1);
+});
