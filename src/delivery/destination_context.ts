@@ -93,7 +93,7 @@ export interface OutboxOptions {
   /** Most files in a batch. */
   readonly batchFiles: number;
   /** Looks for writers that the intake has begun; without it, each batch looks for itself. */
-  readonly looks?: Pick<EarlyLooks, "of">;
+  readonly looks?: Pick<EarlyLooks, "of" | "heardSince">;
   /** The run ends when all is done: what cannot be delivered is given up instead of kept for later. */
   readonly once: boolean;
   /** Files of the job that are large and still being written; with `growing_files` only. */

@@ -46,7 +46,7 @@ export interface IntakeTools {
   /** Called when the bytes of delivered files have turned out to be certain: they may be removed. */
   readonly certain?: () => void;
   /** Where the outboxes look for the writers that may have come since; left out where nothing is sent. */
-  readonly looks?: Pick<EarlyLooks, "begin">;
+  readonly looks?: Pick<EarlyLooks, "begin" | "heard">;
   /** Called where images come back into the watched folder: the job must send nothing more. */
   readonly loops?: (failure: FailureRecord) => void;
   /** The method of a destination where `auto` has chosen one already; null otherwise. */
@@ -150,7 +150,7 @@ function assemble(job: Job, tools: IntakeTools): Parts {
     ...{ job, system, ledger, emit, onError, patterns },
     aside: leftAside(job, { ledger, system, emit }),
     loops: tools.loops ?? (() => {}),
-    looks: job.destinations.length > 0 && tools.looks !== undefined ? tools.looks : { begin: () => {} },
+    looks: job.destinations.length > 0 && tools.looks !== undefined ? tools.looks : { begin: () => {}, heard: () => {} },
     chosenMethod: tools.chosenMethod ?? (() => null),
     admitted() {
       context.matches.matched();

@@ -33,7 +33,7 @@ export interface SettleContext {
   readonly candidates: Candidates;
   readonly writers: Writers;
   /** Begun for what is finished by its close: since then it may have been opened again. */
-  readonly looks: Pick<EarlyLooks, "begin">;
+  readonly looks: Pick<EarlyLooks, "begin" | "heard">;
   /** Compares whole files for a mere ctime: one at a time, beside everything else. */
   readonly comparing: TaskGroup;
   readonly emit: Emit;

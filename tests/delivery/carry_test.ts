@@ -37,6 +37,25 @@ Deno.test("carry() does not take a file without a hash whose ctime moved while i
   assertEquals(puts.length, 2);
 });
 
+Deno.test("carry() gives no name to what a writer was heard to rewrite meanwhile, whatever its times say", async () => {
+  let isHeard = false;
+  await using rig = await outboxRig({ tools: { looks: { of: () => undefined, heardSince: () => isHeard } } });
+  rig.fake.hashesSource = true;
+  rig.fake.before = async (step) => {
+    if (step !== "digest") return;
+    // The ctime moves as well, but it is told in whole seconds.
+    const path = rig.folder.at("data", "a.fits");
+    const { mtime } = await Deno.stat(path);
+    await Deno.writeTextFile(path, "omega");
+    await Deno.utime(path, mtime!, mtime!);
+    isHeard = true;
+  };
+  await rig.admit("a.fits", "alpha");
+  rig.start();
+  await rig.until(() => !["queued", "sending"].includes(rig.state("a.fits")), "decided");
+  assertEquals([rig.fake.calls.put, rig.fake.calls.publish, rig.state("a.fits")], [1, 0, "deferred"]);
+});
+
 Deno.test("carry() sends a file without a hash no sooner than a rewrite would show in its facts", async () => {
   await using rig = await outboxRig({ destination: { verify: "size" } });
   let sentAt = 0;

@@ -25,13 +25,16 @@ export async function checkSources({ items, context }: Unread): Promise<void> {
 
 /**
  * Checks after sending that the sources did not change meanwhile. A changed ctime alone may only mean new permissions or another
- * link: then the content decides.
+ * link, and an event that its writer told late: then the content decides.
  */
 export async function recheckSources({ items, context }: Unread, signal: AbortSignal): Promise<void> {
   const doubtful: Item[] = [];
   await each(items, context, async (item) => {
     const facts = await factsOf(item, context);
-    if (facts && facts.ctimeMs !== item.ctimeMs) doubtful.push(item);
+    if (facts === null) return;
+    const { source: { absolutePath } } = item.delivery;
+    const isHeard = item.readAt !== null && context.looks?.heardSince(absolutePath, item.readAt);
+    if (isHeard || facts.ctimeMs !== item.ctimeMs) doubtful.push(item);
   });
   for (const item of undecided(doubtful)) {
     try {

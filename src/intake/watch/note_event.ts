@@ -8,7 +8,7 @@ import type { IntakeContext } from "../intake_context.ts";
 import { folderOf, lastPart, relativePathOf } from "../source_path.ts";
 import type { Touch } from "./dirty_folders.ts";
 
-type Noting = Pick<IntakeContext, "job" | "patterns" | "candidates" | "dirty" | "recentCloses" | "missingEvents"> & {
+type Noting = Pick<IntakeContext, "job" | "patterns" | "candidates" | "dirty" | "recentCloses" | "missingEvents" | "looks"> & {
   readonly system: Pick<IntakeContext["system"], "monotonic" | "separator">;
 };
 
@@ -24,7 +24,10 @@ export function noteEvent(context: Noting, kind: WatchEvent["kind"], paths: read
     context.missingEvents.told(path ?? "");
     if (path === null) inside = false;
     if (path === null || path === "" || !patterns.enters(folderOf(path))) continue;
-    if (patterns.wants(path)) candidates.touch(path, kind === "close" || each === renamed);
+    if (patterns.wants(path)) {
+      candidates.touch(path, kind === "close" || each === renamed);
+      if (kind === "write" || kind === "close") context.looks.heard(each);
+    }
     dirty.touch(folderOf(path), lastPart(path), how, now);
   }
   return inside;

@@ -13,6 +13,10 @@ export interface EarlyLooks {
   begin(files: readonly Version[]): void;
   /** Whether a program has it open for writing, once that is known; undefined where no look was begun for this version, or it failed. */
   of(file: Version): Promise<boolean> | undefined;
+  /** Notes that a write to this path, or its end, was heard of now. */
+  heard(absolutePath: string): void;
+  /** Whether one was heard of at that time or later: its facts need not show it, where the mtime was set back within the same second. */
+  heardSince(absolutePath: string, at: number): boolean;
 }
 
 type Version = Pick<SourceFile, "absolutePath" | "identity" | "size" | "mtimeMs" | "ctimeMs">;
@@ -20,6 +24,7 @@ type Version = Pick<SourceFile, "absolutePath" | "identity" | "size" | "mtimeMs"
 /** One for each job: the half that finds files begins the looks, the half that reads them asks. */
 export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWriting">): EarlyLooks {
   const looks = new Map<string, { readonly version: string; readonly open: Promise<boolean> }>();
+  const writes = new Map<string, number>();
   const never = new AbortController().signal;
 
   async function look(files: readonly Version[]): Promise<ReadonlySet<string>> {
@@ -39,16 +44,26 @@ export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWritin
         looks.set(file.absolutePath, { version: versionOf(file), open: looking.then((open) => open.has(file.absolutePath)) });
         looks.get(file.absolutePath)?.open.catch(() => undefined);
       }
-      for (const oldest of looks.keys()) {
-        if (looks.size <= MOST) break;
-        looks.delete(oldest);
-      }
+      keepNewest(looks);
     },
     of(file) {
       const known = looks.get(file.absolutePath);
       return known?.version === versionOf(file) ? known.open : undefined;
     },
+    heard(absolutePath) {
+      writes.delete(absolutePath);
+      writes.set(absolutePath, system.now());
+      keepNewest(writes);
+    },
+    heardSince: (absolutePath, at) => (writes.get(absolutePath) ?? -Infinity) >= at,
   };
+}
+
+function keepNewest(all: Map<string, unknown>): void {
+  for (const oldest of all.keys()) {
+    if (all.size <= MOST) break;
+    all.delete(oldest);
+  }
 }
 
 function versionOf(file: Version): string {

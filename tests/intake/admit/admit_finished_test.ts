@@ -51,7 +51,7 @@ async function bench(names: readonly string[] = NAMES, facts: (path: string) => 
     ledger,
     candidates: waiting,
     writers: { isLocal: () => Promise.resolve(true), of: () => Promise.resolve(() => "gone") },
-    looks: { begin: () => {} },
+    looks: { begin: () => {}, heard: () => {} },
     aside: { isOld: () => false },
     emit: (event) => void (event.type === "refused" && refused.push(event.path)),
     comparing: taskGroup(1, () => {}),

@@ -47,7 +47,7 @@ async function bench(...names: string[]) {
       isLocal: () => Promise.resolve(true),
       of: (paths) => Promise.resolve((looks.push(paths), () => "gone" as const)),
     },
-    looks: { begin: () => {} },
+    looks: { begin: () => {}, heard: () => {} },
     aside: { isOld: () => false },
     emit: () => {},
     comparing: taskGroup(1, () => {}),

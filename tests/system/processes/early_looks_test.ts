@@ -24,3 +24,10 @@ Deno.test("earlyLooks() has no answer where the look failed, so that whoever ask
   await made.of(file)?.catch(() => undefined);
   assertEquals(made.of(file), undefined);
 });
+
+Deno.test("earlyLooks() tells whether a write was heard of since a file was read", () => {
+  const { made } = looks(() => Promise.resolve(null));
+  made.heard(file.absolutePath);
+  assertEquals([5_001, 5_002, 5_003].map((at) => made.heardSince(file.absolutePath, at)), [true, true, false]);
+  assertEquals(made.heardSince("/data/b.fits", 0), false);
+});
