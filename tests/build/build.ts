@@ -14,11 +14,7 @@ const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** Modules that run in Workers: each is bundled by itself and stands beside the main bundle, see `workerUrl`. */
 const WORKERS: readonly string[] = [
-  "src/system/files/walk_worker.ts",
-  "src/system/files/batching_worker.ts",
-  "src/system/files/bulk_worker.ts",
-  "src/system/files/chunk_worker.ts",
-  "src/system/files/check_database_worker.ts",
+  "src/system/files/file_worker.ts",
   "src/system/processes/start_worker.ts",
   "src/system/watching/watch_worker.ts",
   "src/web/api/preview_worker.ts",

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { queue } from "../../src/async/queue.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import { Failure } from "../../src/domain/failure.ts";
-import type { BulkFiles } from "../../src/system/files/bulk_files.ts";
+import type { BulkFiles } from "../../src/system/system.ts";
 import { walkTree } from "../../src/system/files/walk_tree.ts";
 import { type Expected, pathToRead, sameFingerprint, type ToRead } from "../../src/domain/source_file.ts";
 import type { CopyOptions, Files, Lock, PathFacts, SourceReader, System, WatchEvent } from "../../src/system/system.ts";

@@ -11,7 +11,7 @@ import { type Destination, isOnThisComputer, type Job } from "../../config/setti
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { BulkFiles } from "../../system/files/bulk_files.ts";
+import type { BulkFiles } from "../../system/system.ts";
 import type { PathFacts, System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";

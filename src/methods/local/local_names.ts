@@ -12,7 +12,7 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { BulkName } from "../../system/files/bulk_files.ts";
+import type { BulkName } from "../../system/system.ts";
 import type { System } from "../../system/system.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
 import { cannotWrite, folderDenied, resolveConflict } from "../naming.ts";

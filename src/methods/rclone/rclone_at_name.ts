@@ -15,7 +15,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { isReservedName } from "../../domain/names/safe_name.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { isFresh, type SourceFile } from "../../domain/source_file.ts";
-import type { BulkFiles } from "../../system/files/bulk_files.ts";
+import type { BulkFiles } from "../../system/system.ts";
 import type { System } from "../../system/system.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { claim, inTurn } from "./rclone_claims.ts";

@@ -1,14 +1,13 @@
 /**
  * Many small files at a time, in a Worker: copied, hashed and named one by one from here, each costs a dozen switches to a thread of the
- * runtime and back. Each caller has a Worker of its own (13 MB), so a disk that does not respond delays only calls about itself. It ends when it
- * had nothing to do for some seconds.
+ * runtime and back. Each caller has a Worker of its own, so a disk that does not respond delays only calls about itself.
  *
  * @module
  */
 import { onAbort } from "../../async/abort.ts";
+import type { BulkFiles } from "../system.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
-import type { BulkFiles } from "./bulk_files.ts";
-import type { BulkCalls } from "./bulk_worker.ts";
+import type { FileCalls, Stop } from "./file_worker.ts";
 
 /** Files in one message: their caller is told how far it is after each. */
 const AT_ONCE = 64;
@@ -21,28 +20,24 @@ const MOST_FRUITLESS = 3;
 
 /** Starts nothing yet. */
 export function bulkFiles(): BulkFiles {
-  const worker = workerCalls<BulkCalls>({
-    name: "bulk_worker",
-    here: import.meta.url,
-    what: "Working on many small files",
-    restMs: REST_MS,
-  });
+  const options = { name: "file_worker", here: import.meta.url, what: "Working on many small files", restMs: REST_MS };
+  const worker = workerCalls<FileCalls>(options);
   // Of a file system without hard links, or times, it is not asked again and again for what it cannot do.
   const fruitless = { copy: 0, hash: 0, name: 0 };
 
   /** Gives `none` for what was not done. */
   async function inTurns<Q, A>(
-    what: keyof BulkCalls,
+    what: keyof typeof fruitless,
     asks: readonly Q[],
     none: A,
-    call: (some: readonly Q[], stop: Int32Array<SharedArrayBuffer>) => Promise<A[]>,
+    call: (some: readonly Q[], stop: Stop) => Promise<A[]>,
     signal: AbortSignal,
     done: (first: number, answers: readonly A[]) => void = () => {},
   ): Promise<A[]> {
     signal.throwIfAborted();
     const answers: A[] = asks.map(() => none);
     if (asks.length < (worker.running ? USE_FOR : START_FOR)) return answers;
-    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const stop: Stop = new Int32Array(new SharedArrayBuffer(4));
     using _stopping = onAbort(signal, () => Atomics.store(stop, 0, 1));
     for (let first = 0; first < asks.length && fruitless[what] < MOST_FRUITLESS; first += AT_ONCE) {
       const found = await call(asks.slice(first, first + AT_ONCE), stop).catch(() => []);
@@ -55,12 +50,12 @@ export function bulkFiles(): BulkFiles {
   }
 
   return {
-    copy: (copies, onFiles, signal) =>
-      inTurns("copy", copies, null, (some, stop) => worker.call("copy", some, stop), signal, (first, digests) => {
-        digests.forEach((digest, index) => digest && onFiles(first + index, digest.bytes));
+    copy: (copies, onFile, signal) =>
+      inTurns("copy", copies, null, (some, stop) => worker.call("copyMany", some, stop), signal, (first, digests) => {
+        digests.forEach((digest, index) => digest && onFile(first + index, digest.bytes));
       }),
-    hash: (paths, signal) => inTurns("hash", paths, null, (some, stop) => worker.call("hash", some, stop), signal),
-    name: (names, signal) => inTurns("name", names, false, (some, stop) => worker.call("name", some, stop), signal),
+    hash: (paths, signal) => inTurns("hash", paths, null, (some, stop) => worker.call("hashMany", some, stop), signal),
+    name: (names, signal) => inTurns("name", names, false, (some, stop) => worker.call("nameMany", some, stop), signal),
     [Symbol.dispose]: () => worker[Symbol.dispose](),
   };
 }

@@ -4,25 +4,23 @@
  * @module
  */
 import { statfs } from "node:fs/promises";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
+import { untilAborted } from "../../async/abort.ts";
 import { chunks } from "../../domain/chunks.ts";
 import { pathToRead, type ToRead } from "../../domain/source_file.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { bulkFiles } from "./bulk.ts";
 import { createBulkheads } from "./bulkheads.ts";
-import { copy, writeInto } from "./copy.ts";
 import { createBatching, SHORT_BYTES } from "./batching.ts";
-import { hash } from "./hash.ts";
-import { checkDatabase } from "./check_database.ts";
+import type { FileCalls } from "./file_worker.ts";
+import { copy, hash, readSmall, readSource, writeAll } from "./hash.ts";
 import { hashChunks, hashWithChunks, unlikeChunks } from "./hash_chunks.ts";
 import { lockFolder } from "./lock.ts";
-import { NOT_UTF8 } from "./unusable_names.ts";
-import { openToRead } from "./open_source.ts";
-import { pathFacts } from "./path_facts.ts";
-import { sync, writeText } from "./durable.ts";
-import { readSmall, readSource } from "./read_source.ts";
-import type { Files, FileWriter, PathFacts } from "../system.ts";
+import { openToRead, pathFacts } from "./open_source.ts";
+import type { Files, PathFacts } from "../system.ts";
 import { createWalk } from "./walk.ts";
+import { NOT_UTF8 } from "./walk_tree.ts";
+import { workerCalls } from "../workers/worker_calls.ts";
 
 const batching = createBatching();
 /** A Worker of their own: a file that is sent does not wait behind the looks at many new ones. */
@@ -60,7 +58,13 @@ export const files: Files = {
   bulkFiles,
   writeInto: (path, offset, content, signal) => at(path, () => writeInto(path, offset, content, signal)),
   sync: (path) => at(path, () => sync(path)),
-  createFile,
+  createFile: async (path) => {
+    const file = await Deno.open(path, { write: true, createNew: true });
+    return {
+      write: (bytes) => writeAll(file, bytes),
+      [Symbol.asyncDispose]: () => Promise.resolve(file.close()),
+    };
+  },
   rename: (from, to) => at(to, () => Deno.rename(from, to)),
   link: (from, to) => at(to, () => Deno.link(from, to)),
   lockFolder,
@@ -84,6 +88,12 @@ function placeFor(from: ToRead): <R>(call: () => Promise<R>) => Promise<R> {
 
 /** Facts are read this many at a time: one by one takes ten times as long, all at once floods the thread pool. */
 const LOOKS_AT_ONCE = 256;
+
+/** What SQLite finds takes seconds for each gigabyte. */
+async function checkDatabase(path: string, signal: AbortSignal): Promise<readonly string[]> {
+  using worker = workerCalls<FileCalls>({ name: "file_worker", here: import.meta.url, what: `The check of "${path}"` });
+  return await untilAborted(worker.call("checkDatabase", path), signal);
+}
 
 async function list(folder: string): ReturnType<Files["list"]> {
   const names = await files.names(folder);
@@ -117,19 +127,6 @@ async function makeInside(path: string, mode?: number): Promise<boolean> {
   }
 }
 
-async function createFile(path: string): Promise<FileWriter> {
-  const file = await Deno.open(path, { write: true, createNew: true });
-  return {
-    async write(bytes) {
-      for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
-    },
-    // deno-lint-ignore require-await -- the contract is asynchronous, Deno's close is not
-    async [Symbol.asyncDispose]() {
-      file.close();
-    },
-  };
-}
-
 async function read(from: ToRead, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
   using file = await openToRead(from);
   if (offset > 0) file.seek(offset);
@@ -141,6 +138,58 @@ async function read(from: ToRead, offset: number, length: number): Promise<Uint8
     filled += got;
   }
   return buffer.subarray(0, filled);
+}
+
+/** See `Files.writeInto`. */
+async function writeInto(
+  path: string,
+  offset: number,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.seek(offset, Deno.SeekMode.Start);
+  for await (const piece of content) {
+    signal.throwIfAborted();
+    await writeAll(file, piece);
+  }
+}
+
+/** fsync; a no-op for folders on Windows, which has none. File systems that cannot sync folders are ignored. */
+async function sync(path: string): Promise<void> {
+  if (Deno.build.os === "windows") {
+    if ((await Deno.lstat(path)).isDirectory) return;
+    using file = await Deno.open(path, { read: true, write: true });
+    return await file.sync();
+  }
+  using file = await Deno.open(path);
+  try {
+    await file.sync();
+  } catch (error) {
+    // Some network and user-space file systems refuse fsync on a folder with EINVAL: nothing more can be done.
+    const isRefused = error instanceof Error && "code" in error && ["EINVAL", "ENOTSUP", "ENOSYS"].includes(String(error.code));
+    if (!isRefused || !(await Deno.lstat(path)).isDirectory) throw error;
+  }
+}
+
+/** Writes by temporary file (`.image-transfer-*` beside it), fsync and rename. `mode` does not exist on Windows. */
+async function writeText(path: string, text: string, mode?: number): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.image-transfer-${crypto.randomUUID()}`);
+  try {
+    {
+      using file = await Deno.open(temporary, { write: true, createNew: true, ...(mode === undefined ? {} : { mode }) });
+      // Before the text is in it: a secret is never readable for others, whatever the umask.
+      if (mode !== undefined && Deno.build.os !== "windows") await Deno.chmod(temporary, mode);
+      await writeAll(file, new TextEncoder().encode(text));
+      await file.sync();
+    }
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => undefined);
+    throw error;
+  }
+  await sync(folder);
 }
 
 async function orNull<T>(looking: Promise<T>): Promise<T | null> {

@@ -8,8 +8,8 @@ import type { ToRead } from "../../domain/source_file.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
 import { expectedOnly } from "./open_source.ts";
-import type { ChunkedDigest, LikeFile, SharedBytes } from "../system.ts";
-import type { ChunkCalls } from "./chunk_worker.ts";
+import type { Files, SharedBytes } from "../system.ts";
+import type { FileCalls } from "./file_worker.ts";
 
 /** Each Worker ends when it had nothing to do for so long, milliseconds. */
 const REST_MS = 2_000;
@@ -24,63 +24,38 @@ const PIECES = 8;
 const ROOMS = 8;
 
 interface Lane {
-  readonly worker: ReturnType<typeof workerCalls<ChunkCalls>>;
+  readonly worker: ReturnType<typeof workerCalls<FileCalls>>;
   users: number;
 }
 
 const lanes = Array.from({ length: WORKERS }, (): Lane => {
-  const worker = workerCalls<ChunkCalls>({
-    name: "chunk_worker",
-    here: import.meta.url,
-    what: "Hashing a large file",
-    restMs: REST_MS,
-    // It has the half of what it hashes.
-    isNeeded: () => lane.users > 0,
-  });
+  const options = { name: "file_worker", here: import.meta.url, what: "Hashing a large file", restMs: REST_MS };
+  // It keeps what it has read between two calls.
+  const worker = workerCalls<FileCalls>({ ...options, isNeeded: () => lane.users > 0 });
   const lane: Lane = { worker, users: 0 };
   return lane;
 });
 let count = 0;
 
 /** See `Files.hashChunks`. */
-export async function hashChunks(
-  from: ToRead,
-  chunkBytes: number,
-  chunks: readonly number[],
-  signal: AbortSignal,
-): Promise<string[]> {
-  return (await inTwoLanes(
-    chunks,
-    chunkBytes,
-    signal,
-    ({ worker }, some) => worker.call("chunks", expectedOnly(from), chunkBytes, some),
-  ))
-    .flat();
-}
+export const hashChunks: Files["hashChunks"] = async (from, chunkBytes, chunks, signal) => {
+  const ask = (lane: Lane, some: readonly number[]) => lane.worker.call("hashChunks", expectedOnly(from), chunkBytes, some);
+  return (await inTwoLanes(chunks, chunkBytes, ask, signal)).flat();
+};
 
 /** See `Files.unlikeChunks`. */
-export async function unlikeChunks(
-  from: ToRead,
-  like: string,
-  chunkBytes: number,
-  chunks: readonly number[],
-  signal: AbortSignal,
-): Promise<number[]> {
-  const found = inTwoLanes(
-    chunks,
-    chunkBytes,
-    signal,
-    ({ worker }, some) => worker.call("unlike", expectedOnly(from), like, chunkBytes, some),
-  );
-  return (await found).flat();
-}
+export const unlikeChunks: Files["unlikeChunks"] = async (from, like, chunkBytes, chunks, signal) => {
+  const ask = (lane: Lane, some: readonly number[]) =>
+    lane.worker.call("unlikeChunks", expectedOnly(from), like, chunkBytes, some);
+  return (await inTwoLanes(chunks, chunkBytes, ask, signal)).flat();
+};
 
 /** Some of the chunks at a time; the answers in order. */
 async function inTwoLanes<T>(
   chunks: readonly number[],
   chunkBytes: number,
-  signal: AbortSignal,
   ask: (lane: Lane, some: readonly number[]) => Promise<T>,
+  signal: AbortSignal,
 ): Promise<T[]> {
   const answers: T[] = [];
   const atOnce = Math.max(1, Math.min(Math.floor(CALL_BYTES / chunkBytes), Math.ceil(chunks.length / WORKERS_FOR_CHUNKS)));
@@ -98,13 +73,9 @@ async function inTwoLanes<T>(
 }
 
 /** See `Files.hashWithChunks`. One Worker reads and hashes or compares each chunk, another one hashes the whole. */
-export async function hashWithChunks(
-  from: ToRead,
-  chunkBytes: number,
-  like: LikeFile | null,
-  signal: AbortSignal,
-): Promise<ChunkedDigest> {
-  const id = ++count;
+export const hashWithChunks: Files["hashWithChunks"] = async (from, chunkBytes, like, signal) => {
+  // Both may be in one Worker.
+  const [id, wholeId] = [++count, ++count];
   const rooms = Array.from({ length: ROOMS }, () => new Uint8Array(new SharedArrayBuffer(chunkBytes / PIECES)));
   return await inLane(leastBusy(), (each) =>
     inLane(leastBusy(), async (whole) => {
@@ -112,10 +83,10 @@ export async function hashWithChunks(
       const fillAgain = async (room: SharedBytes) => {
         while (!found.isOver) {
           signal.throwIfAborted();
-          const { bytes, isOver, sha256 } = await each.worker.call("read", id, expectedOnly(from), room, chunkBytes, like);
+          const { bytes, isOver, sha256 } = await each.worker.call("readNext", id, expectedOnly(from), room, chunkBytes, like);
           if (sha256 !== undefined) found.chunks.push(sha256);
           found.isOver ||= isOver;
-          const adding = whole.worker.call("add", id, found.bytes, room.subarray(0, bytes));
+          const adding = whole.worker.call("addBytes", wholeId, found.bytes, room.subarray(0, bytes));
           found.bytes += bytes;
           await adding;
         }
@@ -127,12 +98,13 @@ export async function hashWithChunks(
       try {
         const filled = await Promise.allSettled(rooms.map((room) => fillAgain(room).catch(stop)));
         for (const one of filled) if (one.status === "rejected") throw one.reason;
-        return { bytes: found.bytes, chunks: found.chunks, sha256: await whole.worker.call("sum", id) };
+        return { bytes: found.bytes, chunks: found.chunks, sha256: await whole.worker.call("sumOf", wholeId) };
       } finally {
-        for (const { worker } of [each, whole]) if (worker.running) await worker.call("drop", id);
+        if (each.worker.running) await each.worker.call("drop", id);
+        if (whole.worker.running) await whole.worker.call("drop", wholeId);
       }
     }));
-}
+};
 
 /** A whole file; null where no Worker is free. */
 export async function hashLarge(from: ToRead, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest | null> {
@@ -141,7 +113,7 @@ export async function hashLarge(from: ToRead, signal: AbortSignal, onBytes?: (by
   return await inLane(lane, async ({ worker }) => {
     const id = ++count;
     for (let before = 0;;) {
-      const { bytes, sha256 } = await worker.call("more", id, expectedOnly(from), CALL_BYTES);
+      const { bytes, sha256 } = await worker.call("hashNext", id, expectedOnly(from), CALL_BYTES);
       if (signal.aborted) {
         if (sha256 === null) await worker.call("drop", id);
         throw signal.reason;

@@ -10,7 +10,7 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import { clock } from "../host/clock.ts";
 import { faultOf } from "../fault.ts";
 import type { Fault, Lock, System } from "../system.ts";
-import { identityOf } from "./path_facts.ts";
+import { identityOf } from "./open_source.ts";
 
 /**
  * Holds the exclusive lock of the file (made when missing, never removed) until disposed of; null when someone holds it. A link is refused:

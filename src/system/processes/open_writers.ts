@@ -8,7 +8,7 @@ import { basename, dirname, join } from "@std/path";
 import { untilAborted } from "../../async/abort.ts";
 import { deadline } from "../../async/deadline.ts";
 import { clock } from "../host/clock.ts";
-import { splitAtNul } from "../files/bad_names.ts";
+import { splitAtNul } from "./processes.ts";
 import { faultOf } from "../fault.ts";
 import { files } from "../files/files.ts";
 import { processes } from "./processes.ts";

@@ -7,7 +7,6 @@ import { untilAborted } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { clock } from "../host/clock.ts";
 import { type Launch, launch, type Launched } from "./launch.ts";
-import { createHead, createTail, drainBoth, LAST_WORDS_MS } from "./outputs.ts";
 import { queue } from "../../async/queue.ts";
 import type { Child, Command, Finished, Processes } from "../system.ts";
 import { which } from "./which.ts";
@@ -29,6 +28,8 @@ const KEPT_BYTES = 1024 * 1024;
 const KEPT_ERROR_BYTES = 64 * 1024;
 /** When a reader is so far behind, the child has to wait. */
 const WAITING_BYTES = 4 * 1024 * 1024;
+/** How long outputs are still read after the program has ended; background processes that it left may keep them open longer. */
+const LAST_WORDS_MS = 500;
 
 /** See `Processes.run`. */
 async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished> {
@@ -124,5 +125,89 @@ async function endOf({ finished, end }: Launched, signal: AbortSignal): ReturnTy
   } catch (error) {
     if (signal.aborted) await end();
     throw error;
+  }
+}
+
+type Take = (piece: Uint8Array) => void | Promise<void>;
+
+/**
+ * Reads both outputs from now on, even if nobody listens. `lastWords` resolves at their end, or after {@linkcode LAST_WORDS_MS}, and stops
+ * reading.
+ */
+function drainBoth(
+  streams: { readonly stdout: ReadableStream<Uint8Array>; readonly stderr: ReadableStream<Uint8Array> },
+  takeOutput: Take,
+  takeError: Take,
+): { lastWords(): Promise<void> } {
+  const readers = [streams.stdout.getReader(), streams.stderr.getReader()] as const;
+  const drained = Promise.all([drain(readers[0], takeOutput), drain(readers[1], takeError)]);
+  let last: Promise<void> | null = null;
+  const lastWords = async () => {
+    // A background process (an ssh master) that inherited the pipes holds them open for as long as it lives.
+    await within(drained, LAST_WORDS_MS, clock, undefined);
+    await Promise.all(readers.map((reader) => reader.cancel()));
+  };
+  return { lastWords: () => last ??= lastWords() };
+}
+
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>, take: Take): Promise<void> {
+  while (true) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    await take(value);
+  }
+}
+
+/** Keeps the first bytes. */
+export function createHead(limit: number) {
+  const pieces: Uint8Array[] = [];
+  let kept = 0;
+  return {
+    add(piece: Uint8Array): void {
+      if (kept >= limit) return;
+      pieces.push(piece.subarray(0, limit - kept));
+      kept += Math.min(piece.length, limit - kept);
+    },
+    text: (): string => textOf(pieces),
+  };
+}
+
+/** Keeps the last bytes. */
+export function createTail(limit: number) {
+  let pieces: Uint8Array[] = [];
+  let kept = 0;
+  return {
+    add(piece: Uint8Array): void {
+      pieces.push(piece);
+      kept += piece.length;
+      while (kept - (pieces[0]?.length ?? 0) >= limit) kept -= pieces.shift()?.length ?? 0;
+      // Otherwise a single large piece stays in memory.
+      if (kept > 2 * limit) {
+        pieces = [piece.slice(-limit)];
+        kept = limit;
+      }
+    },
+    text: (): string => textOf(pieces).slice(-limit),
+  };
+}
+
+function textOf(pieces: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder();
+  return pieces.map((piece) => decoder.decode(piece, { stream: true })).join("") + decoder.decode();
+}
+
+/** The pieces between NULs of a stream of bytes. */
+export async function* splitAtNul(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let rest = new Uint8Array();
+  for await (const piece of stream) {
+    const bytes = new Uint8Array(rest.length + piece.length);
+    bytes.set(rest);
+    bytes.set(piece, rest.length);
+    let start = 0;
+    for (let end = bytes.indexOf(0); end !== -1; end = bytes.indexOf(0, start)) {
+      yield bytes.subarray(start, end);
+      start = end + 1;
+    }
+    rest = bytes.slice(start);
   }
 }

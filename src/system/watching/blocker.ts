@@ -5,7 +5,7 @@
  */
 import { deadline } from "../../async/deadline.ts";
 import { clock } from "../host/clock.ts";
-import { splitAtNul } from "../files/bad_names.ts";
+import { splitAtNul } from "../processes/processes.ts";
 import { processes } from "../processes/processes.ts";
 import { which } from "../processes/which.ts";
 

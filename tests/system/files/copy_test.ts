@@ -1,7 +1,7 @@
 import { bucket, pace } from "../../../src/async/pace.ts";
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { writeAll } from "../../../src/system/files/copy.ts";
+import { writeAll } from "../../../src/system/files/hash.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { has } from "../../support/needs.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";

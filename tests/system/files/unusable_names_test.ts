@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isDeviceName } from "../../../src/system/files/unusable_names.ts";
+import { isDeviceName } from "../../../src/system/files/walk_tree.ts";
 
 Deno.test("isDeviceName() knows what Windows does not open as a file", () => {
   for (const name of ["CON", "con.fits", "aux.tar.fits", "NUL .x", "com1.fits", "LPT9", "m31.", "m31 "]) {

@@ -3,7 +3,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import type { WalkBatch, WalkOptions } from "../../../src/system/system.ts";
 import {} from "../../../src/system/files/walk.ts";
 import {} from "../../../src/system/files/walk_tree.ts";
-import { walkDigest } from "../../../src/system/files/walk_digest.ts";
+import { walkDigest } from "../../../src/system/files/walk_tree.ts";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
 import { has } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";

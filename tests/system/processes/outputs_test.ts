@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createHead, createTail } from "../../../src/system/processes/outputs.ts";
+import { createHead, createTail } from "../../../src/system/processes/processes.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
