@@ -5,10 +5,9 @@
  */
 import { clock } from "./host/clock.ts";
 import { files } from "./files/files.ts";
-import { lifetime } from "./host/lifetime.ts";
 import { processes } from "./processes/processes.ts";
 import { serving } from "./host/serving.ts";
-import { createSurroundings } from "./host/surroundings.ts";
+import { createSurroundings, lifetime } from "./host/surroundings.ts";
 import type { System } from "./system.ts";
 import { terminal } from "./host/terminal.ts";
 import { openForWriting, seesEveryWriter } from "./processes/open_writers.ts";

@@ -10,7 +10,7 @@ import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
-import { isInMemory } from "../../system/host/memory.ts";
+import { isInMemory } from "../../system/host/runtime_folder.ts";
 import type { MethodContext } from "../method.ts";
 import type { Transfer } from "./curl_config.ts";
 import type { Ended } from "./dialogue.ts";

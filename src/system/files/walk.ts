@@ -7,7 +7,7 @@
 import { anySignal, onAbort, untilAborted } from "../../async/abort.ts";
 import { BEFORE_DENO_2_9 } from "../host/deno_version.ts";
 import { processes, splitAtNul } from "../processes/processes.ts";
-import { which } from "../processes/which.ts";
+import { which } from "../processes/launch.ts";
 import type { Files, WalkBatch, WalkOptions } from "../system.ts";
 import { workerCalls } from "../workers/worker_calls.ts";
 import type { Bulkheads } from "./bulkheads.ts";

@@ -1,5 +1,6 @@
 /**
- * A short folder of our own for sockets: OpenSSH's ControlPath has 104 bytes at most on macOS, 108 on Linux.
+ * Folders for what need not outlive a reboot: a short one of our own for sockets (OpenSSH's ControlPath has 104 bytes at most on macOS, 108 on
+ * Linux), and those that Linux keeps in memory.
  *
  * @module
  */
@@ -43,4 +44,12 @@ async function isOurs(folder: string): Promise<boolean> {
   if (!facts.isDirectory || facts.uid !== Deno.uid()) return false;
   if (((facts.mode ?? 0) & 0o077) !== 0) await Deno.chmod(folder, 0o700);
   return true;
+}
+
+/** Any account may write there. */
+export const EVERYBODYS_MEMORY = "/dev/shm";
+
+/** True for `/dev/shm` and `/run`, where the folders of services and sessions are, and for what is below them. */
+export function isInMemory(path: string): boolean {
+  return /^\/(?:dev\/shm|run)(?:\/|$)/.test(path);
 }

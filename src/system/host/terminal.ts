@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure } from "../../domain/failure.ts";
-import { which } from "../processes/which.ts";
+import { which } from "../processes/launch.ts";
 import type { Terminal } from "../system.ts";
 import type { StandardStream } from "./host.ts";
 

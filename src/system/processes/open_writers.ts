@@ -12,7 +12,7 @@ import { splitAtNul } from "./processes.ts";
 import { faultOf } from "../fault.ts";
 import { files } from "../files/files.ts";
 import { processes } from "./processes.ts";
-import { which } from "./which.ts";
+import { which } from "./launch.ts";
 import { chunks } from "../../domain/chunks.ts";
 
 /** See `Watching.openForWriting`. One pass over the whole system costs some 15 ms of processor time, for any number of paths. */

@@ -9,7 +9,7 @@ import { clock } from "../host/clock.ts";
 import { type Launch, launch, type Launched } from "./launch.ts";
 import { queue } from "../../async/queue.ts";
 import type { Child, Command, Finished, Processes } from "../system.ts";
-import { which } from "./which.ts";
+import { which } from "./launch.ts";
 
 export const processes: Processes = processesWith(launch);
 

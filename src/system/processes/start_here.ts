@@ -20,7 +20,7 @@ export interface Started {
 export type Start = (command: Command) => Promise<Started>;
 
 /**
- * For all systems but Windows, where `start_in_worker.ts` is needed. In a terminal, the program is in a process group of its own:
+ * For all systems but Windows, where Workers do it. In a terminal, the program is in a process group of its own:
  * Ctrl+C is meant for the daemon, which decides what happens to a running transfer. (On Windows it would not belong to the
  * daemon's job object then, and outlive it.) A service, whose streams lead elsewhere, is spared the price.
  */
@@ -32,7 +32,7 @@ export const startHere: Start = ({ program, args, cwd, env, brief }) => {
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    // This forks the whole process: 4 ms in place of 0.2 that nothing else runs in, and as much again for the pages that it shares then.
+    // This forks the whole process, which takes twenty times as long.
     detached: Deno.build.os !== "windows" && brief !== true && isInTerminal(),
   }).spawn();
   return Promise.resolve({

@@ -1,5 +1,5 @@
 /**
- * The Worker of `start_in_worker.ts`: starts programs, and moves bytes between their pipes and the messages.
+ * The Worker of `launch.ts`: starts programs, and moves bytes between their pipes and the messages.
  *
  * It is bundled and embedded separately: import nothing heavy here.
  *

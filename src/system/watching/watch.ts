@@ -7,13 +7,14 @@
 import { join, SEPARATOR } from "@std/path";
 import { Failure } from "../../domain/failure.ts";
 import { onAbort } from "../../async/abort.ts";
-import { within } from "../../async/deadline.ts";
+import { deadline, within } from "../../async/deadline.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { clock } from "../host/clock.ts";
 import { runtimeFolder } from "../host/runtime_folder.ts";
+import { which } from "../processes/launch.ts";
+import { processes, splitAtNul } from "../processes/processes.ts";
 import type { WatchEvent, Watching } from "../system.ts";
 import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_calls.ts";
-import { type Blocker, findBlocker, release } from "./blocker.ts";
 import { hintsOf, LOST_TRACK } from "./hints.ts";
 import type { WatchCalls, WatchNews } from "./watch_worker.ts";
 
@@ -27,6 +28,11 @@ export interface WatchLimits {
 }
 
 const LIMITS: WatchLimits = { probeEveryMs: 6_000, patienceSeconds: 10, standstillMs: 180_000 };
+
+/** How long a disk is given to tell what is in a root. */
+const LOOK_MS = 20_000;
+/** Watchers that stand still again so soon, without a reason in the roots, are not started again at once. */
+const UNEXPLAINED_AGAIN_MS = 10 * 60_000;
 
 /** One root, as long as its user wants hints of it. */
 interface Watched {
@@ -248,5 +254,60 @@ async function namedAsGiven(root: string): Promise<(path: string) => string> {
   return (path) => path === real || path.startsWith(real + SEPARATOR) ? root + path.slice(real.length) : path;
 }
 
-/** Watchers that stand still again so soon, without a reason in the roots, are not started again at once. */
-const UNEXPLAINED_AGAIN_MS = 10 * 60_000;
+/** What keeps a watcher waiting that opens it: a named pipe that nobody writes to, a device, or a link to one. */
+interface Blocker {
+  readonly path: string;
+  readonly kind: "a named pipe" | "a device";
+}
+
+/** The first one in a folder; null where there is none, or nobody can tell; "silent" where its disk does not respond. */
+async function findBlocker(root: string, recursive: boolean): Promise<Blocker | "silent" | null> {
+  if (await which("find") === null) return null;
+  using limit = deadline(LOOK_MS, clock);
+  // GNU's -xtype follows links; a find without it does without links.
+  for (const type of ["-xtype", "-type"]) {
+    const path = await firstOf(root, [
+      "-maxdepth",
+      recursive ? "99" : "1",
+      "(",
+      type,
+      "p",
+      "-o",
+      type,
+      "b",
+      "-o",
+      type,
+      "c",
+      ")",
+      "-print0",
+    ], limit.signal);
+    if (limit.signal.aborted) return "silent";
+    if (path === undefined) continue;
+    return path === null ? null : { path, kind: (await Deno.stat(path)).isFifo ? "a named pipe" : "a device" };
+  }
+  return null;
+}
+
+/** Undefined where this `find` does not know the arguments. */
+async function firstOf(root: string, args: readonly string[], signal: AbortSignal): Promise<string | null | undefined> {
+  try {
+    await using find = await processes.spawn(
+      { program: "find", args: [root.endsWith("/") ? root : `${root}/`, ...args] },
+      signal,
+    );
+    await find.closeStdin();
+    for await (const path of splitAtNul(find.stdout)) return new TextDecoder().decode(path);
+    await find.finished;
+    return /unrecognized|unknown (predicate|primary)|illegal/i.test(find.stderr()) ? undefined : null;
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  }
+}
+
+/** Lets go whoever waits for a pipe to be opened at its other end. On Linux, opening it for both never waits. */
+async function release({ path, kind }: Blocker): Promise<void> {
+  if (kind !== "a named pipe" || Deno.build.os !== "linux") return;
+  // It may be gone, or not ours to open: then the waiting thread is left behind.
+  await Deno.open(path, { read: true, write: true }).then((file) => file.close(), () => "left behind");
+}

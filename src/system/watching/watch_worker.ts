@@ -9,8 +9,7 @@
  */
 import type { WatchEvent } from "../system.ts";
 import { carried, type CarriedError, serveCalls } from "../workers/serve_calls.ts";
-import { type Burst, createBurst } from "./burst.ts";
-import { type Hints, hintsOf } from "./hints.ts";
+import { createBurst, hintsOf } from "./hints.ts";
 
 /** What has come since the last call. */
 export interface WatchNews {
@@ -23,8 +22,8 @@ interface Watching {
   readonly root: string;
   readonly recursive: boolean;
   watchers: Watchers;
-  readonly hints: Hints;
-  readonly burst: Burst;
+  readonly hints: ReturnType<typeof hintsOf>;
+  readonly burst: ReturnType<typeof createBurst>;
 }
 
 const watching = new Map<number, Watching>();

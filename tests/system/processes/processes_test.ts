@@ -5,7 +5,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import { launchWith } from "../../../src/system/processes/launch.ts";
 import { processesWith } from "../../../src/system/processes/processes.ts";
 import { startHere } from "../../../src/system/processes/start_here.ts";
-import { workerStart } from "../../../src/system/processes/start_in_worker.ts";
+import { workerStart } from "../../../src/system/processes/launch.ts";
 import type { System } from "../../../src/system/system.ts";
 import { has } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type BurstLimits, createBurst } from "../../../src/system/watching/burst.ts";
+import { type BurstLimits, createBurst } from "../../../src/system/watching/hints.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 const LIMITS: BurstLimits = { pauseMs: 20, events: 16, files: 4, quietMs: 250, longestMs: 3_000 };
