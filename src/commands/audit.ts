@@ -77,7 +77,7 @@ async function begin(job: string | undefined, json: boolean, { settings, daemon 
     tools.stderr("Without a daemon, image-transfer verify hashes all delivered files again.\n");
     return code;
   }
-  const names = await daemon.audit(job);
+  const { destinations: names } = await daemon.ask("audit", { job });
   if (json) tools.stdout(`${JSON.stringify({ audited: names })}\n`);
   if (names.length === 0) {
     tools.stderr(
@@ -100,7 +100,7 @@ async function acceptFound(
   { settings, daemon }: Sought,
   tools: Tools,
 ): Promise<number> {
-  const count = daemon === null ? acceptInLedger(job, settings, tools) : await daemon.acceptAudit(job);
+  const count = daemon === null ? acceptInLedger(job, settings, tools) : (await daemon.ask("accept-audit", { job })).count;
   if (json) tools.stdout(`${JSON.stringify({ accepted: count })}\n`);
   else tools.stderr(`Accepted: ${counted(count, "lost file")} ${count === 1 ? "is" : "are"} listed as gone from now on.\n`);
   return EXIT.done;

@@ -71,7 +71,7 @@ async function accept({ path, draft, before, named }: Draft, tools: Tools): Prom
   stderr(`Changed ${path}\n`);
   const { daemon } = await seekQuietly(named, tools);
   if (daemon === null) return EXIT.done;
-  const { ok, message } = await daemon.reload();
+  const { ok, message } = await daemon.ask("reload", {});
   stderr(`${message}\n`);
   return ok ? EXIT.done : EXIT.usage;
 }

@@ -30,7 +30,7 @@ export const forget = defineCommand({
       tools.stderr("Nothing was given up: the configured destinations are unknown. Correct the configuration first.\n");
       return EXIT.usage;
     }
-    const { count, jobs } = await daemon?.forget(destination) ?? forgetHere(settings, destination, tools);
+    const { count, jobs } = await daemon?.ask("forget", { destination }) ?? forgetHere(settings, destination, tools);
     if (json) {
       tools.stdout(`${JSON.stringify({ given_up: count, jobs })}\n`);
       return EXIT.done;

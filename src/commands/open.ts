@@ -22,7 +22,7 @@ export const open = defineCommand({
   async run({ config, print }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) return sayNoDaemon(tools, settings);
-    const opening = await daemon.opening();
+    const { opening } = await daemon.ask("opening", {});
     if (opening === null) {
       tools.stderr(
         settings.web === null

@@ -30,7 +30,9 @@ export const pause = defineCommand({
   async run({ config, json, destination = null }, tools) {
     const sought = await seekDaemon(config, tools);
     const by = whoAsks(tools);
-    const names = await sought.daemon?.pause(destination, by) ?? setPaused(sought, destination, by, tools);
+    const names = sought.daemon === null
+      ? setPaused(sought, destination, by, tools)
+      : (await sought.daemon.ask("pause", { destination, by })).destinations;
     if (json) tools.stdout(`${JSON.stringify({ paused: names })}\n`);
     else tools.stderr(`Paused: ${names.map(printable).join(", ")}. New files are still queued; resume sends them.\n`);
     return EXIT.done;
@@ -78,20 +80,20 @@ export const resume = defineCommand({
       else tools.stderr(`Resumed: ${names.map(printable).join(", ")}. No daemon is running; files are sent when one starts.\n`);
       return EXIT.done;
     }
-    const resumed = await daemon.resume(destination, former);
-    const { names, retrying, undecided } = resumed;
+    // A daemon of an older version does not tell all of this.
+    const { destinations, retrying = [], undecided = [] } = await daemon.ask("resume", { destination, former });
     const images = undecided.reduce((sum, one) => sum + one.images, 0);
     let decided: FormerFiles | "ask" | null = former;
     if (images > 0 && destination !== null) {
       decided = await askFormer(destination, images, tools);
       if (decided === null) return EXIT.usage;
-      await daemon.resume(destination, decided);
+      await daemon.ask("resume", { destination, former: decided });
     }
-    if (json) tools.stdout(`${JSON.stringify({ resumed: names, ...retrying.length === 0 ? {} : { retrying } })}\n`);
+    if (json) tools.stdout(`${JSON.stringify({ resumed: destinations, ...retrying.length === 0 ? {} : { retrying } })}\n`);
     // What it was on hold for is decided.
     else if (decided !== "ask" && retrying.length > 0) {
       tools.stderr(`Retrying ${retrying.map(printable).join(", ")} now; ${FORMER[decided]}.\n`);
-    } else tools.stderr(`${resumedText(resumed)}.\n`);
+    } else tools.stderr(`${resumedText({ destinations, retrying })}.\n`);
     return EXIT.done;
   },
 });
@@ -112,7 +114,7 @@ async function acceptRemovals({ config, json, destination, mixed }: Accepting, t
   }
   const { settings, daemon } = await seekDaemon(config, tools);
   if (daemon === null) return sayNoDaemon(tools, settings);
-  const names = await daemon.acceptRemovals(destination);
+  const { destinations: names } = await daemon.ask("accept-removals", { destination });
   if (json) {
     tools.stdout(`${JSON.stringify({ accepted: names })}\n`);
     return EXIT.done;

@@ -326,7 +326,9 @@ async function accept(
 ): Promise<number> {
   const { settings, daemon, fault } = await seekDaemon(config, tools);
   if (daemon === null && fault !== null) throw fault;
-  const names = await (daemon?.acceptRemoved(job ?? null) ?? acceptRemoved(job ?? null, settings, tools.system));
+  const names = daemon === null
+    ? await acceptRemoved(job ?? null, settings, tools.system)
+    : (await daemon.ask("accept-removed", { job: job ?? null })).jobs;
   if (json) tools.stdout(`${JSON.stringify({ accepted: names })}\n`);
   else if (names.length === 0) tools.stderr("No job is marked as removed on the server.\n");
   else tools.stderr(`No longer running here: ${names.map(printable).join(", ")}.\n`);

@@ -26,7 +26,7 @@ export const reload = defineCommand({
       if (fault !== null) tools.stderr(failureText(fault).text);
       return sayNoDaemon(tools, settings);
     }
-    const { ok, message } = await whileSaying(daemon, tools, () => daemon.reload());
+    const { ok, message } = await whileSaying(daemon, tools, () => daemon.ask("reload", {}));
     if (json) {
       tools.stdout(`${JSON.stringify({ reloaded: ok, message })}\n`);
       return ok ? EXIT.done : EXIT.usage;
@@ -39,7 +39,7 @@ export const reload = defineCommand({
 });
 
 /** Says what the daemon waits for while it works: transfers of jobs that change get their time to end. */
-async function whileSaying<T>(daemon: Pick<DaemonClient, "live">, tools: Tools, work: () => Promise<T>): Promise<T> {
+async function whileSaying<T>(daemon: Pick<DaemonClient, "ask">, tools: Tools, work: () => Promise<T>): Promise<T> {
   const over = new AbortController();
   const saying = sayWaiting(daemon, tools, over.signal);
   try {
@@ -50,14 +50,14 @@ async function whileSaying<T>(daemon: Pick<DaemonClient, "live">, tools: Tools, 
   }
 }
 
-async function sayWaiting(daemon: Pick<DaemonClient, "live">, tools: Tools, over: AbortSignal): Promise<void> {
+async function sayWaiting(daemon: Pick<DaemonClient, "ask">, tools: Tools, over: AbortSignal): Promise<void> {
   await using line = askingLine("Reloading", tools);
   line.heard("the daemon is reading the configuration");
   for (let told = false;;) {
     await tools.system.sleep(LOOK_MS, over);
     if (over.aborted) return;
     // If the daemon does not respond, the reload itself reports it.
-    const live = await daemon.live().catch(() => null);
+    const live = await daemon.ask("live").catch(() => null);
     const text = waitingText(live?.ending ?? []);
     if (text === null || over.aborted) continue;
     line.heard(text);

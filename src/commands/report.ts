@@ -75,7 +75,7 @@ export const report = defineCommand({
     // What could be read of an invalid file may lack a destination or a pattern: never conclude from it that all is well.
     const isWhole = fault === null || daemon !== null;
     const jobs = isWhole ? settings.jobs : [];
-    const status = await daemon?.status() ?? null;
+    const status = await daemon?.ask("status") ?? null;
     const reasons = reasonsFrom(status);
     const made = await morningReport(nightOf(night, ledger) ?? nightToReport(ledger, jobs, now), {
       ledger,

@@ -41,8 +41,8 @@ export const retry = defineCommand({
     let count: number;
     let away: readonly string[] = [];
     if (daemon !== null) {
-      if (chosen === null) away = namesAway(await daemon.status());
-      count = await daemon.retry(chosen);
+      if (chosen === null) away = namesAway(await daemon.ask("status"));
+      count = (await daemon.ask("retry", { ids: chosen })).count;
     } else {
       using ledger = ledgerToChange(settings, tools);
       count = ledger.requeue(chosen, tools.system.now());
@@ -57,7 +57,7 @@ export const retry = defineCommand({
     }
     const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
     tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);
-    if (daemon !== null && count > 0) { for (const line of notYet(await daemon.status())) tools.stderr(line); }
+    if (daemon !== null && count > 0) { for (const line of notYet(await daemon.ask("status"))) tools.stderr(line); }
     if (away.length > 0) tools.stderr(`Checking unavailable destinations again: ${away.join(", ")}.\n`);
     if (chosen === null || count === chosen.length) return EXIT.done;
     tools.stderr("The others are already delivered, are being sent, or were replaced by a newer version of the file.\n");

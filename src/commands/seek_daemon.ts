@@ -45,7 +45,7 @@ export async function seekQuietly(named: string | undefined, caller: Tools): Pro
     return daemon === null && former !== null ? await seekFormer(settings, former, tools) : { settings, daemon, fault };
   }
   if (daemon === null) return { settings, daemon, fault };
-  const { hasPage, ...inForce } = await daemon.settings();
+  const { hasPage, ...inForce } = await daemon.ask("settings");
   if (guessed && settings.file !== null && inForce.file !== settings.file) {
     tools.stderr(failureText(fault).text);
     throw new Failure("configuration", `Cannot determine the state directory of "${settings.file}"`, {
@@ -78,7 +78,7 @@ export async function settingsMeant(named: string | undefined, caller: Tools): R
 /** A daemon that was started before its state_directory was changed is still the daemon of this file. */
 async function seekFormer(settings: Settings, former: string, tools: Tools): Promise<Sought> {
   const daemon = await findDaemon({ stateDirectory: former, system: tools.system }, tools.signal);
-  if (daemon === null || (await daemon.settings()).file !== settings.file) return { settings, daemon: null, fault: null };
+  if (daemon === null || (await daemon.ask("settings")).file !== settings.file) return { settings, daemon: null, fault: null };
   tools.stderr(
     `Warning: state_directory has been changed. The running daemon still uses "${former}"; restart it to use the new one.\n`,
   );

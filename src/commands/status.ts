@@ -84,7 +84,7 @@ async function showOne({ config, json, check }: StatusInput, tools: Tools): Prom
   const { settings, daemon, fault } = await seekDaemon(config, tools);
   const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
   if (daemon !== null) {
-    const [report, live] = [await daemon.status(), await daemon.live()];
+    const [report, live] = [await daemon.ask("status"), await daemon.ask("live")];
     // A daemon of an older version, before it is restarted, does not report all of these.
     const besides = { orphans: live.orphans ?? [], tonight: live.tonight ?? { destinations: [] } };
     if (json) tools.stdout(asJson(report));

@@ -56,7 +56,7 @@ export const sync = defineCommand({
     const meant = words.length === 0 ? [] : await meaningsOf(words, settings.stateDirectory, daemon, tools);
     // Before the run that the scan begins: that may end before a later request arrives.
     const ids = [...new Set(meant.flatMap(({ retry }) => retry))];
-    const retried = ids.length === 0 ? 0 : await daemon.retry(ids);
+    const retried = ids.length === 0 ? 0 : (await daemon.ask("retry", { ids })).count;
     const jobs = await scan(daemon, words.length === 0 ? null : new Set(meant.flatMap(({ jobs }) => jobs)));
     if (json) {
       tools.stdout(`${JSON.stringify({ jobs, retried })}\n`);
@@ -83,7 +83,7 @@ async function meaningsOf(
   daemon: DaemonClient,
   tools: Tools,
 ): Promise<Meaning[]> {
-  const { jobs } = await daemon.settings();
+  const { jobs } = await daemon.ask("settings");
   using ledger = tools.readLedger(stateDirectory, notices(tools));
   const meant: Meaning[] = [];
   for (const word of words) {
@@ -95,9 +95,9 @@ async function meaningsOf(
 
 /** Null for all jobs. */
 async function scan(daemon: DaemonClient, names: ReadonlySet<string> | null): Promise<readonly string[]> {
-  if (names === null) return await daemon.sync(undefined);
+  if (names === null) return (await daemon.ask("sync", {})).jobs;
   const scanned: string[] = [];
-  for (const name of names) scanned.push(...await daemon.sync(name));
+  for (const name of names) scanned.push(...(await daemon.ask("sync", { job: name })).jobs);
   return scanned;
 }
 

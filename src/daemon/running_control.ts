@@ -132,7 +132,7 @@ async function resume(
     if (former === "ask" && images !== null && images > 0) undecided.push({ destination: box.destination.name, images });
   }
   const down = boxes.filter((box) => DOWN.has(box.state().state));
-  return { names: namesOf(boxes.filter((box) => !down.includes(box))), retrying: namesOf(down), undecided };
+  return { destinations: namesOf(boxes.filter((box) => !down.includes(box))), retrying: namesOf(down), undecided };
 }
 
 const DOWN: ReadonlySet<string> = new Set(["backing_off", "on_hold"]);

@@ -294,25 +294,17 @@ function refusalOf(
 
 async function carryOut({ action, argument }: CommandRecord, from: string, daemon: Commanded): Promise<CommandAnswer> {
   try {
-    return { state: "done", answer: (await act(action as RemoteAction, argument, from, daemon)).slice(0, 500) };
+    const answer = await REMOTE_ACTIONS[action as RemoteAction](daemon, argument === "" ? null : argument, from);
+    return { state: "done", answer: answer.slice(0, 500) };
   } catch (error) {
     return { state: "failed", answer: failureRecord(error).message.slice(0, 500) };
   }
 }
 
-/** Returns what was done, for people. */
-async function act(action: RemoteAction, argument: string, from: string, daemon: Commanded): Promise<string> {
-  const name = argument === "" ? null : argument;
-  switch (action) {
-    case "pause":
-      return daemon.pause(name, from).join(", ");
-    case "resume":
-      return resumedText(await daemon.resume(name));
-    case "retry":
-      return counted(daemon.retry(null), "delivery", "deliveries");
-    case "scan":
-      return (await daemon.sync(name ?? undefined)).join(", ");
-    default:
-      return action satisfies never;
-  }
-}
+/** Each does it, of all where nothing is named, and returns what was done, for people. */
+const REMOTE_ACTIONS = {
+  pause: (daemon, name, from) => daemon.pause(name, from).join(", "),
+  resume: async (daemon, name) => resumedText(await daemon.resume(name)),
+  retry: (daemon) => counted(daemon.retry(null), "delivery", "deliveries"),
+  scan: async (daemon, name) => (await daemon.sync(name ?? undefined)).join(", "),
+} satisfies Record<RemoteAction, (daemon: Commanded, name: string | null, from: string) => string | Promise<string>>;

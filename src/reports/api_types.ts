@@ -372,28 +372,6 @@ export interface HeaderReport {
   readonly problem: string;
 }
 
-/** Bodies and answers of the actions. */
-export interface Actions {
-  /** Failed or deferred deliveries go back into the queue, at most 50,000 at once; `null` means all that are trouble. */
-  readonly retry: { readonly ask: { readonly ids: readonly number[] | null }; readonly answer: { readonly count: number } };
-  /** `null` means all destinations; `retrying` are still unavailable, and tried at once. */
-  readonly pause: { readonly ask: { readonly destination: string | null }; readonly answer: { readonly destinations: string[] } };
-  readonly resume: {
-    readonly ask: { readonly destination: string | null };
-    readonly answer: { readonly destinations: string[]; readonly retrying: readonly string[] };
-  };
-  /** The checks of `doctor`: takes seconds to minutes, and sends each destination a small file, which is removed again. */
-  readonly doctor: { readonly ask: Readonly<Record<string, never>>; readonly answer: { readonly findings: CheckFinding[] } };
-  /** Lists a job's folder now; without a job, those of all. The other one ends a job that the server no longer has. */
-  readonly scan: { readonly ask: { readonly job?: string }; readonly answer: { readonly jobs: string[] } };
-  readonly "accept-removed": { readonly ask: { readonly job: string }; readonly answer: { readonly jobs: string[] } };
-  /** A command for another computer of the fleet, which does it if its `may_do` says so; an answer takes seconds, at most half a minute. */
-  readonly "fleet/command": {
-    readonly ask: { readonly computer: string; readonly action: string; readonly argument: string };
-    readonly answer: Pick<FleetCommand, "state" | "answer">;
-  };
-}
-
 /** The body of every answer that is none; `hint` may be empty. */
 export interface ApiFailure {
   readonly error: { readonly code: string; readonly message: string; readonly hint: string };

@@ -1,6 +1,5 @@
 /**
- * What a running daemon can be asked to tell or do: by commands through the control channel, by the page through the API.
- * The daemon implements it; {@linkcode controlServer} and the API serve it.
+ * What a running daemon can tell and do. The daemon implements it; `actions.ts` says who may ask for what.
  *
  * @module
  */
@@ -29,7 +28,7 @@ export interface LiveReport {
 /** What became of `resume`. */
 export interface Resumed {
   /** Those that go on. */
-  readonly names: readonly string[];
+  readonly destinations: readonly string[];
   /** Those that are still unavailable or on hold, and are tried at once. */
   readonly retrying: readonly string[];
   /** Of all, the ones that hold until somebody says what becomes of `images` files on a former disk. */
@@ -37,8 +36,8 @@ export interface Resumed {
 }
 
 /** `Resumed: nas. Retrying now: freya`; names as they can be printed. */
-export function resumedText({ names, retrying }: Pick<Resumed, "names" | "retrying">): string {
-  const parts = [names.length === 0 ? "" : `Resumed: ${names.map(printable).join(", ")}`];
+export function resumedText({ destinations, retrying }: Pick<Resumed, "destinations" | "retrying">): string {
+  const parts = [destinations.length === 0 ? "" : `Resumed: ${destinations.map(printable).join(", ")}`];
   if (retrying.length > 0) parts.push(`Retrying now, still unavailable: ${retrying.map(printable).join(", ")}`);
   return parts.filter((part) => part !== "").join(". ");
 }

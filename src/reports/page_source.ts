@@ -9,7 +9,7 @@ import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
 import type { DestinationState } from "../domain/destination_state.ts";
 import type { FleetCommand, FleetNow } from "../domain/fleet.ts";
 import type { FailureRecord } from "../domain/failure.ts";
-import type { Destination, Job, Settings } from "../config/settings.ts";
+import type { Destination, Job, PocketbaseSettings, Settings } from "../config/settings.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Cadence } from "../events/cadence.ts";
 import type { Progress } from "../events/progress.ts";
@@ -127,7 +127,7 @@ export interface PageFleet {
   /** Comes back with the answer of the computer, or with `waiting` after half a minute. */
   send(command: {
     readonly computer: string;
-    readonly action: "pause" | "resume" | "retry" | "scan";
+    readonly action: PocketbaseSettings["mayDo"][number];
     /** A destination or a job; empty for all. */
     readonly argument: string;
   }): Promise<Pick<FleetCommand, "state" | "answer">>;

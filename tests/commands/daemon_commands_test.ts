@@ -249,7 +249,7 @@ for (
 Deno.test("resume names apart what is still unavailable", async () => {
   await using dir = await observatory();
   await using _daemon = await fakeDaemon(dir.at("state"), {
-    resume: () => ({ names: ["nas"], retrying: ["freya"], undecided: [] }),
+    resume: () => ({ destinations: ["nas"], retrying: ["freya"], undecided: [] }),
   });
   const { stderr } = await image_transfer(dir, "resume");
   assertEquals(stderr, "Resumed: nas. Retrying now, still unavailable: freya.\n");
@@ -709,7 +709,7 @@ for (
     await using daemon = await fakeDaemon(dir.at("state"), {
       resume(destination, former) {
         daemon.told.push([destination, former]);
-        return { names: ["nas"], retrying: [], undecided: former === "ask" ? [{ destination: "nas", images: 220 }] : [] };
+        return { destinations: ["nas"], retrying: [], undecided: former === "ask" ? [{ destination: "nas", images: 220 }] : [] };
       },
     });
     const tools = testTools(dir.path, says === null ? {} : { answers: says });

@@ -91,7 +91,7 @@ Deno.test("pause(), resume(), sync() and status() answer for destinations and jo
     "paused",
     "paused by observer",
   ]);
-  assertEquals(await b.daemon.resume(null), { names: ["nas"], retrying: [], undecided: [] });
+  assertEquals(await b.daemon.resume(null), { destinations: ["nas"], retrying: [], undecided: [] });
   assertEquals(await b.daemon.sync(), ["default"]);
   for (const ask of [() => b.daemon.pause("nobody", "me"), () => b.daemon.sync("nothing")]) {
     let message = "";

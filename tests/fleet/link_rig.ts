@@ -123,7 +123,7 @@ export async function linkRig(
           return { ok: true, message: "" };
         },
         pause: (name) => (ordered.push(`pause ${name}`), [String(name)]),
-        resume: (name) => (ordered.push(`resume ${name}`), { names: [], retrying: [], undecided: [] }),
+        resume: (name) => (ordered.push(`resume ${name}`), { destinations: [], retrying: [], undecided: [] }),
         retry: () => ordered.push("retry"),
         sync: (name) => (ordered.push(`scan ${name}`), []),
       },

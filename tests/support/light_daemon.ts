@@ -105,7 +105,7 @@ export async function lightDaemon(
       return { ok: true, message: "Configuration reloaded" };
     },
     pause: nothing,
-    resume: () => ({ names: [], retrying: [], undecided: [] }),
+    resume: () => ({ destinations: [], retrying: [], undecided: [] }),
     retry: () => 0,
     sync: nothing,
   };

@@ -104,7 +104,7 @@ export async function fakeDaemon(stateDirectory: string, instead: Partial<Daemon
     },
     resume(destination, former) {
       told.push(["resume", destination, former]);
-      return { names: [destination ?? "freya"], retrying: [], undecided: [] };
+      return { destinations: [destination ?? "freya"], retrying: [], undecided: [] };
     },
     acceptRemoved: () => Promise.resolve([]),
     acceptRemovals(destination) {

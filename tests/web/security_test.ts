@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { MOST_IDS } from "../../src/web/api/action_routes.ts";
+import { MOST_IDS } from "../../src/reports/actions.ts";
 import type { ApiFailure } from "../../src/reports/api_types.ts";
 import { has } from "../support/needs.ts";
 import { fitsFile } from "../support/fits_maker.ts";

@@ -26,7 +26,7 @@ export async function untilItRuns(stateDirectory: string, tools: Tools): Promise
 /** The daemon's own report; null when none runs or it cannot be asked. */
 export async function reportOf(stateDirectory: string, tools: Tools): Promise<StatusReport | null> {
   const daemon = await daemonOf(stateDirectory, tools);
-  return await daemon?.status() ?? null;
+  return await daemon?.ask("status") ?? null;
 }
 
 /** The daemon that runs with this state directory, null when none does. One that does not respond counts as none. */

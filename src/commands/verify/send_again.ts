@@ -49,7 +49,7 @@ export async function markGone(ids: readonly number[], { stateDirectory }: Setti
   if (ids.length === 0) return;
   try {
     const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
-    if (daemon !== null) return await daemon.markGone(ids, NOT_FOUND);
+    if (daemon !== null) return void await daemon.ask("mark-gone", { ids, reason: NOT_FOUND });
     using ledger = tools.openLedger(stateDirectory, notices(tools));
     ledger.markGone(ids, NOT_FOUND, tools.system.now());
   } catch (error) {
@@ -67,7 +67,7 @@ async function queue(
   tools: Tools,
 ): Promise<readonly number[]> {
   if (ids.length === 0) return [];
-  if (daemon !== null) return await daemon.sendAgain(ids);
+  if (daemon !== null) return (await daemon.ask("send-again", { ids })).ids;
   using ledger = tools.openLedger(stateDirectory, notices(tools));
   return ledger.sendAgain(ids, tools.system.now());
 }

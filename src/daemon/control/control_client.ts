@@ -6,15 +6,12 @@
  */
 import { join } from "@std/path";
 import { deadline } from "../../async/deadline.ts";
-import type { FormerFiles } from "../../domain/destination_state.ts";
 import { Failure, type FailureCode } from "../../domain/failure.ts";
-import type { Forgotten } from "../../ledger/orphans.ts";
 import { unusableLock } from "../../system/files/lock.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
-import type { InForce, LiveReport, Opening, Resumed } from "../../reports/daemon_control.ts";
-import type { StatusReport } from "../../reports/overview/status_json.ts";
+import type { AnswerOf, AskOf, CommandActions, CommandQuestions } from "../../reports/actions.ts";
 
 /** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */
 export interface DaemonClient {
@@ -22,37 +19,12 @@ export interface DaemonClient {
   readonly version: string;
   /** Where its page is; null without one. */
   readonly url: string | null;
-  /** The settings it runs with, whatever its file contains now. */
-  settings(): Promise<InForce>;
-  status(): Promise<StatusReport>;
-  live(): Promise<LiveReport>;
+  /** What of `COMMAND_QUESTIONS` is named. */
+  ask<Name extends keyof CommandQuestions>(name: Name): Promise<Awaited<ReturnType<CommandQuestions[Name]>>>;
+  /** Has something of `COMMAND_ACTIONS` done. */
+  ask<Name extends keyof CommandActions>(name: Name, body: AskOf<CommandActions[Name]>): Promise<AnswerOf<CommandActions[Name]>>;
   /** Asks for a clean stop; `false` when it does not end within `waitMs`. */
   stop(waitMs: number): Promise<boolean>;
-  reload(): Promise<{ readonly ok: boolean; readonly message: string }>;
-  /** Without a job, all; names those whose folders are listed. */
-  sync(job: string | undefined): Promise<readonly string[]>;
-  /** Null for all failed ones; returns how many are back in the queue. */
-  retry(ids: readonly number[] | null): Promise<number>;
-  /** Puts delivered ones back into the queue; says which. */
-  sendAgain(ids: readonly number[]): Promise<readonly number[]>;
-  /** Null for all; names those that are paused now. */
-  pause(destination: string | null, by: string): Promise<readonly string[]>;
-  /** Marks delivered ones as known to be gone from their destination. */
-  markGone(ids: readonly number[], reason: string): Promise<void>;
-  /** Null for all; see `DaemonControl.resume`. */
-  resume(destination: string | null, former: FormerFiles | "ask"): Promise<Resumed>;
-  /** See `DaemonControl.acceptRemovals`. */
-  acceptRemovals(destination: string | null): Promise<readonly string[]>;
-  /** See `DaemonControl.acceptRemoved`. */
-  acceptRemoved(job: string | null): Promise<readonly string[]>;
-  /** See `DaemonControl.audit`. */
-  audit(job: string | undefined): Promise<readonly string[]>;
-  /** See `DaemonControl.acceptAudit`. */
-  acceptAudit(job: string | undefined): Promise<number>;
-  /** Gives up deliveries to a destination that is no longer configured. */
-  forget(destination: string): Promise<Forgotten>;
-  /** Addresses that open the page; null without a page. */
-  opening(): Promise<Opening | null>;
 }
 
 /** Which daemon: the one that uses this state directory. */
@@ -118,40 +90,15 @@ async function isFree({ stateDirectory, system }: ControlClientOptions): Promise
 }
 
 function client(file: ControlFile, ask: Ask, options: ControlClientOptions, signal: AbortSignal): DaemonClient {
-  const must = async <T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> => {
-    const answer = await ask(method, path, body);
-    if (answer === null) throw new Failure("unreachable", `The daemon (process ${file.pid}) has exited`);
-    return answer as T;
-  };
   return {
     pid: file.pid,
     version: file.version,
     url: file.url,
-    settings: () => must("GET", "/settings"),
-    status: () => must("GET", "/status"),
-    live: () => must("GET", "/live"),
-    reload: () => must("POST", "/reload", {}),
-    sync: async (job) => (await must<{ jobs: string[] }>("POST", "/sync", { job })).jobs,
-    retry: async (ids) => (await must<{ count: number }>("POST", "/retry", { ids })).count,
-    sendAgain: async (ids) => (await must<{ ids: number[] }>("POST", "/send-again", { ids })).ids,
-    pause: async (destination, by) =>
-      (await must<{ destinations: string[] }>("POST", "/pause", { destination, by })).destinations,
-    markGone: async (ids, reason) => void await must("POST", "/mark-gone", { ids, reason }),
-    resume: async (destination, former) => {
-      const { destinations, retrying = [], undecided = [] } = await must<{ destinations: string[] } & Partial<Resumed>>(
-        "POST",
-        "/resume",
-        { destination, former },
-      );
-      return { names: destinations, retrying, undecided };
+    async ask<T>(name: string, body?: unknown): Promise<T> {
+      const answer = await ask(body === undefined ? "GET" : "POST", `/${name}`, body);
+      if (answer === null) throw new Failure("unreachable", `The daemon (process ${file.pid}) has exited`);
+      return answer as T;
     },
-    acceptRemovals: async (destination) =>
-      (await must<{ destinations: string[] }>("POST", "/accept-removals", { destination })).destinations,
-    acceptRemoved: async (job) => (await must<{ jobs: string[] }>("POST", "/accept-removed", { job })).jobs,
-    audit: async (job) => (await must<{ destinations: string[] }>("POST", "/audit", { job })).destinations,
-    acceptAudit: async (job) => (await must<{ count: number }>("POST", "/accept-audit", { job })).count,
-    forget: (destination) => must("POST", "/forget", { destination }),
-    opening: async () => (await must<{ opening: Opening | null }>("POST", "/opening", {})).opening,
     async stop(waitMs) {
       const { system } = options;
       const start = system.monotonic();

@@ -54,16 +54,20 @@ Deno.test("findDaemon() reaches the daemon, and everything it is told arrives", 
   await using daemon = await fakeDaemon(dir.path);
   const client = await find(dir);
   assert(client !== null);
-  assertEquals(await client.status(), statusReport(STATUS));
-  assertEquals(await client.live(), { running: [], oldestWaiting: null, orphans: [] });
-  assertEquals(await client.reload(), { ok: true, message: "Configuration reloaded" });
-  assertEquals(await client.sync(undefined), ["spring"]);
-  assertEquals(await client.sync("a\nb"), ["spring"]);
-  assertEquals(await client.retry(null), 7);
+  assertEquals(await client.ask("status"), statusReport(STATUS));
+  assertEquals(await client.ask("live"), { running: [], oldestWaiting: null, orphans: [] });
+  assertEquals(await client.ask("reload", {}), { ok: true, message: "Configuration reloaded" });
+  assertEquals(await client.ask("sync", {}), { jobs: ["spring"] });
+  assertEquals(await client.ask("sync", { job: "a\nb" }), { jobs: ["spring"] });
+  assertEquals(await client.ask("retry", { ids: null }), { count: 7 });
   const many = Array.from({ length: 100_000 }, (_, k) => k + 1);
-  assertEquals(await client.retry(many), 100_000);
-  assertEquals(await client.pause(null, "ann"), ["freya"]);
-  assertEquals(await client.resume("nas", "ask"), { names: ["nas"], retrying: [], undecided: [] });
+  assertEquals(await client.ask("retry", { ids: many }), { count: 100_000 });
+  assertEquals(await client.ask("pause", { destination: null, by: "ann" }), { destinations: ["freya"] });
+  assertEquals(await client.ask("resume", { destination: "nas", former: "ask" }), {
+    destinations: ["nas"],
+    retrying: [],
+    undecided: [],
+  });
   assertEquals(daemon.told, [
     ["reload"],
     ["sync", undefined],
@@ -159,9 +163,13 @@ Deno.test("a failure of the daemon arrives with code, message and hint; an inter
     },
   });
   const client = (await find(dir))!;
-  const failure = await assertRejects(() => client.pause("x", "ann"), Failure, 'Unknown destination "x"');
+  const failure = await assertRejects(
+    () => client.ask("pause", { destination: "x", by: "ann" }),
+    Failure,
+    'Unknown destination "x"',
+  );
   assertEquals([failure.code, failure.hint], ["configuration", "Known destinations: freya."]);
-  const internal = await assertRejects(() => client.sync(undefined), Failure, "Internal error");
+  const internal = await assertRejects(() => client.ask("sync", {}), Failure, "Internal error");
   assert(!internal.message.includes("secret details"));
   assertEquals(daemon.errors.map(String), ["Error: secret details"]);
 });

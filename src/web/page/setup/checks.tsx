@@ -6,7 +6,8 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { printable } from "../../../domain/names/printable.ts";
-import type { Actions, CheckFinding } from "../../../reports/api_types.ts";
+import type { AnswerOf, PageActions } from "../../../reports/actions.ts";
+import type { CheckFinding } from "../../../reports/api_types.ts";
 import { counted } from "../../../domain/names/counted.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { Panel } from "../parts/panel.tsx";
@@ -105,7 +106,7 @@ function verdict(findings: readonly CheckFinding[]): string {
 async function start(): Promise<void> {
   run.value = { state: "running" };
   try {
-    const { value } = await ask<Actions["doctor"]["answer"]>("/api/doctor", undefined, {});
+    const { value } = await ask<AnswerOf<PageActions["doctor"]>>("/api/doctor", undefined, {});
     run.value = { state: "done", at: Date.now(), findings: value.findings };
   } catch (error) {
     if (!(error instanceof AskError)) throw error;

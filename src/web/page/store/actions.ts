@@ -5,7 +5,7 @@
  */
 import { signal } from "@preact/signals";
 import { printable } from "../../../domain/names/printable.ts";
-import type { Actions } from "../../../reports/api_types.ts";
+import type { AnswerOf, AskOf, PageActions } from "../../../reports/actions.ts";
 import { count, plural } from "../parts/format.ts";
 import { ask, AskError } from "./ask.ts";
 
@@ -67,11 +67,15 @@ export function acceptRemoved(job: string): Promise<void> {
 }
 
 /** Has another computer of the fleet do something; an empty `argument` means all of its destinations or jobs. */
-export async function command(computer: string, action: string, argument: string): Promise<void> {
+export async function command(
+  computer: string,
+  action: string,
+  argument: string,
+): Promise<void> {
   const said = (state: string, answer: string) =>
     `${printable(computer)}: ${state}${answer === "" ? "" : ` (${printable(answer)})`}`;
   try {
-    const { value: { state, answer } } = await ask<Actions["fleet/command"]["answer"]>("/api/fleet/command", undefined, {
+    const { value: { state, answer } } = await ask<AnswerOf<PageActions["fleet/command"]>>("/api/fleet/command", undefined, {
       computer,
       action,
       argument,
@@ -85,13 +89,13 @@ export async function command(computer: string, action: string, argument: string
   }
 }
 
-async function act<K extends keyof Actions>(
+async function act<K extends keyof PageActions>(
   name: K,
-  body: Actions[K]["ask"],
-  done: (answer: Actions[K]["answer"]) => string,
+  body: AskOf<PageActions[K]>,
+  done: (answer: AnswerOf<PageActions[K]>) => string,
 ): Promise<void> {
   try {
-    const { value } = await ask<Actions[K]["answer"]>(`/api/${name}`, undefined, body);
+    const { value } = await ask<AnswerOf<PageActions[K]>>(`/api/${name}`, undefined, body);
     toast("good", done(value));
   } catch (error) {
     tell(error);
