@@ -82,13 +82,17 @@ const SERVICE_CMD: Entry = {
 
 async function texts(): Promise<Entry[]> {
   const service: string[] = [];
+  const docs: string[] = [];
   for await (const { name } of Deno.readDir(join(ROOT, "service"))) service.push(`service/${name}`);
+  for await (const { name, isFile } of Deno.readDir(join(ROOT, "docs"))) if (isFile) docs.push(`docs/${name}`);
   return await Promise.all(
-    ["README.md", "LICENSE", "CHANGELOG.md", "scripts/manage-daemon.ps1", ...service.sort()].map(async (name) => ({
-      name,
-      bytes: await Deno.readFile(join(ROOT, name)),
-      mode: name.endsWith(".sh") ? 0o755 : 0o644,
-    })),
+    ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "scripts/manage-daemon.ps1", ...docs.sort(), ...service.sort()].map(
+      async (name) => ({
+        name,
+        bytes: await Deno.readFile(join(ROOT, name)),
+        mode: name.endsWith(".sh") ? 0o755 : 0o644,
+      }),
+    ),
   );
 }
 

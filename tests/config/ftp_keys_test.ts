@@ -12,9 +12,9 @@ function destinationOf(text: string, env: Readonly<Record<string, string>> = {})
     .jobs[0]!.destinations[0]!;
 }
 
-Deno.test("README: the example with ftps is a configuration, and means what it says", async () => {
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  const example = readme.split("```yaml\n").map((part) => part.split("```")[0]!).find((part) =>
+Deno.test("docs/destinations.md: the example with ftps is a configuration, and means what it says", async () => {
+  const page = await Deno.readTextFile(new URL("../../docs/destinations.md", import.meta.url));
+  const example = page.split("```yaml\n").map((part) => part.split("```")[0]!).find((part) =>
     part.includes("transfer_method: ftps")
   )!;
   const { transport, basePath, fileMode, directoryMode } = parseSettings(example, "c.yaml", "yaml", aComputer()).jobs[0]!

@@ -222,7 +222,7 @@ export const pocketbaseKeys = {
   pocketbase: z.union([z.literal(false), z.strictObject(pocketbaseShape)], "must be false or a section").prefault(false)
     .meta({
       description:
-        "Keep jobs on a PocketBase server, and report to it: `{ url: https://…, admin_email: …, admin_password_file: … }`. Run `image-transfer pocketbase setup` first; see *Several computers* and `config schema`",
+        "Keep jobs on a PocketBase server, and report to it: `{ url: https://…, admin_email: …, admin_password_file: … }`. Run `image-transfer pocketbase setup` first; see docs/fleet.md and `config schema`",
     }),
 };
 

@@ -192,7 +192,7 @@ export const LINES = {
     3: ["@echo off"],
     4: ["sudo chown -R your_username:your_group /path/to/watch", "chmod 755 /path/to/watch"],
   },
-  /** These have no meaning here: README names each of them in "Coming from the five documents". */
+  /** These have no meaning here: docs/migrating.md names each of them. */
   noted: {
     1: [...PREPARES, "tasklist | findstr python", "log show --predicate 'process == \"image-transfer\"' --last 1h"],
     2: [
