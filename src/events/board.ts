@@ -9,24 +9,18 @@ import { printable } from "../domain/names/printable.ts";
 import { fitted, widthOf } from "../domain/wrapped.ts";
 import type { Running } from "./progress.ts";
 
-/** Writes cursor movements (ECMA-48): for a terminal only. */
-interface Board {
-  /** Writes a log line above the bars, wrapped to the width. */
-  line(text: string): void;
-  /** Redraws the bars, and `below` them a line, cut to the width; none where it is empty. */
-  draw(running: readonly Running[], below?: string): void;
-}
-
-/** A board on a terminal of `columns()` characters. */
-export function board(write: (text: string) => void, columns: () => number): Board {
+/** A board on a terminal of `columns()` characters. Writes cursor movements (ECMA-48): for a terminal only. */
+export function board(write: (text: string) => void, columns: () => number) {
   let drawn: readonly string[] = [];
   const wipe = (): string => drawn.length > 0 ? `\x1b[${drawn.length}A\x1b[0J` : "";
   const show = (): string => drawn.map((line) => `${line}\n`).join("");
   return {
-    line(text) {
+    /** Writes a log line above the bars, wrapped to the width. */
+    line(text: string): void {
       write(wipe() + fitted(text, columns()) + show());
     },
-    draw(running, below = "") {
+    /** Redraws the bars, and `below` them a line, cut to the width; none where it is empty. */
+    draw(running: readonly Running[], below = ""): void {
       const before = wipe();
       const lines = [
         ...running.map((one) => bar(one, columns())),

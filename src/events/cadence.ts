@@ -14,13 +14,6 @@ export interface Cadence {
   readonly usualMs: number | null;
 }
 
-/** Follows the images of all jobs. */
-export interface Cadences {
-  /** Hears the event stream. */
-  listen(event: TransferEvent): void;
-  of(job: string): Cadence;
-}
-
 /** Images whose distances count. */
 const KEPT = 32;
 /** Fewer say nothing of a habit. */
@@ -29,8 +22,10 @@ const FEWEST = 5;
 const ONE_MOMENT_MS = 500;
 const READ_AT_START = 2_000;
 
-/** Begins with what the ledger knows. */
-export function cadences(ledger: Pick<AvailabilityHistory, "lastAdmitted">): Cadences {
+export type Cadences = ReturnType<typeof cadences>;
+
+/** Follows the images of all jobs; begins with what the ledger knows. */
+export function cadences(ledger: Pick<AvailabilityHistory, "lastAdmitted">) {
   const times = new Map<string, number[]>();
   const add = (job: string, at: number) => {
     const known = times.get(job) ?? [];
@@ -40,19 +35,16 @@ export function cadences(ledger: Pick<AvailabilityHistory, "lastAdmitted">): Cad
   };
   for (const { job, at } of ledger.lastAdmitted(READ_AT_START).toReversed()) add(job, at);
   return {
-    listen(event) {
+    /** Hears the event stream. */
+    listen(event: TransferEvent): void {
       if (event.type === "ready") add(event.job, event.at);
     },
-    of(job) {
+    of(job: string): Cadence {
       const all = times.get(job) ?? [];
-      return { lastImage: all.at(-1) ?? null, usualMs: usual(all) };
+      const distances = all.slice(1).map((at, before) => at - all[before]!).filter((ms) => ms >= ONE_MOMENT_MS)
+        .sort((a, b) => a - b);
+      const median = distances[distances.length >> 1]!;
+      return { lastImage: all.at(-1) ?? null, usualMs: distances.length < FEWEST ? null : median };
     },
   };
-}
-
-/** The median of the distances. */
-function usual(times: readonly number[]): number | null {
-  const distances = times.slice(1).map((at, before) => at - times[before]!).filter((ms) => ms >= ONE_MOMENT_MS)
-    .sort((a, b) => a - b);
-  return distances.length < FEWEST ? null : distances[distances.length >> 1]!;
 }

@@ -4,27 +4,23 @@
  *
  * @module
  */
-import type { Emit, NewEvent, TransferEvent } from "../domain/transfer_event.ts";
+import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 
 /** Called at once, one event after the other; must not take long. */
 type Listener = (event: TransferEvent) => void;
 
-/** One for the daemon; listeners hear events in the order of `listen`. */
-export interface EventStream {
-  readonly emit: Emit;
-  /** Hears every event from now on, until the returned function is called. */
-  listen(listener: Listener): () => void;
-}
+export type EventStream = ReturnType<typeof eventStream>;
 
-/** A stream that stamps events with `now()`. A listener that throws is reported to the others, once. */
-export function eventStream(now: () => number): EventStream {
+/**
+ * A stream that stamps events with `now()`; listeners hear them in the order of `listen`. A listener that throws is reported to the others,
+ * once.
+ */
+export function eventStream(now: () => number) {
   const listeners = new Set<Listener>();
   const faulty = new WeakSet<Listener>();
 
-  const stamped = (event: NewEvent): TransferEvent => ({ ...event, at: now() } as TransferEvent);
-
-  function emit(unstamped: NewEvent): void {
-    const event = stamped(unstamped);
+  const emit: Emit = (unstamped) => {
+    const event = { ...unstamped, at: now() } as TransferEvent;
     for (const listener of [...listeners]) {
       try {
         listener(event);
@@ -34,13 +30,14 @@ export function eventStream(now: () => number): EventStream {
         emit({ type: "notice", level: "error", message: "A listener of the event stream failed", error });
       }
     }
-  }
+  };
 
   return {
     emit,
-    listen(listener) {
+    /** Hears every event from now on, until the returned function is called. */
+    listen(listener: Listener): () => void {
       listeners.add(listener);
-      return () => listeners.delete(listener);
+      return () => void listeners.delete(listener);
     },
   };
 }

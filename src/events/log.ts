@@ -1,18 +1,42 @@
 /**
- * The log: one stream of events and notices to a rotating file and the console. A log that cannot be written is
- * said on the console, once in a while, and never stops a delivery.
+ * The log: one stream of events and notices to a rotating file and the console, as plain text, JSON lines, or colours for a terminal. A log
+ * that cannot be written is said on the console, once in a while, and never stops a delivery.
  *
  * @module
  */
 import { getRotatingFileSink } from "@logtape/file";
-import { configure, dispose, getLogger, type LogRecord, type Sink } from "@logtape/logtape";
+import { configure, dispose, getLogger, type LogRecord, sanitizeControlSequences, type Sink } from "@logtape/logtape";
+import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { join } from "@std/path";
-import { reasonOf } from "../domain/names/reason.ts";
 import type { LogSettings } from "../config/settings.ts";
+import { localTime } from "../domain/local_time.ts";
+import { printable } from "../domain/names/printable.ts";
+import { reasonOf } from "../domain/names/reason.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { type LogLine, logLine } from "./log_line.ts";
-import { jsonLine, prettyLine, textLine } from "./log_text.ts";
+
+const GATHER_MS = 500;
+const MOST_GATHERED = 500;
+const TELL_AGAIN_MS = 10 * 60_000;
+const ARRIVED = /^(?:Successfully transferred|Already at the destination, verified:) /;
+const PHRASE = /^(?:Successfully transferred|Already at the destination, verified:|Failed to transfer) /;
+const LEVELS: Readonly<Record<LogRecord["level"], string>> = {
+  trace: "TRACE",
+  debug: "DEBUG",
+  info: "INFO",
+  warning: "WARNING",
+  error: "ERROR",
+  fatal: "ERROR",
+};
+const MARKS: Readonly<Record<LogRecord["level"], () => string>> = {
+  trace: () => dim("·"),
+  debug: () => dim("·"),
+  info: () => cyan("•"),
+  warning: () => yellow("!"),
+  error: () => bold(red("✗")),
+  fatal: () => bold(red("✗")),
+};
 
 /** Where lines for people go. */
 interface ConsoleOutput {
@@ -40,7 +64,10 @@ export async function openLog(
 ): Promise<Log> {
   const file = await fileSink(settings, system, trouble);
   const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble, () => file?.reopen()) };
-  if (output) sinks.console = consoleSink(settings, output);
+  if (output) {
+    const format = settings.format === "json" ? jsonLine : output.pretty ? prettyLine : textOf(settings);
+    sinks.console = (record) => output.write(format(record));
+  }
   if (file) sinks.file = file;
   await configure({
     reset: true,
@@ -68,11 +95,6 @@ export async function openLog(
     },
     [Symbol.asyncDispose]: () => dispose(),
   };
-}
-
-function consoleSink(settings: LogSettings, output: ConsoleOutput): Sink {
-  const format = settings.format === "json" ? jsonLine : output.pretty ? prettyLine : textOf(settings);
-  return (record: LogRecord) => output.write(format(record));
 }
 
 function textOf({ namesDestinations }: LogSettings): (record: LogRecord) => string {
@@ -175,6 +197,48 @@ export function logFileOf(settings: LogSettings): string {
   return join(settings.directory, settings.file);
 }
 
-const GATHER_MS = 500;
-const MOST_GATHERED = 500;
-const TELL_AGAIN_MS = 10 * 60_000;
+/**
+ * `2026-11-21 04:12:07 INFO Successfully transferred /data/a.fits`; where the destination is named, before the phrase:
+ * `… INFO [freya] Successfully transferred /data/a.fits`. Scripts read the last field as the path.
+ */
+function textLine(record: LogRecord, namesDestinations: boolean): string {
+  const { destination } = record.properties;
+  const message = messageOf(record);
+  const named = namesDestinations && typeof destination === "string" && PHRASE.test(message);
+  const name = named ? `[${printable(destination)}] ` : "";
+  return `${localTime(record.timestamp)} ${LEVELS[record.level]} ${name}${message}\n${stackOf(record)}`;
+}
+
+/** One JSON object: `time` (ISO 8601, UTC), `level`, `message`, and the fields of the event. */
+function jsonLine(record: LogRecord): string {
+  const { error, ...fields } = record.properties;
+  const stack = error instanceof Error ? { stack: error.stack ?? error.message } : {};
+  return JSON.stringify({
+    time: new Date(record.timestamp).toISOString(),
+    level: LEVELS[record.level],
+    message: messageOf(record),
+    ...fields,
+    ...stack,
+  }) + "\n";
+}
+
+/** The text line in colours, the time without its date; of what was delivered also where to. */
+function prettyLine(record: LogRecord): string {
+  const message = messageOf(record);
+  const { destination } = record.properties;
+  const text = ARRIVED.test(message)
+    ? `${green("✓")} ${message}${typeof destination === "string" ? dim(` → ${printable(destination)}`) : ""}`
+    : `${MARKS[record.level]()} ${record.level === "debug" || record.level === "trace" ? dim(message) : message}`;
+  return `${dim(localTime(record.timestamp).slice(11))} ${text}\n${stackOf(record)}`;
+}
+
+function messageOf(record: LogRecord): string {
+  return record.message.map((part) => typeof part === "string" ? part : printable(String(part))).join("");
+}
+
+/** The stack of an internal error; what a person can act on has none. */
+function stackOf(record: LogRecord): string {
+  const { error } = record.properties;
+  if (!(error instanceof Error) || error.name === "Failure") return "";
+  return `${(error.stack ?? error.message).split("\n").map((line) => `    ${sanitizeControlSequences(line)}`).join("\n")}\n`;
+}

@@ -30,18 +30,6 @@ export interface Running {
   readonly path: string;
 }
 
-/** Follows the transfers of a daemon. Times in milliseconds since 1970 UTC. */
-export interface Progress {
-  /** Hears the event stream. */
-  listen(event: TransferEvent): void;
-  /** The longest running first. */
-  transfers(): Transfer[];
-  /** One entry for each destination of each job that is being sent to. */
-  running(now: number): Running[];
-  /** When the last file arrived there; null if none has since the start. */
-  lastDelivered(job: string, destination: string): number | null;
-}
-
 interface Place {
   readonly job: string;
   readonly destination: string;
@@ -55,48 +43,54 @@ interface Place {
 
 const WINDOW = 4;
 
-/** Knows nothing of what was sent before it heard the first event. */
-export function trackProgress(): Progress {
+export type Progress = ReturnType<typeof trackProgress>;
+
+/** Follows the transfers of a daemon. Knows nothing of what was sent before it heard the first event. */
+export function trackProgress() {
   const places = new Map<string, Place>();
-  return {
-    listen: (event) => hear(event, places),
-    transfers: () => [...places.values()].flatMap(({ transfers }) => [...transfers.values()]).sort((a, b) => a.since - b.since),
-    running: (now) => [...places.values()].filter(({ transfers }) => transfers.size > 0).map((place) => runningAt(place, now)),
-    lastDelivered: (job, destination) => places.get(keyOf(job, destination))?.lastDelivered ?? null,
-  };
-}
 
-function hear(event: TransferEvent, places: Map<string, Place>): void {
-  switch (event.type) {
-    case "sending": {
-      const { at: since, delivery } = event;
-      placeOf(delivery, places).transfers.set(delivery.id, { delivery, since, bytes: 0 });
-      return;
-    }
-    case "progress":
-      move(placeOf(event.delivery, places), event.delivery, event.bytes, event.at);
-      return;
-    case "delivered": {
-      const { at, delivery } = event;
-      const place = placeOf(delivery, places);
-      move(place, delivery, delivery.source.size, at);
-      place.transfers.delete(delivery.id);
-      place.lastDelivered = at;
-      return;
-    }
-    case "queued":
-    case "deferred":
-    case "failed":
-      placeOf(event.delivery, places).transfers.delete(event.delivery.id);
+  function placeOf({ source: { job }, destination }: Delivery): Place {
+    const key = keyOf(job, destination);
+    const place = places.get(key) ?? { job, destination, transfers: new Map(), moved: new Map(), path: "", lastDelivered: null };
+    places.set(key, place);
+    return place;
   }
-}
 
-function placeOf({ source: { job }, destination }: Delivery, places: Map<string, Place>): Place {
-  const key = keyOf(job, destination);
-  const known = places.get(key) ??
-    { job, destination, transfers: new Map(), moved: new Map(), path: "", lastDelivered: null };
-  places.set(key, known);
-  return known;
+  return {
+    /** Hears the event stream. */
+    listen(event: TransferEvent): void {
+      switch (event.type) {
+        case "sending": {
+          const { at: since, delivery } = event;
+          placeOf(delivery).transfers.set(delivery.id, { delivery, since, bytes: 0 });
+          return;
+        }
+        case "progress":
+          return move(placeOf(event.delivery), event.delivery, event.bytes, event.at);
+        case "delivered": {
+          const { at, delivery } = event;
+          const place = placeOf(delivery);
+          move(place, delivery, delivery.source.size, at);
+          place.transfers.delete(delivery.id);
+          place.lastDelivered = at;
+          return;
+        }
+        case "queued":
+        case "deferred":
+        case "failed":
+          placeOf(event.delivery).transfers.delete(event.delivery.id);
+      }
+    },
+    /** The longest running first. */
+    transfers: (): Transfer[] =>
+      [...places.values()].flatMap(({ transfers }) => [...transfers.values()]).sort((a, b) => a.since - b.since),
+    /** One entry for each destination of each job that is being sent to. */
+    running: (now: number): Running[] =>
+      [...places.values()].filter(({ transfers }) => transfers.size > 0).map((place) => runningAt(place, now)),
+    /** When the last file arrived there, milliseconds since 1970 UTC; null if none has since the start. */
+    lastDelivered: (job: string, destination: string): number | null =>
+      places.get(keyOf(job, destination))?.lastDelivered ?? null,
+  };
 }
 
 function move(place: Place, { id, source }: Delivery, bytes: number, at: number): void {

@@ -12,15 +12,15 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { type LogLine, logLine } from "./log_line.ts";
 
-/** Writes to it. Disposing of it waits until everything is written. */
-export interface SystemLog extends AsyncDisposable {
-  listen(event: TransferEvent): void;
-}
+export type SystemLog = ReturnType<typeof systemLog>;
 
 type Writing = Pick<System, "platform" | "run" | "monotonic" | "sleep">;
 
-/** `trouble` is told once if the system's log cannot be written; it is tried again ten minutes later. */
-export function systemLog(system: Writing, trouble: (message: string) => void): SystemLog {
+/**
+ * Writes to it; disposing of it waits until everything is written. `trouble` is told once if the system's log cannot be written; it is tried
+ * again ten minutes later.
+ */
+export function systemLog(system: Writing, trouble: (message: string) => void) {
   const lines = queue<LogLine>();
   const pace = paced(system);
   const ended = writeAll();
@@ -41,16 +41,18 @@ export function systemLog(system: Writing, trouble: (message: string) => void): 
   }
 
   return {
-    listen(event) {
+    listen(event: TransferEvent): void {
       const line = isForAdministrators(event) ? pace(logLine(event)) : null;
       if (line !== null) lines.push(line);
     },
-    async [Symbol.asyncDispose]() {
+    async [Symbol.asyncDispose](): Promise<void> {
       lines.end();
       await ended;
     },
   };
 }
+
+const EVENT_SOURCE = ["/L", "APPLICATION", "/SO", "image-transfer"];
 
 const HINT = {
   linux: "Install logger (bsdutils), or set system_log: false.",
@@ -110,18 +112,7 @@ async function write({ level, message }: LogLine, system: Writing): Promise<stri
   const command = system.platform === "windows"
     ? {
       program: "eventcreate",
-      args: [
-        "/L",
-        "APPLICATION",
-        "/SO",
-        "image-transfer",
-        "/T",
-        isError ? "ERROR" : "INFORMATION",
-        "/ID",
-        isError ? "2" : "1",
-        "/D",
-        text,
-      ],
+      args: [...EVENT_SOURCE, "/T", ...(isError ? ["ERROR", "/ID", "2"] : ["INFORMATION", "/ID", "1"]), "/D", text],
     }
     : { program: "logger", args: ["-t", "image-transfer", "-p", isError ? "daemon.err" : "daemon.info", "--", text] };
   using limit = deadline(PATIENCE_MS, system, new AbortController().signal);

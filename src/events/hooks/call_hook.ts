@@ -9,7 +9,13 @@ import { filled, type Hook, type HookEvent, placeholder, PLACEHOLDERS } from "..
 import { counted } from "../../domain/names/counted.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { System } from "../../system/system.ts";
-import { webhookRequest } from "./webhook.ts";
+
+/** The request itself is at fault (RFC 9110, 15.5): another one may be accepted. */
+const REFUSED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+const LONGEST_OUTPUT = 4000;
+const LONGEST_ANSWER = 64 * 1024;
+/** Discord refuses longer messages, ntfy makes a file of them. */
+const LONGEST_TEXT = 1900;
 
 /** What hooks are called with. */
 export type HookSystem = Pick<System, "now" | "monotonic" | "sleep" | "random" | "run" | "hearRemote">;
@@ -94,7 +100,70 @@ async function post(
   return { result: REFUSED.has(status) ? "refused" : "wait", said: how };
 }
 
-/** The request itself is at fault (RFC 9110, 15.5): another one may be accepted. */
-const REFUSED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
-const LONGEST_OUTPUT = 4000;
-const LONGEST_ANSWER = 64 * 1024;
+/**
+ * What the webhook is sent. `id` is the same when an event is sent again, so that a receiver can leave out what it has already.
+ * The signature is the HMAC (RFC 2104) with SHA-256 of `<timestamp>.<body>`, in hexadecimal digits.
+ */
+export async function webhookRequest(hook: Receiver<"url">, event: HookEvent, id: string, now: number) {
+  const { url, message } = bodyOf(hook, event);
+  const body = JSON.stringify(message);
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "user-agent": "image-transfer",
+    "x-image-transfer-id": id,
+  };
+  if (hook.secret !== null) {
+    const timestamp = String(Math.floor(now / 1000));
+    headers["x-image-transfer-timestamp"] = timestamp;
+    headers["x-image-transfer-signature"] = `sha256=${await hmac(hook.secret, `${timestamp}.${body}`)}`;
+  }
+  return { url, headers, body };
+}
+
+function bodyOf({ url, format, chatId }: Receiver<"url">, event: HookEvent): { url: string; message: unknown } {
+  const text = event.text.length > LONGEST_TEXT ? `${event.text.slice(0, LONGEST_TEXT)}…` : event.text;
+  switch (format) {
+    case "json":
+      return { url, message: event };
+    case "slack":
+      return { url, message: { text: text.replace(/[&<>]/g, (sign) => SLACK_ESCAPES[sign]!) } };
+    case "mattermost":
+      return { url, message: { text: withoutMentions(text) } };
+    case "discord":
+      // A file name must not call everybody on the channel.
+      return { url, message: { content: text, allowed_mentions: { parse: [] } } };
+    case "telegram":
+      return { url, message: { chat_id: chatId, text: withoutMentions(text) } };
+    case "ntfy":
+      return ntfy(url, event, text);
+    default:
+      return format satisfies never;
+  }
+}
+
+/** `<!channel>` would call everybody: https://docs.slack.dev/messaging/formatting-message-text/#escaping */
+const SLACK_ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+
+/** A name that begins with `@` would call people: an invisible character behind the sign keeps it a name. */
+function withoutMentions(text: string): string {
+  return text.replace(/(?<!\w)@(?=\w)/g, "@\u200b");
+}
+
+/** As JSON to the address of the server, which unlike headers may have any letter: https://docs.ntfy.sh/publish/#publish-as-json */
+function ntfy(url: string, { event }: HookEvent, message: string): { url: string; message: unknown } {
+  const server = new URL(url);
+  const topic = server.pathname.split("/").filter((part) => part !== "").at(-1) ?? "";
+  server.pathname = server.pathname.replace(/[^/]+\/*$/, "");
+  const isBad = event === "held" || event === "failed";
+  return {
+    url: server.href,
+    message: { topic, title: "image-transfer", message, priority: isBad ? 4 : 3, tags: [isBad ? "warning" : "telescope"] },
+  };
+}
+
+async function hmac(secret: string, text: string): Promise<string> {
+  const utf8 = new TextEncoder();
+  const key = await crypto.subtle.importKey("raw", utf8.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const bytes = new Uint8Array(await crypto.subtle.sign("HMAC", key, utf8.encode(text)));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

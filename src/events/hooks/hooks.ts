@@ -10,37 +10,24 @@ import { type Bell, bell } from "../../async/bell.ts";
 import type { Job, Settings } from "../../config/settings.ts";
 import { backOff } from "../../domain/back_off.ts";
 import { failureRecord } from "../../domain/failure.ts";
-import { type Hook, type HookEvent, type HookEventName, KEPT_EVENTS, type KeptEventName } from "../../domain/hook.ts";
+import { type Hook, type HookEvent, type HookEventName, KEPT_EVENTS } from "../../domain/hook.ts";
 import { globs } from "../../domain/names/globs.ts";
 import type { Emit, TransferEvent } from "../../domain/transfer_event.ts";
-import type { HookLedger, HookNote } from "../../ledger/hook_ledger.ts";
+import type { HookLedger } from "../../ledger/hook_ledger.ts";
 import { callHook, type HookSystem } from "./call_hook.ts";
 import { keptEvent, passingEvent } from "./hook_events.ts";
 
-interface HooksTools {
-  readonly system: HookSystem;
-  readonly ledger: HookLedger & { readonly instance: string };
-  readonly emit: Emit;
-}
-
-/** Events that wait for a hook. */
-export interface HookBacklog {
-  readonly job: string;
-  readonly hook: string;
-  readonly waiting: number;
-}
-
-/** The hooks of a daemon. */
-export interface Hooks {
-  /** Hears the event stream. */
-  listen(event: TransferEvent): void;
-  /** Makes the hooks of these jobs the ones in force; a hook that stays continues. Without hooks nothing is kept and nothing runs. */
-  adopt(settings: Pick<Settings, "jobs">): void;
-  /** For each hook, how many events wait for it: kept ones of all kinds, and others that it wants. */
-  waiting(): readonly HookBacklog[];
-  /** Calls no more hooks; a call under way is ended. What is kept is told by the next start. */
-  stop(): Promise<void>;
-}
+/** The events that the ledger has kept something of. */
+const KEPT_BY: ReadonlySet<TransferEvent["type"]> = new Set(["delivered", "failed", "audit_found", "report"]);
+const TRIES = 3;
+const FIRST_PAUSE_MS = 1_000;
+const RETRY_MS = 5_000;
+const AT_ONCE = 50;
+const LOOK_MS = 60_000;
+/** Events of the kind that are not kept, for each hook. */
+const MOST_WAITING = 1_000;
+/** Events that are kept, for all hooks: about 100 MB. */
+const MOST_KEPT = 500_000;
 
 /** One hook with what waits for it. */
 interface Running {
@@ -59,15 +46,102 @@ interface Running {
   over: Promise<void>;
 }
 
-export function hooks(tools: HooksTools): Hooks {
-  const { ledger, system } = tools;
+export type Hooks = ReturnType<typeof hooks>;
+
+/** The hooks of a daemon. */
+export function hooks(
+  { system, ledger, emit }: {
+    readonly system: HookSystem;
+    readonly ledger: HookLedger & { readonly instance: string };
+    readonly emit: Emit;
+  },
+) {
   const running = new Map<string, Running>();
   let jobs: readonly Job[] = [];
   let passed = 0;
   const ending: Promise<void>[] = [];
 
+  function start(key: string, job: string, hook: Hook): Running {
+    const one: Running = {
+      key,
+      job,
+      hook,
+      name: hookName(hook),
+      wants: wanting(job, hook),
+      queue: [],
+      bell: bell(system),
+      stop: new AbortController(),
+      told: 0,
+      over: Promise.resolve(),
+    };
+    one.over = attend(one).catch((error) => {
+      if (!one.stop.signal.aborted) throw error;
+    });
+    return one;
+  }
+
+  /** Calls one hook for what waits, until it is stopped. While the ledger cannot be written (its disk is full), it tries again. */
+  async function attend(one: Running): Promise<void> {
+    const { signal } = one.stop;
+    for (let isTold = false; !signal.aborted;) {
+      try {
+        if (!await callForAll(one)) await one.bell.wait(LOOK_MS, signal);
+        isTold = false;
+      } catch (error) {
+        signal.throwIfAborted();
+        const message = `Hook ${one.name} of job ${one.job}: ${failureRecord(error).message}. Retrying`;
+        if (!isTold) emit({ type: "notice", level: "error", message, error });
+        isTold = true;
+        await one.bell.wait(RETRY_MS, signal);
+      }
+    }
+  }
+
+  /** False where nothing of what is kept waits. As far as it came, it is not called again. */
+  async function callForAll(one: Running): Promise<boolean> {
+    const notes = ledger.hookNotes(Math.max(one.told, ledger.hookPosition(one.key)), AT_ONCE);
+    await callForPassing(one);
+    try {
+      for (const note of notes) {
+        const event = keptEvent(note);
+        if (one.wants(event)) await call(one, event, `${ledger.instance}-${note.id}`);
+        one.told = note.id;
+        await callForPassing(one);
+      }
+    } finally {
+      if (one.told > ledger.hookPosition(one.key)) ledger.advanceHook(one.key, one.told);
+    }
+    if (notes.length > 0) return true;
+    const lost = ledger.boundHookNotes(MOST_KEPT);
+    if (lost > 0) {
+      emit({ type: "notice", level: "error", message: `${lost} events were dropped: a hook has been away for too long` });
+    }
+    return false;
+  }
+
+  /** For the events that are not kept. */
+  async function callForPassing(one: Running): Promise<void> {
+    for (let next = one.queue.shift(); next !== undefined; next = one.queue.shift()) await call(one, next.event, next.id);
+  }
+
+  /** Calls the hook until the event is over: for one that is kept, when that worked; for others after a few times. */
+  async function call(one: Running, event: HookEvent, id: string): Promise<void> {
+    const { signal } = one.stop;
+    const isKept = (KEPT_EVENTS as readonly HookEventName[]).includes(event.event);
+    for (let tries = 1;; tries++) {
+      signal.throwIfAborted();
+      const { result, said } = await callHook(one.hook, event, id, system, signal);
+      const mayStillWork = result === "wait" && isKept || result !== "refused" && tries < TRIES;
+      const end = result === "ok" ? "ok" : mayStillWork ? "late" : "given_up";
+      emit({ type: "hook", job: one.job, hook: one.name, on: event.event, result: end, tries, said });
+      if (end !== "late") return;
+      await system.sleep(backOff(tries, FIRST_PAUSE_MS, system.random()), signal);
+    }
+  }
+
   return {
-    listen(event) {
+    /** Hears the event stream. */
+    listen(event: TransferEvent): void {
       if (running.size === 0) return;
       if (event.type === "report") ledger.noteReport(event.text, event.at);
       // What an audit finds is kept as a failure.
@@ -78,9 +152,16 @@ export function hooks(tools: HooksTools): Hooks {
       const told = passingEvent(event, jobs);
       if (told === null) return;
       const id = `${ledger.instance}-${system.now()}-${passed++}`;
-      for (const one of running.values()) if (one.wants(told)) enqueue(one, told, id);
+      for (const one of running.values()) {
+        if (!one.wants(told)) continue;
+        // The newest tell most.
+        if (one.queue.length >= MOST_WAITING) one.queue.shift();
+        one.queue.push({ event: told, id });
+        one.bell.ring();
+      }
     },
-    adopt(settings) {
+    /** Makes the hooks of these jobs the active ones; a hook that stays continues. Without hooks nothing is kept and nothing runs. */
+    adopt(settings: Pick<Settings, "jobs">): void {
       jobs = settings.jobs;
       const wanted = new Map(
         jobs.flatMap((job) => job.hooks.map((hook) => [keyOf(job.name, hook), { job: job.name, hook }] as const)),
@@ -93,124 +174,21 @@ export function hooks(tools: HooksTools): Hooks {
       }
       ledger.keepForHooks(KEPT_EVENTS.filter((event) => [...wanted.values()].some(({ hook }) => hook.on.includes(event))));
       ledger.keepHooks([...wanted.keys()]);
-      for (const [key, { job, hook }] of wanted) if (!running.has(key)) running.set(key, start(key, job, hook, tools));
+      for (const [key, { job, hook }] of wanted) if (!running.has(key)) running.set(key, start(key, job, hook));
     },
-    waiting: () =>
+    /** For each hook, how many events wait for it: kept ones of all kinds, and others that it wants. */
+    waiting: (): { readonly job: string; readonly hook: string; readonly waiting: number }[] =>
       [...running.values()].map(({ job, key, name, queue }) => ({
         job,
         hook: name,
         waiting: ledger.hookBacklog(key) + queue.length,
       })),
-    async stop() {
+    /** Calls no more hooks; a call under way is ended. What is kept is told by the next start. */
+    async stop(): Promise<void> {
       for (const { stop } of running.values()) stop.abort();
       await Promise.all([...ending, ...[...running.values()].map(({ over }) => over)]);
     },
   };
-}
-
-function start(key: string, job: string, hook: Hook, tools: HooksTools): Running {
-  const one: Running = {
-    ...{ key, job, hook },
-    name: hookName(hook),
-    wants: wanting(job, hook),
-    queue: [],
-    bell: bell(tools.system),
-    stop: new AbortController(),
-    told: 0,
-    over: Promise.resolve(),
-  };
-  one.over = attend(one, tools).catch((error) => {
-    if (!one.stop.signal.aborted) throw error;
-  });
-  return one;
-}
-
-/** Calls one hook for what waits, until it is stopped. While the ledger cannot be written (its disk is full), it tries again. */
-async function attend(one: Running, tools: HooksTools): Promise<void> {
-  const { signal } = one.stop;
-  for (let isTold = false; !signal.aborted;) {
-    try {
-      if (!await tellWhatWaits(one, tools)) await one.bell.wait(LOOK_MS, signal);
-      isTold = false;
-    } catch (error) {
-      signal.throwIfAborted();
-      const message = `Hook ${one.name} of job ${one.job}: ${failureRecord(error).message}. Retrying`;
-      if (!isTold) tools.emit({ type: "notice", level: "error", message, error });
-      isTold = true;
-      await one.bell.wait(RETRY_MS, signal);
-    }
-  }
-}
-
-/** False where nothing of what is kept waits. */
-async function tellWhatWaits(one: Running, tools: HooksTools): Promise<boolean> {
-  const { ledger, emit } = tools;
-  const notes = ledger.hookNotes(Math.max(one.told, ledger.hookPosition(one.key)), AT_ONCE);
-  await passOn(one, tools);
-  await tellAll(one, notes, tools);
-  if (notes.length > 0) return true;
-  const lost = ledger.boundHookNotes(MOST_KEPT);
-  if (lost > 0) {
-    emit({ type: "notice", level: "error", message: `${lost} events were dropped: a hook has been away for too long` });
-  }
-  return false;
-}
-
-/** Calls the hook for events that are kept; as far as it came, they are not told again. */
-async function tellAll(one: Running, notes: readonly HookNote[], tools: HooksTools): Promise<void> {
-  const { ledger } = tools;
-  try {
-    for (const note of notes) {
-      await tell(one, note, tools);
-      one.told = note.id;
-      await passOn(one, tools);
-    }
-  } finally {
-    if (one.told > ledger.hookPosition(one.key)) ledger.advanceHook(one.key, one.told);
-  }
-}
-
-/** Calls the hook for an event that is kept until that worked. */
-async function tell(one: Running, note: HookNote, tools: HooksTools): Promise<void> {
-  const { system, ledger } = tools;
-  const event = keptEvent(note);
-  if (!one.wants(event)) return;
-  const signal = one.stop.signal;
-  for (let tries = 1; !await attempt(one, event, `${ledger.instance}-${note.id}`, tries, tools); tries++) {
-    await system.sleep(backOff(tries, FIRST_PAUSE_MS, system.random()), signal);
-    signal.throwIfAborted();
-  }
-}
-
-/** Calls the hook for the events that are not kept: a few times at most. */
-async function passOn(one: Running, tools: HooksTools): Promise<void> {
-  const { system } = tools;
-  for (let next = one.queue.shift(); next !== undefined; next = one.queue.shift()) {
-    for (let tries = 1; !await attempt(one, next.event, next.id, tries, tools) && tries < TRIES; tries++) {
-      await system.sleep(backOff(tries, FIRST_PAUSE_MS, system.random()), one.stop.signal);
-    }
-    one.stop.signal.throwIfAborted();
-  }
-}
-
-/** One call; true if the event is over. */
-async function attempt(one: Running, event: HookEvent, id: string, tries: number, tools: HooksTools): Promise<boolean> {
-  const { result, said } = await callHook(one.hook, event, id, tools.system, one.stop.signal);
-  const mayStillWork = result === "wait" && isKept(event.event) || result !== "refused" && tries < TRIES;
-  const end = result === "ok" ? "ok" : mayStillWork ? "late" : "given_up";
-  tools.emit({ type: "hook", job: one.job, hook: one.name, on: event.event, result: end, tries, said });
-  return end !== "late";
-}
-
-function isKept(event: HookEventName): event is KeptEventName {
-  return (KEPT_EVENTS as readonly HookEventName[]).includes(event);
-}
-
-function enqueue(one: Running, event: HookEvent, id: string): void {
-  // The newest tell most.
-  if (one.queue.length >= MOST_WAITING) one.queue.shift();
-  one.queue.push({ event, id });
-  one.bell.ring();
 }
 
 function wanting(job: string, { on, destinations, patterns }: Hook): (event: HookEvent) => boolean {
@@ -232,15 +210,3 @@ export function hookName({ receiver }: Hook): string {
   // The rest of an address may be a secret.
   return receiver.kind === "command" ? receiver.argv[0] ?? "" : new URL(receiver.url).host;
 }
-
-/** The events that the ledger has kept something of. */
-const KEPT_BY: ReadonlySet<TransferEvent["type"]> = new Set(["delivered", "failed", "audit_found", "report"]);
-const TRIES = 3;
-const FIRST_PAUSE_MS = 1_000;
-const RETRY_MS = 5_000;
-const AT_ONCE = 50;
-const LOOK_MS = 60_000;
-/** Events of the kind that are not kept, for each hook. */
-const MOST_WAITING = 1_000;
-/** Events that are kept, for all hooks: about 100 MB. */
-const MOST_KEPT = 500_000;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createHmac } from "node:crypto";
-import { webhookRequest } from "../../../src/events/hooks/webhook.ts";
+import { webhookRequest } from "../../../src/events/hooks/call_hook.ts";
 import type { Hook, HookEvent } from "../../../src/domain/hook.ts";
 import { aHookEvent } from "./makers.ts";
 
