@@ -15,7 +15,7 @@ const ROOT = fromFileUrl(new URL("..", import.meta.url));
 const OPTIONS = join(ROOT, "docs", "options.md");
 const TABLE = /(?<=<!-- options:[^>]*-->\n)[^]*?(?=\n<!-- \/options -->)/;
 const PAGES = [
-  ...["README.md", "SECURITY.md", "src/README.md"],
+  ...["README.md", "SECURITY.md", "CONTRIBUTING.md", "src/README.md"],
   ...[...Deno.readDirSync(join(ROOT, "docs"))].filter(({ isFile }) => isFile).map(({ name }) => `docs/${name}`),
 ].map((name) => ({ name, text: Deno.readTextFileSync(join(ROOT, name)) }));
 
