@@ -20,7 +20,7 @@ import { span } from "../domain/span.ts";
 import { addAccount, daemons, type NewAccount, otherAddresses, removeAccount } from "../fleet/accounts.ts";
 import { acceptRemoved, fetchJobs } from "../fleet/jobs_of_server.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
-import { pushJobs } from "../fleet/push.ts";
+import { pushJobs } from "../fleet/jobs_of_server.ts";
 import { setUp } from "../fleet/setup.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";

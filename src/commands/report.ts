@@ -12,7 +12,7 @@ import type { DeliveryRow } from "../ledger/history.ts";
 import { reprove } from "../delivery/audit/reprove.ts";
 import type { Session } from "../methods/method.ts";
 import { loadSettings } from "../config/read/load.ts";
-import { fleetNow } from "../fleet/fleet_now.ts";
+import { fleetNow } from "../fleet/heartbeat.ts";
 import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { fleetReport } from "../reports/fleet/fleet_report.ts";
 import { fleetReportHtml } from "../reports/fleet/fleet_report_html.ts";

@@ -25,7 +25,7 @@ export function pageFleet(settings: () => Settings, system: System, signal: Abor
   return {
     async send({ computer, action, argument }) {
       const { pocketbase, server } = await connected();
-      const { senderOf } = await import("../fleet/identity.ts");
+      const { senderOf } = await import("../fleet/accounts.ts");
       const { sendCommand } = await import("../fleet/remote_commands.ts");
       const from = await senderOf(server, pocketbase, system, signal);
       const wait = (ms: number) => system.sleep(ms, signal);

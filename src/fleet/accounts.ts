@@ -1,15 +1,16 @@
 /**
- * Accounts of daemons on a server, one for each computer.
+ * Accounts of daemons on a server, one for each computer, and which computer this is there.
  *
  * @module
  */
-import { DAEMONS, NO_MAIL } from "./collections.ts";
+import * as z from "zod";
+import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
-import type { PocketbaseServer } from "./pocketbase_server.ts";
-import { nonsense } from "./server_failure.ts";
-import { superuser } from "./setup.ts";
 import type { System } from "../system/system.ts";
+import { DAEMONS, NO_MAIL } from "./collections.ts";
+import type { Account, PocketbaseServer } from "./pocketbase_server.ts";
+import { nonsense } from "./server_failure.ts";
 
 /** What a computer logs in with: the keys of its `pocketbase` section. */
 export interface NewAccount {
@@ -17,11 +18,14 @@ export interface NewAccount {
   readonly admin_password: string;
 }
 
-/** A computer that has an account. */
-export interface Daemon {
+/** The record of a computer that has an account. */
+export interface Identity {
   readonly id: string;
   readonly name: string;
 }
+
+const RECORDS = `/api/collections/${DAEMONS}/records`;
+const identity = z.object({ id: z.string(), name: z.string() });
 
 /** Makes an account, or gives the one of that name another address and password, which ends its logins. @throws {Failure} */
 export async function addAccount(
@@ -63,10 +67,8 @@ export async function otherAddresses(server: PocketbaseServer, signal: AbortSign
   return known.filter(({ email }) => !String(email).endsWith(`@${NO_MAIL}`)).map(({ name }) => String(name));
 }
 
-const RECORDS = `/api/collections/${DAEMONS}/records`;
-
 /** The computer of that name, in the same case if there is one. @throws {Failure} where there is none. */
-export function theComputer(name: string, known: readonly Daemon[]): Daemon {
+export function theComputer(name: string, known: readonly Identity[]): Identity {
   const found = known.find((one) => one.name === name) ?? named(name, known);
   if (found !== undefined) return found;
   throw new Failure("configuration", `Unknown computer "${printable(name)}"`, {
@@ -75,13 +77,76 @@ export function theComputer(name: string, known: readonly Daemon[]): Daemon {
 }
 
 /** The computer of that name, in any case. */
-export function named(name: string, known: readonly Daemon[]): Daemon | undefined {
+export function named(name: string, known: readonly Identity[]): Identity | undefined {
   return known.find((one) => one.name.toLowerCase() === name.toLowerCase());
 }
 
 /** All computers that have an account. @throws {Failure} */
-export async function daemons(server: PocketbaseServer, signal: AbortSignal): Promise<Daemon[]> {
-  const known = await server.all<Daemon>(DAEMONS, { fields: "id,name" }, signal);
-  if (!known.every(({ id, name }) => typeof id === "string" && typeof name === "string")) throw nonsense(server.url);
-  return known;
+export async function daemons(server: PocketbaseServer, signal: AbortSignal): Promise<Identity[]> {
+  const known = z.array(identity).safeParse(await server.all(DAEMONS, { fields: "id,name" }, signal));
+  if (!known.success) throw nonsense(server.url, known.error);
+  return known.data;
+}
+
+/** @throws {Failure} unless it is a superuser's account. */
+export async function superuser(server: PocketbaseServer, signal: AbortSignal): Promise<Account> {
+  const account = await server.account(signal);
+  if (account.kind === "superuser") return account;
+  throw new Failure(
+    "permission_denied",
+    `Cannot change ${server.url}: ${account.name} is a daemon's account, not a superuser's`,
+    {
+      hint: "Specify a superuser: --email root@example.org; you are asked for its password, or it is read from --password-file.",
+    },
+  );
+}
+
+/** Who gives a command: a computer, or a superuser at a computer that has no record. */
+export interface Sender {
+  /** Null for a superuser. */
+  readonly id: string | null;
+  readonly name: string;
+}
+
+/** Unlike {@linkcode identify} it makes no record: whoever only gives commands is no computer that should report. @throws {Failure} */
+export async function senderOf(
+  server: PocketbaseServer,
+  settings: Pick<PocketbaseSettings, "instance">,
+  system: Pick<System, "hostname" | "randomHex">,
+  signal: AbortSignal,
+): Promise<Sender> {
+  const account = await server.renew(signal);
+  if (account.kind === "daemon") return await identify(server, settings, system, signal);
+  const name = settings.instance ?? system.hostname;
+  return named(name, await daemons(server, signal)) ?? { id: null, name: `${account.name} at ${name}`.slice(0, 200) };
+}
+
+/**
+ * A daemon's account is the computer's record. A superuser, as in a configuration of seed 2, acts for the computer named
+ * `instance`, else as this one is; its record is made if there is none.
+ *
+ * @throws {Failure}
+ */
+export async function identify(
+  server: PocketbaseServer,
+  { instance }: Pick<PocketbaseSettings, "instance">,
+  system: Pick<System, "hostname" | "randomHex">,
+  signal: AbortSignal,
+): Promise<Identity> {
+  const account = await server.renew(signal);
+  await server.requireCurrent(signal);
+  if (account.kind === "daemon") {
+    if (instance !== null && instance.toLowerCase() !== account.name.toLowerCase()) {
+      throw new Failure("configuration", `Cannot act for "${instance}": the account belongs to "${account.name}"`, {
+        hint: "Correct pocketbase.instance, or log in with the account of that computer.",
+      });
+    }
+    return { id: account.id, name: account.name };
+  }
+  const name = instance ?? system.hostname;
+  const find = async () => named(name, await daemons(server, signal));
+  const known = await find();
+  if (known !== undefined) return known;
+  await addAccount(name, server, system, signal);
+  return await find() ?? { id: "", name };
 }

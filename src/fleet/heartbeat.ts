@@ -9,7 +9,7 @@ import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { LiveReport } from "../reports/daemon_control.ts";
 import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import { HEARTBEATS } from "./collections.ts";
-import type { Identity } from "./identity.ts";
+import { daemons, type Identity } from "./accounts.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
 
@@ -166,11 +166,14 @@ type BeatRecord = z.output<typeof beatRecord>;
 
 const WORST_FIRST = ["offline", "bad", "warning", "unknown", "busy", "good"] as const;
 
-/**
- * All computers, the worst first.
- *
- * @param serverNow the server's clock, milliseconds since 1970 UTC
- */
+/** The state of all computers at this moment, the worst first. Ages are told by the server's clock, which wrote the heartbeats. @throws {Failure} */
+export async function fleetNow(server: PocketbaseServer, signal: AbortSignal): Promise<readonly FleetMember[]> {
+  await server.renew(signal);
+  const known = await daemons(server, signal);
+  return await readFleet(known, await server.clock(signal), server, signal);
+}
+
+/** All computers, the worst first; `serverNow` is the server's clock, milliseconds since 1970 UTC. */
 export async function readFleet(
   known: readonly Identity[],
   serverNow: number,

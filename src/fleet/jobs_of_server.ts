@@ -4,8 +4,10 @@
  *
  * @module
  */
+import * as z from "zod";
 import { mutex } from "../async/mutex.ts";
 import { ConfigError } from "../config/read/config_error.ts";
+import { canonical, forServer } from "../config/read/own_keys.ts";
 import { keptJobs, keptJobsFile } from "../config/read/kept_jobs.ts";
 import type { RemoteJob, RemoteJobs } from "../config/read/remote_jobs.ts";
 import type { Settings } from "../config/settings.ts";
@@ -13,7 +15,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { System } from "../system/system.ts";
 import { JOBS } from "./collections.ts";
-import type { Identity } from "./identity.ts";
+import { addAccount, daemons, type Identity, named, superuser } from "./accounts.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense } from "./server_failure.ts";
 
@@ -39,9 +41,11 @@ export async function fetchJobs(server: PocketbaseServer, { id }: Identity, sign
   const own = new Set(records.filter((record) => record.daemon === id).map(({ name }) => name.toLowerCase()));
   return records
     .filter(({ name, daemon, enabled }) => enabled && (daemon === id || !own.has(name.toLowerCase())))
-    .map(({ id, name, settings }) => ({ name, settings: isKeys(settings) ? settings : {}, id: String(id) }))
+    .map(({ id, name, settings }) => ({ name, settings: keys.parse(settings), id: String(id) }))
     .sort(byName);
 }
+
+const keys = z.record(z.string(), z.unknown()).catch({});
 
 /** Nobody has so many, and reading them again and again would hold up what runs. */
 const MOST_JOBS = 1_000;
@@ -127,6 +131,45 @@ export function acceptRemoved(name: string | null, settings: Settings, system: F
   });
 }
 
+/** What was done with a job; `left out` are keys that only a file may set. */
+interface Pushed {
+  readonly job: string;
+  readonly done: "created" | "updated" | "unchanged";
+  readonly leftOut: readonly string[];
+}
+
+/** Sends jobs to the server, as those of one computer. Jobs of it that are not in the file stay as they are. @throws {Failure} */
+export async function pushJobs(
+  { jobs, instance }: { readonly jobs: readonly RemoteJob[]; readonly instance: string },
+  server: PocketbaseServer,
+  system: Pick<System, "randomHex">,
+  signal: AbortSignal,
+): Promise<readonly Pushed[]> {
+  await superuser(server, signal);
+  const find = async () => named(instance, await daemons(server, signal));
+  if (await find() === undefined) await addAccount(instance, server, system, signal);
+  const daemon = (await find())?.id;
+  if (daemon === undefined) throw new Failure("internal", `The account for ${instance} was not created`);
+  const known = await server.all<JobRecord>(JOBS, { filter: `daemon = "${daemon}"` }, signal);
+  const pushed: Pushed[] = [];
+  for (const job of jobs) {
+    const { name } = job;
+    const { kept, leftOut } = forServer(job);
+    const record = known.find((one) => isSame(one, name));
+    const path = `/api/collections/${JOBS}/records`;
+    let done: Pushed["done"] = "unchanged";
+    if (record === undefined) {
+      done = "created";
+      await server.ask(path, { method: "POST", body: { name, daemon, enabled: true, settings: kept } }, signal);
+    } else if (canonical(record.settings) !== canonical(kept)) {
+      done = "updated";
+      await server.ask(`${path}/${record.id}`, { method: "PATCH", body: { settings: kept } }, signal);
+    }
+    pushed.push({ job: name, done, leftOut });
+  }
+  return pushed;
+}
+
 async function store(kept: RemoteJobs, settings: Settings, system: Files): Promise<void> {
   const file = keptJobsFile(settings);
   await system.makeFolder(file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"))), 0o700);
@@ -151,8 +194,4 @@ function isSame(job: { readonly name: string }, name: string): boolean {
 
 function byName(one: RemoteJob, other: RemoteJob): number {
   return one.name < other.name ? -1 : 1;
-}
-
-function isKeys(value: unknown): value is RemoteJob["settings"] {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -18,23 +18,6 @@ export interface SpooledLine {
   readonly message: string;
 }
 
-/** Some lines that were written together. */
-export interface Segment {
-  readonly name: string;
-  readonly lines: readonly SpooledLine[];
-}
-
-export interface LogSpool {
-  /** Puts lines on the disk. @throws errors of the operating system. */
-  write(lines: readonly SpooledLine[]): Promise<void>;
-  /** The oldest lines; null if there are none. What is written later comes into another file. */
-  oldest(): Promise<Segment | null>;
-  /** Removes what was uploaded. */
-  remove(segment: Segment): Promise<void>;
-  /** How many lines wait, and how many were given up since the start. */
-  counts(): { readonly waiting: number; readonly dropped: number };
-}
-
 type Files = Pick<System, "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder" | "now" | "randomHex">;
 
 /** So much may wait: about 250,000 lines. */
@@ -55,103 +38,94 @@ interface Size {
   readonly levels: ReadonlySet<LogLevel>;
 }
 
-/** What the parts of a spool share. */
-interface Spool {
-  readonly folder: string;
-  readonly system: Files;
-  readonly mostBytes: number;
-  /** By name, the oldest first. */
-  readonly files: Map<string, Size>;
-  bytes: number;
-  dropped: number;
-  /** The file whose lines are being uploaded: nothing may be added to it. */
-  lent: string | null;
-}
+export type LogSpool = Awaited<ReturnType<typeof logSpool>>;
 
 /** Opens the spool in this folder, with what a former process left there. */
-export async function logSpool(folder: string, system: Files, mostBytes = MOST_BYTES): Promise<LogSpool> {
+export async function logSpool(folder: string, system: Files, mostBytes = MOST_BYTES) {
+  /** By name, the oldest first. */
+  const files = new Map<string, Size>();
+  let bytes = 0;
+  let dropped = 0;
+  /** The file whose lines are being uploaded: nothing may be added to it. */
+  let lent: string | null = null;
+
+  const load = async (name: string) => linesOf(await system.readText(`${folder}/${name}`));
+
+  function note(name: string, text: string, lines: readonly SpooledLine[]): void {
+    const size = new TextEncoder().encode(text).length;
+    bytes += size - (files.get(name)?.bytes ?? 0);
+    files.set(name, { bytes: size, lines: lines.length, levels: new Set(lines.map(({ level }) => level)) });
+  }
+
+  async function store(name: string, lines: readonly SpooledLine[]): Promise<void> {
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+    // Always the same name: what a full disk or a crash leaves there is overwritten.
+    const part = `${folder}/next.part`;
+    await system.writeText(part, text, 0o600);
+    await system.sync(part);
+    await system.rename(part, `${folder}/${name}`);
+    note(name, text, lines);
+  }
+
+  async function discard(name: string): Promise<void> {
+    await system.remove(`${folder}/${name}`);
+    bytes -= files.get(name)?.bytes ?? 0;
+    files.delete(name);
+  }
+
+  /** Into the youngest file while it is small; else into a new one, whose name comes after all others whatever the clock does. */
+  async function append(lines: readonly SpooledLine[]): Promise<void> {
+    const last = [...files.keys()].at(-1);
+    if (last !== undefined && last !== lent && files.get(last)!.bytes < FULL_FILE) {
+      return await store(last, [...await load(last), ...lines]);
+    }
+    const time = Math.max(system.now(), last === undefined ? 0 : Number(last.slice(0, 15)) + 1);
+    await store(`${String(time).padStart(15, "0")}-${system.randomHex(4)}.jsonl`, lines);
+  }
+
+  async function makeRoom(): Promise<void> {
+    const enough = mostBytes * (1 - ROOM);
+    for (const levels of GIVEN_UP) {
+      for (const [name, size] of [...files]) {
+        if (bytes <= enough) return;
+        if (!levels.some((level) => size.levels.has(level))) continue;
+        const lines = await load(name);
+        const left = lines.filter(({ level }) => !levels.includes(level));
+        dropped += lines.length - left.length;
+        if (left.length === 0) await discard(name);
+        else await store(name, left);
+      }
+    }
+  }
+
   await system.makeFolder(folder, 0o700);
-  const spool: Spool = { folder, system, mostBytes, files: new Map(), bytes: 0, dropped: 0, lent: null };
   for (const name of (await system.names(folder)).filter((name) => NAME.test(name)).sort()) {
     const text = await system.readText(`${folder}/${name}`);
-    note(spool, name, text, linesOf(text));
+    note(name, text, linesOf(text));
   }
   // Uploads and writing must not change the same file at once.
   const inTurn = mutex();
   return {
-    write: (lines) =>
+    /** Puts lines on the disk. @throws errors of the operating system. */
+    write: (lines: readonly SpooledLine[]): Promise<void> =>
       inTurn(async () => {
         if (lines.length === 0) return;
-        await append(spool, lines);
-        if (spool.bytes > mostBytes) await makeRoom(spool);
+        await append(lines);
+        if (bytes > mostBytes) await makeRoom();
       }),
-    oldest: () =>
+    /** The oldest lines, which were written together; null if there are none. What is written later comes into another file. */
+    oldest: (): Promise<{ readonly name: string; readonly lines: readonly SpooledLine[] } | null> =>
       inTurn(async () => {
-        const [name] = spool.files.keys();
-        spool.lent = name ?? null;
-        return name === undefined ? null : { name, lines: await load(spool, name) };
+        const [name] = files.keys();
+        lent = name ?? null;
+        return name === undefined ? null : { name, lines: await load(name) };
       }),
-    remove: ({ name }) => inTurn(() => discard(spool, name)),
-    counts: () => ({
-      waiting: [...spool.files.values()].reduce((sum, { lines }) => sum + lines, 0),
-      dropped: spool.dropped,
-    }),
+    /** Removes what was uploaded. */
+    remove: ({ name }: { readonly name: string }): Promise<void> => inTurn(() => discard(name)),
+    /** How many lines wait, and how many were given up since the start. */
+    counts: () => ({ waiting: [...files.values()].reduce((sum, { lines }) => sum + lines, 0), dropped }),
   };
 }
-
-/** Into the youngest file while it is small; else into a new one, whose name comes after all others whatever the clock does. */
-async function append(spool: Spool, lines: readonly SpooledLine[]): Promise<void> {
-  const last = [...spool.files.keys()].at(-1);
-  if (last !== undefined && last !== spool.lent && spool.files.get(last)!.bytes < FULL_FILE) {
-    return await store(spool, last, [...await load(spool, last), ...lines]);
-  }
-  const time = Math.max(spool.system.now(), last === undefined ? 0 : Number(last.slice(0, 15)) + 1);
-  await store(spool, `${String(time).padStart(15, "0")}-${spool.system.randomHex(4)}.jsonl`, lines);
-}
-
-async function makeRoom(spool: Spool): Promise<void> {
-  const enough = spool.mostBytes * (1 - ROOM);
-  for (const levels of GIVEN_UP) {
-    for (const [name, size] of [...spool.files]) {
-      if (spool.bytes <= enough) return;
-      if (!levels.some((level) => size.levels.has(level))) continue;
-      const lines = await load(spool, name);
-      const left = lines.filter(({ level }) => !levels.includes(level));
-      spool.dropped += lines.length - left.length;
-      if (left.length === 0) await discard(spool, name);
-      else await store(spool, name, left);
-    }
-  }
-}
-
-async function load({ folder, system }: Spool, name: string): Promise<SpooledLine[]> {
-  return linesOf(await system.readText(`${folder}/${name}`));
-}
-
-async function store(spool: Spool, name: string, lines: readonly SpooledLine[]): Promise<void> {
-  const { folder, system } = spool;
-  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-  // Always the same name: what a full disk or a crash leaves there is overwritten.
-  const part = `${folder}/next.part`;
-  await system.writeText(part, text, 0o600);
-  await system.sync(part);
-  await system.rename(part, `${folder}/${name}`);
-  note(spool, name, text, lines);
-}
-
-async function discard(spool: Spool, name: string): Promise<void> {
-  await spool.system.remove(`${spool.folder}/${name}`);
-  spool.bytes -= spool.files.get(name)?.bytes ?? 0;
-  spool.files.delete(name);
-}
-
-function note(spool: Spool, name: string, text: string, lines: readonly SpooledLine[]): void {
-  const bytes = BYTES.encode(text).length;
-  spool.bytes += bytes - (spool.files.get(name)?.bytes ?? 0);
-  spool.files.set(name, { bytes, lines: lines.length, levels: new Set(lines.map(({ level }) => level)) });
-}
-
-const BYTES = new TextEncoder();
 
 /** A line that was damaged is left out. */
 function linesOf(text: string): SpooledLine[] {

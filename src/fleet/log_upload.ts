@@ -1,39 +1,111 @@
 /**
- * Sends the log to the server: what the daemon says is gathered, put on this disk, and sent from there in order. A line has its ID before it is
- * first sent, so that one whose answer was lost is not written twice.
+ * Sends the log to the server while a daemon runs: what the daemon says is gathered, put on this disk, and sent from there in order. A line has its
+ * ID before it is first sent, so that one whose answer was lost is not written twice.
  *
  * @module
  */
-import type { Bell } from "../async/bell.ts";
-import { type LogLevel, logLine } from "../events/log_line.ts";
+import { type Bell, bell } from "../async/bell.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
+import { LOG_LEVELS, type LogLevel, logLine } from "../events/log_line.ts";
+import type { Clock, System } from "../system/system.ts";
+import type { Identity } from "./accounts.ts";
 import { LINES_TOGETHER, LOGS } from "./collections.ts";
-import type { Identity } from "./identity.ts";
-import type { LogSpool, SpooledLine } from "./log_spool.ts";
+import { type LogSpool, logSpool, type SpooledLine } from "./log_spool.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
-import type { Clock } from "../system/system.ts";
 
 /** What the collection takes. */
 const LONGEST = 4_900;
-const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warning", "error"];
 /** What waits in memory for the disk. */
 const MOST_GATHERED = 10_000;
+/** Lines that come within this time are put on the disk together. */
+const GATHER_MS = 2_000;
+/** How often what waits is offered again to a server that did not take it: first, and at most. */
+const OFFER_MS = 30_000;
+const LONGEST_OFFER_MS = 300_000;
+const DAY_MS = 86_400_000;
 
-/** Gathers lines until they are put on the disk. */
-export interface LogGatherer {
-  readonly listen: (event: TransferEvent) => void;
-  /** Hands over what was gathered since the last time; what cannot be put on the disk is gathered still. */
-  hand(to: (lines: readonly SpooledLine[]) => Promise<void>): Promise<void>;
+/** What it takes. */
+export interface LogTools {
+  readonly system: Pick<
+    System,
+    "now" | "sleep" | "randomHex" | "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder"
+  >;
+  readonly server: PocketbaseServer;
+  readonly folder: () => string;
+  readonly lowest: () => LogLevel;
+  readonly identify: (signal: AbortSignal) => Promise<Identity>;
+  /** Hears every event until the returned function is called. */
+  readonly listen: (listener: (event: TransferEvent) => void) => () => void;
+  /** Does it and says what is wrong; true if nothing was. */
+  readonly attempt: (part: string, work: () => Promise<void>) => Promise<boolean>;
+  readonly uploaded: (waiting: number, failed: boolean) => void;
+  /** Rung when the server answers again. */
+  readonly back: Bell;
+  /** Resolves when the daemon has said all that it says, if it is ending. */
+  readonly lastWords: () => Promise<void>;
 }
 
-/** Rings when there is something to take. Its lines have IDs of 15 characters, as PocketBase wants them. */
-export function logGatherer(lowest: () => LogLevel, gathered: Bell, clock: Pick<Clock, "randomHex">): LogGatherer {
+/** Runs until the signal is aborted. */
+export async function keepLogs(tools: LogTools, signal: AbortSignal): Promise<void> {
+  const { system, server, attempt, back } = tools;
+  const [gathered, written] = [bell(system), bell(system)];
+  const gatherer = logGatherer(tools.lowest, gathered, system);
+  let spool: LogSpool | null = null;
+  let opening: Promise<LogSpool> | null = null;
+
+  async function write(): Promise<void> {
+    // It is asked for from two sides: both must have the same.
+    opening ??= logSpool(tools.folder(), system).catch((error) => {
+      opening = null;
+      throw error;
+    });
+    const opened = spool = await opening;
+    await gatherer.hand((lines) => opened.write(lines));
+    written.ring();
+  }
+
+  async function gather(): Promise<void> {
+    while (!signal.aborted) {
+      if (await gathered.wait(DAY_MS, signal)) await system.sleep(GATHER_MS, signal);
+      // Nothing rings the bell again for lines that could not be written, so they are tried again here.
+      while (!signal.aborted && !await attempt("log", write)) await system.sleep(OFFER_MS, signal);
+    }
+  }
+
+  async function send(): Promise<void> {
+    await attempt("log", write);
+    for (let pauseMs = OFFER_MS; !signal.aborted;) {
+      const from = spool;
+      const isSent = from !== null &&
+        await attempt("upload", async () => await uploadLogs(from, await tools.identify(signal), server, signal));
+      tools.uploaded(from?.counts().waiting ?? 0, !isSent);
+      const isBack = isSent ? await written.wait(DAY_MS, signal) : await back.wait(pauseMs, signal);
+      pauseMs = isSent || isBack ? OFFER_MS : Math.min(pauseMs * 2, LONGEST_OFFER_MS);
+    }
+  }
+
+  const stopListening = tools.listen(gatherer.listen);
+  try {
+    await Promise.all([gather(), send()]);
+    // What is said while the daemon ends is sent at the next start.
+    await tools.lastWords();
+    await attempt("log", write);
+  } finally {
+    stopListening();
+  }
+}
+
+/**
+ * Gathers lines until they are put on the disk. Rings when there is something to take. Its lines have IDs of 15 characters, as PocketBase wants
+ * them.
+ */
+export function logGatherer(lowest: () => LogLevel, gathered: Bell, clock: Pick<Clock, "randomHex">) {
   let lines: SpooledLine[] = [];
   return {
-    listen(event) {
+    listen(event: TransferEvent): void {
       const line = logLine(event);
-      if (line === null || LEVELS.indexOf(line.level) < LEVELS.indexOf(lowest()) || lines.length >= MOST_GATHERED) return;
+      if (line === null || LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(lowest()) || lines.length >= MOST_GATHERED) return;
       const { level, message } = line;
       lines.push({
         id: clock.randomHex(8).slice(1),
@@ -43,7 +115,8 @@ export function logGatherer(lowest: () => LogLevel, gathered: Bell, clock: Pick<
       });
       if (lines.length === 1) gathered.ring();
     },
-    async hand(to) {
+    /** Hands over what was gathered since the last time; what cannot be put on the disk is gathered still. */
+    async hand(to: (lines: readonly SpooledLine[]) => Promise<void>): Promise<void> {
       const taken = lines;
       lines = [];
       try {

@@ -15,7 +15,7 @@ import { type DaemonControl, resumedText } from "../reports/daemon_control.ts";
 import { daemons, theComputer } from "./accounts.ts";
 import { CLAIMS, COMMANDS } from "./collections.ts";
 import type { CommandAnswer, CommandMemory } from "./command_memory.ts";
-import type { Identity, Sender } from "./identity.ts";
+import type { Identity, Sender } from "./accounts.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
 

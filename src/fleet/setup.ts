@@ -4,8 +4,9 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
+import { superuser } from "./accounts.ts";
 import { type Collection, COLLECTIONS, LINES_TOGETHER } from "./collections.ts";
-import type { Account, PocketbaseServer } from "./pocketbase_server.ts";
+import type { PocketbaseServer } from "./pocketbase_server.ts";
 
 /** What was done with a collection. */
 export interface SetupStep {
@@ -70,19 +71,6 @@ async function allowBatches(server: PocketbaseServer, signal: AbortSignal): Prom
 
 /** Seconds, and lines that are sent together. */
 const LEAST_BATCH = { enabled: true, timeout: 30, maxRequests: LINES_TOGETHER };
-
-/** @throws {Failure} unless it is a superuser's account. */
-export async function superuser(server: PocketbaseServer, signal: AbortSignal): Promise<Account> {
-  const account = await server.account(signal);
-  if (account.kind === "superuser") return account;
-  throw new Failure(
-    "permission_denied",
-    `Cannot change ${server.url}: ${account.name} is a daemon's account, not a superuser's`,
-    {
-      hint: "Specify a superuser: --email root@example.org; you are asked for its password, or it is read from --password-file.",
-    },
-  );
-}
 
 /** A collection as the server describes it. */
 interface Described extends Record<string, unknown> {

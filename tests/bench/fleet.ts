@@ -8,7 +8,7 @@
 import { Failure } from "../../src/domain/failure.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { COMMANDS, JOBS, LOGS } from "../../src/fleet/collections.ts";
-import { fleetNow } from "../../src/fleet/fleet_now.ts";
+import { fleetNow } from "../../src/fleet/heartbeat.ts";
 import { type Beat, beatPlace, beatReport, writeBeat } from "../../src/fleet/heartbeat.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { setUp } from "../../src/fleet/setup.ts";

@@ -1,6 +1,6 @@
 /** What a heartbeat tells of a computer with very many destinations. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { fleetNow } from "../../src/fleet/fleet_now.ts";
+import { fleetNow } from "../../src/fleet/heartbeat.ts";
 import { HEARTBEATS } from "../../src/fleet/collections.ts";
 import { beatReport, readFleet } from "../../src/fleet/heartbeat.ts";
 import type { StatusReport } from "../../src/reports/api_types.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { bell } from "../../src/async/bell.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
-import { keepLogs } from "../../src/fleet/keep_logs.ts";
+import { keepLogs } from "../../src/fleet/log_upload.ts";
 import type { PocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -1,7 +1,7 @@
 /** Passwords, accounts, tokens and clocks that are wrong or change while a computer is linked to a real server. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { COMMANDS, DAEMONS, HEARTBEATS, JOBS } from "../../src/fleet/collections.ts";
-import { fleetNow } from "../../src/fleet/fleet_now.ts";
+import { fleetNow } from "../../src/fleet/heartbeat.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { HEARTBEATS, JOBS, LOGS } from "../../src/fleet/collections.ts";
-import { fleetNow } from "../../src/fleet/fleet_now.ts";
+import { fleetNow } from "../../src/fleet/heartbeat.ts";
 import { logSpool } from "../../src/fleet/log_spool.ts";
 import { uploadLogs } from "../../src/fleet/log_upload.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";

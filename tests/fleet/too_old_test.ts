@@ -4,7 +4,7 @@ import { checkPocketbase } from "../../src/commands/checks/check_pocketbase.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { DAEMONS, JOBS } from "../../src/fleet/collections.ts";
-import { identify } from "../../src/fleet/identity.ts";
+import { identify } from "../../src/fleet/accounts.ts";
 import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";

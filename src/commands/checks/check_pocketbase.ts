@@ -72,7 +72,7 @@ export async function lookAtServer(
   system: System,
   signal: AbortSignal,
 ): Promise<Look> {
-  const { senderOf } = await import("../../fleet/identity.ts");
+  const { senderOf } = await import("../../fleet/accounts.ts");
   const { pocketbaseServer } = await import("../../fleet/pocketbase_server.ts");
   const { requireCollections } = await import("../../fleet/setup.ts");
   const { fetchJobs } = await import("../../fleet/jobs_of_server.ts");
