@@ -9,51 +9,193 @@
 export type NextStep = "later" | "hold" | "never";
 
 /** Every kind of failure there is. The code decides the next step unless the thrower knows better. */
-export type FailureCode = keyof typeof NEXT_STEP;
+export type FailureCode = keyof typeof CODES;
 
-const NEXT_STEP = {
+/** What a code means, in the words of headline, status, Problems and monitors: short, without paths. */
+interface Code {
+  readonly next: NextStep;
+  /** Follows the name of a destination, or the names of several where that differs; and what a person can do. */
+  readonly destination?: readonly [is: string, advice: string, are?: string];
+  /** Why deliveries failed, as a heading; without it, each has its own reason. */
+  readonly failed?: string;
+  /** What keeps the daemon itself from working, and what a person can do. */
+  readonly daemon?: readonly [text: string, advice: string];
+}
+
+const SILENT = [
+  "cannot be reached",
+  "Delivery resumes automatically when it responds. If this takes long, check the network.",
+] as const;
+
+const CODES = {
   // The source
-  source_changed: "later",
-  source_gone: "never",
-  source_unreadable: "later",
-  source_corrupt: "never",
-  superseded: "never",
-  bad_name: "never",
-  header_missing: "never",
+  source_changed: { next: "later", failed: "The file kept changing while it was sent" },
+  source_gone: { next: "never", failed: "The file was removed before it was sent" },
+  source_unreadable: { next: "later", failed: "The file cannot be read" },
+  source_corrupt: { next: "never", failed: "The file is damaged" },
+  superseded: { next: "never" },
+  bad_name: { next: "never", failed: "The name cannot be used" },
+  header_missing: { next: "never", failed: "The header lacks values that the folder layout needs" },
   // The connection
-  unreachable: "later",
-  interrupted: "later",
-  timeout: "later",
-  stopped: "later",
+  unreachable: { next: "later", destination: SILENT },
+  interrupted: { next: "later", destination: SILENT },
+  timeout: {
+    next: "later",
+    destination: SILENT,
+    daemon: ["Another program keeps the ledger locked", "Close it; delivery resumes automatically."],
+  },
+  stopped: { next: "later", destination: SILENT },
   // The destination
-  host_key_unknown: "hold",
-  host_key_changed: "hold",
-  certificate_refused: "hold",
-  login_refused: "hold",
-  disk_full: "hold",
-  read_only: "hold",
-  permission_denied: "hold",
-  device_missing: "hold",
-  folder_changed: "hold",
-  tool_missing: "hold",
-  not_a_folder: "hold",
-  staging_unsafe: "hold",
-  loop: "hold",
+  host_key_unknown: {
+    next: "hold",
+    destination: [
+      "is not trusted yet",
+      "To check it and accept it, run image-transfer doctor --enroll, or log in once with ssh.",
+      "are not trusted yet",
+    ],
+  },
+  host_key_changed: {
+    next: "hold",
+    destination: [
+      "has a different host key than before",
+      "Find out why before you accept it: see Trouble.",
+      "have different host keys than before",
+    ],
+  },
+  certificate_refused: {
+    next: "hold",
+    destination: [
+      "has a certificate that is not trusted",
+      "Check the certificate: see Trouble.",
+      "have certificates that are not trusted",
+    ],
+  },
+  login_refused: {
+    next: "hold",
+    destination: [
+      "refuses the login",
+      "Check user, key and password there. To test the login, run: image-transfer doctor",
+      "refuse the login",
+    ],
+  },
+  disk_full: {
+    next: "hold",
+    destination: ["is full", "Free some space; delivery resumes automatically.", "are full"],
+  },
+  read_only: {
+    next: "hold",
+    destination: ["is read-only", "Mount it for writing; delivery resumes automatically.", "are read-only"],
+    daemon: [
+      "The disk with the state directory has become read-only",
+      "Check that disk, mount it for writing, and start image-transfer again.",
+    ],
+  },
+  permission_denied: {
+    next: "hold",
+    destination: [
+      "does not allow writing",
+      "Give the account write permission there; delivery resumes automatically.",
+      "do not allow writing",
+    ],
+    daemon: [
+      "The state directory cannot be written",
+      "Make it writable for this account; delivery resumes automatically.",
+    ],
+  },
+  device_missing: {
+    next: "hold",
+    destination: [
+      "has lost its disk",
+      "Connect the disk and mount it; delivery resumes automatically.",
+      "have lost their disks",
+    ],
+    daemon: [
+      "The state directory was emptied or is on another disk",
+      "Mount the right disk. The service starts image-transfer again.",
+    ],
+  },
+  folder_changed: {
+    next: "hold",
+    destination: [
+      "has another base path than the files delivered to it",
+      "To choose what becomes of those files, run: image-transfer resume DEST",
+      "have other base paths than the files delivered to them",
+    ],
+  },
+  tool_missing: { next: "hold", destination: ["cannot be used: a program is missing", "See Trouble for which one."] },
+  not_a_folder: {
+    next: "hold",
+    destination: [
+      "has a file in place of its folder",
+      "Move that file away, then retry.",
+      "have a file in place of a folder",
+    ],
+  },
+  staging_unsafe: {
+    next: "hold",
+    destination: [
+      "has something else in place of our temporary folder",
+      "Another account may have put it there: see Trouble.",
+      "have something else in place of our temporary folders",
+    ],
+  },
+  loop: {
+    next: "hold",
+    destination: [
+      "leads back to a watched folder",
+      "Nothing is sent there. Choose another folder for it in the configuration.",
+      "lead back to a watched folder",
+    ],
+  },
   // The file at its destination
-  mismatch: "later",
-  exists: "never",
-  skipped: "never",
-  gone: "never",
-  damaged: "never",
-  vanished: "never",
-  removed: "never",
-  name_refused: "never",
-  link_refused: "never",
+  mismatch: { next: "later", failed: "The checksum at the destination differs" },
+  exists: { next: "never", failed: "A different file of that name exists at the destination" },
+  skipped: { next: "never" },
+  gone: { next: "never" },
+  damaged: { next: "never", failed: "Damaged at the destination since delivery" },
+  vanished: { next: "never", failed: "No longer at the destination" },
+  removed: { next: "never" },
+  name_refused: { next: "never", failed: "The destination does not accept the name" },
+  link_refused: { next: "never" },
   // This side
-  local_disk_full: "hold",
-  configuration: "never",
-  internal: "later",
-} as const satisfies Record<string, NextStep>;
+  local_disk_full: {
+    next: "hold",
+    destination: [
+      "cannot be sent to: this computer's disk is full",
+      "Free some space on this computer; delivery resumes automatically.",
+    ],
+    daemon: [
+      "This computer's disk with the state directory is full or failing",
+      "Free some space on it; delivery resumes automatically.",
+    ],
+  },
+  configuration: { next: "never", failed: "The configuration does not allow it" },
+  internal: { next: "later" },
+} as const satisfies Record<string, Code>;
+
+const MEANING: Readonly<Record<FailureCode, Code>> = CODES;
+
+/** All codes, in the order above. */
+export const FAILURE_CODES = Object.keys(CODES) as readonly FailureCode[];
+
+/** `usb-stick is full`, and what to do about it; `names` are one destination, or several in one phrase. */
+export function causeOf(code: FailureCode, names: string, isOne: boolean): { readonly text: string; readonly advice: string } {
+  const [is, advice, are = is] = MEANING[code].destination ??
+    ["is on hold", "See Trouble for the reason and what to do.", "are on hold"];
+  return { text: `${names} ${isOne ? is : are}`, advice };
+}
+
+/** What keeps the daemon itself from working, and what to do about it. */
+export function ownCauseOf(code: FailureCode): { readonly text: string; readonly advice: string } {
+  const [text, advice] = MEANING[code].daemon ??
+    ["The ledger is damaged", "The next start repairs it. The service starts image-transfer again."];
+  return { text, advice };
+}
+
+/** Why deliveries failed, as a heading; null where each has its own reason. */
+export function failedBecause(code: FailureCode): string | null {
+  return MEANING[code].failed ?? null;
+}
 
 /** A failure as it is stored and shown. */
 export interface FailureRecord {
@@ -80,7 +222,7 @@ export class Failure extends Error implements FailureRecord {
     options: { hint?: string; next?: NextStep; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.next = options.next ?? NEXT_STEP[code];
+    this.next = options.next ?? CODES[code].next;
     this.hint = options.hint ?? "";
   }
 }
@@ -93,7 +235,7 @@ export function failureRecord(thrown: unknown): FailureRecord {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return {
     code: "internal",
-    next: NEXT_STEP.internal,
+    next: CODES.internal.next,
     message: `Internal error: ${message}`,
     hint: "This is a bug in image-transfer: please report it with the stack trace from the log.",
   };
@@ -109,7 +251,7 @@ export function isOutage(failure: FailureRecord): boolean {
  * `on_conflict: skip` left alone, is listed but is no trouble; nor is one that was delivered and that a person knows to be gone, or
  * that a mirror removed.
  */
-export function isTrouble(failure: FailureRecord): boolean {
+export function isTrouble(failure: Pick<FailureRecord, "code">): boolean {
   return !NO_TROUBLE.has(failure.code);
 }
 

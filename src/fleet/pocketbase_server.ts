@@ -261,19 +261,19 @@ function loginRefused(status: number, url: string, email: string, wasIn: boolean
   const whom = printable(email);
   const add = "To create an account for this computer: image-transfer pocketbase setup --add NAME";
   if (status === 401) {
-    return new ServerFailure(401, {}, "login_refused", `Cannot log in to ${url}: ${whom} needs a second factor (MFA)`, {
+    return new ServerFailure(401, ["login_refused", `Cannot log in to ${url}: ${whom} needs a second factor (MFA)`, {
       hint: `Use an account without one. ${add}`,
-    });
+    }]);
   }
   if (status === 403) {
-    return new ServerFailure(403, {}, "login_refused", `Cannot log in to ${url}: the account ${whom} is disabled there`, {
+    return new ServerFailure(403, ["login_refused", `Cannot log in to ${url}: the account ${whom} is disabled there`, {
       hint: "Deliveries continue. Enable the account on the server, or use another one.",
-    });
+    }]);
   }
   const why = wasIn ? `${whom} was removed there, or its password was changed` : `it rejected ${whom} or the password`;
-  return new ServerFailure(400, {}, "login_refused", `Cannot log in to ${url}: ${why}`, {
+  return new ServerFailure(400, ["login_refused", `Cannot log in to ${url}: ${why}`, {
     hint: `Check admin_email and admin_password. ${add}`,
-  });
+  }]);
 }
 
 async function renew(connection: Connection, signal: AbortSignal): Promise<Account> {

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { type Cause, CAUSES, failureParts } from "../domain/causes.ts";
 import { Failure, type FailureCode } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 
 /** So that callers tell a refusal from an outage. */
 export class ServerFailure extends Failure {
+  readonly fields: Readonly<Record<string, string>>;
   readonly retryAfterMs: number;
   /** It could not write, or its rules do not let this account create such a record: PocketBase says the same of both. */
   readonly isUnsaved: boolean;
@@ -16,19 +18,19 @@ export class ServerFailure extends Failure {
   constructor(
     /** The HTTP status; 0 if there was no answer. */
     readonly status: number,
-    /** What the server says of each field; empty if nothing. */
-    readonly fields: Readonly<Record<string, string>>,
-    code: FailureCode,
-    message: string,
-    options: ConstructorParameters<typeof Failure>[2] & {
+    failure: ConstructorParameters<typeof Failure>,
+    about: {
+      /** What the server says of each field. */
+      readonly fields?: Readonly<Record<string, string>>;
       readonly isUnsaved?: boolean;
       /** How long it asks to be left alone. */
       readonly retryAfterMs?: number;
     } = {},
   ) {
-    super(code, message, options);
-    this.retryAfterMs = options.retryAfterMs ?? 0;
-    this.isUnsaved = options.isUnsaved ?? false;
+    super(...failure);
+    this.fields = about.fields ?? {};
+    this.retryAfterMs = about.retryAfterMs ?? 0;
+    this.isUnsaved = about.isUnsaved ?? false;
   }
 }
 
@@ -42,84 +44,54 @@ export interface Answered {
 /** Why another program has answered in the place of PocketBase, which answers in JSON; null where none has. */
 export function otherProgram(url: string, { status, headers, text }: Answered): ServerFailure | null {
   if (/\bjson\b/i.test(headers.get("content-type") ?? "") || status === 429) return null;
-  const fail = (message: string, hint: string) =>
-    new ServerFailure(502, {}, "interrupted", `Cannot use ${url}: ${message}`, { hint });
-  const check = "Check pocketbase.url, and the proxy in front of PocketBase: it must pass on all of /api/.";
+  const fail = (cause: Cause, words: Readonly<Record<string, string>>) =>
+    new ServerFailure(502, failureParts(cause, `Cannot use ${url}`, { words: { status: String(status), ...words } }));
   if (status >= 300 && status < 400) {
-    const to = printable(headers.get("location") ?? "another address").slice(0, 200);
-    return fail(`it redirects to ${to}`, "Check pocketbase.url, and whether this network asks for a login of its own.");
+    const address = printable(headers.get("location") ?? "another address").slice(0, 200);
+    return fail(CAUSES.server_redirects, { address });
   }
-  if (status >= 502 && status <= 504) {
-    return fail(`the proxy in front of it gets no answer (HTTP ${status})`, "Check that PocketBase is running.");
-  }
+  if (status >= 502 && status <= 504) return fail(CAUSES.proxy_unanswered, {});
   if (!/^\s*(<!doctype|<html|<head|<title|<body)/i.test(text)) {
-    return status < 300 ? null : fail(`another program answers there (HTTP ${status})`, check);
+    return status < 300 ? null : fail(CAUSES.other_program, {});
   }
   const title = /<title[^>]*>([^<]{1,100})/i.exec(text)?.[1]?.trim() ?? "";
   const details = [title === "" ? "" : `"${printable(title)}"`, status < 300 ? "" : `HTTP ${status}`].filter((one) => one !== "");
-  return fail(`a web page answers there${details.length === 0 ? "" : ` (${details.join(", ")})`}, not PocketBase`, check);
+  return fail(CAUSES.web_page, { details: details.length === 0 ? "" : ` (${details.join(", ")})` });
 }
 
 /** There was an answer, but none of PocketBase. */
 export function nonsense(url: string, cause?: unknown): ServerFailure {
-  return new ServerFailure(502, {}, "interrupted", `Cannot use ${url}: it does not respond like a PocketBase server`, {
-    hint: "Check pocketbase.url.",
-    cause,
-  });
+  return new ServerFailure(502, failureParts(CAUSES.not_pocketbase, `Cannot use ${url}`, { cause }));
 }
 
 /** Its dialect is not spoken, and it does not keep from an account what it may not see. */
 export function tooOld(url: string): ServerFailure {
-  return new ServerFailure(400, {}, "configuration", `Cannot use ${url}: it is not PocketBase 0.32 or later`, {
-    hint: "Older versions let the account of a computer read other computers' jobs. On the server: pocketbase update.",
-  });
+  return new ServerFailure(400, failureParts(CAUSES.pocketbase_too_old, `Cannot use ${url}`));
 }
 
 /** It is PocketBase, but without our collections. */
 export function unprepared(url: string): ServerFailure {
-  return new ServerFailure(404, {}, "configuration", `Cannot use ${url} yet: it lacks collections of image-transfer`, {
-    hint: "Create them, as a superuser: image-transfer pocketbase setup --email root@example.org",
-  });
+  return new ServerFailure(404, failureParts(CAUSES.pocketbase_unprepared, `Cannot use ${url} yet`));
 }
 
 /** There was no answer, or none that could be trusted. */
 export function unreached(url: string, error: unknown, isLate: boolean): ServerFailure {
   // Deno 2.9 has the reason in the cause.
   const reason = `${reasonOf(error)} ${error instanceof Error ? reasonOf(error.cause ?? "") : ""}`;
-  const certificate = CERTIFICATE_FAULTS.find(({ says }) => says.test(reason));
-  if (certificate !== undefined && !isLate) {
-    return new ServerFailure(0, {}, "certificate_refused", `Cannot trust ${url}: ${certificate.reason}`, {
-      hint: certificate.hint,
-      cause: error,
-    });
-  }
-  const [code, what] = isLate ? ["timeout", "it did not answer in time"] as const : ["unreachable", "no connection"] as const;
-  return new ServerFailure(0, {}, code, `Cannot reach ${url}: ${what}`, {
-    hint: "Deliveries continue without it. Check the network, and that PocketBase is running.",
-    cause: error,
-  });
+  const certificate = isLate ? undefined : CERTIFICATE_FAULTS.find(([says]) => says.test(reason));
+  const parts = certificate === undefined
+    ? failureParts(isLate ? CAUSES.pocketbase_late : CAUSES.pocketbase_unreachable, `Cannot reach ${url}`, { cause: error })
+    : failureParts(certificate[1], `Cannot trust ${url}`, { cause: error });
+  return new ServerFailure(0, parts);
 }
 
-const RENEW = "Renew the certificate of the server, and check the clock of this computer.";
 /** What rustls says of certificates, most telling first. */
-const CERTIFICATE_FAULTS: readonly { readonly says: RegExp; readonly reason: string; readonly hint: string }[] = [
-  { says: /certificate.*(not valid yet|NotValidYet)/i, reason: "its certificate is not valid yet", hint: RENEW },
-  { says: /certificate.*expired/i, reason: "its certificate has expired", hint: RENEW },
-  {
-    says: /certificate.*(not valid for (any )?name|NotValidForName)/i,
-    reason: "its certificate is for another host name",
-    hint: "Use the name in the certificate in pocketbase.url.",
-  },
-  {
-    says: /certificate: BadEncoding/,
-    reason: "its certificate, or one of tls_ca, is damaged",
-    hint: "Make the file of pocketbase.tls_ca again, in PEM form.",
-  },
-  {
-    says: /certificate/i,
-    reason: "its certificate is not from an authority that this computer trusts",
-    hint: "For a certificate of your own, set pocketbase.tls_ca to a file with the authority that signed it.",
-  },
+const CERTIFICATE_FAULTS: readonly (readonly [RegExp, Cause])[] = [
+  [/certificate.*(not valid yet|NotValidYet)/i, CAUSES.certificate_too_early],
+  [/certificate.*expired/i, CAUSES.certificate_expired],
+  [/certificate.*(not valid for (any )?name|NotValidForName)/i, CAUSES.certificate_name],
+  [/certificate: BadEncoding/, CAUSES.certificate_damaged],
+  [/certificate/i, CAUSES.certificate_untrusted],
 ];
 
 /** The server said no. */
@@ -143,14 +115,11 @@ export function refused(
   const why = said === "" ? "" : `: ${said}`;
   if (status === 404 && /^missing collection/i.test(message)) return unprepared(url);
   if (isUnsaved(status, message, fields)) {
-    return new ServerFailure(status, fields, "interrupted", `${url} cannot save (HTTP ${status}${why})`, {
-      hint: "Is the disk of the server full? Nothing is lost: it is sent again.",
-      isUnsaved: true,
-    });
+    const parts = failureParts(CAUSES.pocketbase_cannot_save, `${url} cannot save (HTTP ${status}${why})`);
+    return new ServerFailure(status, parts, { fields, isUnsaved: true });
   }
-  return new ServerFailure(status, fields, codeOf(status), `${url} refused a request (HTTP ${status})${why}`, {
-    retryAfterMs: retryAfter(headers.get("retry-after"), now),
-  });
+  const retryAfterMs = retryAfter(headers.get("retry-after"), now);
+  return new ServerFailure(status, [codeOf(status), `${url} refused a request (HTTP ${status})${why}`], { fields, retryAfterMs });
 }
 
 /** PocketBase answers 400 to writing that its database fails at, as to bad records, but then no field is to blame. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { CAUSES, failure } from "../domain/causes.ts";
 import { dirname, join } from "@std/path";
-import { Failure } from "../domain/failure.ts";
 import { faultOf } from "../system/fault.ts";
 import { mapLimit } from "../async/map_limit.ts";
 import type { System } from "../system/system.ts";
@@ -128,9 +128,6 @@ const IN_MEMORY_BYTES = 64 * 1024 * 1024;
 
 function refusal(cause: unknown, folder: string): never {
   const full = faultOf(cause) === "no_space";
-  throw new Failure(full ? "local_disk_full" : "configuration", `Cannot prepare a batch in "${folder}" on this computer`, {
-    hint: full ? "Free space on the disk of state_directory." : "Check state_directory: its disk must allow symlinks.",
-    next: "hold",
-    cause,
-  });
+  const why = full ? CAUSES.batch_disk_full : CAUSES.batch_refused;
+  throw failure(why, `Cannot prepare a batch in "${folder}" on this computer`, { cause });
 }

@@ -1,10 +1,10 @@
 /**
- * The one table from what keeps a source file from being read to a Failure, whoever read it: intake, delivery, or the
- * program of a method.
+ * What keeps a source file from being read, as a Failure, whoever read it: intake, delivery, or the program of a method.
  *
  * @module
  */
-import { Failure, type FailureCode, failureRecord } from "../domain/failure.ts";
+import { type Cause, CAUSES, failure } from "../domain/causes.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { faultOf } from "./fault.ts";
@@ -22,13 +22,11 @@ export function sourceFailure(error: unknown, path: string): Failure {
   return new Failure(code, message, { next, hint, cause: error });
 }
 
-/** The same for a fault that is known; `detail` is shown where the table says nothing of it. */
+/** The same for a fault that is known; `detail` is shown where the fault says nothing. */
 export function sourceFailureOf(fault: Fault, path: string, detail = "", cause?: unknown): Failure {
-  const { code, reason, hint } = MEANING[fault] ?? {
-    ...UNREADABLE,
-    reason: `${UNREADABLE.reason}${detail === "" ? "" : ` (${printable(detail).slice(0, 200)})`}`,
-  };
-  return new Failure(code, `Cannot read "${printable(path)}": ${reason}`, { hint, cause });
+  const known = MEANING[fault];
+  const said = known ? "" : printable(detail).slice(0, 200);
+  return failure(known ?? CAUSES.source_unreadable, `Cannot read "${printable(path)}"`, { said, cause });
 }
 
 /**
@@ -55,48 +53,13 @@ export async function sourceFault(
   }
 }
 
-interface Meaning {
-  readonly code: FailureCode;
-  readonly reason: string;
-  readonly hint: string;
-}
-
-const GONE = "If it was moved or deleted on purpose, ignore this. To deliver it, put it back.";
-
-const MEANING: Partial<Readonly<Record<Fault, Meaning>>> = {
-  not_found: { code: "source_gone", reason: "it no longer exists", hint: GONE },
-  not_a_folder: { code: "source_gone", reason: "its folder no longer exists", hint: GONE },
-  is_a_folder: { code: "source_changed", reason: "it is no longer a regular file", hint: "It is checked again." },
-  changed: {
-    code: "source_changed",
-    reason: "it changed after it was finished, or another file has taken its place",
-    hint: "It is checked again.",
-  },
-  permission: {
-    code: "source_unreadable",
-    reason: "permission denied",
-    hint: "Give the account that runs image-transfer permission to read the file; it is retried automatically.",
-  },
-  busy: {
-    code: "source_unreadable",
-    reason: "another program has it open",
-    hint: "It is retried automatically.",
-  },
-  io: {
-    code: "source_unreadable",
-    reason: "the disk reports an error",
-    hint: "Check the disk; it is retried automatically.",
-  },
-  // Nothing is wrong with the file, nor with its disk: no attempt is used up.
-  too_many_open_files: {
-    code: "interrupted",
-    reason: "too many files are open",
-    hint: "Raise the limit of open files (LimitNOFILE, ulimit -n); it is retried automatically.",
-  },
-};
-
-const UNREADABLE: Meaning = {
-  code: "source_unreadable",
-  reason: "it cannot be opened or read",
-  hint: "Check the file's permissions and the disk; it is retried automatically.",
+const MEANING: Partial<Readonly<Record<Fault, Cause>>> = {
+  not_found: CAUSES.source_gone,
+  not_a_folder: CAUSES.source_folder_gone,
+  is_a_folder: CAUSES.source_not_a_file,
+  changed: CAUSES.source_replaced,
+  permission: CAUSES.source_denied,
+  busy: CAUSES.source_open,
+  io: CAUSES.source_disk,
+  too_many_open_files: CAUSES.too_many_files,
 };

@@ -82,7 +82,7 @@ const FAULTS: readonly {
     options: { tls: "explicit" },
     change: () => ({ tls_ca: undefined }),
     code: "certificate_refused",
-    message: /its certificate cannot be trusted/,
+    message: /its certificate is not trusted/,
     hint: /set tls_ca/,
   },
   {
@@ -106,7 +106,7 @@ const FAULTS: readonly {
     options: { tls: "explicit" },
     change: () => ({ transfer_method: "ftp", tls_mode: undefined, tls_ca: undefined }),
     code: "configuration",
-    message: /the server takes logins over TLS only/,
+    message: /the server accepts logins over TLS only/,
     hint: /transfer_method: ftps/,
   },
   {
@@ -129,7 +129,7 @@ const FAULTS: readonly {
     name: "passive ports that cannot be had",
     options: { config: ["pasv_enable=NO"] },
     code: "unreachable",
-    message: /the connection for data cannot be made/,
+    message: /the data connection cannot be opened/,
     hint: /passive ports/,
   },
   {

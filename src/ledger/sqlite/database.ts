@@ -5,6 +5,7 @@
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 
 /** The values in our tables; there are no blobs and no 64-bit integers beyond 2^53. */
@@ -166,9 +167,9 @@ export class Database implements Disposable {
       return work();
     } catch (error) {
       if (isDamage(error)) this.#onDamage();
-      const failure = sqliteFailure(`${action} the ledger "${this.path}"`, error);
-      if (failure instanceof Failure) this.#trouble = failureRecord(failure);
-      throw failure;
+      const thrown = sqliteFailure(`${action} the ledger "${this.path}"`, error);
+      if (thrown instanceof Failure) this.#trouble = failureRecord(thrown);
+      throw thrown;
     }
   }
 }
@@ -182,49 +183,15 @@ export function isDamage(error: unknown): boolean {
 /** SQLite's messages as failures a person can act on, `Cannot <what>: reason`; anything else as it is. */
 function sqliteFailure(what: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof Failure) return error;
-  for (const [pattern, code, reason, hint] of MEANINGS) {
-    if (pattern.test(error.message)) {
-      return new Failure(code, `Cannot ${what}: ${reason}`, { hint, cause: error });
-    }
-  }
-  return error;
+  const known = MEANINGS.find(([pattern]) => pattern.test(error.message));
+  return known ? failure(known[1], `Cannot ${what}`, { cause: error }) : error;
 }
 
-const MEANINGS = [
-  [
-    /disk is full|No space left/i,
-    "local_disk_full",
-    "the disk is full",
-    "Free some space on that disk; nothing recorded so far is lost.",
-  ],
-  [
-    /disk I\/O error/i,
-    "local_disk_full",
-    "its disk is full or failing",
-    "Free some space on that disk, or check the system log for disk errors; nothing recorded so far is lost.",
-  ],
-  [
-    /locked|busy/i,
-    "timeout",
-    "another program has kept it locked for too long",
-    "Close programs that have the ledger open; it is retried automatically.",
-  ],
-  [
-    /readonly|read-only/i,
-    "permission_denied",
-    "it is read-only for this account",
-    "Check the owner and the mode of the file and of its folder.",
-  ],
-  [
-    /unable to open/i,
-    "permission_denied",
-    "it cannot be opened",
-    "Check that its folder exists, and that this account may read and write the file and its folder.",
-  ],
-  [
-    /malformed|not a database|unsupported file format/i,
-    "internal",
-    "it is damaged",
-    "Restart image-transfer: the damaged ledger is moved aside and a new one is filled from the destinations.",
-  ],
-] as const;
+const MEANINGS: readonly (readonly [RegExp, Cause])[] = [
+  [/disk is full|No space left/i, CAUSES.state_full],
+  [/disk I\/O error/i, CAUSES.state_disk_failing],
+  [/locked|busy/i, CAUSES.ledger_locked],
+  [/readonly|read-only/i, CAUSES.ledger_read_only],
+  [/unable to open/i, CAUSES.ledger_unopened],
+  [/malformed|not a database|unsupported file format/i, CAUSES.ledger_damaged],
+];

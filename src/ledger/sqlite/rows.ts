@@ -5,7 +5,7 @@
  * @module
  */
 import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
-import type { FailureCode, FailureRecord, NextStep } from "../../domain/failure.ts";
+import { FAILURE_CODES, type FailureCode, type FailureRecord, isTrouble, type NextStep } from "../../domain/failure.ts";
 import { type ProofLevel, type Receipt, storedReceipt } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Row, Value } from "./database.ts";
@@ -146,7 +146,7 @@ export const SUPERSEDED: FailureRecord = {
 };
 
 /** The codes of failures that are no trouble, see `isTrouble`; for SQL. */
-export const NO_TROUBLE = "('superseded', 'skipped', 'gone', 'removed')";
+export const NO_TROUBLE = `('${FAILURE_CODES.filter((code) => !isTrouble({ code })).join("', '")}')`;
 
 /** The codes of what was delivered and is no longer there as it was; for SQL. */
 export const LOST = "('gone', 'damaged', 'vanished')";

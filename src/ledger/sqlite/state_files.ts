@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Failure, type FailureCode } from "../../domain/failure.ts";
+import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
+import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 
 /** Makes a folder and those above it, for its owner only; one that is there is fine. @throws {Failure} */
@@ -88,7 +89,7 @@ export function identityOf(path: string): string | null {
 export function refuseFolders(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     if (!guarded(`access "${file}"`, () => isThere(file) && Deno.lstatSync(file).isDirectory)) continue;
-    throw new Failure("exists", `Cannot open the ledger "${file}": a folder has that name`, { hint: "Move the folder away." });
+    throw failure(CAUSES.state_folder_has_name, `Cannot open the ledger "${file}"`);
   }
 }
 
@@ -110,9 +111,10 @@ function guarded<T>(action: string, work: () => T): T {
     // Every error of the operating system has one; what has none is a fault of the program.
     const name = "code" in error && typeof error.code === "string" ? error.code : BY_CLASS[error.name];
     if (name === undefined) throw error;
-    const [code, reason, hint] = MEANING[name] ??
-      ["configuration", reasonOf(error), "Choose another folder with state_directory."];
-    throw new Failure(code, `Cannot ${action}: ${reason}`, { hint, cause: error });
+    throw failure(MEANING[name] ?? CAUSES.state_unusable, `Cannot ${action}`, {
+      words: { reason: reasonOf(error) },
+      cause: error,
+    });
   }
 }
 
@@ -127,43 +129,20 @@ const BY_CLASS: Readonly<Record<string, string>> = {
   Busy: "EBUSY",
 };
 
-type Meaning = readonly [FailureCode, reason: string, hint: string];
-
-const FULL: Meaning = ["local_disk_full", "the disk is full", "Free some space on that disk; nothing recorded so far is lost."];
-const FORBIDDEN: Meaning = [
-  "permission_denied",
-  "permission denied",
-  "Run it as the account that owns the state directory, or check its owner and mode.",
-];
-const IN_THE_WAY: Meaning = [
-  "not_a_folder",
-  "a file exists where a folder is needed",
-  "Move the file away, or choose another folder with state_directory.",
-];
-const FAULTY: Meaning = [
-  "local_disk_full",
-  "its disk or network drive reports an error",
-  "Check the system log for disk errors; nothing recorded so far is lost.",
-];
-
-const MEANING: Readonly<Record<string, Meaning>> = {
-  ENOSPC: FULL,
-  EDQUOT: FULL,
-  EACCES: FORBIDDEN,
-  EPERM: FORBIDDEN,
-  EROFS: [
-    "read_only",
-    "the file system is read-only",
-    "Mount it for writing, or choose another folder with state_directory; a disk that became read-only on its own needs a check.",
-  ],
-  EEXIST: IN_THE_WAY,
-  ENOTDIR: IN_THE_WAY,
-  EISDIR: ["exists", "a folder has that name", "Move the folder away."],
-  ENOENT: ["device_missing", "its disk or folder is missing", "Mount the disk, or choose another folder with state_directory."],
-  EBUSY: ["timeout", "another program has it open", "Close that program and try again."],
-  EMFILE: ["interrupted", "too many files are open", "Raise the limit of open files (LimitNOFILE, ulimit -n)."],
-  ENFILE: ["interrupted", "too many files are open", "Raise this computer's limit of open files."],
-  EIO: FAULTY,
-  ENXIO: FAULTY,
-  ESTALE: FAULTY,
+const MEANING: Readonly<Record<string, Cause>> = {
+  ENOSPC: CAUSES.state_full,
+  EDQUOT: CAUSES.state_full,
+  EACCES: CAUSES.state_denied,
+  EPERM: CAUSES.state_denied,
+  EROFS: CAUSES.state_read_only,
+  EEXIST: CAUSES.state_file_blocks_folder,
+  ENOTDIR: CAUSES.state_file_blocks_folder,
+  EISDIR: CAUSES.state_folder_has_name,
+  ENOENT: CAUSES.state_missing,
+  EBUSY: CAUSES.state_open,
+  EMFILE: CAUSES.too_many_files,
+  ENFILE: CAUSES.too_many_files,
+  EIO: CAUSES.state_disk_error,
+  ENXIO: CAUSES.state_disk_error,
+  ESTALE: CAUSES.state_disk_error,
 };

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { failure } from "../../domain/causes.ts";
+import type { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { sourceFailureOf } from "../../system/source_failure.ts";
 import type { Fault } from "../../system/system.ts";
@@ -55,13 +56,7 @@ export function rsyncFileFailures(
     if (/failed to set (times|permissions) on/.test(line)) continue;
     const meaning = meaningOf(line);
     if (meaning && !isSource(line)) {
-      throw new Failure(
-        meaning.code,
-        `Cannot send to ${destination.name}: ${meaning.reason} (${printable(line).slice(0, 200)})`,
-        {
-          hint: meaning.hint,
-        },
-      );
+      throw failure(meaning, `Cannot send to ${destination.name}`, { said: printable(line).slice(0, 200) });
     }
   }
   return failures;

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
+import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { type Meaning, meaningOf } from "../ssh/error_texts.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
 import type { MethodContext, Mount, Stat } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
@@ -72,10 +73,7 @@ export async function look({ calls }: Pick<SftpBase, "calls">, path: string): Pr
   if (value) return { kind: kindOf(value), bytes: value.bytes ?? 0 };
   // A name that cannot be there is not there.
   if (refusal.code === STATUS.NO_SUCH_FILE || refusal.code === STATUS.BAD_MESSAGE) return null;
-  const meaning = meaningOfRefusal(refusal);
-  throw new Failure(meaning?.code ?? "interrupted", `Cannot access "${printable(path)}": ${said(refusal)}`, {
-    hint: meaning?.hint ?? "It is retried automatically.",
-  });
+  throw failure(meaningOfRefusal(refusal) ?? CAUSES.said, `Cannot access "${printable(path)}"`, { said: said(refusal) });
 }
 
 /** @throws {Failure} `device_missing` or `not_a_folder` where the base path is not a folder. */
@@ -83,13 +81,11 @@ export async function checkBase({ calls, folder, where }: SftpBase): Promise<voi
   const { value, refusal } = await calls.stat(folder);
   if (value && kindOf(value) === "folder") return;
   if (value) {
-    throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+    throw failure(CAUSES.base_not_a_folder, `Cannot use ${where}`);
   }
   // Only an error that says so makes a disk missing: that stops the whole destination.
   if (refusal.code !== STATUS.NO_SUCH_FILE) throw refused(`enter the folder ${where}`, refusal);
-  throw new Failure("device_missing", `Cannot find the folder ${where}`, {
-    hint: "Mount the disk or network drive there, or correct remote_base_path.",
-  });
+  throw failure(CAUSES.base_missing, `Cannot find the folder ${where}`);
 }
 
 /** Only ours are to read what is staged. */
@@ -168,17 +164,12 @@ export function flushedEarly(path: string): string {
 
 /** What the server said of something that it did not do. */
 export function refused(what: string, refusal: Refusal): Failure {
-  const meaning = meaningOfRefusal(refusal);
-  return new Failure(
-    meaning?.code ?? "permission_denied",
-    `Cannot ${what}: ${meaning?.reason ?? "the server refuses it"} (${said(refusal)})`,
-    { hint: meaning?.hint ?? "Check the permissions of the remote account, and that the disk there can be written." },
-  );
+  return failure(meaningOfRefusal(refusal) ?? CAUSES.refused_there, `Cannot ${what}`, { said: said(refusal) });
 }
 
 /** What a refusal means; null where it says nothing that is known: OpenSSH says "Failure" for most. */
-export function meaningOfRefusal({ code, message }: Refusal): Meaning | null {
-  return meaningOf(message) ?? (code === STATUS.PERMISSION_DENIED ? meaningOf("permission denied") : null);
+export function meaningOfRefusal({ code, message }: Refusal): Cause | null {
+  return meaningOf(message) ?? (code === STATUS.PERMISSION_DENIED ? CAUSES.permission_denied : null);
 }
 
 /** A refusal in the server's words. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Child, Command, System } from "../../system/system.ts";
 import { hostNamed, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
@@ -189,9 +190,7 @@ class Shell implements RemoteShell {
 
   #noAnswer(timeoutMs: number): Failure {
     const seconds = Math.round(timeoutMs / 1000);
-    return new Failure("timeout", `No response from ${hostNamed(this.destination)} for ${seconds} seconds`, {
-      hint: "It is retried automatically. If it persists, check the load and the disks of that computer.",
-    });
+    return failure(CAUSES.no_answer, `No response from ${hostNamed(this.destination)} for ${seconds} seconds`);
   }
 
   #lose(failure: Failure): void {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import type { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { remoteBase } from "../ssh/ssh.ts";
@@ -85,20 +86,16 @@ async function run(base: ShellBase, what: string, script: string, signal: AbortS
 
 function noBase({ where }: ShellBase, { output }: Answer): Failure {
   if (/not a directory/i.test(output)) {
-    return new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+    return failure(CAUSES.base_not_a_folder, `Cannot use ${where}`);
   }
   if (/permission denied/i.test(output)) return failed(`enter the folder ${where}`, { status: FAILED, output });
   // dash only says "can't cd to …": anything else is a missing folder.
-  return new Failure("device_missing", `Cannot find the folder ${where}`, {
-    hint: "Mount the disk or network drive there, or correct remote_base_path.",
-  });
+  return failure(CAUSES.base_missing, `Cannot find the folder ${where}`);
 }
 
 function failed(what: string, { status, output }: Answer): Failure {
   const last = printable(output.trim().split("\n").at(-1) ?? "").slice(0, 300);
-  const meaning = meaningOf(output);
-  if (meaning) return new Failure(meaning.code, `Cannot ${what}: ${meaning.reason} (${last})`, { hint: meaning.hint });
-  return new Failure("interrupted", `Cannot ${what}: ${last || `status ${status}`}`, { hint: "It is retried automatically." });
+  return failure(meaningOf(output) ?? CAUSES.said, `Cannot ${what}`, { said: last || `status ${status}` });
 }
 
 /** As {@linkcode runInBase}, for what needs a staging folder that was compared with one that is made now. */

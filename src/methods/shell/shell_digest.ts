@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import type { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
@@ -86,7 +87,5 @@ function fromHashes(output: string, paths: readonly string[]): (string | null)[]
 
 function unreadable(path: string): Failure {
   // A mismatch is this file's own: an outage would hold all others.
-  return new Failure("mismatch", `Cannot read "${printable(path)}" back at the destination, though it is there`, {
-    hint: "Give the remote account permission to read it, or move it away; if its permissions are right, check the disk there.",
-  });
+  return failure(CAUSES.not_read_back, `Cannot read "${printable(path)}" back at the destination, though it is there`);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import type { MethodContext, Stat, Upload } from "../method.ts";
 import { isAttemptName } from "../staging.ts";
 import type { RemoteFiles } from "../ssh/remote_files.ts";
@@ -100,9 +100,7 @@ async function prepare(
   ].join("");
   const output = await runInBase(base)(`create the temporary folder below ${where}`, script, signal);
   if (device !== null && mountOf(output.slice(0, output.indexOf(DONE))).device !== device) {
-    throw new Failure("device_missing", `Cannot find the disk of ${where}: it is no longer mounted`, {
-      hint: "Mount the disk or network drive there again.",
-    });
+    throw failure(CAUSES.unmounted, `Cannot find the disk of ${where}`);
   }
 }
 

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Failure, failureRecord } from "../../domain/failure.ts";
+import { CAUSES, failure, filled } from "../../domain/causes.ts";
+import { type Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { keyedMutex, perOwner } from "../../async/mutex.ts";
@@ -48,9 +49,7 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, foll
     // Something that runs there may print into the answer: a line more would give each file its neighbour's.
     const lines = output.split("\n").filter((line) => ANSWER.test(line));
     if (lines.length !== items.length) {
-      throw new Failure("interrupted", `Unexpected response while publishing files below ${where}`, {
-        hint: "It is retried automatically. If it persists, make sure that the start-up files of the remote shell print nothing.",
-      });
+      throw failure(CAUSES.noisy_shell, `Unexpected response while publishing files below ${where}`);
     }
     return items.map((item, index) => outcomeOf(lines[index]!, item, where));
   };
@@ -118,14 +117,9 @@ function refusal(line: string, item: Publication, where: string): Failure {
   if (line === "folder") return nameTaken(item, "folder", where);
   const reason = printable(line.replace(/^fail /, "")) || "no answer";
   if (/^staged file: No such file/.test(reason)) {
-    return cannotWrite(
-      item,
-      where,
-      "interrupted",
-      "its temporary file is gone",
-      "Something else removed it; the file is sent again.",
-    );
+    const { code, reason, hint } = CAUSES.staged_gone;
+    return cannotWrite(item, where, code, reason, hint);
   }
-  const meaning = meaningOf(line) ?? { code: "interrupted", reason, hint: "It is retried automatically." };
+  const meaning = meaningOf(line) ?? filled(CAUSES.said, { reason });
   return cannotWrite(item, where, meaning.code, meaning.reason, meaning.hint);
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Failure, failureRecord } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import { failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome, Session } from "../method.ts";
@@ -35,9 +36,7 @@ export function shellRemove(inBase: RunInBase, tools: ShellTools, where: string,
     const output = await inBase(`remove files below ${where}`, script, signal);
     const lines = output.split("\n").filter((line) => ANSWER.test(line));
     if (lines.length !== items.length) {
-      throw new Failure("interrupted", `Unexpected response while removing files below ${where}`, {
-        hint: "It is retried automatically. If it persists, make sure that the start-up files of the remote shell print nothing.",
-      });
+      throw failure(CAUSES.noisy_shell, `Unexpected response while removing files below ${where}`);
     }
     return items.map((item, index) => outcomeOf(lines[index]!, item, where));
   };
@@ -73,10 +72,9 @@ function outcomeOf(line: string, item: Removal, where: string): RemovalOutcome {
   if (kept !== undefined) return { removed: false, failure: notRemoved(item, where, kept) };
   const link = linkIn(line, item.path);
   if (link !== null) return { removed: false, failure: failureRecord(linkRefused(item.path, link, where, "remove")) };
-  const reason = printable(line.replace(/^fail /, ""));
-  const meaning = meaningOf(line) ?? { code: "interrupted", reason, hint: "It is retried automatically." } as const;
-  const message = `Cannot remove "${printable(item.path)}" below ${where}: ${meaning.reason}`;
-  return { removed: false, failure: failureRecord(new Failure(meaning.code, message, { hint: meaning.hint })) };
+  const said = printable(line.replace(/^fail /, ""));
+  const what = `Cannot remove "${printable(item.path)}" below ${where}`;
+  return { removed: false, failure: failureRecord(failure(meaningOf(line) ?? CAUSES.said, what, { said })) };
 }
 
 const KEPT: Readonly<Record<string, Parameters<typeof notRemoved>[2]>> = {

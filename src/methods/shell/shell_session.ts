@@ -4,12 +4,12 @@
  *
  * @module
  */
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { linkName, stagingOf } from "../links.ts";
-import { meaningOf } from "../ssh/error_texts.ts";
 import { shellQuote } from "./shell_quote.ts";
 import type { MethodContext, PartFiles, PutOutcome, Session, Upload } from "../method.ts";
 import { shellParts } from "./shell_parts.ts";
@@ -194,13 +194,7 @@ async function outcomesOf(
 /** The tool left a file out without naming it. */
 function unexplained({ source }: Upload, { method }: Sender): FailureRecord {
   return failureRecord(
-    new Failure(
-      "mismatch",
-      `Cannot send "${printable(source.path)}": ${method} did not send all of it, and did not say why`,
-      {
-        hint: "It is sent again; it may have changed meanwhile. If it persists, check the disks of both ends.",
-      },
-    ),
+    failure(CAUSES.not_all_sent, `Cannot send "${printable(source.path)}"`, { words: { method } }),
   );
 }
 
@@ -223,8 +217,7 @@ export async function diskTrouble(
     const missing = uploads.map(({ source }, index) => source.size - (stat[index]?.bytes ?? 0));
     const freeBytes = await files.freeBytes(signal);
     if (freeBytes === null || freeBytes >= Math.max(0, ...missing)) return told;
-    const full = meaningOf("No space left on device");
-    return new Failure("disk_full", `${told.message}: ${full?.reason}`, { hint: full?.hint ?? "", cause: told });
+    return failure(CAUSES.disk_full, told.message, { cause: told });
   } catch (error) {
     signal.throwIfAborted();
     return error instanceof Failure && error.next === "hold" ? error : told;

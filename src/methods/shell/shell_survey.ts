@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Stat } from "../method.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
@@ -81,10 +81,7 @@ const LOOK =
 function statOf(line: string, path: string): Stat | null {
   if (line === "-") return null;
   if (line.startsWith("?")) {
-    const meaning = meaningOf(line);
-    throw new Failure(meaning?.code ?? "interrupted", `Cannot access "${printable(path)}": ${line.slice(2)}`, {
-      hint: meaning?.hint ?? "It is retried automatically.",
-    });
+    throw failure(meaningOf(line) ?? CAUSES.said, `Cannot access "${printable(path)}"`, { said: line.slice(2) });
   }
   const [mode = "", bytes = ""] = line.split(" ");
   return stat(parseInt(mode, 8), Number(bytes));

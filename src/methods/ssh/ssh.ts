@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { bareHost, isHostName } from "../../domain/names/host_name.ts";
 import type { SshDestination } from "../../config/settings.ts";
@@ -137,9 +138,7 @@ export function remoteBase(destination: SshDestination): string {
 export function hostOf(destination: SshDestination): string {
   const { host } = destination.transport;
   if (isHostName(host)) return bareHost(host);
-  throw new Failure("configuration", `Cannot reach ${destination.name}: "${printable(host)}" is not a host name`, {
-    hint: "Set remote_host to a host name, an address or an alias of your ssh_config.",
-  });
+  throw failure(CAUSES.not_a_host_name, `Cannot reach ${destination.name}`, { words: { host: printable(host) } });
 }
 
 /** The absolute path of a program. @throws {Failure} `tool_missing` where it is not installed. */

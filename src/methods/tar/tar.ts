@@ -7,6 +7,7 @@
  */
 import { anySignal, untilAborted } from "../../async/abort.ts";
 import type { Pace } from "../../async/pace.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -373,7 +374,5 @@ function failureOf(error: unknown, { source }: Upload, signal: AbortSignal): Fai
 }
 
 function changed(path: string): Failure {
-  return new Failure("source_changed", `Cannot send "${printable(path)}": it changed while it was sent`, {
-    hint: "It is checked again.",
-  });
+  return failure(CAUSES.source_changed, `Cannot send "${printable(path)}"`);
 }

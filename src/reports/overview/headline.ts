@@ -4,14 +4,13 @@
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import type { FailureCode } from "../../domain/failure.ts";
+import { causeOf, type FailureCode, ownCauseOf } from "../../domain/failure.ts";
 import { counted } from "../../domain/names/counted.ts";
 import { amount } from "../../intake/watch/left_aside.ts";
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
-import { causeOf, ownCauseOf } from "./causes.ts";
 import { jobsText, listed } from "./listed.ts";
 import { ACCEPT_REMOVED, type Missing, only, type Overview, severityOf } from "./overview.ts";
 import { safetyOf } from "./safety.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ownCauseOf } from "../../domain/failure.ts";
 import type { Counts, DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
@@ -11,7 +12,6 @@ import { counted } from "../../domain/names/counted.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import type { TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
-import { ownCauseOf } from "./causes.ts";
 import { causeKey, causesOf, type FailedReason } from "./trouble_causes.ts";
 import { ACCEPT_REMOVED, type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
 

@@ -4,11 +4,10 @@
  * @module
  */
 import type { DestinationState } from "../../domain/destination_state.ts";
-import type { FailureCode } from "../../domain/failure.ts";
+import { causeOf, failedBecause, type FailureCode } from "../../domain/failure.ts";
 import { counted } from "../../domain/names/counted.ts";
 import type { Counts, History } from "../../ledger/history.ts";
 import type { TroubleCause, TroubleItem } from "../api_types.ts";
-import { causeOf, failedBecause } from "./causes.ts";
 import { jobsText, listed } from "./listed.ts";
 import { waitingImages } from "./waiting_images.ts";
 

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { type Cause, CAUSES, filled } from "../../domain/causes.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { WebSettings } from "../../config/settings.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { System } from "../../system/system.ts";
+import type { Fault, System } from "../../system/system.ts";
 
 /** Certificate and key as they are on disk now; null where the page is served without TLS. */
 export async function readTls(
@@ -37,36 +38,22 @@ export function placeOf({ host, port }: Pick<WebSettings, "host" | "port">): str
 /** What listening with these settings failed of. */
 export function listenFailure(settings: WebSettings, error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const { tlsCert, tlsKey, host } = settings;
-  const failure = (message: string, hint: string) => new Failure("configuration", message, { hint, cause: error });
-  const words = reasonOf(error);
-  if (faultOf(error) === "busy") {
-    return failure("another program is using this port", "Choose another port in web.listen, or port 0 for any free port.");
-  }
-  if (faultOf(error) === "permission") {
-    return failure("this account is not allowed to use this port", "Choose port 1024 or higher in web.listen.");
-  }
-  if (/KeyMismatch/.test(words)) {
-    return failure(
-      `web.tls_key "${tlsKey}" does not match web.tls_cert "${tlsCert}"`,
-      "Set web.tls_key to the key of this certificate.",
-    );
-  }
-  if (/certificate/i.test(words)) {
-    return failure(
-      `web.tls_cert "${tlsCert}" does not contain a usable certificate: ${words}`,
-      "Set web.tls_cert to a certificate in PEM format.",
-    );
-  }
-  if (/\bkey\b/i.test(words)) {
-    return failure(
-      `web.tls_key "${tlsKey}" does not contain a usable key: ${words}`,
-      "Set web.tls_key to a private key in PEM format without a passphrase.",
-    );
-  }
-  if (/assign requested address|not valid in its context|resolve|lookup/i.test(words)) {
-    return failure(`this computer has no address "${host}"`, "Correct the address in web.listen.");
+  const reason = reasonOf(error);
+  const cause = LISTEN_FAULTS[faultOf(error)] ?? OTHER_FAULTS.find(([pattern]) => pattern.test(reason))?.[1];
+  if (cause !== undefined) {
+    const { tlsCert, tlsKey, host } = settings;
+    const { code, reason: message, hint } = filled(cause, { reason, cert: tlsCert ?? "", key: tlsKey ?? "", host });
+    return new Failure(code, message, { hint, cause: error });
   }
   const { message, hint } = failureRecord(error);
-  return failure(message, hint);
+  return new Failure("configuration", message, { hint, cause: error });
 }
+
+const LISTEN_FAULTS: Partial<Readonly<Record<Fault, Cause>>> = { busy: CAUSES.port_taken, permission: CAUSES.port_denied };
+
+const OTHER_FAULTS: readonly (readonly [RegExp, Cause])[] = [
+  [/KeyMismatch/, CAUSES.tls_key_mismatch],
+  [/certificate/i, CAUSES.tls_cert_unusable],
+  [/\bkey\b/i, CAUSES.tls_key_unusable],
+  [/assign requested address|not valid in its context|resolve|lookup/i, CAUSES.no_such_address],
+];
