@@ -46,7 +46,7 @@ export function notices({ stderr }: Pick<Tools, "stderr">): OnNotice {
   return (notice) => stderr(`${notice}\n`);
 }
 
-export { EXIT } from "./exit.ts";
+export { EXIT } from "./text/failure_text.ts";
 
 /** A command as it is written, with its own kind of input. */
 interface CommandDefinition<T> {

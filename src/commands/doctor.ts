@@ -3,26 +3,28 @@
  *
  * @module
  */
-import { counted } from "../domain/names/counted.ts";
-import { bold } from "@std/fmt/colors";
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
+import { bold } from "@std/fmt/colors";
+import { dirname, join } from "@std/path";
 import { loadSettings } from "../config/read/load.ts";
 import { installedServices } from "../config/read/service_mark.ts";
+import { type Destination, isOverSsh, type Settings, type SshDestination } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
+import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
-import { type Destination, isOverSsh, type Settings } from "../config/settings.ts";
-import { askingLine } from "./text/asking_line.ts";
+import { hostOf, sshOptions, sshSettings, toolPath } from "../methods/ssh/ssh.ts";
+import { copyKeyWords } from "../methods/ssh/ssh_failures.ts";
+import type { System } from "../system/system.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkHere } from "./checks/check_here.ts";
+import { fault, type Finding, findingText, HERE, ok, warning } from "./checks/finding.ts";
 import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
-import { enroll } from "./doctor/enroll.ts";
-import { fault, type Finding, findingText, HERE, warning } from "./checks/finding.ts";
-import { withoutKey } from "./doctor/key_missing.ts";
-import { asServiceAccount } from "./service/meant.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { asServiceAccount } from "./service/meant.ts";
+import { askingLine } from "./text/asking_line.ts";
 
 /** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */
 export const doctor = defineCommand({
@@ -115,4 +117,143 @@ function show(findings: readonly Finding[], last: string | null, tools: Tools): 
     about = finding.about;
     say(findingText(finding), tools);
   }
+}
+
+/**
+ * Fetches the host's key and asks about it.
+ *
+ * @param accept a fingerprint (`SHA256:…`) that is right, for scripts; null asks the person at the terminal
+ * @throws {Failure} if the key cannot be fetched, is not the accepted one, or nobody can be asked.
+ */
+async function enroll(
+  destination: SshDestination,
+  settings: Settings,
+  accept: string | null,
+  tools: Tools,
+): Promise<Finding> {
+  const { system, signal } = tools;
+  const about = `destination ${destination.name} of job ${destination.job}`;
+  const fetched = join(settings.stateDirectory, `host-key-${system.pid}`);
+  try {
+    const keys = await fetchKeys(destination, fetched, system, signal);
+    const fingerprints = await fingerprintsOf(fetched, system, signal);
+    tools.stderr(
+      `\nThe host ${printable(destination.transport.host)} presents this key:\n${
+        fingerprints.map((line) => `    ${printable(line)}\n`).join("")
+      }`,
+    );
+    if (accept !== null && !fingerprints.some((line) => line.split(/\s+/).includes(accept))) {
+      throw new Failure("host_key_unknown", `The key of ${destination.name} is not ${accept}`, {
+        hint: "Compare the fingerprint with the server's administrator.",
+      });
+    }
+    if (accept === null && !await agreed(fingerprints, tools)) {
+      return warning(
+        about,
+        "The host key was not accepted",
+        "Compare the fingerprint with the server's administrator, then run doctor --enroll again.",
+      );
+    }
+    const file = await knownHostsFile(destination, system, signal);
+    await append(file, keys, system);
+    return ok(about, `The host key was added to ${file}`);
+  } finally {
+    await system.remove(fetched);
+  }
+}
+
+async function agreed(fingerprints: readonly string[], tools: Tools): Promise<boolean> {
+  if (!tools.prompt) {
+    const fingerprint = fingerprints.map((line) => /SHA256:\S+/.exec(line)?.[0]).find((one) => one !== undefined) ?? "SHA256:…";
+    throw new Failure("host_key_unknown", "Cannot accept the host key without confirmation", {
+      hint: "Compare the fingerprint with the server's administrator. If it is right, run doctor --enroll at a terminal, or " +
+        `doctor --enroll --accept ${fingerprint}`,
+    });
+  }
+  const answer = await tools.prompt("Is this the right key? Type yes to accept it:");
+  tools.signal.throwIfAborted();
+  return answer?.trim().toLowerCase() === "yes";
+}
+
+/** Connects far enough to get the key (following ssh_config, with its jumps and aliases), and writes it to a separate file. */
+async function fetchKeys(destination: SshDestination, file: string, system: System, signal: AbortSignal): Promise<string> {
+  const settings = sshSettings(destination, system);
+  const args = [
+    "-o",
+    "StrictHostKeyChecking=accept-new",
+    "-o",
+    `UserKnownHostsFile=${file}`,
+    "-o",
+    "GlobalKnownHostsFile=none",
+    "-o",
+    "HashKnownHosts=no",
+    ...sshOptions(settings, null),
+    "--",
+    hostOf(destination),
+    "exit",
+  ];
+  const { stderr } = await system.run({ program: await toolPath("ssh", system), args }, signal);
+  try {
+    return await system.readText(file);
+  } catch (cause) {
+    throw new Failure(
+      "unreachable",
+      `Cannot fetch the host key of ${destination.name}: ${printable(stderr.trim().split("\n").at(-1) ?? "")}`,
+      {
+        hint: "Check remote_host and remote_port, and that the ssh server runs.",
+        cause,
+      },
+    );
+  }
+}
+
+async function fingerprintsOf(file: string, system: System, signal: AbortSignal): Promise<string[]> {
+  const program = await system.which("ssh-keygen");
+  if (program === null) {
+    throw new Failure("tool_missing", 'Cannot find the program "ssh-keygen"', { hint: "Install the OpenSSH client." });
+  }
+  const { stdout } = await system.run({ program, args: ["-l", "-f", file] }, signal);
+  return stdout.trim().split("\n");
+}
+
+/** The user's known_hosts file, according to ssh. */
+async function knownHostsFile(destination: SshDestination, system: System, signal: AbortSignal): Promise<string> {
+  const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
+  const { stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
+  const first = /^userknownhostsfile\s+(\S+)/m.exec(stdout)?.[1] ?? "~/.ssh/known_hosts";
+  return first.replace(/^~/, system.home);
+}
+
+async function append(file: string, keys: string, system: System): Promise<void> {
+  await system.makeFolder(dirname(file), 0o700);
+  const before = await system.facts(file) === null ? "" : await system.readText(file);
+  const gap = before === "" || before.endsWith("\n") ? "" : "\n";
+  await system.writeText(file, before + gap + keys, 0o600);
+}
+
+/** Adds a hint to the findings if a login was refused and this account has no key: how to create one and copy it to the server. */
+async function withoutKey(
+  findings: readonly Finding[],
+  destination: Destination,
+  tools: Pick<Tools, "system" | "signal">,
+): Promise<Finding[]> {
+  const isRefused = ({ code }: Finding) => code === "login_refused";
+  if (!isOverSsh(destination) || !findings.some(isRefused) || await mayHaveKey(destination, tools)) return [...findings];
+  const hint =
+    "This account has no ssh key: create one with `ssh-keygen -t ed25519` (without a passphrase, as nobody can enter it " +
+    `at night), then copy it with ${copyKeyWords(destination.transport, tools.system.platform)}.`;
+  return findings.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
+}
+
+/** False only if there is certainly none: no agent, and none of the files that ssh names exists. */
+async function mayHaveKey(destination: SshDestination, { system, signal }: Pick<Tools, "system" | "signal">): Promise<boolean> {
+  if (system.env("SSH_AUTH_SOCK")) return true;
+  const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
+  const { code, stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
+  if (code !== 0 || /^(identityagent (?!none)|pkcs11provider (?!none))/m.test(stdout)) return true;
+  for (const [, file = ""] of stdout.matchAll(/^identityfile (.+)$/gm)) {
+    // A file that cannot be checked may be a key.
+    if (await system.facts(file.replace(/^~(?=[/\\])/, system.home)).catch(() => "unknown") !== null) return true;
+  }
+  return false;
 }

@@ -8,20 +8,23 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { format as formatBytes } from "@std/fmt/bytes";
+import { checkName } from "../daemon/known_name.ts";
+import { localTime } from "../domain/local_time.ts";
+import { nearestKey } from "../domain/names/nearest_key.ts";
+import { pathField, printable } from "../domain/names/printable.ts";
+import { wrapped } from "../domain/wrapped.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
-import { deliveryJson } from "../reports/delivery/delivery_json.ts";
+import { type DeliveryJson, deliveryJson } from "../reports/delivery/delivery_json.ts";
 import type { NotSent } from "../reports/overview/status_json.ts";
 import { columnsOf, defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { failureText } from "./text/failure_text.ts";
-import { nearestKey } from "../domain/names/nearest_key.ts";
-import { historyLine } from "./text/history_text.ts";
-import { checkName } from "../daemon/known_name.ts";
-import { emptyNight, nightOf, nightOption } from "./text/night.ts";
-import { notSentLines, notSentNow } from "./text/not_sent.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { settingsMeant } from "./seek_daemon.ts";
+import { failureText } from "./text/failure_text.ts";
 import { nameValue } from "./text/known_names.ts";
+import { emptyNight, nightOf, nightOption } from "./text/night.ts";
+import { notSentLines, notSentNow } from "./text/not_sent.ts";
 
 const textOption = (
   name: "--job" | "--destination" | "--search" | "--target" | "--filter",
@@ -240,3 +243,29 @@ function printLines(
   if (lines.length > 0) print(lines.join(""));
   return count;
 }
+
+/** What was delivered and is no longer as it was. */
+const LOST: ReadonlySet<string> = new Set(["gone", "damaged", "vanished"]);
+
+/** The line, with its end; the path comes last. Longer than `columns`, it is wrapped. */
+function historyLine(delivery: DeliveryJson, columns = Infinity): string {
+  const { id, state, proof, size, destination, path, error, warning } = delivery;
+  const time = localTime(Date.parse(delivery.delivered_at ?? delivery.queued_at));
+  const proven = state === "delivered" ? proof ?? "unproven" : "";
+  const fields = [
+    String(id).padStart(6),
+    time,
+    (error !== null && LOST.has(error.code) ? error.code : state).padEnd(9),
+    proven.padEnd(9),
+    formatBytes(size).padStart(9),
+    printable(destination),
+    pathField(path),
+  ];
+  const lines = wrapped(fields.join("  "), columns, "", HANGING);
+  const why = error === null ? "" : printable([error.message, error.hint].filter((part) => part !== "").join(". "));
+  if (why !== "") lines.push(...wrapped(why, columns, HANGING, HANGING));
+  if (warning !== null) lines.push(...wrapped(`Warning: ${printable(warning)}`, columns, HANGING, HANGING));
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+const HANGING = " ".repeat(8);

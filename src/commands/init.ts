@@ -3,19 +3,19 @@
  *
  * @module
  */
-import { format as formatBytes } from "@std/fmt/bytes";
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { choice, string } from "@optique/core/valueparser";
+import { format as formatBytes } from "@std/fmt/bytes";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
+import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { METHOD_KEYS, METHOD_NAMES } from "../config/schema/schema_methods.ts";
 import { type Answers, sampleConfig } from "../config/show/sample.ts";
-import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
-import { reasonOf } from "../domain/names/reason.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
+import { reasonOf } from "../domain/names/reason.ts";
 import { observingNight } from "../domain/night/night.ts";
 import { isDeep, patternsOf } from "../intake/patterns.ts";
 import { amount } from "../intake/watch/left_aside.ts";
@@ -23,7 +23,6 @@ import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { faultOf } from "../system/fault.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { pathValue } from "./options.ts";
-import { ask, type Question } from "./text/wizard.ts";
 import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
 /** Where and how the configuration is written. */
@@ -242,3 +241,51 @@ async function filesThere(written: string, { system, signal }: Pick<Tools, "syst
 
 /** Nobody waits longer for a number. */
 const COUNTING_MS = 10_000;
+
+/** One question and what becomes of its answer. */
+interface Question {
+  readonly key: string;
+  /** Null where there is nothing to ask after all. */
+  readonly text: string | ((answers: Answers) => Promise<string | null>);
+  /** Taken for an empty answer; null where one must be given, "" where none is fine. */
+  readonly suggestion: string | null;
+  /** Asked only if this is true for the answers so far. */
+  readonly when?: (answers: Answers) => boolean;
+  /** What is wrong with an answer; null when it is fine. */
+  readonly fault: (key: string, answer: string, answers: Answers) => string | null;
+  /** A remark about a valid answer; null if there is none. */
+  readonly remark?: (answer: string) => Promise<string | null>;
+  /** What is meant by a valid answer; null where the key is left out. */
+  readonly meaning?: (answer: string) => string | null;
+}
+
+/** The answers; those left empty are not in it. Null when the input ended before the last question. */
+async function ask(
+  questions: readonly Question[],
+  prompt: (question: string) => Promise<string | null>,
+  say: (text: string) => void,
+): Promise<Answers | null> {
+  let answers: Answers = {};
+  for (const question of questions) {
+    if (question.when && !question.when(answers)) continue;
+    const text = typeof question.text === "string" ? question.text : await question.text(answers);
+    if (text === null) continue;
+    for (;;) {
+      const shown = question.suggestion ? `${text} [${question.suggestion}]` : text;
+      const given = await prompt(shown);
+      if (given === null) return null;
+      const answer = given.trim() || question.suggestion;
+      if (answer === "") break;
+      const fault = answer === null ? "An answer is required." : question.fault(question.key, answer, answers);
+      if (fault === null && answer !== null) {
+        const meant = question.meaning === undefined ? answer : question.meaning(answer);
+        if (meant !== null) answers = { ...answers, [question.key]: meant };
+        const remark = await question.remark?.(answer);
+        if (remark) say(`${remark}\n`);
+        break;
+      }
+      say(`${fault}\n`);
+    }
+  }
+  return answers;
+}

@@ -8,24 +8,36 @@ import { object } from "@optique/core/constructs";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { loadSettings } from "../config/read/load.ts";
+import { dirname, join } from "@std/path";
+import * as z from "zod";
+import { deadline } from "../async/deadline.ts";
+import { leftStates, loadSettings } from "../config/read/load.ts";
+import { withoutFile } from "../config/read/partial_settings.ts";
+import { rememberedState } from "../config/read/remembered_state.ts";
 import { CONFIG_VARIABLE } from "../config/read/search_path.ts";
+import { type Destination, isOnThisComputer, type Settings } from "../config/settings.ts";
+import { findDaemon } from "../daemon/control/control_client.ts";
 import { Failure } from "../domain/failure.ts";
-import type { Settings } from "../config/settings.ts";
+import { reasonOf } from "../domain/names/reason.ts";
+import { METHOD_PROGRAMS } from "../methods/programs.ts";
 import { needsOf } from "../services/needs.ts";
-import type { Scope, ServiceKind, ServicePlan, ServiceRequest } from "../services/service.ts";
-import { SERVICES } from "../services/services.ts";
-import { commandLine, runSteps, writePlanned } from "./service/carry_out.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { othersBeside, readInstalled, serviceName } from "./service/installed_service.ts";
-import { configOption } from "./options.ts";
-import { formerState, runningBefore, takeOver } from "./service/former_state.ts";
-import { accountFor, seenFrom } from "../services/service_account.ts";
-import { checkConfiguration, checkDestinations, checkNeeds } from "./checks/check_service.ts";
-import type { Finding } from "./checks/finding.ts";
-import { nameOption, scopeOption } from "./service/service_options.ts";
+import type { Account, Scope, ServiceKind, ServicePlace, ServicePlan, ServiceRequest } from "../services/service.ts";
+import { accountFor, isOther, runAs, seenFrom } from "../services/service_account.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
+import { SERVICES } from "../services/services.ts";
+import type { System } from "../system/system.ts";
+import { type Access, accessOf } from "./checks/access.ts";
+import type { AskTools } from "./checks/ask_destination.ts";
+import { checkDestination } from "./checks/check_destination.ts";
+import { checkFolder, checkPidFile } from "./checks/check_here.ts";
+import { checkRemoval, checkWatched } from "./checks/check_job.ts";
+import { fault, type Finding, HERE, warning } from "./checks/finding.ts";
+import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { configOption } from "./options.ts";
+import { commandLine, runSteps, writePlanned } from "./service/carry_out.ts";
+import { type Installed, othersBeside, readInstalled, serviceName } from "./service/installed_service.ts";
 import { reportLines, untilItRuns } from "./service/service_daemon.ts";
+import { nameOption, scopeOption } from "./service/service_options.ts";
 
 interface InstallInput {
   readonly name: string | undefined;
@@ -223,4 +235,227 @@ function show(plan: ServicePlan, request: Omit<ServiceRequest, "copied">, kind: 
   }
   for (const { path, text, mode } of plan.files) stdout(`# write ${path} (mode ${mode.toString(8).padStart(4, "0")})\n${text}\n`);
   for (const { command } of [...plan.enable, ...kind.controls(request).start]) stdout(`# run ${commandLine(command)}\n`);
+}
+
+/** Which service, and who asks. */
+interface ServiceChecks extends AskTools {
+  readonly settings: Settings;
+  readonly account: Account;
+}
+
+/** What is wrong with the folders, files and programs that the configuration needs; `given` is a folder that the service manager makes. */
+export async function checkNeeds({ settings, account, system, signal }: ServiceChecks, given: string | null): Promise<Finding[]> {
+  const { jobs, stateDirectory, log, pidFile } = settings;
+  const access = accessOf(account, system, signal);
+  if (pidFile !== null) await access.makeFolder(dirname(pidFile)).catch(() => undefined);
+  const findings = [
+    ...(stateDirectory === given ? [] : [await checkFolder("state", stateDirectory, access, system)]),
+    await checkFolder("log", log.directory, access, system),
+    ...await checkPidFile(pidFile, access, system),
+  ];
+  for (const job of jobs) findings.push(...await checkWatched(job, access, system), ...await checkRemoval(job, access));
+  const destinations = jobs.flatMap((job) => job.destinations);
+  for (const destination of destinations.filter(isOnThisComputer)) {
+    findings.push(...await checkBase(destination, access));
+  }
+  const watched = new Set(jobs.map(({ watchPath }) => watchPath));
+  for (const path of needsOf(settings, account.home).readable.filter((path) => !watched.has(path))) {
+    findings.push(...await checkReadable(path, access, system));
+  }
+  return [...findings, ...await checkPrograms(destinations, system)];
+}
+
+/** Whether the account can start the program and read the configuration. */
+async function checkConfiguration(
+  { settings: { file }, account, system, signal }: ServiceChecks,
+  program: string,
+): Promise<Finding[]> {
+  if (!isOther(account, system)) return [];
+  const { code, stderr } = await runAs(account, [program, "config", "validate", "--config", file ?? ""], system, signal);
+  if (code === 0) return [];
+  return [fault(HERE, new Failure("configuration", `${account.name} cannot use the configuration: ${stderr.trim()}`))];
+}
+
+/** Long enough for a server that does not respond. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * What does not work at the destinations; `program` is where the account can start it. Only warnings: a server that is off now may
+ * be there at night.
+ */
+export async function checkDestinations(checks: ServiceChecks, program: string): Promise<Finding[]> {
+  using limit = deadline(PATIENCE_MS, checks.system, checks.signal);
+  try {
+    const all = await tryDestinations({ ...checks, signal: limit.signal }, program);
+    const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));
+    return wrong.map((finding) => ({ ...finding, level: "warning" }));
+  } catch (error) {
+    if (!limit.passed) throw error;
+    const hint = "For details, run image-transfer doctor.";
+    return [warning(HERE, "The destinations could not be checked within a minute", hint)];
+  }
+}
+
+const printed = z.array(z.object({
+  level: z.enum(["ok", "warning", "fault"]),
+  about: z.string(),
+  what: z.string(),
+  hint: z.string(),
+  code: z.string().nullable(),
+}));
+
+async function tryDestinations(checks: ServiceChecks, program: string): Promise<Finding[]> {
+  const { settings, account, system, signal } = checks;
+  if (!isOther(account, system)) {
+    const destinations = settings.jobs.flatMap((job) => job.destinations);
+    return (await Promise.all(destinations.map((each) => checkDestination(each, settings, checks)))).flat();
+  }
+  // The state directory of the service does not exist yet, and this must not create another one for its account.
+  const state = `/tmp/image-transfer-${system.randomHex(16)}`;
+  const words = ["env", `STATE_DIRECTORY=${state}`, program, "doctor", "--json", "--config", settings.file ?? ""];
+  const { stdout } = await runAs(account, words, system, signal);
+  await system.removeTree(state);
+  return printed.safeParse(JSON.parse(stdout || "[]")).data ?? [];
+}
+
+/** The folder of a local destination, made where it is missing. */
+async function checkBase({ job, name, basePath }: Destination, access: Access): Promise<Finding[]> {
+  const about = `destination ${name} of job ${job}`;
+  const who = access.account ?? "this account";
+  try {
+    await access.makeFolder(basePath);
+  } catch (error) {
+    const hint = "Create the folder or mount its disk, then install again: the service can write only to folders that exist now.";
+    return [warning(about, `"${basePath}" does not exist, and ${who} cannot create it: ${reasonOf(error)}`, hint)];
+  }
+  return await access.write(basePath).then(() => [], (error) => {
+    const message = `Cannot write to "${basePath}": ${reasonOf(error)}`;
+    return [fault(about, new Failure("permission_denied", message, { hint: `Make it writable for ${who}.` }))];
+  });
+}
+
+/** The configuration, certificates, and the folder of the ssh keys. */
+async function checkReadable(path: string, access: Access, system: Pick<System, "followedFacts">): Promise<Finding[]> {
+  const who = access.account ?? "This account";
+  if (await system.followedFacts(path).catch(() => null) === null) {
+    const hint = path.endsWith(".ssh")
+      ? `${who} needs an SSH key there.`
+      : "Create it, or correct its path in the configuration.";
+    return [warning(HERE, `"${path}" does not exist`, hint)];
+  }
+  return await access.read(path).then(() => [], () => {
+    const hint = "Give it permission to read this file or folder.";
+    return [fault(HERE, new Failure("permission_denied", `${who} cannot read "${path}"`, { hint }))];
+  });
+}
+
+async function checkPrograms(destinations: readonly Destination[], system: Pick<System, "which">): Promise<Finding[]> {
+  const wanted = new Set(destinations.flatMap(({ transport }) => METHOD_PROGRAMS[transport.method].needs));
+  const found = await Promise.all([...wanted].map(async (name) => ({ name, path: await system.which(name) })));
+  return found.filter(({ path }) => path === null).map(({ name }) =>
+    fault(HERE, new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` }))
+  );
+}
+
+/** A ledger of earlier runs: of the account itself, which stays where it is, or of `owner`, which has to be moved first. */
+interface FormerState {
+  readonly state: string;
+  readonly owner: string | null;
+}
+
+/**
+ * What runs with this configuration have left, in place of `given`, which the service manager would make; null where there is nothing, where
+ * `given` has a ledger of the account already, or where another service has it.
+ */
+async function formerState(
+  place: ServicePlace,
+  given: string,
+  { file }: Settings,
+  kind: ServiceKind,
+  tools: Tools,
+): Promise<FormerState | null> {
+  const { system, stderr } = tools;
+  const { account } = place;
+  const others = await othersBeside(place, kind, tools);
+  const usual = usualState(account, system);
+  for (const state of [given, ...await leftStates(file ?? "", account.uid, system), usual]) {
+    const isTaken = others.some(({ mark }) => mark.state === state);
+    if (!isTaken && await hasLedger(state, account, system)) return state === given ? null : { state, owner: null };
+  }
+  const owner = others.find(({ mark }) => mark.state === usual);
+  if (owner !== undefined && await rememberedState(file ?? "", [usual], system) === usual) {
+    const title = kind.title({ ...place, name: owner.name });
+    stderr(`Warning: earlier runs used the ledger that ${title} has now. This service begins with an empty one.\n`);
+  }
+  return await foreignState(place, file ?? "", tools);
+}
+
+/**
+ * Moves a ledger of root's runs to where the service has it. systemd gives the folder and all in it to the account when the service starts
+ * (`StateDirectory=` in systemd.exec(5)).
+ *
+ * @throws {Failure} where it cannot be moved, with the commands that do it.
+ */
+export async function takeOver({ state }: FormerState, given: string, { name }: Account, { system }: Tools): Promise<void> {
+  try {
+    await system.rename(state, given);
+  } catch (cause) {
+    const move = [["mv", "-T", state, given], ["chown", "-R", name, given]].map((args) => commandLine({ program: "sudo", args }));
+    throw new Failure("configuration", `Cannot install the service: cannot move the ledger of earlier runs: ${reasonOf(cause)}`, {
+      hint: `To continue with it: ${move.join(" && ")}; then install again. ` +
+        `To begin anew, which may send images again, rename ${state}.`,
+      cause,
+    });
+  }
+}
+
+/** Where runs without a service keep it. */
+function usualState(account: Account, system: Tools["system"]): string {
+  return withoutFile(seenFrom(account, null, system)).stateDirectory;
+}
+
+/** Only a look from outside: SQLite would leave root's files there. */
+async function hasLedger(state: string, { uid }: Account, system: Tools["system"]): Promise<boolean> {
+  const facts = await system.facts(join(state, "ledger.sqlite")).catch(() => null);
+  return facts?.kind === "file" && facts.uid === uid;
+}
+
+/** A ledger that root's own runs, or those of the user behind sudo, have left. */
+async function foreignState({ account }: ServicePlace, file: string, { system, signal }: Tools): Promise<FormerState | null> {
+  const caller = { name: "root", uid: system.uid, home: system.home };
+  const behindSudo = await accountFor("system", undefined, system, signal).catch(() => caller);
+  for (const other of [caller, behindSudo].filter(({ uid }) => uid !== account.uid)) {
+    const state = usualState(other, system);
+    const isOfFile = await rememberedState(file, [state], system) === state;
+    if (isOfFile && await hasLedger(state, other, system)) return { state, owner: other.name };
+  }
+  return null;
+}
+
+/**
+ * Refuses a second service for one configuration, and says who runs with the ledger now: the id of the process of a daemon that is not this
+ * service's own, null where there is none.
+ *
+ * @throws {Failure} `configuration` where another service has the same configuration.
+ */
+async function runningBefore(
+  place: ServicePlace,
+  before: Installed | null,
+  { file, stateDirectory }: Settings,
+  kind: ServiceKind,
+  tools: Tools,
+): Promise<number | null> {
+  const { system, signal } = tools;
+  const same = (await othersBeside(place, kind, tools)).find(({ mark }) => mark.config === file);
+  if (same !== undefined) {
+    const title = kind.title({ ...place, name: same.name });
+    const sudo = same.scope === "system" ? "sudo " : "";
+    const name = same.name === kind.usualName ? "" : ` --name ${same.name}`;
+    throw new Failure("configuration", `Cannot install the service: ${title} has the same configuration`, {
+      hint:
+        `Uninstall it first: ${sudo}image-transfer uninstall-service --${same.scope}${name}. What was delivered is not forgotten.`,
+    });
+  }
+  const isOwn = before?.mark?.state === stateDirectory && (await system.run(kind.controls(place).status, signal)).code === 0;
+  return isOwn ? null : (await findDaemon({ stateDirectory, system }, signal))?.pid ?? null;
 }

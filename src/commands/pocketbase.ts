@@ -27,9 +27,8 @@ import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
 import type { System } from "../system/system.ts";
 import { lookAtServer } from "./checks/check_pocketbase.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { pocketbaseOf } from "./pocketbase_of.ts";
+import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
-import { seekDaemon } from "./seek_daemon.ts";
 
 /** A superuser, where the account of the configuration is none. */
 const rootOptions = {

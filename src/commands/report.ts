@@ -27,12 +27,11 @@ import { reportText } from "../reports/morning/report_text.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
-import { pocketbaseOf } from "./pocketbase_of.ts";
+import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
 import { asServiceAccount } from "./service/meant.ts";
-import { seekDaemon } from "./seek_daemon.ts";
 
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
 export const report = defineCommand({

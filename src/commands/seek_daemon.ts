@@ -5,10 +5,10 @@
  * @module
  */
 import { partialSettings } from "../config/read/partial_settings.ts";
-import { Failure } from "../domain/failure.ts";
-import type { Settings } from "../config/settings.ts";
-import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
 import { installedServices } from "../config/read/service_mark.ts";
+import type { PocketbaseSettings, Settings } from "../config/settings.ts";
+import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
+import { Failure } from "../domain/failure.ts";
 import { EXIT, notices, type Tools } from "./command.ts";
 import { oneMeant, serviceCommand } from "./service/meant.ts";
 import { failureText } from "./text/failure_text.ts";
@@ -126,4 +126,12 @@ export async function sayNoDaemon(tools: Tools, { stateDirectory, file }: Settin
 /** Who paused a destination, as shown to others. */
 export function whoAsks({ system }: Tools): string {
   return system.env("SUDO_USER") || system.env("USER") || system.env("LOGNAME") || system.env("USERNAME") || "a command";
+}
+
+/** @throws {Failure} where no server is configured. */
+export function pocketbaseOf({ pocketbase }: Settings): PocketbaseSettings {
+  if (pocketbase !== null) return pocketbase;
+  throw new Failure("configuration", "No PocketBase server is configured", {
+    hint: "Add: pocketbase: { url: https://pocketbase.example, admin_email: …, admin_password_file: … }",
+  });
 }

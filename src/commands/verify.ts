@@ -4,26 +4,31 @@
  *
  * @module
  */
-import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { Failure } from "../domain/failure.ts";
-import type { Destination } from "../config/settings.ts";
+import type { Destination, Settings } from "../config/settings.ts";
+import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
+import { checkName } from "../daemon/known_name.ts";
+import { reprove, whyNotAgain } from "../delivery/audit/reprove.ts";
+import { demandKnownPlace } from "../delivery/mount.ts";
+import { chunks } from "../domain/chunks.ts";
+import { Failure, failureRecord } from "../domain/failure.ts";
+import { counted } from "../domain/names/counted.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
+import type { Digest } from "../domain/receipt.ts";
+import type { DeliveryRow, History } from "../ledger/history.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
-import { WIPE } from "./text/asking_line.ts";
+import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
-import { checkName } from "../daemon/known_name.ts";
-import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { wholeSettings } from "./seek_daemon.ts";
+import { asServiceAccount } from "./service/meant.ts";
+import { askingLine, WIPE } from "./text/asking_line.ts";
 import { chosenDeliveries, filesArgument } from "./text/chosen_files.ts";
 import { nameValue } from "./text/known_names.ts";
-import { asServiceAccount } from "./service/meant.ts";
-import { wholeSettings } from "./seek_daemon.ts";
-import { markGone, sendAgain } from "./verify/send_again.ts";
-import { type Verified, verifyDestination } from "./verify/verify_destination.ts";
+import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 
 /**
  * Exit code 1 for files that are missing, differ or cannot be asked; those of which only the size is known do not count.
@@ -169,4 +174,161 @@ function jsonSheet({ stdout }: Tools): Sheet {
     },
     end: () => stdout(before === "[\n" ? "[]\n" : "\n]\n"),
   };
+}
+
+/** What became of one delivered file. */
+interface Verified {
+  readonly id: number;
+  readonly path: string;
+  readonly destination: string;
+  readonly target: string;
+  /** `unproven`: only its size was recorded (`verify_transfer: size` or `none`), and that agrees; `unknown`: it could not be asked. */
+  readonly verdict: "equal" | "missing" | "differs" | "unproven" | "unknown";
+  /** Why it is not equal; null when it is. */
+  readonly reason: string | null;
+}
+
+/** Files hashed in one question to a destination. */
+const AT_ONCE = 200;
+
+/**
+ * Emits the results in the order of queueing, some at a time, including files that could not be checked. `chosen`: only deliveries
+ * with these ids; null for all.
+ *
+ * @throws {Failure} if the ledger cannot be read; and whatever is thrown once the command is interrupted.
+ */
+async function verifyDestination(
+  destination: Destination,
+  { night, chosen }: { readonly night: string | undefined; readonly chosen: ReadonlySet<number> | null },
+  ledger: Pick<ReadLedger, "each" | "count" | "counts" | "replaced" | "deviceOf" | "query">,
+  settings: Settings,
+  tools: Tools,
+  emit: (some: readonly Verified[]) => void,
+): Promise<void> {
+  const { job, name } = destination;
+  const query = { job, destination: name, states: ["delivered" as const], ...(night === undefined ? {} : { night }) };
+  // A name that was delivered several times shows its newest version; the former ones have names of their own.
+  const replaced = ledger.replaced(job, name);
+  const former = new Set(replaced);
+  const isWanted = ({ delivery: { id } }: DeliveryRow) => !former.has(id) && (chosen === null || chosen.has(id));
+  const rows = chunks(Iterator.from(ledger.each(query)).filter(isWanted), AT_ONCE);
+  let reading = false;
+  const next = () => {
+    reading = true;
+    const some = rows.next().value ?? [];
+    reading = false;
+    return some;
+  };
+  for (const row of ledger.each({ ...query, states: ["failed"], gone: true })) {
+    const { id, state } = row.delivery;
+    if (state.state !== "failed" || (chosen !== null && !chosen.has(id))) continue;
+    emit([verdict(row, state.failure.code === "damaged" ? "differs" : "missing", state.failure.message)]);
+  }
+  let inHand = next();
+  if (inHand.length === 0) return;
+  const isShown = tools.system.isTerminal("stderr");
+  const count = (ids: readonly number[]) => ledger.count({ ...query, ids });
+  const total = !isShown
+    ? 0
+    : chosen === null
+    ? ledger.count(query) - count(replaced)
+    : count([...chosen].filter((id) => !former.has(id)));
+  let done = 0;
+  await using line = askingLine(name, tools);
+  try {
+    await askDestination(destination, settings, tools, async ({ session }) => {
+      // In an empty mount point every file would be missing, and be listed as gone from then on.
+      const demandPlace = () => demandKnownPlace(session, { destination, ledger }, tools.signal);
+      await demandPlace();
+      line.heard(`0 of ${total} checked`);
+      while (inHand.length > 0) {
+        const digests = await session.digest(inHand.map(({ delivery }) => delivery.target), tools.signal);
+        if (digests.includes(null)) await demandPlace();
+        emit(inHand.map((row, index) => compared(row, digests[index] ?? null)));
+        done += inHand.length;
+        inHand = [];
+        line.heard(`${done} of ${total} checked`);
+        inHand = next();
+      }
+    });
+  } catch (error) {
+    if (reading || tools.signal.aborted) throw error;
+    const reason = printable(failureRecord(error).message);
+    for (; inHand.length > 0; inHand = next()) emit(inHand.map((row) => verdict(row, "unknown", reason)));
+  }
+}
+
+function compared(row: DeliveryRow, found: Digest | null): Verified {
+  const proof = reprove(row, found);
+  return verdict(row, proof.verdict, proof.reason);
+}
+
+function verdict({ delivery }: DeliveryRow, verdict: Verified["verdict"], reason: string | null): Verified {
+  return {
+    id: delivery.id,
+    path: delivery.source.absolutePath,
+    destination: delivery.destination,
+    target: delivery.target,
+    verdict,
+    reason,
+  };
+}
+
+/** Ids looked after at a time. */
+const SENT_AT_ONCE = 1_000;
+
+/** By the running daemon, else in the ledger. Says on standard error how many are sent again, and names each that is not. */
+async function sendAgain(
+  ids: readonly number[],
+  ledger: Pick<History, "query">,
+  { stateDirectory }: Settings,
+  tools: Tools,
+): Promise<void> {
+  const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
+  let count = 0;
+  for (const asked of chunks(ids, SENT_AT_ONCE)) {
+    const some = ledger.query({ ids: asked }).map(({ delivery }) => delivery);
+    const reasons = new Map<number, string>();
+    for (const { id, source } of some) {
+      const reason = await whyNotAgain(source, tools.system);
+      if (reason !== null) reasons.set(id, reason);
+    }
+    const wanted = some.map(({ id }) => id).filter((id) => !reasons.has(id));
+    const queued = new Set(await queue(wanted, daemon, stateDirectory, tools));
+    count += queued.size;
+    for (const { id, destination, target } of some.filter(({ id }) => !queued.has(id))) {
+      const reason = reasons.get(id) ?? "a newer version of the file will be sent instead";
+      tools.stderr(`Not sent again: ${printable(destination)}  ${pathField(target)}: ${reason}\n`);
+    }
+  }
+  const when = daemon === null && count > 0 ? "; no daemon is running, so they are sent when one starts" : "";
+  tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} queued again${when}.\n`);
+}
+
+/** By the running daemon, else in the ledger: missing files are no longer shown as delivered. */
+async function markGone(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): Promise<void> {
+  if (ids.length === 0) return;
+  try {
+    const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
+    if (daemon !== null) return void await daemon.ask("mark-gone", { ids, reason: NOT_FOUND });
+    using ledger = tools.openLedger(stateDirectory, notices(tools));
+    ledger.markGone(ids, NOT_FOUND, tools.system.now());
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    tools.stderr(`The missing files are still listed as delivered: ${printable(error.message)}\n`);
+  }
+}
+
+const NOT_FOUND = "No longer there: verify did not find it";
+
+async function queue(
+  ids: readonly number[],
+  daemon: DaemonClient | null,
+  stateDirectory: string,
+  tools: Tools,
+): Promise<readonly number[]> {
+  if (ids.length === 0) return [];
+  if (daemon !== null) return (await daemon.ask("send-again", { ids })).ids;
+  using ledger = tools.openLedger(stateDirectory, notices(tools));
+  return ledger.sendAgain(ids, tools.system.now());
 }

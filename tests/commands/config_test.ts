@@ -1,6 +1,6 @@
 /** `config` and the errors of commands, through the command line. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { checkHookPrograms } from "../../src/commands/checks/check_hooks.ts";
+import { checkHookPrograms } from "../../src/commands/checks/check_job.ts";
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { failureText } from "../../src/commands/text/failure_text.ts";
 import { parse } from "../../src/commands/parse.ts";

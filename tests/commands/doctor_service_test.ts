@@ -1,10 +1,8 @@
 /** What doctor finds out for a service: hooks, schedules, the clock and the space of destinations. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { checkDestination } from "../../src/commands/checks/check_destination.ts";
-import { clockAhead } from "../../src/commands/checks/check_clock.ts";
+import { checkDestination, clockAhead, nightsLeft } from "../../src/commands/checks/check_destination.ts";
 import type { Finding } from "../../src/commands/checks/finding.ts";
-import { nightsLeft } from "../../src/commands/checks/nights_left.ts";
-import { checkSchedule } from "../../src/commands/checks/check_schedule.ts";
+import { checkSchedule } from "../../src/commands/checks/check_job.ts";
 import { loadSettings } from "../../src/config/read/load.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, NOW, proven } from "../ledger/makers.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
-import { takeOver } from "../../src/commands/service/former_state.ts";
+import { takeOver } from "../../src/commands/install_service.ts";
 import { rememberState } from "../../src/config/read/remembered_state.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";

@@ -1,6 +1,6 @@
 /** Deliveries and a server that never answers: no request to it lies on the path of a delivery. */
 import { assert, assertEquals } from "@std/assert";
-import { keepFleet } from "../../src/commands/run/keep_fleet.ts";
+import { keepFleet } from "../../src/commands/run/run_daemon.ts";
 import { daemonRig } from "../support/daemon_rig.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 

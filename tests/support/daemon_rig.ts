@@ -7,7 +7,7 @@ import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { type Daemon, type DaemonOptions, startDaemon } from "../../src/daemon/daemon.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
-import { checkAll } from "../../src/commands/checks/check_all.ts";
+import { checkAll } from "../../src/commands/checks/check_destination.ts";
 import { markDamaged } from "../../src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";

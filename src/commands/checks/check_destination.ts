@@ -4,22 +4,34 @@
  *
  * @module
  */
-import { join } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
-import { Failure } from "../../domain/failure.ts";
+import { join } from "@std/path";
 import type { Destination, Settings } from "../../config/settings.ts";
-import { verify } from "../../domain/receipt.ts";
+import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { attach, demandPlace, knownPlace, madeNow, notMounted, placeOf } from "../../delivery/mount.ts";
-import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
-import type { ReadLedger } from "../../ledger/ledger.ts";
-import type { System } from "../../system/system.ts";
+import { Failure } from "../../domain/failure.ts";
 import { counted } from "../../domain/names/counted.ts";
+import { verify } from "../../domain/receipt.ts";
+import type { AuditHistory } from "../../ledger/audit_ledger.ts";
+import type { History } from "../../ledger/history.ts";
+import type { ReadLedger } from "../../ledger/ledger.ts";
+import type { Session } from "../../methods/method.ts";
+import { auditStatus } from "../../reports/overview/audit_status.ts";
+import type { System } from "../../system/system.ts";
+import { auditLine } from "../text/status_text.ts";
+import { checkHere, type HereTools } from "./check_here.ts";
 import { askDestination, type Asking, type AskTools } from "./ask_destination.ts";
-import { checkAudit } from "./check_audit.ts";
-import { around, checkClock } from "./check_clock.ts";
-import { nightsLeft } from "./nights_left.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
+
+/** All checks of `doctor`: this computer first, then one destination after the other; the order of `doctor --json`. */
+export async function checkAll(settings: Settings, tools: HereTools): Promise<Finding[]> {
+  const findings = await checkHere(settings, tools);
+  for (const destination of settings.jobs.flatMap(({ destinations }) => destinations)) {
+    findings.push(...await checkDestination(destination, settings, tools));
+  }
+  return findings;
+}
 
 /** Tries a destination; the first thing that fails ends the try. */
 export async function checkDestination(
@@ -178,4 +190,80 @@ function asFailure(
   },
 ): Failure {
   return new Failure(code, message, { hint, next });
+}
+
+/** Nothing where it is not audited. `now` is milliseconds since 1970 UTC. */
+function checkAudit(
+  { job, name, audit, verify }: Pick<Destination, "job" | "name" | "audit" | "verify">,
+  about: string,
+  ledger: Pick<AuditHistory, "auditOf">,
+  now: number,
+): Finding[] {
+  if (audit === null) return [];
+  if (verify !== "checksum") {
+    const what = `Audits can compare only sizes here: verify_transfer is ${verify}, so no hash is recorded`;
+    return [warning(about, what, "Set verify_transfer: true; files delivered earlier remain without a hash.")];
+  }
+  const line = auditLine(auditStatus(audit, ledger.auditOf(job, name), now));
+  return [ok(about, line.charAt(0).toUpperCase() + line.slice(1))];
+}
+
+/** Beyond this, times that were made here and there must not be compared. */
+const MOST_MS = 2_000;
+
+/** By how much the clock of a destination is ahead of this computer's for certain; negative where it is behind. */
+export function clockAhead(there: number, before: number, after: number): number {
+  // Many servers tell whole seconds: it was any moment of that second.
+  const latest = there % 1000 === 0 ? there + 999 : there;
+  if (there > after) return there - after;
+  return latest < before ? latest - before : 0;
+}
+
+/** Nothing where the destination does not tell. `folder` was made there between two moments of this computer's clock. */
+async function checkClock(
+  session: Pick<Session, "modifiedAt">,
+  folder: string,
+  made: { readonly before: number; readonly after: number },
+  about: string,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const there = await session.modifiedAt(folder, signal);
+  if (there === null) return [];
+  const ahead = clockAhead(there, made.before, made.after);
+  if (Math.abs(ahead) <= MOST_MS) return [ok(about, "Its clock agrees with this computer's")];
+  const seconds = Math.round(Math.abs(ahead) / 1000);
+  return [warning(
+    about,
+    `Its clock is ${seconds} s ${ahead > 0 ? "ahead of" : "behind"} this computer's`,
+    "Synchronise both with NTP: an audit tells damage from edits by file times, and files made there get wrong ages and nights.",
+  )];
+}
+
+/** The moments around making the folder. */
+async function around<T>(
+  system: Pick<System, "now">,
+  make: () => Promise<T>,
+): Promise<{ readonly result: T; readonly before: number; readonly after: number }> {
+  const before = system.now();
+  const result = await make();
+  return { result, before, after: system.now() };
+}
+
+/** Nights that the rate is taken from. */
+const NIGHTS = 7;
+/** Fewer say nothing. */
+const ENOUGH = 2;
+
+/** Nights that fit into the space above `minimum_free_space_gb`; null where there is too little history, or nothing was sent. */
+export function nightsLeft(
+  { job, name, minimumFreeBytes }: Pick<Destination, "job" | "name" | "minimumFreeBytes">,
+  freeBytes: number,
+  ledger: Pick<History, "nights" | "nightTotals">,
+): number | null {
+  const sent = ledger.nights().slice(-NIGHTS).flatMap((night) =>
+    ledger.nightTotals(night).places.filter((place) => place.job === job && place.destination === name).map(({ bytes }) => bytes)
+  );
+  const sum = sent.reduce((all, bytes) => all + bytes, 0);
+  if (sent.length < ENOUGH || sum === 0) return null;
+  return Math.max(0, Math.floor((freeBytes - minimumFreeBytes) / (sum / sent.length)));
 }

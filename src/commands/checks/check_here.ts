@@ -3,20 +3,23 @@
  *
  * @module
  */
-import { counted } from "../../domain/names/counted.ts";
-import { dirname } from "@std/path";
 import { format as formatBytes } from "@std/fmt/bytes";
+import { dirname } from "@std/path";
+import { secretKeys, sectionOf } from "../../config/schema/json_schema.ts";
+import type { Settings, WebSettings } from "../../config/settings.ts";
+import { findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
+import { counted } from "../../domain/names/counted.ts";
+import { printable } from "../../domain/names/printable.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Settings } from "../../config/settings.ts";
+import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
+import { listenFailure, placeOf, readTls } from "../../web/server/listen_failure.ts";
 import type { Tools } from "../command.ts";
 import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
-import { checkPage } from "./check_page.ts";
 import { checkPocketbase } from "./check_pocketbase.ts";
-import { checkSecrets } from "./check_secrets.ts";
 import { fault, type Finding, HERE, ok, warning } from "./finding.ts";
 
 /** What looking at this computer needs. */
@@ -159,3 +162,86 @@ async function watchesAllowed(system: System, signal: AbortSignal): Promise<numb
 
 /** Users have no /sbin on their PATH. */
 const SYSCTL = ["sysctl", "/usr/sbin/sysctl", "/sbin/sysctl"];
+
+/** Listens for a moment, as the daemon would; at any free port where the daemon itself has the configured one. */
+async function checkPage({ web, stateDirectory }: Settings, system: System, signal: AbortSignal): Promise<Finding[]> {
+  if (web === null) return [];
+  let url: string | null = null;
+  try {
+    url = (await findDaemon({ stateDirectory, system }, signal))?.url ?? null;
+  } catch (error) {
+    signal.throwIfAborted();
+    const { message, hint } = failureRecord(error);
+    return [warning(HERE, message, hint)];
+  }
+  try {
+    await listenOnce(url === null ? web : { ...web, port: 0 }, system);
+    return [ok(HERE, url === null ? `The page can be served at ${placeOf(web)}` : `The page is at ${url}`)];
+  } catch (error) {
+    const { message, hint } = listenFailure(web, error);
+    const said = `Cannot show the page at ${placeOf(web)}: ${message}`;
+    // A port may be free again by the time the daemon starts; the rest only a person can change.
+    if (faultOf(error) === "busy") return [warning(HERE, said, `${hint} Delivery does not need the page.`)];
+    return [{ ...fault(HERE, error), what: said, hint, code: "configuration" }];
+  }
+}
+
+async function listenOnce(web: WebSettings, system: System): Promise<void> {
+  const tls = await readTls(web, system);
+  const end = new AbortController();
+  const handler = () => new Response("", { status: 503 });
+  const { finished } = await system.listen(
+    { host: web.host, port: web.port, handler, ...(tls === null ? {} : { tls }) },
+    end.signal,
+  );
+  end.abort();
+  await finished;
+}
+
+const MOST_BYTES = 1024 * 1024;
+
+export async function checkSecrets(
+  { file, full, web }: Pick<Settings, "file" | "full" | "web">,
+  system: Pick<System, "platform" | "followedFacts" | "read">,
+): Promise<Finding[]> {
+  if (system.platform === "windows") return [];
+  const findings: Finding[] = [];
+  // A group may be meant to read a certificate's key.
+  if (web !== null && web.tlsKey !== null && await isReadable(web.tlsKey, 0o004, system)) {
+    const what = `Other accounts can read web.tls_key ${printable(web.tlsKey)}`;
+    findings.push(
+      warning(HERE, what, `Run \`chmod o= ${printable(web.tlsKey)}\`, and have a new key made if others had access.`),
+    );
+  }
+  if (file === null || !await isReadable(file, 0o044, system)) return findings;
+  const text = new TextDecoder().decode(await system.read(file, 0, MOST_BYTES));
+  const written = secretsOf(full).filter(({ value }) =>
+    text.includes(value) || text.includes(JSON.stringify(value).slice(1, -1))
+  );
+  const names = [...new Set(written.map(({ name }) => name))];
+  if (names.length === 0) return findings;
+  const what = `Other accounts can read the ${names.join(", ")} in ${printable(file)}`;
+  const keep = names.some((name) => name.endsWith("password"))
+    ? "or use password_file or password: $NAME instead."
+    : "or take them from the environment, like token: $NAME.";
+  return [...findings, warning(HERE, what, `Run \`chmod 600 ${printable(file)}\`, ${keep}`)];
+}
+
+async function isReadable(path: string, by: number, system: Pick<System, "followedFacts">): Promise<boolean> {
+  const facts = await system.followedFacts(path);
+  return facts !== null && (facts.mode & by) !== 0;
+}
+
+/** The secrets of a configuration with the names of their keys, without those that are taken from the environment. */
+function secretsOf(full: Settings["full"]): { readonly name: string; readonly value: string }[] {
+  const isSecret = secretKeys();
+  const visit = (inner: unknown, section: string): { name: string; value: string }[] => {
+    if (Array.isArray(inner)) return inner.flatMap((each) => visit(each, section));
+    if (typeof inner !== "object" || inner === null) return [];
+    return Object.entries(inner).flatMap(([key, value]) => {
+      if (typeof value !== "string" || !isSecret(section, key)) return visit(value, sectionOf(section, key));
+      return value === "" || value.startsWith("$") ? [] : [{ name: section === "" ? key : `${section}.${key}`, value }];
+    });
+  };
+  return visit(full, "");
+}

@@ -3,21 +3,25 @@
  *
  * @module
  */
-import { counted } from "../../domain/names/counted.ts";
+import { basename } from "@std/path";
+import ms from "ms";
+import { deadline } from "../../async/deadline.ts";
+import { SENDS_GROWING } from "../../config/schema/schema_methods.ts";
 import type { Job } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
-import { observingNight } from "../../domain/night/night.ts";
+import { type Hook, HOOK_PROGRAM } from "../../domain/hook.ts";
+import { localTime } from "../../domain/local_time.ts";
+import { counted } from "../../domain/names/counted.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
+import { observingNight } from "../../domain/night/night.ts";
+import { nextRun, windowAt } from "../../domain/schedule.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
-import { andFound, foundIn, NOTHING_FOUND, unmatchedOf, unmatchedText } from "../../intake/watch/unmatched.ts";
 import { isRemoteFolder } from "../../intake/watch/remote_folder.ts";
+import { andFound, foundIn, NOTHING_FOUND, unmatchedOf, unmatchedText } from "../../intake/watch/unmatched.ts";
 import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
-import { checkGrowing } from "./check_growing.ts";
-import { checkHooks } from "./check_hooks.ts";
-import { checkSchedule } from "./check_schedule.ts";
 import { fault, type Finding, ok, warning } from "./finding.ts";
 
 /** If clocks differ by more than this, nights and ages are doubtful. Milliseconds. */
@@ -151,4 +155,175 @@ async function clock(job: Job, about: string, system: System): Promise<Finding[]
       "Synchronise the clocks of the camera and this computer with NTP.",
     ),
   ];
+}
+
+/** So many runs are named. */
+const RUNS = 3;
+/** A schedule whose next run is later than this is perhaps not meant. */
+const LONG_MS = 32 * 86_400_000;
+
+/** Nothing for a job that always sends. `now` is milliseconds since 1970 UTC. */
+export function checkSchedule(
+  { name, schedule, destinations }: Pick<Job, "name" | "schedule" | "destinations">,
+  now: number,
+): Finding[] {
+  const about = `job ${name}`;
+  if (destinations.length === 0) return [];
+  switch (schedule.kind) {
+    case "continuous":
+      return [];
+    case "manual":
+      return [ok(about, `Files are sent only when you run: image-transfer sync ${name}`)];
+    case "interval":
+      return [ok(about, `Files are sent every ${ms(schedule.everyMs, { long: true })}, first when the daemon starts`)];
+    case "window": {
+      const { isOpen, until } = windowAt(schedule, now);
+      const times = `between ${schedule.from} and ${schedule.to}${zoned(schedule)}`;
+      return [
+        ok(
+          about,
+          `Files are sent ${times}: ${isOpen ? `now, until ${localTime(until)}` : `next from ${localTime(until)}`}${
+            here(schedule)
+          }`,
+        ),
+      ];
+    }
+    case "cron": {
+      const runs: number[] = [];
+      for (let at: number | null = now; runs.length < RUNS && (at = nextRun(schedule, at)) !== null;) runs.push(at);
+      const [first] = runs;
+      const text = `Next runs${zoned(schedule)}: ${runs.map(localTime).join(", ")}${here(schedule)}`;
+      if (first !== undefined && first - now <= LONG_MS) return [ok(about, text)];
+      const late = first === undefined ? "The schedule never runs again" : text;
+      return [warning(about, late, "Correct the cron expression; image-transfer sync sends at any time.")];
+    }
+    default:
+      return schedule satisfies never;
+  }
+}
+
+interface Zoned {
+  readonly timezone: string | null;
+}
+
+function zoned({ timezone }: Zoned): string {
+  return timezone === null ? "" : ` (${timezone})`;
+}
+
+/** Two clocks in one line are told apart. */
+function here({ timezone }: Zoned): string {
+  return timezone === null ? "" : " (this computer's time)";
+}
+
+type HookSystem = Pick<System, "which" | "askRemote" | "sleep" | "compiled" | "gaveUp" | "followedFacts">;
+
+/** One finding for each hook. */
+async function checkHooks(job: Job, system: HookSystem, signal: AbortSignal): Promise<Finding[]> {
+  const about = `job ${job.name}`;
+  return await Promise.all(job.hooks.map(async ({ on, receiver }) => {
+    const when = on.join(", ");
+    return receiver.kind === "url"
+      ? await checkAddress(receiver, when, about, system, signal)
+      : await checkProgram(receiver, when, about, system);
+  }));
+}
+
+/** Of the hooks that start a program, those that cannot: for `config validate`, which asks nobody in the network. */
+export async function checkHookPrograms(job: Job, system: HookSystem): Promise<Finding[]> {
+  const found = await Promise.all(
+    job.hooks.map(async ({ on, receiver }) =>
+      receiver.kind === "url" ? [] : [await checkProgram(receiver, on.join(", "), `job ${job.name}`, system)]
+    ),
+  );
+  return found.flat().filter(({ level }) => level !== "ok");
+}
+
+type Receiver<Kind> = Extract<Hook["receiver"], { kind: Kind }>;
+
+const ANSWER_MS = 10_000;
+
+/** HEAD is safe (RFC 9110, 9.2.1): it changes nothing there. Whatever it is answered, somebody is there. */
+async function checkAddress(
+  { url }: Receiver<"url">,
+  when: string,
+  about: string,
+  system: HookSystem,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { host } = new URL(url);
+  const what = `The hook on ${when} cannot post to ${host}`;
+  using limit = deadline(ANSWER_MS, system, signal);
+  try {
+    const { status } = await system.askRemote(url, { method: "HEAD", headers: {} }, limit.signal);
+    if (status >= 300 && status < 400) {
+      return warning(about, `${what}: it redirects to another address`, "Redirects are not followed: set url to that address.");
+    }
+    if (status === 404 || status === 410) {
+      return warning(about, `${what}: it responded with status ${status}`, "Correct the url, or create the webhook there again.");
+    }
+    if (status >= 500) {
+      return warning(
+        about,
+        `${what}: it responded with status ${status}`,
+        "Check that server; it is called again until it works.",
+      );
+    }
+    return ok(about, `A hook on ${when} posts to ${host}, which responds`);
+  } catch (error) {
+    signal.throwIfAborted();
+    // The address may be a secret.
+    const reason = limit.passed ? `no answer within ${ANSWER_MS / 1000} s` : reasonOf(error).replaceAll(url, "…");
+    return warning(about, `${what}: ${reason}`, "Check the address and the network; events are kept and sent when it responds.");
+  }
+}
+
+async function checkProgram(
+  { argv, cwd }: Receiver<"command">,
+  when: string,
+  about: string,
+  system: HookSystem,
+): Promise<Finding> {
+  const [program = ""] = argv;
+  const what = `The hook on ${when} cannot start "${program}"`;
+  const missing = (why: string, hint: string) => fault(about, new Failure("tool_missing", `${what}: ${why}`, { hint }));
+  const found = await system.which(program);
+  if (found === null) {
+    const hint =
+      "Correct its command, make the file executable, or put it in a folder on the PATH of the account that runs the daemon.";
+    return missing("there is no such program", hint);
+  }
+  if (system.compiled && basename(found).replace(/\.exe$/i, "") !== HOOK_PROGRAM) {
+    const hint = `Give it the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`;
+    return missing("the compiled program may not start any other program", hint);
+  }
+  if (system.gaveUp(found)) {
+    return missing(
+      "no hook needed a program when image-transfer started, so the permission was given back",
+      "Restart image-transfer.",
+    );
+  }
+  if (cwd !== null && (await system.followedFacts(cwd).catch(() => null))?.kind !== "folder") {
+    return missing(`its working_directory "${cwd}" is not a folder`, "Create it, or correct working_directory.");
+  }
+  return ok(about, `A hook on ${when} starts ${found}`);
+}
+
+/** One for each destination that files are sent to only once they are finished. */
+export function checkGrowing({ name, growingFiles, destinations }: Job): Finding[] {
+  if (growingFiles === null) return [];
+  return destinations.flatMap((destination) => {
+    const { transport: { method }, verify } = destination;
+    const because = !SENDS_GROWING.has(method)
+      ? `transfer_method: ${method}`
+      : verify !== "checksum"
+      ? `verify_transfer: ${verify}`
+      : null;
+    if (because === null) return [];
+    const what = `growing_files has no effect for ${destination.name} with ${because}`;
+    const hint = "Files are sent there once they are finished. " +
+      (verify === "checksum"
+        ? "Use local, rsync, sftp or tar to send them earlier."
+        : "Set verify_transfer: true to send them earlier.");
+    return [warning(`job ${name}`, what, hint)];
+  });
 }

@@ -11,7 +11,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Tools } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT } from "../text/failure_text.ts";
 import type { Console } from "./console.ts";
 import { sayWaiting } from "../text/waiting_for.ts";
 

@@ -18,7 +18,7 @@ import { findMissing } from "../../delivery/mirror/missing_files.ts";
 import { intake } from "../../intake/intake.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import type { Tools } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT } from "../text/failure_text.ts";
 import { type AsideNow, asideText } from "../../intake/watch/left_aside.ts";
 import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 import { placeOf } from "../../reports/overview/trouble.ts";

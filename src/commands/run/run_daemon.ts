@@ -5,24 +5,22 @@
  * @module
  */
 import { onAbort } from "../../async/abort.ts";
-import { withoutFile } from "../../config/read/partial_settings.ts";
+import { bell } from "../../async/bell.ts";
 import { readConfig, surroundingsOf } from "../../config/read/load.ts";
-import { findConfigFile } from "../../config/read/search_path.ts";
+import { withoutFile } from "../../config/read/partial_settings.ts";
 import { rememberState } from "../../config/read/remembered_state.ts";
-import { type SystemLog, systemLog } from "../../events/system_log.ts";
+import { findConfigFile } from "../../config/read/search_path.ts";
+import type { Settings } from "../../config/settings.ts";
 import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Settings } from "../../config/settings.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
+import { systemLog } from "../../events/system_log.ts";
 import type { System } from "../../system/system.ts";
-import { allPrograms, neededPrograms } from "../programs.ts";
 import type { Tools } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT } from "../text/failure_text.ts";
 import type { RunInput } from "../options.ts";
-import { type Console, openConsole } from "./console.ts";
-import { autoReload, configState } from "./auto_reload.ts";
-import { keepFleet } from "./keep_fleet.ts";
-import { crashGuard } from "./crash_guard.ts";
-import { keepServiceManager } from "./service_manager.ts";
+import { allPrograms, neededPrograms } from "../programs.ts";
+import { openConsole } from "./console.ts";
 import { type UnheardLines, unheardLines } from "./unheard_lines.ts";
 
 /** Runs the daemon; returns the exit code when it has ended. */
@@ -41,19 +39,24 @@ type Running = Omit<RunInput, "config"> & { readonly seen?: string };
 /** As {@linkcode runDaemon}, with settings that were read already. */
 export async function runWith(settings: Settings, input: Running, tools: Tools): Promise<number> {
   const { system } = tools;
-  const first = withOptions(settings, input);
-  const logs = keepsSystemLog(first, input.once, system);
+  const withOptions = (settings: Settings): Settings => {
+    // Options of the command line take precedence over the file.
+    const wanted = input.logLevel ?? (input.verbose ? "debug" : undefined);
+    if (wanted === undefined) return settings;
+    return { ...settings, log: { ...settings.log, level: wanted === "warn" ? "warning" : wanted } };
+  };
+  const first = withOptions(settings);
+  const { file } = first;
+  const logs = !input.once && (first.systemLog === "auto" ? system.platform !== "linux" : first.systemLog);
   const needed = (settings: Settings) => neededPrograms(settings, logs, system.platform);
   const kept = new Set(needed(first));
   system.giveUp(allPrograms(system.platform).filter((program) => !kept.has(program)));
-  if (input.dryRun) {
-    const { dryRun } = await import("./dry_run.ts");
-    return await dryRun(first, tools);
-  }
+  if (input.dryRun) return await (await import("./dry_run.ts")).dryRun(first, tools);
 
   await using shown = await openConsole(first.log, tools);
-  await using administrators = openSystemLog(logs, shown, system);
-  const read = first.file === null ? null : fileReader(first.file, input, tools);
+  const notice = (level: "info" | "warning", message: string) =>
+    shown.listen({ at: system.now(), type: "notice", level, message });
+  await using administrators = logs ? systemLog(system, (message) => notice("info", message)) : null;
   const unheard = unheardLines();
   unheard.adopt(first);
   const hangup: { act: () => void; early: boolean } = { act: () => hangup.early = true, early: false };
@@ -65,15 +68,17 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
       {
         system,
         openLedger: tools.openLedger,
-        readSettings: read,
-        listeners: [shown.listen, administrators.listen, unheard.hear],
-        adopt: async (settings) => {
+        readSettings: file === null ? null : async () => withOptions((await readConfig(file, system)).settings),
+        listeners: [shown.listen, unheard.hear, ...(administrators === null ? [] : [administrators.listen])],
+        async adopt(settings) {
           unheard.adopt(settings);
           await shown.adopt(settings.log);
-          tellGivenUp(needed(settings), shown, system);
+          const missing = needed(settings).filter(system.gaveUp).join(", ");
+          if (missing === "") return;
+          notice("warning", `Restart image-transfer to use ${missing}: not needed at its start, so it may not start them`);
         },
-        check: async (settings, signal) => {
-          const { checkAll } = await import("../checks/check_all.ts");
+        async check(settings, signal) {
+          const { checkAll } = await import("../checks/check_destination.ts");
           return await checkAll(settings, { ...tools, signal });
         },
       },
@@ -88,32 +93,33 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
     await rememberPlaceOf(daemon, system);
     hangup.act = () => void daemon.reload();
     if (hangup.early) hangup.act();
-    return await attend(daemon, { shown, unheard }, input, tools);
+    using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
+    using _listening = onAbort(tools.signal, () => daemon.stop("requested by a signal"));
+    // The address contains the token. Elsewhere than on a terminal it could be stored for others to read.
+    const address = daemon.startUrl();
+    if (address !== null && system.isTerminal("stderr") && daemon.settings().log.format === "text") {
+      tools.stderr(`Watch it live: ${address}\n`);
+    }
+    try {
+      if (input.once) return await (await import("./deliver_once.ts")).deliverOnce(daemon, shown, tools);
+      const beside = [
+        keepServiceManager(system, daemon),
+        autoReload(system, daemon, input.seen ?? ""),
+        keepFleet(daemon, unheard, system),
+      ];
+      await daemon.stopped;
+      await Promise.all(beside);
+      return daemon.broken() ? EXIT.notDelivered : EXIT.done;
+    } finally {
+      await daemon[Symbol.asyncDispose]();
+    }
   } finally {
     takeBack();
   }
 }
 
-/** Where the settings want one, and the daemon stays. */
-function keepsSystemLog({ systemLog: wanted }: Settings, once: boolean, { platform }: Pick<System, "platform">): boolean {
-  return !once && (wanted === "auto" ? platform !== "linux" : wanted);
-}
-
-/** After a reload: what the new settings need, and cannot have before the next start. */
-function tellGivenUp(needed: readonly string[], shown: Console, system: System): void {
-  const missing = needed.filter(system.gaveUp);
-  if (missing.length === 0) return;
-  const message = `Restart image-transfer to use ${missing.join(", ")}: not needed at its start, so it may not start them`;
-  shown.listen({ at: system.now(), type: "notice", level: "warning", message });
-}
-
-function openSystemLog(isOn: boolean, shown: Console, system: System): SystemLog {
-  if (!isOn) return { listen: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() };
-  return systemLog(system, (message) => shown.listen({ at: system.now(), type: "notice", level: "info", message }));
-}
-
 /** So that commands find the daemon and its ledger if the configuration is damaged. */
-async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise<void> {
+async function rememberPlaceOf(daemon: Daemon, system: System): Promise<void> {
   try {
     await rememberState(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
   } catch (error) {
@@ -122,55 +128,111 @@ async function rememberPlaceOf(daemon: Daemon, system: Tools["system"]): Promise
   }
 }
 
-/** What has heard the daemon from its first event on. */
-interface Listeners {
-  readonly shown: Console;
-  readonly unheard: UnheardLines;
+/**
+ * Logs errors that nothing else caught, until disposed of. After an uncaught error the program cannot be trusted any more: `stop` ends it
+ * cleanly, so that a service manager starts it again.
+ */
+function crashGuard(emit: Emit, stop: () => void): Disposable {
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    // Known: a refused connection inside node's net surfaces here although it was handled where it was awaited.
+    emit({ type: "notice", level: "error", message: "Unhandled promise rejection", error: event.reason });
+  };
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    emit({ type: "notice", level: "error", message: "Uncaught error", error: event.error });
+    stop();
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  return {
+    [Symbol.dispose]() {
+      globalThis.removeEventListener("unhandledrejection", onRejection);
+      globalThis.removeEventListener("error", onError);
+    },
+  };
 }
 
-/** Runs until the daemon has stopped. */
-async function attend(daemon: Daemon, listeners: Listeners, input: Running, tools: Tools): Promise<number> {
-  using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
-  using _listening = onAbort(tools.signal, () => daemon.stop("requested by a signal"));
-  sayWhereThePageIs(daemon, tools);
+/** Tells systemd that the daemon is ready, alive and stopping. Without its watchdog, a Worker notices a main thread that stands still. */
+async function keepServiceManager(
+  system: Pick<System, "notifyServiceManager" | "env" | "sleep" | "guardMainThread">,
+  daemon: Pick<Daemon, "ending">,
+): Promise<void> {
+  await system.notifyServiceManager("READY=1");
+  const watchdogMs = Number(system.env("WATCHDOG_USEC") ?? "0") / 1000;
+  // systemd's watchdog does the same, and takes no memory.
+  if (watchdogMs === 0) system.guardMainThread(daemon.ending);
+  const restMs = watchdogMs > 0 ? watchdogMs / 3 : DAY_MS;
+  while (!daemon.ending.aborted) {
+    await system.sleep(restMs, daemon.ending);
+    if (watchdogMs > 0) await system.notifyServiceManager("WATCHDOG=1");
+  }
+  await system.notifyServiceManager("STOPPING=1");
+}
+
+const DAY_MS = 86_400_000;
+const LOOK_EVERY_MS = 2_000;
+
+/**
+ * Reads the configuration again when its file is not as it was when `read`, a {@linkcode configState}; until the daemon stops. The file is
+ * looked at, which works with editors that replace it, symlinks and network drives. A change counts once two looks in a row are the same.
+ */
+export async function autoReload(
+  system: Pick<System, "sleep" | "followedFacts">,
+  daemon: Pick<Daemon, "settings" | "reload" | "ending">,
+  read: string,
+): Promise<void> {
+  let known = read;
+  let before = known;
+  while (!daemon.ending.aborted) {
+    await system.sleep(LOOK_EVERY_MS, daemon.ending, "in step");
+    if (daemon.ending.aborted) return;
+    const now = await configState(daemon.settings().file, system);
+    const still = now === before;
+    before = now;
+    if (!still || now === known) continue;
+    known = now;
+    if (daemon.settings().autoReload) await daemon.reload();
+  }
+}
+
+/** Identifies the state of the file; if it is missing or unreadable, the reload says so. */
+export async function configState(file: string | null, system: Pick<System, "followedFacts">): Promise<string> {
+  if (file === null) return "";
   try {
-    return await untilTheEnd(daemon, listeners, input, tools);
+    const facts = await system.followedFacts(file);
+    return facts === null ? "missing" : `${facts.identity}/${facts.size}/${facts.mtimeMs}`;
+  } catch {
+    return "unreadable";
+  }
+}
+
+/** Linked to its PocketBase server, if its configuration names one, until the daemon stops; loaded only then. */
+export async function keepFleet(daemon: Daemon, unheard: Pick<UnheardLines, "listen">, system: System): Promise<void> {
+  const reloaded = bell(system);
+  const stopListening = daemon.events.listen(({ type }) => type === "reloaded" && reloaded.ring());
+  const { file } = daemon.settings();
+  try {
+    while (!daemon.ending.aborted && daemon.settings().pocketbase === null) await reloaded.wait(DAY_MS, daemon.ending);
+    if (daemon.ending.aborted) return;
+    const { keepLink } = await import("../../fleet/link.ts");
+    const { fleetSums } = await import("../../reports/fleet/fleet_sums.ts");
+    await keepLink(
+      {
+        system,
+        daemon,
+        sums: (status) => fleetSums(daemon.ledger, daemon.settings().jobs, status, system.now()),
+        fleetAsked: daemon.fleetAsked,
+        emit: daemon.events.emit,
+        listen: unheard.listen,
+        ending: daemon.ending,
+        stopped: daemon.stopped,
+        check: async (jobs) => file === null ? daemon.settings() : (await readConfig(file, system, jobs)).settings,
+      },
+      reloaded,
+      daemon.ending,
+    );
   } finally {
-    await daemon[Symbol.asyncDispose]();
+    stopListening();
   }
-}
-
-async function untilTheEnd(daemon: Daemon, { shown, unheard }: Listeners, input: Running, tools: Tools): Promise<number> {
-  if (input.once) {
-    const { deliverOnce } = await import("./deliver_once.ts");
-    return await deliverOnce(daemon, shown, tools);
-  }
-  const { system } = tools;
-  const beside = [
-    keepServiceManager(system, daemon),
-    autoReload(system, daemon, input.seen ?? ""),
-    keepFleet(daemon, unheard, system),
-  ];
-  await daemon.stopped;
-  await Promise.all(beside);
-  return daemon.broken() ? EXIT.notDelivered : EXIT.done;
-}
-
-/** The start-up line, which contains the token; printed at a terminal only: elsewhere it could be stored for others to read. */
-function sayWhereThePageIs(daemon: Daemon, { system, stderr }: Tools): void {
-  const address = daemon.startUrl();
-  if (address !== null && system.isTerminal("stderr") && daemon.settings().log.format === "text") {
-    stderr(`Watch it live: ${address}\n`);
-  }
-}
-
-function fileReader(file: string, input: Omit<RunInput, "config">, { system }: Tools): () => Promise<Settings> {
-  return async () => withOptions((await readConfig(file, system)).settings, input);
-}
-
-/** Options of the command line take precedence over the file. */
-function withOptions(settings: Settings, { verbose, logLevel }: Pick<RunInput, "verbose" | "logLevel">): Settings {
-  const wanted = logLevel ?? (verbose ? "debug" : undefined);
-  if (wanted === undefined) return settings;
-  return { ...settings, log: { ...settings.log, level: wanted === "warn" ? "warning" : wanted } };
 }

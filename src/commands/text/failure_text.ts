@@ -7,7 +7,6 @@ import { ConfigError } from "../../config/read/config_error.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
-import { EXIT } from "../exit.ts";
 
 /** Exit code of a command that a person interrupted, as shells have it. */
 export const INTERRUPTED = 130;
@@ -49,3 +48,5 @@ function refusal(message: string): string {
 
 /** System calls in plain words. */
 const CALLS: Readonly<Record<string, string>> = { stat: "access", lstat: "access", readdir: "list", mkdir: "create the folder" };
+
+export const EXIT = { done: 0, notDelivered: 1, usage: 2, otherInstance: 3, noDaemon: 4 } as const;

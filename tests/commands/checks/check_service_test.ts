@@ -1,6 +1,6 @@
 /** What install-service finds before it installs anything. */
 import { assertEquals } from "@std/assert";
-import { checkDestinations, checkNeeds } from "../../../src/commands/checks/check_service.ts";
+import { checkDestinations, checkNeeds } from "../../../src/commands/install_service.ts";
 import type { Finding } from "../../../src/commands/checks/finding.ts";
 import { loadSettings } from "../../../src/config/read/load.ts";
 import type { System } from "../../../src/system/system.ts";

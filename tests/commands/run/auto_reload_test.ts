@@ -1,6 +1,6 @@
 /** What the daemon notices of its configuration file by itself. */
 import { assertEquals } from "@std/assert";
-import { autoReload, configState } from "../../../src/commands/run/auto_reload.ts";
+import { autoReload, configState } from "../../../src/commands/run/run_daemon.ts";
 import type { Settings } from "../../../src/config/settings.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
