@@ -27,9 +27,11 @@ export function linkStaging(tree: Tree, base: string): () => void {
     if (name === undefined || tree.need(`${base}/${name}`, false, "stat").kind !== "folder") return nothing;
     tree.rename(`${base}/${name}`, `${base}/.moved`);
     tree.symlink(HOME, `${base}/${name}`);
+    flush(tree, base);
     return () => {
       tree.unlink(`${base}/${name}`);
       tree.rename(`${base}/.moved`, `${base}/${name}`);
+      flush(tree, base);
     };
   });
 }
@@ -47,11 +49,18 @@ export function exchangeFolder(tree: Tree, folder: string): () => void {
     const link = "/cam/exchanged";
     tree.symlink(`${HOME}/M31`, link);
     tree.exchange(folder, link);
+    flush(tree, "/cam");
     return () => {
       tree.exchange(folder, link);
       tree.unlink(link);
+      flush(tree, "/cam");
     };
   });
+}
+
+/** A power cut neither brings back what they have undone, nor undoes half of what they did. */
+function flush(tree: Tree, folder: string): void {
+  tree.sync(tree.need(folder, true, "fsync"));
 }
 
 function write(tree: Tree, path: string, bytes: number): void {
