@@ -5,7 +5,13 @@
  * @module
  */
 import type { Destination, Job } from "../config/settings.ts";
+import { pathField } from "../domain/names/printable.ts";
+import type { FileFacts } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
+import { type Patterns, patternsOf } from "../intake/patterns.ts";
+import { relativePathOf } from "../intake/source_path.ts";
+import type { Admission, IntakeLedger } from "../ledger/intake_ledger.ts";
+import type { OutboxLedger, Removable } from "../ledger/outbox_ledger.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { waitingOf } from "../ledger/orphans.ts";
 import { earlyLooks } from "../system/processes/early_looks.ts";
@@ -16,7 +22,6 @@ import { type Intake, intake } from "../intake/intake.ts";
 import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
 import { mirrors } from "../delivery/mirror/mirror.ts";
 import { sourceRemoval } from "../delivery/remove_source.ts";
-import { wantedByOthers } from "./other_jobs.ts";
 import { jobSchedule } from "./job_schedule.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 
@@ -87,15 +92,25 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
   const removal = sourceRemoval(job, outboxes, removing);
   const wake = () => [...outboxes, schedule].forEach((one) => one?.wake());
   const taking = intake(job, {
-    ...{ system, ledger, looks },
-    emit: onRemoved(emit, () => mirror.wake()),
+    system,
+    ledger,
+    looks,
+    emit(event) {
+      emit(event);
+      if (event.type === "removed") mirror.wake();
+    },
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
     certain: remove,
     chosenMethod: (name) => chosenMethod(outboxes, name),
   });
 
-  const mirror = mirrors(job, outboxes, { system, ledger, emit, everywhere: () => destinationsOf(jobs()) });
+  const mirror = mirrors(job, outboxes, {
+    system,
+    ledger,
+    emit,
+    everywhere: () => jobs().flatMap(({ destinations }) => destinations),
+  });
   const schedule = once ? null : jobSchedule(job, { system, ledger, emit, intake: taking, outboxes });
 
   return {
@@ -125,18 +140,6 @@ export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, 
       await removal.pass(ending.signal);
       return finish;
     },
-  };
-}
-
-function destinationsOf(jobs: readonly Job[]): Destination[] {
-  return jobs.flatMap(({ destinations }) => destinations);
-}
-
-/** Calls back after telling that a file was deleted at the source. */
-function onRemoved(emit: Emit, wake: () => void): Emit {
-  return (event) => {
-    emit(event);
-    if (event.type === "removed") wake();
   };
 }
 
@@ -179,4 +182,87 @@ function whileWatched(taking: Intake, clock: Pick<System, "sleep">, signal: Abor
     }
   })();
   return watched;
+}
+
+/** Whether both jobs may deliver the same file. */
+export function mayShare(a: Job, b: Job, { separator }: Pick<System, "separator">): boolean {
+  return a.name !== b.name && (isIn(a.watchPath, b.watchPath, separator) || isIn(b.watchPath, a.watchPath, separator));
+}
+
+/** Tells of sources of a job whether one of the others still has to deliver them; `jobs` are those of the configuration now. */
+function wantedByOthers(
+  job: Job,
+  jobs: () => readonly Job[],
+  { ledger, system }: { readonly ledger: Pick<OutboxLedger, "isDelivered">; readonly system: Pick<System, "separator"> },
+): (removable: Removable) => boolean {
+  const patterns = new WeakMap<Job, Patterns>();
+  const wants = (other: Job, path: string) => {
+    const known = patterns.get(other) ?? patternsOf(other);
+    patterns.set(other, known);
+    return known.wants(path);
+  };
+  return ({ source, receipts }) =>
+    jobs().some((other) => {
+      if (other.dryRun || other.destinations.length === 0 || !mayShare(job, other, system)) return false;
+      const path = relativePathOf(other.watchPath, source.absolutePath, system.separator);
+      if (path === null || !wants(other, path)) return false;
+      const names = other.destinations.map(({ name }) => name);
+      return !ledger.isDelivered({ ...source, job: other.name, path }, receipts[0]?.sha256 ?? null, names);
+    });
+}
+
+function isIn(folder: string, path: string, separator: System["separator"]): boolean {
+  return relativePathOf(folder, path, separator) !== null;
+}
+
+/** With `dry_run: true` the folder is watched, and the log says what would be sent where. Nothing is queued, sent or removed. */
+export function dryCorridor(job: Job, { system, ledger, emit }: Pick<CorridorTools, "system" | "ledger" | "emit">): Corridor {
+  const tell = ({ source, targets }: Admission) => {
+    for (const { destination, target } of targets) {
+      const where = target === source.path ? destination : `${destination} as ${pathField(target)}`;
+      emit({ type: "notice", level: "info", message: `Dry run: ${pathField(source.absolutePath)} would be sent to ${where}` });
+    }
+  };
+  const taking = intake(job, { system, ledger: unchanged(ledger, tell), emit, admitted: () => {} });
+  return {
+    job,
+    intake: taking,
+    outboxes: [],
+    run: (signal) => taking.run(signal),
+    wake: () => {},
+    acceptRemovals: () => false,
+    removeDelivered: () => Promise.resolve(),
+    sendNow: () => {},
+    owesRun: () => false,
+    nextRun: () => null,
+    finished: async (): Promise<Finish> => ({ ...await taking.caughtUp(), unreached: [] }),
+  };
+}
+
+/** A ledger that is only read; `tell` hears of each version of a file once. */
+function unchanged(ledger: IntakeLedger, tell: (admission: Admission) => void): IntakeLedger {
+  const told = new Set<string>();
+  const keyOf = ({ path, size, mtimeMs }: FileFacts) => `${path}\0${size}\0${mtimeMs}`;
+  return {
+    unknown: (job, files, destinations) => ({
+      fresh: ledger.unknown(job, files, destinations).fresh.filter((file) => !told.has(keyOf(file))),
+      recheck: [],
+    }),
+    admitted: ledger.admitted,
+    leftAside: ledger.leftAside,
+    rememberLeftAside: () => {},
+    admit(admissions) {
+      for (const admission of admissions) {
+        if (told.has(keyOf(admission.source))) continue;
+        told.add(keyOf(admission.source));
+        tell(admission);
+      }
+      return [];
+    },
+    recheck: () => [],
+    dueRereads: () => [],
+    nextReread: () => null,
+    recordRereads: () => [],
+    requestRereads: () => {},
+  };
 }

@@ -24,23 +24,19 @@ import type { Bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
 import type { Corridor, Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
-import { type PidFile, pidFile } from "./pid_file.ts";
 import { lockState } from "../system/files/lock.ts";
 import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
 import type { Lock, System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { HttpApp, Origin } from "./control/http_app.ts";
-import { type DaemonWeb, daemonWeb, pageSource } from "./daemon_web.ts";
+import { type DaemonWeb, daemonWeb, pageSource, setupLog } from "./daemon_web.ts";
 import type { CheckFinding } from "../reports/api_types.ts";
 import type { DaemonState, PageSource } from "../reports/page_source.ts";
-import { type FleetView, fleetView } from "./fleet_view.ts";
-import { pageFleet } from "./page_fleet.ts";
-import { setupLog } from "./setup_log.ts";
+import { type FleetView, fleetView, pageFleet } from "./fleet_view.ts";
 import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
-import { sweepState } from "./sweep_state.ts";
-import { type StateWatch, stateWatch } from "./watch_state.ts";
+import { type PidFile, pidFile, type StateWatch, stateWatch, sweepState } from "./state_directory.ts";
 
 /** What a daemon is handed; `demo` and tests hand it others. */
 interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {

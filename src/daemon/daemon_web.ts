@@ -5,11 +5,12 @@
  */
 import type { Settings } from "../config/settings.ts";
 import { VERSION } from "../domain/version.ts";
+import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { EventStream } from "../events/event_stream.ts";
 import type { Gauges } from "../events/metrics.ts";
 import type { System } from "../system/system.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
-import type { DaemonState, PageSource } from "../reports/page_source.ts";
+import type { DaemonState, HookCall, LastReload, PageSource } from "../reports/page_source.ts";
 import type { HttpApp } from "./control/http_app.ts";
 import { reportSchedule } from "../reports/morning/report_schedule.ts";
 import { type WebPlace, webPlace } from "../web/server/web_place.ts";
@@ -120,5 +121,26 @@ function gaugesOf(source: PageSource, system: Pick<System, "now" | "usage">): Ga
       ...source.ledger.counts(job, name),
       oldestWaiting: source.ledger.oldestWaiting(job, name),
     })),
+  };
+}
+
+/** Remembers what the Setup view shows of the past: how the last reload and the last call of each hook came out, since the start. */
+export function setupLog() {
+  let reload: LastReload | null = null;
+  const calls = new Map<string, HookCall>();
+  const keyOf = (job: string, hook: string) => JSON.stringify([job, hook]);
+  return {
+    listen(event: TransferEvent): void {
+      if (event.type === "reloaded") reload = { at: event.at, problem: null };
+      else if (event.type === "reload_refused") reload = { at: event.at, problem: event.message };
+      else if (event.type === "hook") {
+        const { at, on, result, said } = event;
+        calls.set(keyOf(event.job, event.hook), { at, on, result, said });
+      }
+    },
+    /** Null before the first. */
+    reload: (): LastReload | null => reload,
+    /** `hook` is the name that events have; null before the first call. */
+    hookCall: (job: string, hook: string): HookCall | null => calls.get(keyOf(job, hook)) ?? null,
   };
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { sweepState } from "../../src/daemon/sweep_state.ts";
+import { sweepState } from "../../src/daemon/state_directory.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { tempFolder } from "../support/temp.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { stateWatch } from "../../src/daemon/watch_state.ts";
+import { stateWatch } from "../../src/daemon/state_directory.ts";
 import { Failure, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { LedgerTrouble } from "../../src/ledger/ledger.ts";
