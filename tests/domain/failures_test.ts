@@ -9,34 +9,42 @@ import {
   isTrouble,
   ownCauseOf,
 } from "../../src/domain/failure.ts";
-import { assertGolden } from "../support/golden.ts";
 
-/** What a reader needs to know of one code: what the daemon does, what it is called where, and every reason with its hint. */
-function sectionOf(code: FailureCode): string {
+const PAGE = new URL("../../docs/troubleshooting.md", import.meta.url);
+const ENTRIES = /(?<=<!-- failures:[^>]*-->\n)[^]*?(?=\n<!-- \/failures -->)/;
+const WHAT_HAPPENS = {
+  later: "It is retried automatically.",
+  hold: "The destination is on hold and is checked periodically; delivery resumes once the cause is gone.",
+  never: "It is not retried until you say so: `image-transfer retry`.",
+} as const;
+
+/** What a reader needs to know of one code: what it is called, what the daemon does, and every reason with its hint. */
+function entryOf(code: FailureCode): string {
   const record = failure({ code, reason: "", hint: "" }, "");
-  const tags = [record.next, isOutage(record) ? "outage" : "", isTrouble(record) ? "" : "no trouble"].filter((tag) => tag !== "");
-  const [one, many, own, failed] = [
-    causeOf(code, "nas", true),
-    causeOf(code, "nas and usb", false),
-    ownCauseOf(code),
-    failedBecause(code),
-  ];
-  const heading = [
-    one.text === "nas is on hold" ? [] : [`  ${one.text}.`, `  ${many.text}.`, `      ${one.advice}`],
-    own.text === ownCauseOf("internal").text && code !== "internal" ? [] : [`  ${own.text}.`, `      ${own.advice}`],
-    failed === null ? [] : [`  ${failed}.`],
+  const [there, own, failed] = [causeOf(code, "nas", true), ownCauseOf(code), failedBecause(code)];
+  const called = [
+    there.text === "nas is on hold" ? [] : [`**${there.text}.** ${there.advice}`],
+    own.text === ownCauseOf("internal").text && code !== "internal" ? [] : [`**${own.text}.** ${own.advice}`],
+    failed === null ? [] : [`**${failed}.**`],
+    [`${WHAT_HAPPENS[record.next]}${isOutage(record) && record.next === "later" ? " This uses up no attempt of a file." : ""}`],
   ].flat();
-  const causes = Object.entries<Cause>(CAUSES).filter(([, cause]) => cause.code === code).flatMap((
-    [, { reason, hint, next }],
-  ) => [
-    `  … ${reason === "" ? "(the sentence says it)" : reason}${next === undefined ? "" : ` [${next}]`}`,
-    ...(hint === "" ? [] : [`      ${hint}`]),
-  ]);
-  return [`${code} (${tags.join(", ")})`, ...heading, ...causes, ""].join("\n");
+  const rows = Object.values<Cause>(CAUSES).filter((cause) => cause.code === code && cause.reason !== "").map(
+    ({ reason, hint, next }) => `| … ${cell(reason)} | ${cell(hint)}${next === undefined ? "" : ` ${WHAT_HAPPENS[next]}`} |`,
+  );
+  const table = rows.length === 0 ? [] : ["", "| the message ends with | what to do |", "|---|---|", ...rows];
+  return [`## ${code}`, "", called.join("\n\n"), ...table, ""].join("\n");
 }
 
-Deno.test("the text of every failure is what a native reader has read", async () => {
-  await assertGolden(new URL("golden/failures.txt", import.meta.url), FAILURE_CODES.map(sectionOf).join("\n"));
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll(/(?<!`)<([^<>]+)>/g, "&lt;$1&gt;");
+}
+
+Deno.test("docs/troubleshooting.md has the text of every failure, as a native reader has read it", async () => {
+  const isNamed = (code: FailureCode) => isTrouble(failure({ code, reason: "", hint: "" }, ""));
+  const made = FAILURE_CODES.filter(isNamed).map(entryOf).join("\n").trimEnd();
+  const page = await Deno.readTextFile(PAGE);
+  if (Deno.env.get("UPDATE_GOLDEN")) await Deno.writeTextFile(PAGE, page.replace(ENTRIES, () => made));
+  assertEquals(ENTRIES.exec(await Deno.readTextFile(PAGE))?.[0], made, "it differs; UPDATE_GOLDEN=1 writes it anew");
 });
 
 Deno.test("CAUSES words nothing twice: causes of one code with the same hint have different reasons", () => {
