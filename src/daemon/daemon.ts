@@ -13,7 +13,6 @@ import type { Ledger, LedgerAccess } from "../ledger/ledger.ts";
 import { localFolders } from "../methods/local/local_base.ts";
 import type { Connector } from "../methods/method.ts";
 import { methodNamed } from "../methods/methods.ts";
-import { noteAvailability } from "../events/availability.ts";
 import { type Cadences, cadences } from "../events/cadence.ts";
 import { type EventStream, eventStream } from "../events/event_stream.ts";
 import { type Hooks, hooks } from "../events/hooks/hooks.ts";
@@ -22,7 +21,7 @@ import type { Waiting } from "../intake/settle/candidate.ts";
 import { aborted } from "../async/abort.ts";
 import type { Bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
-import type { Corridor, Finish } from "./corridor.ts";
+import type { Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
 import { lockState } from "../system/files/lock.ts";
 import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
@@ -32,7 +31,7 @@ import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { HttpApp, Origin } from "./control/http_app.ts";
 import { type DaemonWeb, daemonWeb, pageSource, setupLog } from "./daemon_web.ts";
 import type { CheckFinding } from "../reports/api_types.ts";
-import type { DaemonState, PageSource } from "../reports/page_source.ts";
+import type { PageSource } from "../reports/page_source.ts";
 import { type FleetView, fleetView, pageFleet } from "./fleet_view.ts";
 import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
@@ -91,13 +90,15 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   const opened = await open(first, tools, options.once ?? false);
   if (opened === null) return null;
   const { system, ledger, events } = opened;
+  const { emit } = events;
+  const once = options.once ?? false;
   const method = tools.methodNamed ?? methodNamed;
   const jobs = corridors({
     system,
     ledger,
-    emit: events.emit,
+    emit,
     methodOf: ({ transport }) => ({ connect: async (...asked) => (await method(transport.method)).connect(...asked) }),
-    once: options.once ?? false,
+    once,
     progress: opened.progress,
     workFolder: opened.work.path,
     diskFolder: opened.work.onDisk,
@@ -112,7 +113,10 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     inTurn: mutex(),
     fleet: fleetView(events, () => parts.settings.pocketbase?.url ?? null, system),
     state: stateWatch({
-      ...{ ...opened, emit: events.emit, stateDirectory: first.stateDirectory, once: options.once ?? false },
+      ...opened,
+      emit,
+      stateDirectory: first.stateDirectory,
+      once,
       end: ({ message }) => breakDown(parts, message),
     }),
     settings: first,
@@ -120,11 +124,30 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     web: null,
     channel: null,
   };
-  const control = controlOf(parts);
-  const source = options.once ? null : pageSource(stateOf(parts), control, askedByPage(parts, tools.check));
+  const running = { ...parts, settings: () => parts.settings, page: () => parts.web?.server() ?? null };
+  const state = runningState(running);
+  const control = runningControl({
+    ...running,
+    state,
+    stop: (reason) => askToEnd(parts, reason),
+    reload: () => parts.inTurn(() => reload(parts)),
+    async acceptRemoved(job) {
+      const { acceptRemoved } = await import("../fleet/jobs_of_server.ts");
+      const names = await acceptRemoved(job, parts.settings, system);
+      if (names.length > 0) await parts.inTurn(() => reload(parts));
+      return names;
+    },
+  });
+  const source = once ? null : pageSource(state, control, askedByPage(parts, tools.check));
   const http = appWhenAsked(control, source, parts);
-  if (source !== null) parts.web = await openPage(parts, source, http);
-  events.emit({ type: "started", version: VERSION, pid: system.pid });
+  if (source !== null) {
+    const moved = (url: string | null) =>
+      parts.channel?.announce(url).catch((error) => {
+        emit({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` });
+      });
+    parts.web = await daemonWeb({ ...running, source, http, moved });
+  }
+  emit({ type: "started", version: VERSION, pid: system.pid });
   await apply(first, parts);
   parts.channel = await openChannel(parts, http);
   const stopped = stopWhenAsked(parts, parts.state.run(parts.ending.signal));
@@ -140,19 +163,19 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
     broken: () => parts.broken,
     stopped,
     unsettled: () => jobs.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
-    finished: () => finishAll(jobs.list(), parts.ending.signal),
+    async finished() {
+      const { signal } = parts.ending;
+      const all = jobs.list();
+      const results = await Promise.all(all.map(async (one) => ({ job: one.job.name, finish: await one.finished(signal) })));
+      // A source may only have waited for another job.
+      await Promise.all(all.map((corridor) => corridor.removeDelivered()));
+      return results;
+    },
     async [Symbol.asyncDispose]() {
       askToEnd(parts, "the program is exiting");
       await stopped;
     },
   };
-}
-
-async function finishAll(all: readonly Corridor[], signal: AbortSignal) {
-  const results = await Promise.all(all.map(async ({ job, finished }) => ({ job: job.name, finish: await finished(signal) })));
-  // A source may only have waited for another job.
-  await Promise.all(all.map((corridor) => corridor.removeDelivered()));
-  return results;
 }
 
 /** What is opened before anything runs, and closed last. */
@@ -197,6 +220,20 @@ async function open({ stateDirectory, pidFile: path }: Settings, tools: DaemonTo
   // From here on the daemon itself closes them when it stops.
   opening.move();
   return { system, lock, events, progress, cadence, ledger, hooks: called, work, pid, startedAt };
+}
+
+/** A listener that notes in the ledger when the daemon runs and how its destinations are. */
+function noteAvailability(ledger: Ledger): (event: TransferEvent) => void {
+  return (event) => {
+    try {
+      if (event.type === "started") ledger.noteRunning(event.at);
+      else if (event.type === "destination") ledger.noteState(event.job, event.name, event.now.state, event.at);
+      else if (event.type === "stopped") ledger.noteStopped(event.at);
+    } catch (error) {
+      // Why the ledger cannot be written is told once for all who write to it.
+      if (!(error instanceof Failure)) throw error;
+    }
+  };
 }
 
 /** What one daemon consists of while it runs. */
@@ -280,23 +317,6 @@ async function stopWhenAsked(parts: Parts, watching: Promise<void>): Promise<voi
   await lock[Symbol.asyncDispose]();
 }
 
-function controlOf(parts: Parts): DaemonControl {
-  return runningControl({
-    ...parts,
-    state: stateOf(parts),
-    settings: () => parts.settings,
-    page: () => parts.web?.server() ?? null,
-    stop: (reason) => askToEnd(parts, reason),
-    reload: () => parts.inTurn(() => reload(parts)),
-    async acceptRemoved(job) {
-      const { acceptRemoved } = await import("../fleet/jobs_of_server.ts");
-      const names = await acceptRemoved(job, parts.settings, parts.system);
-      if (names.length > 0) await parts.inTurn(() => reload(parts));
-      return names;
-    },
-  });
-}
-
 /** What the page asks besides: events, the setup, other computers, and the checks. */
 function askedByPage(parts: Parts, check: DaemonTools["check"]): Pick<PageSource, "listen" | "setup" | "others" | "check"> {
   const { events, ending } = parts;
@@ -308,31 +328,6 @@ function askedByPage(parts: Parts, check: DaemonTools["check"]): Pick<PageSource
     others: pageFleet(() => parts.settings, parts.system, ending.signal),
     check: check === undefined ? null : () => check(parts.settings, ending.signal),
   };
-}
-
-function stateOf(parts: Parts): DaemonState {
-  return runningState({
-    ...parts,
-    trouble: parts.state.trouble,
-    settings: () => parts.settings,
-    page: () => parts.web?.server() ?? null,
-  });
-}
-
-function openPage(parts: Parts, source: PageSource, http: HttpApp): Promise<DaemonWeb> {
-  const { system, events, startedAt } = parts;
-  return daemonWeb({
-    system,
-    events,
-    source,
-    http,
-    settings: () => parts.settings,
-    startedAt,
-    moved: (url) =>
-      void parts.channel?.announce(url).catch((error) =>
-        events.emit({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` })
-      ),
-  });
 }
 
 /** Loaded at the first request: a daemon that nobody asks anything needs a third less memory of its own. */

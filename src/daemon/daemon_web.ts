@@ -9,11 +9,12 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { EventStream } from "../events/event_stream.ts";
 import type { Gauges } from "../events/metrics.ts";
 import type { System } from "../system/system.ts";
+import type { CheckFinding } from "../reports/api_types.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { DaemonState, HookCall, LastReload, PageSource } from "../reports/page_source.ts";
 import type { HttpApp } from "./control/http_app.ts";
 import { reportSchedule } from "../reports/morning/report_schedule.ts";
-import { type WebPlace, webPlace } from "../web/server/web_place.ts";
+import { webPlace } from "../web/server/web_place.ts";
 
 /** What the page is made of; functions where the answer may change with a reload. */
 interface DaemonWebTools {
@@ -25,13 +26,7 @@ interface DaemonWebTools {
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
   /** Told where the page is now; null for nowhere. */
-  readonly moved: (url: string | null) => void;
-}
-
-/** The page, the metrics and the report of one daemon. */
-export interface DaemonWeb extends Pick<WebPlace, "server" | "stop"> {
-  /** Makes these settings the ones in force. */
-  adopt(settings: Pick<Settings, "web" | "report">): Promise<void>;
+  readonly moved: (url: string | null) => unknown;
 }
 
 /** What the page may ask and do: of the control no more than is named here. */
@@ -40,12 +35,17 @@ export function pageSource(
   control: DaemonControl,
   { listen, setup, others, check }: Pick<PageSource, "listen" | "setup" | "others" | "check">,
 ): PageSource {
+  let checking: Promise<readonly CheckFinding[]> | null = null;
   return {
     ...state,
     listen,
     setup,
     others,
-    check: check === null ? null : oneAtATime(check),
+    check: check === null ? null : async () => {
+      // Who asks during a run gets its result.
+      checking ??= check().finally(() => checking = null);
+      return await checking;
+    },
     sync: (job) => control.sync(job),
     retry: (ids) => control.retry(ids),
     pause: (destination, by) => control.pause(destination, by),
@@ -55,18 +55,10 @@ export function pageSource(
   };
 }
 
-/** Who asks during a run gets its result. */
-function oneAtATime<T>(work: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | null = null;
-  return async () => {
-    running ??= work().finally(() => running = null);
-    return await running;
-  };
-}
+export type DaemonWeb = Awaited<ReturnType<typeof daemonWeb>>;
 
-/** Counts from now on; listens, and sends reports, when it is given settings. */
-export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
-  const { system, events, source, http, settings, startedAt, moved } = tools;
+/** The page, the metrics and the report of one daemon: counts from now on; listens, and sends reports, when it is given settings. */
+export async function daemonWeb({ system, events, source, http, settings, startedAt, moved }: DaemonWebTools) {
   const { emit } = events;
   const { metrics } = await import("../events/metrics.ts");
   const counted = metrics({
@@ -89,11 +81,12 @@ export async function daemonWeb(tools: DaemonWebTools): Promise<DaemonWeb> {
   const reports = reportSchedule({ source, system, emit });
   return {
     server: () => place.server(),
-    async adopt({ web, report }) {
+    /** Makes these settings the active ones. */
+    async adopt({ web, report }: Pick<Settings, "web" | "report">): Promise<void> {
       reports.adopt(report);
       await place.adopt(web);
     },
-    async stop() {
+    async stop(): Promise<void> {
       await Promise.all([place.stop(), reports.stop()]);
     },
   };

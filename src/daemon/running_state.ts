@@ -18,6 +18,7 @@ import type { DaemonState, JobNow } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
 import type { Corridors } from "./corridors.ts";
 import type { FleetView } from "./fleet_view.ts";
+import type { StateWatch } from "./state_directory.ts";
 
 /** What the state is read from; functions where it may change with a reload. */
 interface RunningTools {
@@ -27,7 +28,7 @@ interface RunningTools {
   readonly cadence: Cadences;
   readonly jobs: Pick<Corridors, "list" | "outboxes">;
   readonly hooks: Pick<Hooks, "waiting">;
-  readonly trouble: DaemonState["trouble"];
+  readonly state: Pick<StateWatch, "trouble">;
   readonly settings: () => Settings;
   readonly system: Pick<System, "pid" | "now">;
   /** Milliseconds since 1970 UTC. */
@@ -38,7 +39,7 @@ interface RunningTools {
 
 /** Everything is read when it is requested. */
 export function runningState(
-  { ledger, progress, fleet, cadence, jobs, hooks, trouble, settings, system, startedAt, page }: RunningTools,
+  { ledger, progress, fleet, cadence, jobs, hooks, state, settings, system, startedAt, page }: RunningTools,
 ): DaemonState {
   return {
     ledger,
@@ -50,7 +51,7 @@ export function runningState(
       url: page()?.url ?? null,
       configuration: settings().file,
     }),
-    trouble,
+    trouble: state.trouble,
     fleet: fleet.now,
     jobsRejected: fleet.rejected,
     hooks: () => hooks.waiting(),

@@ -10,7 +10,7 @@ import { Failure, type FailureCode } from "../../domain/failure.ts";
 import { unusableLock } from "../../system/files/lock.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
-import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_file.ts";
+import { type ControlFile, controlPath, parseControlFile, PID_HEADER, type SentFailure } from "./control_server.ts";
 import type { AnswerOf, AskOf, CommandActions, CommandQuestions } from "../../reports/actions.ts";
 
 /** A running daemon. Every call throws a `Failure`: `timeout`, `unreachable` (it has ended), or what the daemon says. */

@@ -1,12 +1,46 @@
 /**
- * The listener for commands: HTTP on 127.0.0.1, any free port, for whoever can read `control.json`.
+ * The listener for commands: HTTP on 127.0.0.1, any free port, for whoever can read `control.json` in the state directory: that tells where a running
+ * daemon listens, and the secret that commands need. Readable by its owner only; written when the daemon listens, removed when it stops.
  *
  * @module
  */
+import { join } from "@std/path";
+import * as z from "zod";
 import { anySignal } from "../../async/abort.ts";
+import type { Failure } from "../../domain/failure.ts";
 import type { System } from "../../system/system.ts";
-import { type ControlFile, controlPath, parseControlFile } from "./control_file.ts";
-import type { HttpApp } from "./http_app.ts";
+
+const controlFile = z.object({
+  port: z.int().min(1).max(65535),
+  secret: z.string().regex(/^[0-9a-f]{64}$/),
+  pid: z.int().positive(),
+  version: z.string(),
+  /** Where the page is; null without one. */
+  url: z.string().nullable(),
+});
+
+/** `secret` is 64 hex digits, new at each start of a daemon. */
+export type ControlFile = z.infer<typeof controlFile>;
+
+export function controlPath(stateDirectory: string): string {
+  return join(stateDirectory, "control.json");
+}
+
+/** The file's content; null if it is not a control file. */
+export function parseControlFile(text: string): ControlFile | null {
+  try {
+    return controlFile.safeParse(JSON.parse(text)).data ?? null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** A failure as the control channel and the API send it. */
+export type SentFailure = Pick<Failure, "code" | "message" | "hint">;
+
+/** Every answer of the daemon carries its process id: another program on the same port does not. */
+export const PID_HEADER = "image-transfer-pid";
 
 /** Where `control.json` is written, and its content. */
 interface ControlServerOptions {
@@ -19,25 +53,19 @@ interface ControlServerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** The listening control channel. It ends, and takes its file away, when its signal is aborted. */
-export interface ControlServer {
-  readonly port: number;
-  /** Resolves when nothing listens any more and `control.json` is gone. */
-  readonly finished: Promise<void>;
-  /** Writes a changed address of the page into `control.json`, unless that is being taken away. */
-  announce(url: string | null): Promise<void>;
+/** What answers the commands. */
+interface CommandsApp {
+  fetch(request: Request, origin: { readonly listener: "commands"; readonly secret: string }): Response | Promise<Response>;
 }
 
+export type ControlServer = Awaited<ReturnType<typeof controlServer>>;
+
 /**
- * Listens, and writes `control.json`.
+ * Listens, and writes `control.json`; ends, and takes the file away, when the signal is aborted.
  *
  * @throws what keeps it from listening or writing (errors of the operating system).
  */
-export async function controlServer(
-  app: HttpApp,
-  options: ControlServerOptions,
-  signal: AbortSignal,
-): Promise<ControlServer> {
+export async function controlServer(app: CommandsApp, options: ControlServerOptions, signal: AbortSignal) {
   const { system, stateDirectory, version, onError } = options;
   const secret = system.randomHex(32);
   const ended = anySignal(signal);
@@ -60,11 +88,13 @@ export async function controlServer(
   // One after the other, and none after the file was taken away: the page's address changes once more while the daemon stops.
   let isOver = false;
   let written = Promise.resolve();
-  const announce = (url: string | null) => {
+  /** Writes a changed address of the page into `control.json`, unless that is being taken away. */
+  const announce = (url: string | null): Promise<void> => {
     const announced = written.then(() => isOver ? undefined : write(url));
     written = announced.catch(() => undefined);
     return announced;
   };
+  /** Resolves when nothing listens any more and the file is gone. */
   const finished = server.finished.then(async () => {
     ended[Symbol.dispose]();
     isOver = true;
