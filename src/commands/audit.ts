@@ -7,17 +7,16 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import type { Destination, Settings } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { counted } from "../domain/names/counted.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { AuditedRow } from "../ledger/audit_ledger.ts";
-import type { ReadLedger } from "../ledger/ledger.ts";
 import { auditStatus } from "../reports/overview/audit_status.ts";
 import type { AuditStatus } from "../reports/overview/status_json.ts";
-import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, plain, say, tell, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
-import { ledgerToChange, sayNoDaemon, seekDaemon, type Sought } from "./seek_daemon.ts";
+import { askOrChange, sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { auditLine } from "./text/status_text.ts";
 
 /** Files listed for each destination. */
@@ -65,74 +64,43 @@ export const audit = defineCommand({
     }
     const sought = await seekDaemon(config, tools);
     if (job !== undefined) checkName("job", job, sought.settings.jobs.map(({ name }) => name));
-    if (now) return await begin(job, json, sought, tools);
-    if (accept) return await acceptFound(job, json, sought, tools);
-    return show(job, json, sought.settings, tools);
+    const { settings, daemon } = sought;
+    if (accept) {
+      const { count } = await askOrChange("accept-audit", { job }, sought, tools);
+      const text = `Accepted: ${counted(count, "lost file")} ${count === 1 ? "is" : "are"} listed as gone from now on.\n`;
+      tell(json, { accepted: count }, text, tools);
+      return EXIT.done;
+    }
+    if (!now) return show(job, json, settings, tools);
+    if (daemon === null) {
+      const code = await sayNoDaemon(tools, settings);
+      tools.stderr("Without a daemon, image-transfer verify hashes all delivered files again.\n");
+      return code;
+    }
+    const { destinations } = await daemon.ask("audit", { job });
+    if (json) tools.stdout(`${JSON.stringify({ audited: destinations })}\n`);
+    if (destinations.length === 0) {
+      tools.stderr(
+        'No destination is audited. Set "audit: true" in the configuration; image-transfer verify hashes everything now.\n',
+      );
+      return EXIT.usage;
+    }
+    if (json) return EXIT.done;
+    const isScheduled = settings.jobs.some(({ name, schedule }) => schedule.kind !== "continuous" && (job ?? name) === name);
+    const when = isScheduled ? "as soon as the schedule allows and nothing is being sent" : "as soon as nothing is being sent";
+    tools.stderr(
+      `The audit starts ${when}: ${destinations.map(printable).join(", ")}. To see its results: image-transfer audit\n`,
+    );
+    return EXIT.done;
   },
 });
-
-async function begin(job: string | undefined, json: boolean, { settings, daemon }: Sought, tools: Tools): Promise<number> {
-  if (daemon === null) {
-    const code = await sayNoDaemon(tools, settings);
-    tools.stderr("Without a daemon, image-transfer verify hashes all delivered files again.\n");
-    return code;
-  }
-  const { destinations: names } = await daemon.ask("audit", { job });
-  if (json) tools.stdout(`${JSON.stringify({ audited: names })}\n`);
-  if (names.length === 0) {
-    tools.stderr(
-      'No destination is audited. Set "audit: true" in the configuration; image-transfer verify hashes everything now.\n',
-    );
-    return EXIT.usage;
-  }
-  if (json) return EXIT.done;
-  const scheduled = settings.jobs.filter(({ name, schedule }) => schedule.kind !== "continuous" && (job ?? name) === name);
-  const when = scheduled.length > 0
-    ? "as soon as the schedule allows and nothing is being sent"
-    : "as soon as nothing is being sent";
-  tools.stderr(`The audit starts ${when}: ${names.map(printable).join(", ")}. To see its results: image-transfer audit\n`);
-  return EXIT.done;
-}
-
-async function acceptFound(
-  job: string | undefined,
-  json: boolean,
-  { settings, daemon }: Sought,
-  tools: Tools,
-): Promise<number> {
-  const count = daemon === null ? acceptInLedger(job, settings, tools) : (await daemon.ask("accept-audit", { job })).count;
-  if (json) tools.stdout(`${JSON.stringify({ accepted: count })}\n`);
-  else tools.stderr(`Accepted: ${counted(count, "lost file")} ${count === 1 ? "is" : "are"} listed as gone from now on.\n`);
-  return EXIT.done;
-}
-
-function acceptInLedger(job: string | undefined, settings: Settings, tools: Tools): number {
-  using ledger = ledgerToChange(settings, tools);
-  return destinationsOf(job, settings).reduce((sum, { job, name }) => sum + ledger.acceptAudit(job, name), 0);
-}
 
 function show(job: string | undefined, json: boolean, settings: Settings, tools: Tools): number {
   using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
   const now = tools.system.now();
-  const all = destinationsOf(job, settings).map((destination) => auditJson(destination, ledger, now))
-    .filter(({ audit, findings }) => audit !== null || findings.length > 0);
-  if (json) tools.stdout(`${JSON.stringify(all, null, 2)}\n`);
-  else if (all.length === 0) tools.stderr('No destination is audited: see "audit" in the configuration.\n');
-  else say(all.map(textOf).join("\n"), tools);
-  const isBad = all.some(({ findings }) => findings.some(({ found }) => found !== "changed"));
-  return isBad ? EXIT.notDelivered : EXIT.done;
-}
-
-function destinationsOf(job: string | undefined, { jobs }: Settings): Destination[] {
-  return jobs.filter(({ name }) => job === undefined || name === job).flatMap(({ destinations }) => destinations);
-}
-
-function auditJson(
-  { job, name, audit }: Destination,
-  ledger: Pick<ReadLedger, "auditOf" | "auditFindings">,
-  now: number,
-): AuditJson {
-  return {
+  const destinations = settings.jobs.filter(({ name }) => job === undefined || name === job)
+    .flatMap(({ destinations }) => destinations);
+  const all = destinations.map(({ job, name, audit }): AuditJson => ({
     job,
     destination: name,
     audit: audit === null ? null : auditStatus(audit, ledger.auditOf(job, name), now),
@@ -145,14 +113,22 @@ function auditJson(
       hint: delivery.state.state === "failed" ? delivery.state.failure.hint : "",
       audited_at: new Date(auditedAt).toISOString(),
     })),
-  };
-}
-
-function textOf({ job, destination, audit, findings }: AuditJson): string {
-  const lines = [`${printable(destination)} (job ${printable(job)}): ${audit === null ? "not audited" : auditLine(audit)}`];
-  for (const { id, found, path, reason, hint } of findings) {
-    lines.push(`  ${id}  ${found.padEnd(10)}  ${pathField(path)}: ${printable(reason)}`);
-    if (hint !== "") lines.push(`      ${printable(hint)}`);
+  })).filter(({ audit, findings }) => audit !== null || findings.length > 0);
+  if (json) tools.stdout(`${JSON.stringify(all, null, 2)}\n`);
+  else if (all.length === 0) tools.stderr('No destination is audited: see "audit" in the configuration.\n');
+  else {
+    say(
+      all.map(({ job, destination, audit, findings }) => {
+        const state = audit === null ? "not audited" : auditLine(audit);
+        const lines = findings.flatMap(({ id, found, path, reason, hint }) => [
+          `  ${id}  ${found.padEnd(10)}  ${pathField(path)}: ${printable(reason)}`,
+          ...hint === "" ? [] : [`      ${printable(hint)}`],
+        ]);
+        return [`${printable(destination)} (job ${printable(job)}): ${state}`, ...lines].map((line) => `${line}\n`).join("");
+      }).join("\n"),
+      tools,
+    );
   }
-  return `${lines.join("\n")}\n`;
+  const isBad = all.some(({ findings }) => findings.some(({ found }) => found !== "changed"));
+  return isBad ? EXIT.notDelivered : EXIT.done;
 }

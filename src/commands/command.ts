@@ -41,6 +41,12 @@ export function say(text: string, tools: Pick<Tools, "system" | "stdout">): void
   tools.stdout(fitted(text, columnsOf(tools)));
 }
 
+/** The outcome of a command: for programs as JSON on standard output, for people a sentence on standard error. */
+export function tell(json: boolean, outcome: unknown, text: string, { stdout, stderr }: Pick<Tools, "stdout" | "stderr">): void {
+  if (json) stdout(`${JSON.stringify(outcome)}\n`);
+  else stderr(text);
+}
+
 /** Prints what the ledger has to say to standard error. */
 export function notices({ stderr }: Pick<Tools, "stderr">): OnNotice {
   return (notice) => stderr(`${notice}\n`);

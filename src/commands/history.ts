@@ -23,8 +23,7 @@ import { configOption, jsonOption } from "./options.ts";
 import { settingsMeant } from "./seek_daemon.ts";
 import { failureText } from "./text/failure_text.ts";
 import { nameValue } from "./text/known_names.ts";
-import { emptyNight, nightOf, nightOption } from "./text/night.ts";
-import { notSentLines, notSentNow } from "./text/not_sent.ts";
+import { emptyNight, nightOf, nightOption, notSentLines, notSentNow } from "./text/night.ts";
 
 const textOption = (
   name: "--job" | "--destination" | "--search" | "--target" | "--filter",

@@ -34,10 +34,19 @@ import { checkRemoval, checkWatched } from "./checks/check_job.ts";
 import { fault, type Finding, HERE, warning } from "./checks/finding.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption } from "./options.ts";
-import { commandLine, runSteps, writePlanned } from "./service/carry_out.ts";
-import { type Installed, othersBeside, readInstalled, serviceName } from "./service/installed_service.ts";
-import { reportLines, untilItRuns } from "./service/service_daemon.ts";
-import { nameOption, scopeOption } from "./service/service_options.ts";
+import {
+  commandLine,
+  type Installed,
+  nameOption,
+  othersBeside,
+  readInstalled,
+  reportLines,
+  runSteps,
+  scopeOption,
+  serviceName,
+  untilItRuns,
+  writePlanned,
+} from "./service/installed_service.ts";
 
 interface InstallInput {
   readonly name: string | undefined;

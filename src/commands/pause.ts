@@ -11,7 +11,7 @@ import type { FormerFiles } from "../domain/destination_state.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, tell, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { resumedText } from "../reports/daemon_control.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -33,8 +33,8 @@ export const pause = defineCommand({
     const names = sought.daemon === null
       ? setPaused(sought, destination, by, tools)
       : (await sought.daemon.ask("pause", { destination, by })).destinations;
-    if (json) tools.stdout(`${JSON.stringify({ paused: names })}\n`);
-    else tools.stderr(`Paused: ${names.map(printable).join(", ")}. New files are still queued; resume sends them.\n`);
+    const text = `Paused: ${names.map(printable).join(", ")}. New files are still queued; resume sends them.\n`;
+    tell(json, { paused: names }, text, tools);
     return EXIT.done;
   },
 });
@@ -65,19 +65,32 @@ export const resume = defineCommand({
     keep: option("--keep", { description: plain("Leave files delivered to the former disk or folder there only") }),
   }),
   async run({ config, json, destination = null, sendAgain, keep, accept }, tools) {
-    if (accept) return await acceptRemovals({ config, json, destination, mixed: sendAgain || keep }, tools);
+    if (accept && (sendAgain || keep)) {
+      tools.stderr("Specify --accept alone: image-transfer resume --accept JOB/DEST\n");
+      return EXIT.usage;
+    }
     if ((sendAgain || keep) && (destination === null || (sendAgain && keep))) {
       tools.stderr("Specify one destination and either --send-again or --keep: image-transfer resume DEST --send-again\n");
       return EXIT.usage;
     }
     const sought = await seekDaemon(config, tools);
     const { settings, daemon } = sought;
+    if (accept) {
+      // Only a daemon knows what is missing now.
+      if (daemon === null) return sayNoDaemon(tools, settings);
+      const { destinations: names } = await daemon.ask("accept-removals", { destination });
+      const text = names.length === 0
+        ? "No removals are waiting to be accepted.\n"
+        : `Accepted: what was deleted here is now removed at ${names.map(printable).join(", ")}.\n`;
+      tell(json, { accepted: names }, text, tools);
+      return EXIT.done;
+    }
     const former = sendAgain ? "send_again" : keep ? "keep" : "ask";
     if (daemon === null) {
       if (former !== "ask") return sayNoDaemon(tools, settings);
       const names = setPaused(sought, destination, null, tools);
-      if (json) tools.stdout(`${JSON.stringify({ resumed: names })}\n`);
-      else tools.stderr(`Resumed: ${names.map(printable).join(", ")}. No daemon is running; files are sent when one starts.\n`);
+      const text = `Resumed: ${names.map(printable).join(", ")}. No daemon is running; files are sent when one starts.\n`;
+      tell(json, { resumed: names }, text, tools);
       return EXIT.done;
     }
     // A daemon of an older version does not tell all of this.
@@ -97,35 +110,6 @@ export const resume = defineCommand({
     return EXIT.done;
   },
 });
-
-interface Accepting {
-  readonly config: string | undefined;
-  readonly json: boolean;
-  readonly destination: string | null;
-  /** Together with an option of another purpose. */
-  readonly mixed: boolean;
-}
-
-/** Only a daemon knows what is missing now. */
-async function acceptRemovals({ config, json, destination, mixed }: Accepting, tools: Tools): Promise<number> {
-  if (mixed) {
-    tools.stderr("Specify --accept alone: image-transfer resume --accept JOB/DEST\n");
-    return EXIT.usage;
-  }
-  const { settings, daemon } = await seekDaemon(config, tools);
-  if (daemon === null) return sayNoDaemon(tools, settings);
-  const { destinations: names } = await daemon.ask("accept-removals", { destination });
-  if (json) {
-    tools.stdout(`${JSON.stringify({ accepted: names })}\n`);
-    return EXIT.done;
-  }
-  tools.stderr(
-    names.length === 0
-      ? "No removals are waiting to be accepted.\n"
-      : `Accepted: what was deleted here is now removed at ${names.map(printable).join(", ")}.\n`,
-  );
-  return EXIT.done;
-}
 
 const FORMER: Readonly<Record<FormerFiles, string>> = {
   send_again: "what is missing in the new disk or folder is sent again",
@@ -152,21 +136,19 @@ async function askFormer(destination: string, images: number, tools: Tools): Pro
 }
 
 /** Without a daemon: in the ledger, where the next one finds it. */
-function setPaused(sought: Sought, destination: string | null, by: string | null, tools: Tools): readonly string[] {
-  const known = destinationsOf(sought, tools);
-  if (destination !== null) checkName("destination", destination, known);
-  const names = destination === null ? known : [destination];
-  using ledger = ledgerToChange(sought.settings, tools);
+function setPaused({ settings, fault }: Sought, destination: string | null, by: string | null, tools: Tools): readonly string[] {
+  const known = new Set(settings.jobs.flatMap((job) => job.destinations).map(({ name }) => name));
+  if (fault !== null) {
+    // What cannot be read of a configuration with a fault is known from what was sent.
+    using sent = tools.readLedger(settings.stateDirectory);
+    for (const place of sent.places()) known.add(place.destination);
+    if (known.size === 0) {
+      throw new Failure("configuration", "No destinations are known", { hint: "Correct the configuration first." });
+    }
+  }
+  if (destination !== null) checkName("destination", destination, [...known]);
+  const names = destination === null ? [...known] : [destination];
+  using ledger = ledgerToChange(settings, tools);
   for (const name of names) ledger.setPaused(name, by);
   return names;
-}
-
-/** Their names; what cannot be read of a configuration with a fault is known from what was sent. */
-function destinationsOf({ settings: { jobs, stateDirectory }, fault }: Sought, { readLedger }: Tools): readonly string[] {
-  const configured = jobs.flatMap((job) => job.destinations).map(({ name }) => name);
-  if (fault === null) return [...new Set(configured)];
-  using ledger = readLedger(stateDirectory);
-  const known = [...new Set([...configured, ...ledger.places().map((place) => place.destination)])];
-  if (known.length > 0) return known;
-  throw new Failure("configuration", "No destinations are known", { hint: "Correct the configuration first." });
 }

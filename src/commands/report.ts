@@ -8,9 +8,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";
-import type { DeliveryRow } from "../ledger/history.ts";
 import { reprove } from "../delivery/audit/reprove.ts";
-import type { Session } from "../methods/method.ts";
 import { loadSettings } from "../config/read/load.ts";
 import { fleetNow } from "../fleet/heartbeat.ts";
 import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
@@ -66,10 +64,18 @@ export const report = defineCommand({
     }
     const code = await asServiceAccount(config, tools);
     if (code !== null) return code;
-    if (fleet) return await reportFleet({ config, json, html }, tools);
+    const now = tools.system.now();
+    if (fleet) {
+      // From the server: it also works where no daemon runs.
+      const pocketbase = pocketbaseOf(await loadSettings(config, tools.cwd, tools.system));
+      const server = pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, tools.system);
+      const made = fleetReport({ members: await fleetNow(server, tools.signal), at: now }, now);
+      if (json || html) tools.stdout(json ? `${JSON.stringify(made, null, 2)}\n` : fleetReportHtml(made));
+      else say(fleetReportText(made), tools);
+      return made.all_well ? EXIT.done : EXIT.notDelivered;
+    }
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
-    const now = tools.system.now();
     const listed = html ? { mostListed: MOST_IN_HTML } : {};
     // What could be read of an invalid file may lack a destination or a pattern: never conclude from it that all is well.
     const isWhole = fault === null || daemon !== null;
@@ -88,11 +94,8 @@ export const report = defineCommand({
       ...status?.headline === undefined ? {} : { headline: status.headline },
       notPickedUp: async (night, saw) => {
         if (!isWhole) return { count: 0, bytes: 0, files: [], problems: [`Cannot list the watched folders: ${UNUSABLE}`] };
-        return await notPickedUp(
-          night,
-          { ledger, system: tools.system, jobs, why: reasons.ofFile, saw, ...listed },
-          tools.signal,
-        );
+        const from = { ledger, system: tools.system, jobs, why: reasons.ofFile, saw, ...listed };
+        return await notPickedUp(night, from, tools.signal);
       },
       whyWaiting: reasons.ofWaiting,
       look: (destination, delivered) => lookAt(destination, delivered, deep, settings, tools),
@@ -104,21 +107,6 @@ export const report = defineCommand({
     return made.all_well ? EXIT.done : EXIT.notDelivered;
   },
 });
-
-/** From the server: it also works where no daemon runs. */
-async function reportFleet(
-  { config, json, html }: { readonly config: string | undefined; readonly json: boolean; readonly html: boolean },
-  tools: Tools,
-): Promise<number> {
-  const settings = pocketbaseOf(await loadSettings(config, tools.cwd, tools.system));
-  const server = pocketbaseServer({ ...settings, retryAttempts: 0 }, tools.system);
-  const members = await fleetNow(server, tools.signal);
-  const now = tools.system.now();
-  const made = fleetReport({ members, at: now }, now);
-  if (json || html) tools.stdout(json ? `${JSON.stringify(made, null, 2)}\n` : fleetReportHtml(made));
-  else say(fleetReportText(made), tools);
-  return made.all_well ? EXIT.done : EXIT.notDelivered;
-}
 
 /** Of each list of the HTML report, which is there to look everything up; the others show the first hundred. */
 const MOST_IN_HTML = 20_000;
@@ -142,7 +130,15 @@ async function lookAt(
       let done = 0;
       line.heard("connected");
       for await (const rows of delivered.pieces(AT_ONCE)) {
-        delivered.found(rows, deep ? await hashed(session, rows, tools.signal) : await surveyed(session, rows, tools.signal));
+        const targets = rows.map(({ delivery }) => delivery.target);
+        if (deep) {
+          const digests = await session.digest(targets, tools.signal);
+          const proofs = rows.map((row, index) => reprove(row, digests[index] ?? null));
+          delivered.found(rows, proofs.map(({ verdict, reason }) => verdict === "unproven" ? null : reason));
+        } else {
+          const there = await session.survey(targets, tools.signal);
+          delivered.found(rows, rows.map(({ delivery }, index) => absence(delivery.source.size, there[index] ?? null)));
+        }
         done += rows.length;
         line.heard(`${done} checked`);
       }
@@ -152,17 +148,4 @@ async function lookAt(
     tools.signal.throwIfAborted();
     return { looked: false, problem: failureRecord(error).message };
   }
-}
-
-async function surveyed(session: Session, rows: readonly DeliveryRow[], signal: AbortSignal): Promise<(string | null)[]> {
-  const found = await session.survey(rows.map(({ delivery }) => delivery.target), signal);
-  return rows.map(({ delivery: { source } }, index) => absence(source.size, found[index] ?? null));
-}
-
-async function hashed(session: Session, rows: readonly DeliveryRow[], signal: AbortSignal): Promise<(string | null)[]> {
-  const found = await session.digest(rows.map(({ delivery }) => delivery.target), signal);
-  return rows.map((row, index) => {
-    const { verdict, reason } = reprove(row, found[index] ?? null);
-    return verdict === "unproven" ? null : reason;
-  });
 }

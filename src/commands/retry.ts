@@ -11,10 +11,9 @@ import { argument, option } from "@optique/core/primitives";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { waitingOf } from "../ledger/orphans.ts";
-import type { StatusReport } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
-import { ledgerToChange, seekDaemon } from "./seek_daemon.ts";
+import { askOrChange, seekDaemon } from "./seek_daemon.ts";
 import { chosenDeliveries } from "./text/chosen_files.ts";
 
 /** By the daemon, else in the ledger. Exit code 1 where not all of the named IDs can be retried, 2 where something named does not exist. */
@@ -36,47 +35,33 @@ export const retry = defineCommand({
       tools.stderr("Specify IDs (image-transfer history --failed lists them), files, patterns or --all.\n");
       return EXIT.usage;
     }
-    const { settings, daemon } = await seekDaemon(config, tools);
-    const chosen = all ? null : chosenIds(words, settings, tools);
-    let count: number;
-    let away: readonly string[] = [];
-    if (daemon !== null) {
-      if (chosen === null) away = namesAway(await daemon.ask("status"));
-      count = (await daemon.ask("retry", { ids: chosen })).count;
-    } else {
-      using ledger = ledgerToChange(settings, tools);
-      count = ledger.requeue(chosen, tools.system.now());
-    }
-    if (json) {
-      tools.stdout(`${JSON.stringify({ queued: count })}\n`);
-      return chosen === null || count === chosen.length ? EXIT.done : EXIT.notDelivered;
-    }
-    if (chosen?.length === 0) {
+    const sought = await seekDaemon(config, tools);
+    const { daemon } = sought;
+    const chosen = all ? null : chosenIds(words, sought.settings, tools);
+    const before = all ? await daemon?.ask("status") : undefined;
+    const { count } = await askOrChange("retry", { ids: chosen }, sought, tools);
+    const code = chosen === null || count === chosen.length ? EXIT.done : EXIT.notDelivered;
+    if (json) tools.stdout(`${JSON.stringify({ queued: count })}\n`);
+    else if (chosen?.length === 0) {
       tools.stderr("Nothing to retry: none of these deliveries failed or is waiting for its next attempt.\n");
-      return EXIT.done;
+    } else {
+      const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
+      tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);
+      const now = count > 0 ? await daemon?.ask("status") : undefined;
+      for (const one of now?.destinations ?? []) {
+        if ((one.state !== "closed" && one.state !== "paused") || waitingOf(one) === 0) continue;
+        tools.stderr(`Nothing is sent to ${printable(one.name)} yet: ${printable(one.reason ?? "")}.\n`);
+      }
+      const away = before?.destinations.filter(({ state }) => state === "on_hold" || state === "backing_off") ?? [];
+      const names = [...new Set(away.map(({ name }) => printable(name)))];
+      if (names.length > 0) tools.stderr(`Checking unavailable destinations again: ${names.join(", ")}.\n`);
+      if (code === EXIT.notDelivered) {
+        tools.stderr("The others are already delivered, are being sent, or were replaced by a newer version of the file.\n");
+      }
     }
-    const when = daemon === null ? "; no daemon is running, so they are sent when one starts" : "";
-    tools.stderr(`${counted(count, "delivery", "deliveries")} queued for retry${count > 0 ? when : ""}.\n`);
-    if (daemon !== null && count > 0) { for (const line of notYet(await daemon.ask("status"))) tools.stderr(line); }
-    if (away.length > 0) tools.stderr(`Checking unavailable destinations again: ${away.join(", ")}.\n`);
-    if (chosen === null || count === chosen.length) return EXIT.done;
-    tools.stderr("The others are already delivered, are being sent, or were replaced by a newer version of the file.\n");
-    return EXIT.notDelivered;
+    return code;
   },
 });
-
-/** The names of destinations that are on hold or unavailable, each once. */
-function namesAway({ destinations }: StatusReport): string[] {
-  return [...new Set(destinations.filter(({ state }) => AWAY.has(state)).map(({ name }) => printable(name)))];
-}
-
-/** A line for each destination that sends nothing until its schedule, or a person, lets it. */
-function notYet({ destinations }: StatusReport): string[] {
-  const waiting = destinations.filter((one) => (one.state === "closed" || one.state === "paused") && waitingOf(one) > 0);
-  return waiting.map(({ name, reason }) => `Nothing is sent to ${printable(name)} yet: ${printable(reason ?? "")}.\n`);
-}
-
-const AWAY: ReadonlySet<string> = new Set(["on_hold", "backing_off"]);
 
 /**
  * Those that are named by their IDs, and those of named files that failed or wait. If one word is wrong, nothing is retried: the

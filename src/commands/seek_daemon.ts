@@ -9,6 +9,9 @@ import { installedServices } from "../config/read/service_mark.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
 import { Failure } from "../domain/failure.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { forgetOrphans } from "../ledger/orphans.ts";
+import type { AnswerOf, AskOf, CommandActions } from "../reports/actions.ts";
 import { EXIT, notices, type Tools } from "./command.ts";
 import { oneMeant, serviceCommand } from "./service/meant.ts";
 import { failureText } from "./text/failure_text.ts";
@@ -95,11 +98,43 @@ function warning({ daemon, settings }: Sought, fault: Failure): string {
 }
 
 /**
- * The ledger, to be changed where no daemon runs.
+ * Has something done that does not need a daemon: by the one that runs, else in the ledger, where the next one finds it.
  *
- * @throws {Failure} `configuration` where there is none: nobody knows which ledger is meant.
+ * @throws {Failure} `configuration` where there is no configuration: nobody knows which ledger is meant.
  */
-export function ledgerToChange({ stateDirectory, file }: Settings, tools: Tools): ReturnType<Tools["openLedger"]> {
+export async function askOrChange<Name extends keyof InLedger>(
+  name: Name,
+  body: AskOf<CommandActions[Name]>,
+  { daemon, settings }: Pick<Sought, "daemon" | "settings">,
+  tools: Tools,
+): Promise<AnswerOf<CommandActions[Name]>> {
+  if (daemon !== null) return await daemon.ask(name, body);
+  using ledger = ledgerToChange(settings, tools);
+  return IN_LEDGER[name](ledger, body, settings, tools.system.now());
+}
+
+type InLedger = Pick<CommandActions, "retry" | "send-again" | "mark-gone" | "accept-audit" | "forget">;
+
+const IN_LEDGER: {
+  readonly [Name in keyof InLedger]: (
+    ledger: Ledger,
+    body: AskOf<InLedger[Name]>,
+    settings: Settings,
+    now: number,
+  ) => AnswerOf<InLedger[Name]>;
+} = {
+  retry: (ledger, { ids }, _, now) => ({ count: ledger.requeue(ids, now) }),
+  "send-again": (ledger, { ids }, _, now) => ({ ids: ledger.sendAgain(ids, now) }),
+  "mark-gone": (ledger, { ids, reason }, _, now) => ({ count: ledger.markGone(ids, reason, now) }),
+  "accept-audit": (ledger, { job }, { jobs }) => {
+    const audited = jobs.filter(({ name }) => job === undefined || name === job).flatMap(({ destinations }) => destinations);
+    return { count: audited.reduce((sum, { job, name }) => sum + ledger.acceptAudit(job, name), 0) };
+  },
+  forget: (ledger, { destination }, { jobs }, now) => forgetOrphans(ledger, jobs, destination, now),
+};
+
+/** The ledger, to be changed while no daemon runs. @throws {Failure} `configuration` without one: nobody knows which ledger is meant. */
+export function ledgerToChange({ stateDirectory, file }: Settings, tools: Tools): Ledger {
   if (file !== null) return tools.openLedger(stateDirectory, notices(tools));
   throw new Failure(
     "configuration",

@@ -11,13 +11,21 @@ import { Failure } from "../domain/failure.ts";
 import type { Mark } from "../config/read/service_mark.ts";
 import type { ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
-import { askToStop } from "./service/service_daemon.ts";
-import { commandLine, runSteps } from "./service/carry_out.ts";
+import {
+  askToStop,
+  commandLine,
+  findInstalled,
+  type Installed,
+  nameOption,
+  reportLines,
+  reportOf,
+  runSteps,
+  scopeOption,
+  serviceName,
+  untilItRuns,
+} from "./service/installed_service.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { findInstalled, type Installed, serviceName } from "./service/installed_service.ts";
-import { nameOption, scopeOption } from "./service/service_options.ts";
-import { reportLines, reportOf, untilItRuns } from "./service/service_daemon.ts";
-import { followFile, lastLines } from "./text/log_file.ts";
+import { followFile, lastLines } from "./logs.ts";
 
 /**
  * The service is found by its name and by the mark that install-service left. Exit code 4 where there is none, or it does not

@@ -1,19 +1,20 @@
 /**
- * `stop`: asks the running daemon to end, and waits until it has.
+ * `stop` asks the running daemon to end, and waits until it has. `restart` then has a service manager start it again; otherwise it runs here.
  *
  * @module
  */
 import { object } from "@optique/core/constructs";
-import type { Settings } from "../config/settings.ts";
 import { installedServices } from "../config/read/service_mark.ts";
+import type { Settings } from "../config/settings.ts";
+import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
+import { failureRecord } from "../domain/failure.ts";
 import { callingAccount } from "../services/service_account.ts";
 import { SERVICES } from "../services/services.ts";
-import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
-import { runSteps } from "./service/carry_out.ts";
-import { serviceCommand } from "./service/meant.ts";
 import { configOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
+import { runSteps } from "./service/installed_service.ts";
+import { serviceCommand } from "./service/meant.ts";
 
 /** Exit code 1 where it has not ended 15 s after the shutdown time-out, 4 without a daemon. */
 export const stop = defineCommand({
@@ -24,32 +25,20 @@ export const stop = defineCommand({
     const { settings, daemon } = await seekDaemon(config, tools);
     if (daemon === null) return sayNoDaemon(tools, settings);
     if (!await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
-    await tellWhoStartsIt(settings, tools);
+    const service = await whoStartsIt(settings, tools);
+    // launchd leaves alone what ended without an error.
+    if (service !== null && tools.system.platform !== "darwin") {
+      tools.stderr(`${service.title} may start it again in a few seconds. To keep it stopped: ${service.stop}\n`);
+    }
     return EXIT.done;
   },
 });
-
-async function tellWhoStartsIt(settings: Settings, tools: Tools): Promise<void> {
-  const service = await whoStartsIt(settings, tools);
-  // launchd leaves alone what ended without an error.
-  if (service === null || tools.system.platform === "darwin") return;
-  tools.stderr(`${service.title} may start it again in a few seconds. To keep it stopped: ${service.stop}\n`);
-}
-
-/** The service that the daemon runs as. */
-export interface Starter {
-  readonly title: string;
-  /** The command that keeps it stopped. */
-  readonly stop: string;
-  /** Has the service manager start it: systemd does so on its own. */
-  start(): Promise<void>;
-}
 
 /**
  * The installed service of the daemon of this state directory, on systemd and launchd. Null if there is none, or if that cannot be
  * determined.
  */
-export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): Promise<Starter | null> {
+async function whoStartsIt({ stateDirectory }: Settings, tools: Tools) {
   const { system, signal } = tools;
   const services = await installedServices(system, [system.home]);
   const found = services.find(({ mark }) => mark.state === stateDirectory);
@@ -60,7 +49,9 @@ export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): P
   const steps = system.platform === "darwin" ? kind.controls(place).start : [];
   return {
     title: kind.title(place),
+    /** The command that keeps it stopped. */
     stop: serviceCommand("stop", found, tools),
+    /** systemd does so on its own. */
     start: () => runSteps(steps, kind, tools),
   };
 }
@@ -69,7 +60,7 @@ export async function whoStartsIt({ stateDirectory }: Settings, tools: Tools): P
 const MARGIN_MS = 15_000;
 
 /** Stops it and says so; false if it does not stop in time. */
-export async function stopDaemon(daemon: DaemonClient, { shutdownTimeoutMs }: Settings, tools: Tools): Promise<boolean> {
+async function stopDaemon(daemon: DaemonClient, { shutdownTimeoutMs }: Settings, tools: Tools): Promise<boolean> {
   const patience = shutdownTimeoutMs + MARGIN_MS;
   if (await daemon.stop(patience)) {
     tools.stderr(`Stopped (process ${daemon.pid}).\n`);
@@ -79,5 +70,61 @@ export async function stopDaemon(daemon: DaemonClient, { shutdownTimeoutMs }: Se
     `The daemon (process ${daemon.pid}) was asked to stop but has not exited after ${Math.round(patience / 1000)} s.\n` +
       "It may be waiting for a disk that is not responding. It is safe to kill the process: unfinished transfers are checked at the next start.\n",
   );
+  return false;
+}
+
+/** How long a service manager may take to start it again, milliseconds: systemd and launchd wait ten seconds. */
+const TAKE_OVER_MS = 20_000;
+
+/** Waits 20 s for an installed service to start it again; without one it runs here at once. Exit code 1 where it does not end, 2 where
+ * it could not start again: then it is left running. */
+export const restart = defineCommand({
+  name: "restart",
+  help: "Stop the running daemon and start it again",
+  description: "If the daemon runs as a service, the service manager starts it again; otherwise it runs here, in the foreground.",
+  parser: object({ config: configOption }),
+  async run({ config }, tools) {
+    const { settings, daemon, fault } = await seekDaemon(config, tools);
+    if (fault !== null) {
+      tools.stderr("Not restarted: the daemon cannot start with this configuration. Correct it first.\n");
+      return EXIT.usage;
+    }
+    if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
+    const service = daemon === null ? null : await whoStartsIt(settings, tools);
+    let isStarting = service !== null;
+    try {
+      await service?.start();
+    } catch (error) {
+      isStarting = false;
+      // Images are delivered from here meanwhile.
+      const { message, hint } = failureRecord(error);
+      tools.stderr(`${message}${hint === "" ? "" : `. ${hint}`}\n`);
+    }
+    if (service !== null && isStarting && await startedAgain(service.title, settings, tools)) return EXIT.done;
+    if (tools.signal.aborted) return EXIT.noDaemon;
+    const why = daemon === null
+      ? "No daemon was running"
+      : service === null
+      ? "Not installed as a service"
+      : "The service did not start it";
+    tools.stderr(`${why}: running here now.\n`);
+    const { runDaemon } = await import("./run/run_daemon.ts");
+    return await runDaemon({ config, verbose: false, dryRun: false, once: false, logLevel: undefined }, tools);
+  },
+});
+
+/** Waits until the service has started it, and says so; false if it does not, or if a person gave up. */
+async function startedAgain(service: string, { stateDirectory }: Settings, tools: Tools): Promise<boolean> {
+  const { system, signal } = tools;
+  tools.stderr(`Waiting for ${service} to start it again (at most ${TAKE_OVER_MS / 1000} s) …\n`);
+  const start = system.monotonic();
+  while (!signal.aborted && system.monotonic() - start < TAKE_OVER_MS) {
+    const again = await findDaemon({ stateDirectory, system }, signal);
+    if (again !== null) {
+      tools.stderr(`Restarted (process ${again.pid}).\n`);
+      return true;
+    }
+    await system.sleep(500, signal);
+  }
   return false;
 }

@@ -9,7 +9,6 @@ import type { Suggestion } from "@optique/core/parser";
 import { argument } from "@optique/core/primitives";
 import { absolutePath } from "../config/read/search_path.ts";
 import type { Job } from "../config/settings.ts";
-import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { Failure, isTrouble } from "../domain/failure.ts";
 import { counted } from "../domain/names/counted.ts";
@@ -19,7 +18,7 @@ import { reservedName } from "../intake/source_faults.ts";
 import { asideFailure } from "../intake/watch/left_aside.ts";
 import { relativePathOf } from "../intake/source_path.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
-import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, plain, tell, type Tools } from "./command.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
 import { placeholder } from "./text/known_names.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
@@ -53,53 +52,33 @@ export const sync = defineCommand({
       }
       return code;
     }
-    const meant = words.length === 0 ? [] : await meaningsOf(words, settings.stateDirectory, daemon, tools);
+    const meant: Meaning[] = [];
+    if (words.length > 0) {
+      const { jobs } = await daemon.ask("settings");
+      using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
+      for (const word of words) {
+        meant.push(await meaningOf(word, jobs, ledger, tools));
+        await refuseLeftAside(word, jobs, ledger, tools);
+      }
+    }
     // Before the run that the scan begins: that may end before a later request arrives.
     const ids = [...new Set(meant.flatMap(({ retry }) => retry))];
     const retried = ids.length === 0 ? 0 : (await daemon.ask("retry", { ids })).count;
-    const jobs = await scan(daemon, words.length === 0 ? null : new Set(meant.flatMap(({ jobs }) => jobs)));
-    if (json) {
-      tools.stdout(`${JSON.stringify({ jobs, retried })}\n`);
-      return EXIT.done;
-    }
-    tools.stderr(`Scanning for new files: ${jobs.map(printable).join(", ")}\n`);
-    if (retried > 0) tools.stderr(`Retrying now: ${counted(retried, "delivery", "deliveries")}\n`);
-    for (const { word, delivered } of meant) {
-      if (delivered > 0) {
-        tools.stderr(
-          `Already delivered: ${counted(delivered, "delivery", "deliveries")} of ${
-            pathField(word)
-          }. To check: image-transfer verify\n`,
-        );
-      }
-    }
+    const jobs: string[] = [];
+    const wanted = words.length === 0 ? [undefined] : new Set(meant.flatMap(({ jobs }) => jobs));
+    for (const job of wanted) jobs.push(...(await daemon.ask("sync", { job })).jobs);
+    const lines = [
+      `Scanning for new files: ${jobs.map(printable).join(", ")}`,
+      ...retried === 0 ? [] : [`Retrying now: ${counted(retried, "delivery", "deliveries")}`],
+      ...meant.filter(({ delivered }) => delivered > 0).map(({ word, delivered }) => {
+        const which = `${counted(delivered, "delivery", "deliveries")} of ${pathField(word)}`;
+        return `Already delivered: ${which}. To check: image-transfer verify`;
+      }),
+    ];
+    tell(json, { jobs, retried }, lines.map((line) => `${line}\n`).join(""), tools);
     return EXIT.done;
   },
 });
-
-async function meaningsOf(
-  words: readonly string[],
-  stateDirectory: string,
-  daemon: DaemonClient,
-  tools: Tools,
-): Promise<Meaning[]> {
-  const { jobs } = await daemon.ask("settings");
-  using ledger = tools.readLedger(stateDirectory, notices(tools));
-  const meant: Meaning[] = [];
-  for (const word of words) {
-    meant.push(await meaningOf(word, jobs, ledger, tools));
-    await refuseLeftAside(word, jobs, ledger, tools);
-  }
-  return meant;
-}
-
-/** Null for all jobs. */
-async function scan(daemon: DaemonClient, names: ReadonlySet<string> | null): Promise<readonly string[]> {
-  if (names === null) return (await daemon.ask("sync", {})).jobs;
-  const scanned: string[] = [];
-  for (const name of names) scanned.push(...(await daemon.ask("sync", { job: name })).jobs);
-  return scanned;
-}
 
 /** What a word asks for. */
 interface Meaning {

@@ -11,11 +11,18 @@ import type { Mark } from "../config/read/service_mark.ts";
 import type { Scope, ServiceKind } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { faultOf } from "../system/fault.ts";
-import { askToStop } from "./service/service_daemon.ts";
-import { commandLine, runSteps } from "./service/carry_out.ts";
+import {
+  askToStop,
+  commandLine,
+  findInstalled,
+  type Installed,
+  nameOption,
+  othersBeside,
+  runSteps,
+  scopeOption,
+  serviceName,
+} from "./service/installed_service.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { findInstalled, type Installed, othersBeside, serviceName } from "./service/installed_service.ts";
-import { nameOption, scopeOption } from "./service/service_options.ts";
 import { removeProgram } from "../services/service_program.ts";
 
 interface UninstallInput {

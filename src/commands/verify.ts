@@ -8,7 +8,7 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import type { Destination, Settings } from "../config/settings.ts";
-import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
+import { findDaemon } from "../daemon/control/control_client.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { reprove, whyNotAgain } from "../delivery/audit/reprove.ts";
 import { demandKnownPlace } from "../delivery/mount.ts";
@@ -16,14 +16,13 @@ import { chunks } from "../domain/chunks.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { counted } from "../domain/names/counted.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
-import type { Digest } from "../domain/receipt.ts";
 import type { DeliveryRow, History } from "../ledger/history.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
-import { wholeSettings } from "./seek_daemon.ts";
+import { askOrChange, wholeSettings } from "./seek_daemon.ts";
 import { asServiceAccount } from "./service/meant.ts";
 import { askingLine, WIPE } from "./text/asking_line.ts";
 import { chosenDeliveries, filesArgument } from "./text/chosen_files.ts";
@@ -55,20 +54,40 @@ export const verify = defineCommand({
     const settings = await wholeSettings(config, tools);
     using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
     const all = settings.jobs.flatMap((job) => job.destinations);
-    if (name !== undefined) checkDestination(name, all, ledger);
+    if (name !== undefined) {
+      const known = all.map((destination) => destination.name);
+      if (!known.includes(name) && ledger.places().some(({ destination }) => destination === name)) {
+        throw new Failure("configuration", `Cannot check "${name}": it is no longer configured`, {
+          hint: `Known destinations: ${[...new Set(known)].join(", ")}.`,
+        });
+      }
+      checkName("destination", name, known);
+    }
     const night = nightOf(given, ledger);
     const chosen = files.length === 0 ? null : chosenDeliveries(files, night === undefined ? {} : { night }, ledger, tools);
-    const sheet = json ? jsonSheet(tools) : textSheet(tools);
     const count = { equal: 0, missing: 0, differs: 0, unproven: 0, unknown: 0 };
     const lost: number[] = [];
     const missing: number[] = [];
+    // One array, as `JSON.stringify` with two spaces writes it; nothing is kept in memory.
+    let isFirst = true;
     const emit = (some: readonly Verified[]) => {
       for (const { verdict, id } of some) {
         count[verdict]++;
         if (verdict === "missing") missing.push(id);
         if (verdict === "missing" || verdict === "differs") lost.push(id);
       }
-      sheet.add(some);
+      if (json) {
+        const printed = some.map((one) => `  ${JSON.stringify(one, null, 2).replaceAll("\n", "\n  ")}`);
+        if (printed.length > 0) tools.stdout((isFirst ? "[\n" : ",\n") + printed.join(",\n"));
+        isFirst &&= printed.length === 0;
+        return;
+      }
+      const notable = some.filter(({ verdict }) => verdict !== "equal");
+      // The progress line is drawn again.
+      if (notable.length > 0 && tools.system.isTerminal("stderr")) tools.stderr(WIPE);
+      for (const one of notable) {
+        say(`${one.verdict.padEnd(8)} ${one.destination}  ${pathField(one.target)}: ${one.reason}\n`, tools);
+      }
     };
     let stopped = false;
     try {
@@ -79,7 +98,7 @@ export const verify = defineCommand({
       if (!tools.signal.aborted) throw error;
       stopped = true;
     }
-    sheet.end();
+    if (json) tools.stdout(isFirst ? "[]\n" : "\n]\n");
     const { equal, unproven } = count;
     const wrong = count.missing + count.differs + count.unknown;
     const total = equal + unproven + wrong;
@@ -90,7 +109,7 @@ export const verify = defineCommand({
     if (!json && total > 0) {
       tools.stderr(`${total} checked, ${equal} equal, ${wrong} not${unproven > 0 ? `, ${unproven} by size only` : ""}\n`);
     }
-    if (name === undefined && chosen === null) sayUnchecked(night, all, ledger, tools);
+    if (name === undefined && chosen === null) tellUnchecked(night, all, ledger, tools);
     await markGone(missing, settings, tools);
     if (retry && !stopped && total > 0) await sendAgain(lost, ledger, settings, tools);
     else if (lost.length > 0 && !json) {
@@ -110,16 +129,6 @@ function again(files: readonly string[], night: string | undefined, destination:
   return ["image-transfer verify", ...which, "--retry"].join(" ");
 }
 
-function checkDestination(name: string, all: readonly Destination[], ledger: Pick<ReadLedger, "places">): void {
-  const known = all.map((destination) => destination.name);
-  if (!known.includes(name) && ledger.places().some(({ destination }) => destination === name)) {
-    throw new Failure("configuration", `Cannot check "${name}": it is no longer configured`, {
-      hint: `Known destinations: ${[...new Set(known)].join(", ")}.`,
-    });
-  }
-  checkName("destination", name, known);
-}
-
 /** Why there was nothing to check, for people. */
 function nothing(night: string | undefined, destination: string | undefined, ledger: Pick<ReadLedger, "nights">): string {
   const to = destination === undefined ? "" : ` to ${printable(destination)}`;
@@ -129,7 +138,7 @@ function nothing(night: string | undefined, destination: string | undefined, led
 }
 
 /** A job or destination that was renamed or removed cannot be checked; without this line it would look as if all were checked. */
-function sayUnchecked(night: string | undefined, all: readonly Destination[], ledger: ReadLedger, { stderr }: Tools): void {
+function tellUnchecked(night: string | undefined, all: readonly Destination[], ledger: ReadLedger, { stderr }: Tools): void {
   for (const { job, destination } of ledger.places()) {
     if (all.some((place) => place.job === job && place.name === destination)) continue;
     const count = ledger.count({ job, destination, states: ["delivered"], ...(night === undefined ? {} : { night }) });
@@ -140,40 +149,6 @@ function sayUnchecked(night: string | undefined, all: readonly Destination[], le
       }, which is no longer configured.\n`,
     );
   }
-}
-
-/** Prints results as they come; nothing is kept in memory. */
-interface Sheet {
-  add(some: readonly Verified[]): void;
-  end(): void;
-}
-
-function textSheet(tools: Tools): Sheet {
-  return {
-    add(some) {
-      const notable = some.filter(({ verdict }) => verdict !== "equal");
-      if (notable.length === 0) return;
-      // The progress line is drawn again.
-      if (tools.system.isTerminal("stderr")) tools.stderr(WIPE);
-      for (const one of notable) {
-        say(`${one.verdict.padEnd(8)} ${one.destination}  ${pathField(one.target)}: ${one.reason}\n`, tools);
-      }
-    },
-    end() {},
-  };
-}
-
-/** All results as one array, as `JSON.stringify` with two spaces writes it. */
-function jsonSheet({ stdout }: Tools): Sheet {
-  let before = "[\n";
-  return {
-    add(some) {
-      if (some.length === 0) return;
-      stdout(before + some.map((one) => `  ${JSON.stringify(one, null, 2).replaceAll("\n", "\n  ")}`).join(",\n"));
-      before = ",\n";
-    },
-    end: () => stdout(before === "[\n" ? "[]\n" : "\n]\n"),
-  };
 }
 
 /** What became of one delivered file. */
@@ -244,7 +219,10 @@ async function verifyDestination(
       while (inHand.length > 0) {
         const digests = await session.digest(inHand.map(({ delivery }) => delivery.target), tools.signal);
         if (digests.includes(null)) await demandPlace();
-        emit(inHand.map((row, index) => compared(row, digests[index] ?? null)));
+        emit(inHand.map((row, index) => {
+          const proof = reprove(row, digests[index] ?? null);
+          return verdict(row, proof.verdict, proof.reason);
+        }));
         done += inHand.length;
         inHand = [];
         line.heard(`${done} of ${total} checked`);
@@ -256,11 +234,6 @@ async function verifyDestination(
     const reason = printable(failureRecord(error).message);
     for (; inHand.length > 0; inHand = next()) emit(inHand.map((row) => verdict(row, "unknown", reason)));
   }
-}
-
-function compared(row: DeliveryRow, found: Digest | null): Verified {
-  const proof = reprove(row, found);
-  return verdict(row, proof.verdict, proof.reason);
 }
 
 function verdict({ delivery }: DeliveryRow, verdict: Verified["verdict"], reason: string | null): Verified {
@@ -277,24 +250,29 @@ function verdict({ delivery }: DeliveryRow, verdict: Verified["verdict"], reason
 /** Ids looked after at a time. */
 const SENT_AT_ONCE = 1_000;
 
-/** By the running daemon, else in the ledger. Says on standard error how many are sent again, and names each that is not. */
+/**
+ * Queues files again whose source is still what was delivered; says on standard error how many, and names each that is not.
+ */
 async function sendAgain(
   ids: readonly number[],
   ledger: Pick<History, "query">,
-  { stateDirectory }: Settings,
+  settings: Settings,
   tools: Tools,
 ): Promise<void> {
-  const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
+  const { system, signal } = tools;
+  const daemon = await findDaemon({ stateDirectory: settings.stateDirectory, system }, signal);
   let count = 0;
   for (const asked of chunks(ids, SENT_AT_ONCE)) {
     const some = ledger.query({ ids: asked }).map(({ delivery }) => delivery);
     const reasons = new Map<number, string>();
     for (const { id, source } of some) {
-      const reason = await whyNotAgain(source, tools.system);
+      const reason = await whyNotAgain(source, system);
       if (reason !== null) reasons.set(id, reason);
     }
     const wanted = some.map(({ id }) => id).filter((id) => !reasons.has(id));
-    const queued = new Set(await queue(wanted, daemon, stateDirectory, tools));
+    const queued = new Set(
+      wanted.length === 0 ? [] : (await askOrChange("send-again", { ids: wanted }, { daemon, settings }, tools)).ids,
+    );
     count += queued.size;
     for (const { id, destination, target } of some.filter(({ id }) => !queued.has(id))) {
       const reason = reasons.get(id) ?? "a newer version of the file will be sent instead";
@@ -305,30 +283,15 @@ async function sendAgain(
   tools.stderr(`${count === 1 ? "1 delivery is" : `${count} deliveries are`} queued again${when}.\n`);
 }
 
-/** By the running daemon, else in the ledger: missing files are no longer shown as delivered. */
-async function markGone(ids: readonly number[], { stateDirectory }: Settings, tools: Tools): Promise<void> {
+/** Missing files are no longer shown as delivered. */
+async function markGone(ids: readonly number[], settings: Settings, tools: Tools): Promise<void> {
   if (ids.length === 0) return;
   try {
-    const daemon = await findDaemon({ stateDirectory, system: tools.system }, tools.signal);
-    if (daemon !== null) return void await daemon.ask("mark-gone", { ids, reason: NOT_FOUND });
-    using ledger = tools.openLedger(stateDirectory, notices(tools));
-    ledger.markGone(ids, NOT_FOUND, tools.system.now());
+    const daemon = await findDaemon({ stateDirectory: settings.stateDirectory, system: tools.system }, tools.signal);
+    const reason = "No longer there: verify did not find it";
+    await askOrChange("mark-gone", { ids, reason }, { daemon, settings }, tools);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     tools.stderr(`The missing files are still listed as delivered: ${printable(error.message)}\n`);
   }
-}
-
-const NOT_FOUND = "No longer there: verify did not find it";
-
-async function queue(
-  ids: readonly number[],
-  daemon: DaemonClient | null,
-  stateDirectory: string,
-  tools: Tools,
-): Promise<readonly number[]> {
-  if (ids.length === 0) return [];
-  if (daemon !== null) return (await daemon.ask("send-again", { ids })).ids;
-  using ledger = tools.openLedger(stateDirectory, notices(tools));
-  return ledger.sendAgain(ids, tools.system.now());
 }

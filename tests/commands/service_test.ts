@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
-import { commandLine, writePlanned } from "../../src/commands/service/carry_out.ts";
+import { commandLine, writePlanned } from "../../src/commands/service/installed_service.ts";
 import { accountFor, seenFrom } from "../../src/services/service_account.ts";
-import { lastLines } from "../../src/commands/text/log_file.ts";
+import { lastLines } from "../../src/commands/logs.ts";
 import { placeOfProgram, placeProgram, removeProgram } from "../../src/services/service_program.ts";
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { defineCommand } from "../../src/commands/command.ts";

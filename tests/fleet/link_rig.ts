@@ -13,7 +13,7 @@ import { addAccount } from "../../src/fleet/accounts.ts";
 import { HEARTBEATS } from "../../src/fleet/collections.ts";
 import { keepLink } from "../../src/fleet/link.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
-import { unheardLines } from "../../src/commands/run/unheard_lines.ts";
+import { unheardLines } from "../../src/commands/run/run_daemon.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";

@@ -13,15 +13,15 @@ import { findConfigFile } from "../../config/read/search_path.ts";
 import type { Settings } from "../../config/settings.ts";
 import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { Emit } from "../../domain/transfer_event.ts";
+import type { Emit, TransferEvent } from "../../domain/transfer_event.ts";
+import { logLine } from "../../events/log_line.ts";
 import { systemLog } from "../../events/system_log.ts";
 import type { System } from "../../system/system.ts";
 import type { Tools } from "../command.ts";
-import { EXIT } from "../text/failure_text.ts";
 import type { RunInput } from "../options.ts";
 import { allPrograms, neededPrograms } from "../programs.ts";
+import { EXIT } from "../text/failure_text.ts";
 import { openConsole } from "./console.ts";
-import { type UnheardLines, unheardLines } from "./unheard_lines.ts";
 
 /** Runs the daemon; returns the exit code when it has ended. */
 export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
@@ -235,4 +235,40 @@ export async function keepFleet(daemon: Daemon, unheard: Pick<UnheardLines, "lis
   } finally {
     stopListening();
   }
+}
+
+type Listener = (event: TransferEvent) => void;
+
+interface UnheardLines {
+  /** Told of every event. */
+  readonly hear: Listener;
+  /** Hears what nobody has heard so far, and every event until the returned function is called. */
+  listen(listener: Listener): () => void;
+  /** With these settings, lines are uploaded or not. */
+  adopt(settings: Pick<Settings, "pocketbase">): void;
+}
+
+/** A start has some dozens; more are the disk's to keep, which the link does. */
+const MOST = 1_000;
+
+export function unheardLines(): UnheardLines {
+  const listeners = new Set<Listener>();
+  let isWanted = true;
+  let unheard: TransferEvent[] = [];
+  return {
+    hear(event) {
+      for (const listener of listeners) listener(event);
+      if (!isWanted || listeners.size > 0 || unheard.length >= MOST) return;
+      if (logLine(event) !== null) unheard.push(event);
+    },
+    listen(listener) {
+      for (const event of unheard.splice(0)) listener(event);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    adopt({ pocketbase }) {
+      isWanted = pocketbase?.uploadLogs ?? false;
+      if (!isWanted) unheard = [];
+    },
+  };
 }

@@ -3,12 +3,20 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { object, or } from "@optique/core/constructs";
+import { map, optional, withDefault } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
 import { type InstalledService, installedServices, type Mark, readMark } from "../../config/read/service_mark.ts";
-import type { Account, Scope, ServiceKind, ServicePlace } from "../../services/service.ts";
-import { readIfThere } from "./carry_out.ts";
-import type { Tools } from "../command.ts";
+import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { StatusReport } from "../../reports/overview/status_json.ts";
+import type { Account, PlannedFile, Scope, ServiceKind, ServicePlace, Step } from "../../services/service.ts";
 import { callingAccount } from "../../services/service_account.ts";
+import { faultOf } from "../../system/fault.ts";
+import type { Command } from "../../system/system.ts";
+import { plain, type Tools } from "../command.ts";
 
 /** A service that is there. */
 export interface Installed {
@@ -63,4 +71,159 @@ export function serviceName(written: string | undefined, kind: ServiceKind): str
 function usualScopes({ uid }: Account): readonly Scope[] {
   if (uid === null) return ["user"];
   return uid === 0 ? ["system", "user"] : ["user", "system"];
+}
+
+/** `--name N`; undefined is the usual name. */
+export const nameOption = optional(
+  option("--name", "--service-name", string({ metavar: "NAME" }), {
+    description: plain("Name of the service (default: image-transfer, com.observatory.imagetransfer or ImageTransferDaemon)"),
+  }),
+);
+
+/** `--system` or `--user`; undefined: depends on who calls. */
+export const scopeOption = withDefault(
+  or(
+    map(
+      object({
+        system: option("--system", {
+          description: plain("For the whole computer, from boot, without anyone logged on (default for root)"),
+        }),
+      }),
+      ({ system }): Scope | undefined => system ? "system" : undefined,
+    ),
+    map(
+      object({ user: option("--user", { description: plain("For the calling user (default for everyone else)") }) }),
+      ({ user }): Scope | undefined => user ? "user" : undefined,
+    ),
+  ),
+  undefined,
+);
+
+/** Writes a file unless it already has this content; true if it was written. */
+export async function writePlanned(file: PlannedFile, { system }: Pick<Tools, "system">): Promise<boolean> {
+  const folder = file.path.slice(0, Math.max(file.path.lastIndexOf("/"), file.path.lastIndexOf("\\")));
+  try {
+    await system.makeFolder(folder);
+    if (file.encoding === "utf-16le") {
+      await system.remove(file.path);
+      await using writer = await system.createFile(file.path);
+      await writer.write(utf16(file.text));
+      return true;
+    }
+    if (await readIfThere(file.path, system) === file.text) return false;
+    await system.writeText(file.path, file.text, file.mode);
+    return true;
+  } catch (cause) {
+    if (faultOf(cause) !== "permission") throw cause;
+    throw new Failure("permission_denied", `Cannot write "${file.path}": permission denied`, { hint: "Use sudo.", cause });
+  }
+}
+
+/** The text of a file, null when it is not there. */
+async function readIfThere(path: string, system: Pick<Tools["system"], "readText">): Promise<string | null> {
+  try {
+    return await system.readText(path);
+  } catch (error) {
+    if (["not_found", "not_a_folder"].includes(faultOf(error))) return null;
+    throw error;
+  }
+}
+
+/** Runs one step after the other. @throws {Failure} for the first failure that is not ignored. */
+export async function runSteps(steps: readonly Step[], kind: ServiceKind, tools: Tools): Promise<void> {
+  for (const step of steps) await runStep(step, kind, tools);
+}
+
+async function runStep(step: Step, kind: ServiceKind, tools: Tools): Promise<void> {
+  const { system, signal, stderr } = tools;
+  for (let left = step.tries ?? 1;; left--) {
+    const { code, stdout, stderr: said } = await system.run(step.command, signal);
+    if (code === 0 || step.failing === "ignore") return;
+    if (left > 1) {
+      await system.sleep(1000, signal);
+      continue;
+    }
+    const words = `${said}\n${stdout}`.trim();
+    const reason = words === "" ? `exit code ${code}` : words;
+    if (step.failing === "warn") {
+      stderr(`Warning: "${commandLine(step.command)}" failed: ${printable(reason)}\n${step.hint ? `  ${step.hint}\n` : ""}`);
+      return;
+    }
+    const isRights = kind.rightsMissing(words);
+    throw new Failure(isRights ? "permission_denied" : "internal", `Cannot run "${commandLine(step.command)}": ${reason}`, {
+      hint: isRights ? rightsHint(step.command, tools) : "",
+    });
+  }
+}
+
+function rightsHint(command: Command, { system }: Tools): string {
+  if (system.platform === "windows") return "Run it in a PowerShell window opened with “Run as administrator”.";
+  return `Run as root: sudo ${commandLine(command)}`;
+}
+
+/** A command as a person would type it. */
+export function commandLine({ program, args }: Pick<Command, "program" | "args">): string {
+  return [program, ...args].map((word) => /^[\w@%+=:,./\\-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`).join(
+    " ",
+  );
+}
+
+function utf16(text: string): Uint8Array {
+  const bytes = new Uint8Array(2 + 2 * text.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, 0xfeff, true);
+  for (let at = 0; at < text.length; at++) view.setUint16(2 + 2 * at, text.charCodeAt(at), true);
+  return bytes;
+}
+
+const PATIENCE_MS = 20_000;
+
+/** The running daemon's report once it watches all folders, or as it is after twenty seconds; null when none runs by then. */
+export async function untilItRuns(stateDirectory: string, tools: Tools): Promise<StatusReport | null> {
+  const { system, signal } = tools;
+  const start = system.monotonic();
+  for (;;) {
+    const report = await reportOf(stateDirectory, tools);
+    const late = system.monotonic() - start > PATIENCE_MS;
+    if (late || signal.aborted || report?.jobs.every(({ watching }) => watching)) return report;
+    await system.sleep(250, signal);
+  }
+}
+
+/** The daemon's own report; null when none runs or it cannot be asked. */
+export async function reportOf(stateDirectory: string, tools: Tools): Promise<StatusReport | null> {
+  const daemon = await daemonOf(stateDirectory, tools);
+  return await daemon?.ask("status") ?? null;
+}
+
+/** The daemon that runs with this state directory, null when none does. One that does not respond counts as none. */
+async function daemonOf(stateDirectory: string, { system, signal }: Tools): Promise<DaemonClient | null> {
+  try {
+    return await findDaemon({ stateDirectory, system }, signal);
+  } catch (error) {
+    if (error instanceof Failure && ["unreachable", "timeout"].includes(error.code)) return null;
+    throw error;
+  }
+}
+
+/** How long a daemon is given to park what is in flight. */
+const STOP_MS = 30_000;
+
+/**
+ * Asks the daemon to park what is in flight before Task Scheduler, which only knows force, ends it; elsewhere the manager asks.
+ *
+ * @throws {Failure} where the daemon may not be asked.
+ */
+export async function askToStop(mark: Mark, tools: Tools): Promise<void> {
+  if (tools.system.platform === "windows") await (await daemonOf(mark.state, tools))?.stop(STOP_MS);
+}
+
+export function reportLines(report: StatusReport): string[] {
+  return [
+    `process ${report.pid}, version ${report.version}${report.url === null ? "" : `, page ${report.url}`}`,
+    ...report.jobs.map(({ name, watch_path, watching }) =>
+      `${name}: ${watching ? "watches" : "is not watching yet"} ${watch_path}`
+    ),
+    ...report.destinations.map(({ name, state, reason }) => `${name}: ${reason ?? state.replaceAll("_", " ")}`),
+  ];
 }

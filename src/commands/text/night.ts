@@ -6,8 +6,13 @@
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { Failure } from "../../domain/failure.ts";
+import { pathField, printable } from "../../domain/names/printable.ts";
+import { withoutName } from "../../domain/names/reason.ts";
+import { wrapped } from "../../domain/wrapped.ts";
 import type { History } from "../../ledger/history.ts";
-import { plain } from "../command.ts";
+import type { NotSent } from "../../reports/overview/status_json.ts";
+import { plain, type Tools } from "../command.ts";
+import { reportOf } from "../service/installed_service.ts";
 import { nameValue } from "./known_names.ts";
 
 /** `--night NIGHT`; what is given is read by {@linkcode nightOf}. */
@@ -45,3 +50,34 @@ export function emptyNight(night: string, command: string, ledger: Pick<History,
   const hint = last === undefined ? "" : `The last night with images: ${command} --night ${last}\n`;
   return `Night ${nightText(night)}: no images.\n${hint}`;
 }
+
+/** Which of them are asked for. */
+interface NotSentAsk {
+  readonly job?: string;
+  /** Part of the path, any case. */
+  readonly search?: string;
+}
+
+/** Those that the running daemon reports; null if no daemon responds. */
+export async function notSentNow(
+  { job, search = "" }: NotSentAsk,
+  stateDirectory: string,
+  tools: Tools,
+): Promise<NotSent[] | null> {
+  const report = await reportOf(stateDirectory, tools);
+  if (report === null) return null;
+  return report.jobs.filter(({ name }) => job === undefined || name === job).flatMap(({ not_sent }) => not_sent ?? [])
+    .filter(({ path }) => path.toLowerCase().includes(search.toLowerCase()));
+}
+
+/** Each on a line of its own, below it why, and what to do; the first `most` of them. */
+export function notSentLines(files: readonly NotSent[], columns: number, most: number): string[] {
+  const lines = files.slice(0, most).flatMap(({ path, reason, message, hint }) => [
+    `  NOT SENT (${reason}): ${pathField(path)}`,
+    ...wrapped(printable(withoutName(message, path)), columns, HANGING, HANGING),
+    ...(hint ? wrapped(printable(hint), columns, HANGING, HANGING) : []),
+  ]);
+  return files.length > most ? [...lines, "  … and more: the log lists them all"] : lines;
+}
+
+const HANGING = " ".repeat(6);

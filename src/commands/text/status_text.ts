@@ -11,13 +11,12 @@ import { wrapped } from "../../domain/wrapped.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { amount } from "../../intake/watch/left_aside.ts";
-import type { Unmatched } from "../../intake/watch/unmatched.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
 import { notSentText } from "../../reports/overview/headline.ts";
 import { ACCEPT_REMOVED, isWell, only, type Overview } from "../../reports/overview/overview.ts";
 import { localTime } from "../../domain/local_time.ts";
-import type { AuditStatus, GrowingStatus, StatusReport } from "../../reports/overview/status_json.ts";
-import { notSentLines } from "./not_sent.ts";
+import type { AuditStatus, StatusReport } from "../../reports/overview/status_json.ts";
+import { notSentLines } from "./night.ts";
 import { span } from "../../domain/span.ts";
 
 /** What the text shows besides the report. */
@@ -34,9 +33,24 @@ interface StatusAbout {
 /** The lines, each with its end. Its verdict counts only what can be sent: orphans have a line of their own. */
 export function statusText(report: StatusReport, about: StatusAbout): string {
   const { live, overview, now, columns } = about;
+  const { running, pid, version, started_at, url, trouble, jobs_rejected } = report;
+  const { queued, sending, deferred, delivered, failed, gone = 0 } = overview.counts;
+  const counts = [
+    `${delivered} delivered`,
+    `${sending} being sent`,
+    `${queued} queued`,
+    ...deferred > 0 ? [`${deferred} waiting to retry`] : [],
+    `${failed} failed`,
+    ...gone > 0 ? [`${gone} gone from the destination`] : [],
+  ];
+  const hooks = (report.hooks ?? []).map(({ job, hook, waiting }) => `${printable(hook)} of job ${printable(job)} (${waiting})`);
+  const since = started_at === null ? "" : `, up for ${span(now - Date.parse(started_at))}`;
+  // What keeps the daemon itself from delivering, and the server's jobs from being used.
+  const reasons = [trouble === undefined ? undefined : `${trouble.message}. ${trouble.hint}`, jobs_rejected]
+    .filter((reason) => reason !== undefined);
   return [
     ...verdict(report, about),
-    ...troubleLines(report, columns),
+    ...reasons.flatMap((reason) => wrapped(printable(reason), columns, "  ", HANGING)),
     "",
     ...destinationLines(report, columns),
     "",
@@ -47,12 +61,14 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
       }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
     ),
     ...notSentLines(report.jobs.flatMap(({ not_sent }) => not_sent ?? []), columns, NOT_SENT_SHOWN),
-    `  ${countsLine(overview)}`,
+    `  ${counts.join(", ")}`,
     ...orphanLines(report, only(overview, "orphaned").map(({ orphan }) => orphan), columns),
     "",
-    ...hookLines(report, columns),
-    ...helpLines(overview),
-    ownLine(report, now),
+    ...hooks.length === 0 ? [] : [...wrapped(`Events waiting for hooks: ${hooks.join(", ")}`, columns, "  ", HANGING), ""],
+    ...failed === 0 ? [] : ["  Reasons: image-transfer history --failed      Retry: image-transfer retry --all", ""],
+    running
+      ? `  image-transfer ${version}, process ${pid}${since}${url === null ? "" : `  ${url}`}`
+      : `  image-transfer ${version}: start it with image-transfer run`,
   ].map((line) => `${line}\n`).join("");
 }
 
@@ -66,7 +82,19 @@ function verdict(report: StatusReport, { overview, live, now, columns }: StatusA
   }
   const age = live?.oldestWaiting == null ? "" : `, the oldest for ${span(now - live.oldestWaiting)}`;
   const wait = waiting > 0 ? `${deliveries(waiting)} pending${age}` : "";
-  if (!isWell(overview)) return unwell(report, overview, wait, columns);
+  if (!isWell(overview)) {
+    const [word, parts] = troubles(overview);
+    const all = [...parts, wait].filter((part) => part !== "");
+    const sum = `${all.join("; ")}.`;
+    const { headline } = report;
+    // A daemon of an older version, before it is restarted, has no headline.
+    if (headline === undefined) return [`${word}: ${sum}`];
+    return [
+      ...wrapped(`${word}: ${printable(headline.text).replace(/\.$/, "")}.`, columns, "", HANGING),
+      ...headline.advice === "" ? [] : wrapped(printable(headline.advice), columns, "", ""),
+      ...all.length === 0 ? [] : ["", ...wrapped(`In total: ${sum}`, columns, "  ", HANGING)],
+    ];
+  }
   if (overview.waitsFor !== null) {
     const until = overview.waitsFor === "schedule" ? "for the schedule" : "until you run: image-transfer sync";
     return [`All is well: ${deliveries(waiting)} ${waiting === 1 ? "waits" : "wait"} ${until}.`];
@@ -87,59 +115,13 @@ function deliveries(count: number): string {
   return counted(count, "delivery", "deliveries");
 }
 
-function unwell({ headline }: StatusReport, overview: Overview, wait: string, columns: number): string[] {
-  const paused = are(only(overview, "paused").map(({ destination }) => destination), "paused");
-  const all = [...troublesOf(overview), paused, ...othersOf(overview), wait].filter((part) => part !== "");
-  const sum = `${all.join("; ")}.`;
-  // A daemon of an older version, before it is restarted, has no headline.
-  if (headline === undefined) return [`${wordOf(overview)}: ${sum}`];
-  const text = printable(headline.text).replace(/\.$/, "");
-  return [
-    ...wrapped(`${wordOf(overview)}: ${text}.`, columns, "", HANGING),
-    ...headline.advice === "" ? [] : wrapped(printable(headline.advice), columns, "", ""),
-    ...all.length === 0 ? [] : ["", ...wrapped(`In total: ${sum}`, columns, "  ", HANGING)],
-  ];
-}
-
-/** What keeps the daemon itself from delivering, with its place. */
-function troubleLines({ trouble, jobs_rejected }: StatusReport, columns: number): string[] {
-  const reasons = [trouble === undefined ? undefined : `${trouble.message}. ${trouble.hint}`, jobs_rejected];
-  return reasons.flatMap((reason) => reason === undefined ? [] : wrapped(printable(reason), columns, "  ", HANGING));
-}
-
-/** What kind of attention is needed. */
-function wordOf(overview: Overview): string {
-  if (only(overview, "stopped").length > 0 || troublesOf(overview).length > 0) return "TROUBLE";
-  if (only(overview, "paused").length > 0) return "PAUSED";
-  if (only(overview, "unmatched").length > 0) return "CHECK THE PATTERNS";
-  if (only(overview, "removals_held").length > 0) return "REMOVALS WAIT";
-  if (only(overview, "jobs_rejected").length > 0) return "SERVER'S JOBS NOT USED";
-  return only(overview, "removed_on_server").length > 0 ? "JOBS REMOVED" : "FILES MISSING";
-}
-
-/** What is neither trouble nor a pause. */
-function othersOf(overview: Overview): string[] {
-  const idle = only(overview, "unmatched").map(({ job }) => printable(job));
-  const held = only(overview, "removals_held").map(({ destination }) => destination);
-  const gone = only(overview, "missing").reduce((sum, { missing }) => sum + missing.gone, 0);
-  return [
-    idle.length === 0 ? "" : `no file of ${idle.join(", ")} matches`,
-    held.length === 0 ? "" : `${are(held, "waiting")} for you to accept what was deleted here`,
-    gone === 0
-      ? ""
-      : `${counted(gone, "file")} ${gone === 1 ? "was" : "were"} delivered but ${
-        gone === 1 ? "is" : "are"
-      } no longer at the destination`,
-  ];
-}
-
-/** What the word TROUBLE stands for. */
-function troublesOf(overview: Overview): string[] {
+/** What kind of attention is needed, and what for: empty texts stand for nothing. */
+function troubles(overview: Overview): readonly [string, readonly string[]] {
   const failed = only(overview, "failed").reduce((sum, { count }) => sum + count, 0);
   const damaged = only(overview, "lost").reduce((sum, one) => sum + one.damaged, 0);
   const vanished = only(overview, "lost").reduce((sum, one) => sum + one.vanished, 0);
   const unreadable = only(overview, "unreadable").reduce((sum, { count }) => sum + count, 0);
-  return [
+  const troubles = [
     failed > 0 ? `${counted(failed, "file")} failed` : "",
     damaged > 0 ? `${counted(damaged, "file")} damaged at the destination` : "",
     vanished > 0 ? `${counted(vanished, "file")} vanished from the destination` : "",
@@ -148,6 +130,25 @@ function troublesOf(overview: Overview): string[] {
     are(only(overview, "on_hold", "backing_off").map(({ destination }) => destination), "unavailable"),
     are(only(overview, "not_watched").map(({ job }) => job), "not watched"),
   ].filter((part) => part !== "");
+  const unmatched = only(overview, "unmatched").map(({ job }) => printable(job));
+  const held = only(overview, "removals_held").map(({ destination }) => destination);
+  const gone = only(overview, "missing").reduce((sum, { missing }) => sum + missing.gone, 0);
+  const [was, is] = gone === 1 ? ["was", "is"] : ["were", "are"];
+  const words: readonly [string, boolean][] = [
+    ["TROUBLE", troubles.length > 0 || only(overview, "stopped").length > 0],
+    ["PAUSED", only(overview, "paused").length > 0],
+    ["CHECK THE PATTERNS", unmatched.length > 0],
+    ["REMOVALS WAIT", held.length > 0],
+    ["SERVER'S JOBS NOT USED", only(overview, "jobs_rejected").length > 0],
+    ["JOBS REMOVED", only(overview, "removed_on_server").length > 0],
+  ];
+  return [words.find(([, applies]) => applies)?.[0] ?? "FILES MISSING", [
+    ...troubles,
+    are(only(overview, "paused").map(({ destination }) => destination), "paused"),
+    unmatched.length === 0 ? "" : `no file of ${unmatched.join(", ")} matches`,
+    held.length === 0 ? "" : `${are(held, "waiting")} for you to accept what was deleted here`,
+    gone === 0 ? "" : `${counted(gone, "file")} ${was} delivered but ${is} no longer at the destination`,
+  ]];
 }
 
 /** `freya, nas are paused`; empty where there are none. Destinations of different jobs may share a name, which is said once. */
@@ -171,21 +172,17 @@ function destinationLines({ destinations }: StatusReport, columns: number): stri
     const joined = (...parts: string[]) => `${head}${parts.filter((part) => part !== "").join("  ")}`.trimEnd();
     const state = STATES[one.state].padEnd(11);
     const line = joined(state, why, queue, free, limit);
-    const held = one.removals_held === undefined ? [] : wrapped(
-      `nothing is removed there: ${one.removals_held.reason}. If that is right: ${one.removals_held.accept}`,
-      columns,
-      HANGING,
-      HANGING,
-    );
-    const audit = one.audit === undefined ? [] : wrapped(auditLine(one.audit), columns, HANGING, HANGING);
-    const made = one.folder_made ? wrapped(MADE_NOW, columns, HANGING, HANGING) : [];
-    if (line.length <= columns) return [line, ...held, ...made, ...audit];
+    const fits = line.length <= columns;
+    const held = one.removals_held;
+    const below = [
+      fits ? "" : why,
+      held === undefined ? "" : `nothing is removed there: ${held.reason}. If that is right: ${held.accept}`,
+      one.folder_made ? "its folder did not exist and was created; if that is a mistake, correct remote_base_path" : "",
+      one.audit === undefined ? "" : auditLine(one.audit),
+    ].filter((text) => text !== "");
     return [
-      joined(state, queue, free, limit),
-      ...(why === "" ? [] : wrapped(why, columns, HANGING, HANGING)),
-      ...held,
-      ...made,
-      ...audit,
+      fits ? line : joined(state, queue, free, limit),
+      ...below.flatMap((text) => wrapped(text, columns, HANGING, HANGING)),
     ];
   });
 }
@@ -208,7 +205,6 @@ export function auditLine(audit: AuditStatus): string {
 }
 
 const HANGING = " ".repeat(6);
-const MADE_NOW = "its folder did not exist and was created; if that is a mistake, correct remote_base_path";
 
 const STATES = {
   open: "open",
@@ -221,73 +217,44 @@ const STATES = {
 
 function jobLines({ jobs, running, trouble }: StatusReport, columns: number, now: number): string[] {
   return jobs.flatMap((job) => {
-    const {
-      name,
-      watch_path,
-      watching,
-      reason,
-      events_missing,
-      dry_run,
-      removed_on_server,
-      files_waiting,
-      incomplete,
-      rejected,
-      unmatched,
-      left_aside,
-      growing = [],
-      silent = false,
-    } = job;
-    const how = watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
+    const name = printable(job.name);
+    const how = job.watching ? "watches" : running ? "CANNOT WATCH" : "does not watch";
     // Those that are given up are listed below, each with its reason.
-    const unfinished = files_waiting - (incomplete ?? 0) - (rejected ?? 0);
+    const unfinished = job.files_waiting - (job.incomplete ?? 0) - (job.rejected ?? 0);
     const waits = unfinished > 0
       ? `  (${counted(unfinished, "file")} ${trouble === undefined ? "not finished yet" : "waiting"})`
       : "";
-    const below = [
-      ...reason === undefined ? [] : [printable(reason)],
-      ...removed_on_server ? [`removed on the server: if that is right, ${ACCEPT_REMOVED} ${shellQuote(printable(name))}`] : [],
-      ...events_missing === undefined ? [] : [printable(events_missing)],
-      ...silent ? [silence(job, now)] : [],
-      ...growing.map(growingHere),
-      // A daemon of an older version, before it is restarted, says nothing of it.
-      ...unmatched == null ? [] : [unmatchedHere(unmatched)],
-      ...left_aside === undefined || left_aside.files === 0 ? [] : [`${left_aside.message}. ${left_aside.hint}`],
-    ];
+    const below: string[] = [];
+    if (job.reason !== undefined) below.push(printable(job.reason));
+    if (job.removed_on_server) {
+      below.push(`removed on the server: if that is right, ${ACCEPT_REMOVED} ${shellQuote(name)}`);
+    }
+    if (job.events_missing !== undefined) below.push(printable(job.events_missing));
+    if (job.silent && job.last_image !== null) {
+      const at = Date.parse(job.last_image);
+      const usual = job.usual_interval_seconds;
+      const usually = usual === null ? "" : `, usually every ${span(usual * 1000)}`;
+      below.push(`Last image ${localTime(at).slice(11, 16)}, ${span(now - at)} ago${usually}`);
+    }
+    for (const { path, size, stalled, sent } of job.growing ?? []) {
+      const there = sent.map(({ destination, bytes }) => `${formatBytes(bytes)} sent to ${printable(destination)}`).join(", ");
+      const grows = stalled ? "has stopped growing" : "is growing";
+      below.push(`${printable(path)} ${grows}: ${formatBytes(size)}, ${there} already`);
+    }
+    // A daemon of an older version, before it is restarted, says nothing of it.
+    if (job.unmatched != null) {
+      const { files, example } = job.unmatched;
+      const which = files === 1 ? "the only file there does not match" : `none of the ${files} files there matches`;
+      below.push(`${which} the patterns of this job, for example "${printable(example)}": check file_patterns`);
+    }
+    if (job.left_aside !== undefined && job.left_aside.files > 0) {
+      below.push(`${job.left_aside.message}. ${job.left_aside.hint}`);
+    }
     return [
-      `  ${printable(name)} ${how} ${printable(watch_path)}${waits}${dry_run ? "  DRY RUN: nothing is sent" : ""}`,
+      `  ${name} ${how} ${printable(job.watch_path)}${waits}${job.dry_run ? "  DRY RUN: nothing is sent" : ""}`,
       ...below.flatMap((text) => wrapped(text, columns, HANGING, HANGING)),
     ];
   });
-}
-
-/** `Last image 05:20, 3 h 47 min ago, usually every 2 min`. */
-function silence({ last_image, usual_interval_seconds }: StatusReport["jobs"][number], now: number): string {
-  if (last_image === null) return "";
-  const at = Date.parse(last_image);
-  const usually = usual_interval_seconds === null ? "" : `, usually every ${span(usual_interval_seconds * 1000)}`;
-  return `Last image ${localTime(at).slice(11, 16)}, ${span(now - at)} ago${usually}`;
-}
-
-function growingHere({ path, size, stalled, sent }: GrowingStatus): string {
-  const there = sent.map(({ destination, bytes }) => `${formatBytes(bytes)} sent to ${printable(destination)}`).join(", ");
-  return `${printable(path)} ${stalled ? "has stopped growing" : "is growing"}: ${formatBytes(size)}, ${there} already`;
-}
-
-function unmatchedHere({ files, example }: Unmatched): string {
-  const which = files === 1 ? "the only file there does not match" : `none of the ${files} files there matches`;
-  return `${which} the patterns of this job, for example "${printable(example)}": check file_patterns`;
-}
-
-function countsLine({ counts }: Overview): string {
-  const { queued, sending, deferred, delivered, failed, gone = 0 } = counts;
-  const parts = [`${delivered} delivered`, `${sending} being sent`, `${queued} queued`];
-  return [
-    ...parts,
-    ...(deferred > 0 ? [`${deferred} waiting to retry`] : []),
-    `${failed} failed`,
-    ...(gone > 0 ? [`${gone} gone from the destination`] : []),
-  ]
-    .join(", ");
 }
 
 /** What waits for destinations that are no longer configured, and the two ways to resolve it. */
@@ -312,23 +279,6 @@ function orphanLines({ destinations }: StatusReport, orphans: readonly Orphan[],
     "  ",
     HANGING,
   );
-}
-
-function hookLines({ hooks = [] }: StatusReport, columns: number): string[] {
-  if (hooks.length === 0) return [];
-  const parts = hooks.map(({ job, hook, waiting }) => `${printable(hook)} of job ${printable(job)} (${waiting})`);
-  return [...wrapped(`Events waiting for hooks: ${parts.join(", ")}`, columns, "  ", HANGING), ""];
-}
-
-function helpLines({ counts }: Overview): string[] {
-  if (counts.failed === 0) return [];
-  return ["  Reasons: image-transfer history --failed      Retry: image-transfer retry --all", ""];
-}
-
-function ownLine({ running, pid, version, started_at, url }: StatusReport, now: number): string {
-  if (!running) return `  image-transfer ${version}: start it with image-transfer run`;
-  const since = started_at === null ? "" : `, up for ${span(now - Date.parse(started_at))}`;
-  return `  image-transfer ${version}, process ${pid}${since}${url === null ? "" : `  ${url}`}`;
 }
 
 /** Files named; status --json and the log have more. */

@@ -1,6 +1,6 @@
 /** `service logs` where the service manager keeps no log: the daemon's own file, read and followed. */
 import { assertEquals } from "@std/assert";
-import { followFile, lastLines } from "../../../src/commands/text/log_file.ts";
+import { followFile, lastLines } from "../../../src/commands/logs.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { testTools } from "../../support/tools.ts";
