@@ -115,14 +115,14 @@ const FAULTS: readonly {
     change: () => ({ transfer_method: "ftps" }),
     code: "configuration",
     message: /the server does not offer TLS/,
-    hint: /Switch on TLS/,
+    hint: /Enable TLS/,
   },
   {
     name: "the wrong tls_mode",
     options: { tls: "implicit" },
     change: () => ({ tls_mode: "explicit", transfer_timeout_seconds: 4 }),
     code: "unreachable",
-    message: /does not answer like an FTP server/,
+    message: /does not respond like an FTP server/,
     hint: /tls_mode: implicit/,
   },
   {

@@ -4,13 +4,10 @@
  *
  * @module
  */
+import { SILENCE_STARTUP } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { shellQuote } from "./shell_quote.ts";
-
-/** What helps where it is not known which file prints. */
-export const SILENCE_STARTUP =
-  "Let the start-up files of that account (~/.bashrc, ~/.zshenv, ~/.cshrc, ~/.ssh/rc) print only on a terminal: put `[ -t 1 ] &&` in front of the line that prints.";
 
 /** The part of a connection that is needed to find out. */
 interface ProbedConnection {
