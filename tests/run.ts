@@ -76,7 +76,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
         "methods/rclone/rclone_test.ts",
         "methods/sftp/sftp_test.ts",
         "methods/shell/failed_flush_test.ts",
-        "methods/ssh/faster_cipher_test.ts",
         "methods/ssh/long_line_test.ts",
         "methods/ssh/ssh_session_test.ts",
         "methods/tar/tar_test.ts",

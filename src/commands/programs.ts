@@ -31,7 +31,7 @@ interface Uses {
 const USES: Readonly<Record<Platform, Uses>> = {
   linux: {
     // find, stat: names that are not UTF-8 and open files; readlink: whether a folder is exported by NFS.
-    // grep: mapped files, and whether the processor has AES instructions (Deno does not let a program read /proc).
+    // grep: mapped files (Deno does not let a program read /proc).
     // sysctl: how many folders the system watches, for the checks that the page offers; users have no /sbin on their PATH.
     daemon: ["find", "stat", "readlink", "grep", "sysctl", "/usr/sbin/sysctl", "/sbin/sysctl"],
     log: ["logger"],

@@ -170,7 +170,7 @@ export function aLine(roundTripMs: number, shared = true, differences: Partial<L
   return longLine({
     destination: aServer("sftp", {}, {}),
     context: { system: createSystem(), log: () => {} },
-    sharing: () => shared ? { role: "client", path: "/run/socket" } : null,
+    sharing: shared ? { role: "client", path: "/run/socket" } : null,
     roundTripMs: () => roundTripMs,
     isLost: () => false,
     connectAgain: () => Promise.reject(new Error("not expected")),

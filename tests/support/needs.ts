@@ -40,12 +40,6 @@ export const COMPONENTS = {
     packages: ["openssh-server", "openssh-client", "procps"],
     tests: "remote methods against a real sshd",
   },
-  aes: {
-    found: () => succeeds("grep", ["-qwE", "^(flags|Features).* aes", "/proc/cpuinfo"]),
-    packages: [],
-    tests: "the choice of the cipher",
-    lacks: "a processor with AES instructions",
-  },
   vsftpd: {
     found: () =>
       Boolean(which("vsftpd") && which("curl") && which("openssl")) && isRoot() && succeeds("unshare", ["--mount", "true"]),

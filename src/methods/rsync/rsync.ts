@@ -95,7 +95,6 @@ async function rsyncSender(
     const progress = rsyncProgress(new Set(uploads.map(linkName)), sent.bytes);
     using lease = await pace.lease(bytesOf(uploads), signal, sent.alive);
     const end = await runs.send({ uploads, prepared, limit: lease.rate, onText: progress }, signal);
-    connection.carried(bytesOf(uploads));
     if (end.code === 0) return null;
     if (!PARTIAL.has(end.code)) {
       const failure = rsyncFailure(end, destination);

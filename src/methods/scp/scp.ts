@@ -100,7 +100,6 @@ function scpSender(
       const last = names.findLastIndex((name) => said.has(name.slice("./".length)));
       if (last >= 0 && last < names.length - 1) groups.unshift(names.slice(last + 1));
     }
-    connection.carried(bytesOf(uploads));
     return failures.size === 0 ? null : failures;
   }
 

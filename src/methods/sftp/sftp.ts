@@ -122,7 +122,7 @@ async function withoutShell(
   const line = stack.use(longLine({
     destination,
     context,
-    sharing: () => path === null ? null : { role: "client", path },
+    sharing: path === null ? null : { role: "client", path },
     roundTripMs: () => connection.roundTripMs,
     isLost: () => connection.calls.lost !== null,
     async connectAgain(signal) {

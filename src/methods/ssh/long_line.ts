@@ -46,16 +46,14 @@ export interface LongLine extends AsyncDisposable {
 export interface LongLineParts {
   readonly destination: SshDestination;
   readonly context: Pick<MethodContext, "system" | "log" | "logIn">;
-  /** Of the session's connection, as it is now; null where each channel is a connection of its own. */
-  readonly sharing: () => Sharing;
+  /** Of the session's connection; null where each channel is a connection of its own. */
+  readonly sharing: Sharing;
   /** The shortest so far; Infinity while it is not known. */
   readonly roundTripMs: () => number;
   /** Of the session's connection. */
   readonly isLost: () => boolean;
   /** Logs in once more, for further channels; used only where the connection is shared. */
   readonly connectAgain: (signal: AbortSignal) => Promise<Further>;
-  /** Told of what the channels carry. */
-  readonly carried?: (bytes: number) => void;
 }
 
 /** Under way in a channel at once (CHAN_SES_WINDOW_DEFAULT of OpenSSH). */
@@ -96,14 +94,13 @@ export function longLine(parts: LongLineParts): LongLine {
 
 /** The line of a session that has this connection. */
 export function sessionLine(connection: SshConnection, context: LongLineParts["context"]): LongLine {
-  const { destination, isLost, connectAgain, carried } = connection;
-  const now = { sharing: () => connection.sharing, roundTripMs: () => connection.roundTripMs };
-  return longLine({ destination, context, isLost, connectAgain, carried, ...now });
+  const { destination, sharing, isLost, connectAgain } = connection;
+  return longLine({ destination, context, sharing, isLost, connectAgain, roundTripMs: () => connection.roundTripMs });
 }
 
 /** A connection, and how many channels it has. */
 interface Connection {
-  readonly sharing: () => Sharing;
+  readonly sharing: Sharing;
   readonly further: Further | null;
   channels: number;
   /** What the server allows, as far as is known. */
@@ -120,7 +117,7 @@ class Line implements LongLine {
   #opening: Promise<void> | null = null;
 
   constructor(readonly parts: LongLineParts) {
-    const most = parts.sharing() === null ? 1 : MOST_CHANNELS;
+    const most = parts.sharing === null ? 1 : MOST_CHANNELS;
     this.#connections = [{ sharing: parts.sharing, further: null, channels: 0, most }];
   }
 
@@ -131,7 +128,7 @@ class Line implements LongLine {
 
   first(): Channel {
     const [connection] = this.#connections;
-    return this.#channel(connection!, connection!.sharing());
+    return this.#channel(connection!, connection!.sharing);
   }
 
   another(): Channel | null {
@@ -139,8 +136,7 @@ class Line implements LongLine {
     const free = this.#connections.filter(({ channels, most }) => channels < most);
     if (free.length === 0) return null;
     const connection = free.reduce((least, each) => each.channels < least.channels ? each : least);
-    const sharing = connection.sharing();
-    return this.#channel(connection, sharing && { ...sharing, role: "channel" });
+    return this.#channel(connection, connection.sharing && { ...connection.sharing, role: "channel" });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -157,7 +153,7 @@ class Line implements LongLine {
       begin: () => this.#change(() => this.#busy.set(channel, connection)),
       carried: (bytes) => this.#carried(bytes),
       end: () => this.#change(() => this.#busy.delete(channel)),
-      isOfUse: () => connection.most > 0 && connection.sharing()?.path === sharing?.path,
+      isOfUse: () => connection.most > 0,
       refused: () => {
         connection.most = Math.max(connection.further === null ? 1 : 0, connection.channels - 1);
       },
@@ -176,7 +172,6 @@ class Line implements LongLine {
   }
 
   #carried(bytes: number): void {
-    this.parts.carried?.(bytes);
     this.#measured.bytes += bytes;
     const { since, bytes: sum } = this.#measured;
     const roundTripMs = this.parts.roundTripMs();
@@ -207,7 +202,7 @@ class Line implements LongLine {
 
   #mayOpen(): boolean {
     const { sharing, destination, context: { system } } = this.parts;
-    if (sharing() === null || isLimited(destination)) return false;
+    if (sharing === null || isLimited(destination)) return false;
     if (this.#opening !== null || this.#connections.length >= MOST_CONNECTIONS) return false;
     // A server that refuses channels is sparing with logins, too.
     if (this.#connections.some(({ most }) => most < MOST_CHANNELS)) return false;
@@ -219,7 +214,7 @@ class Line implements LongLine {
     try {
       const further = await connectAgain(this.#life.signal);
       const sharing: Sharing = { role: "channel", path: further.path };
-      const connection: Connection = { sharing: () => sharing, further, channels: 0, most: MOST_CHANNELS };
+      const connection: Connection = { sharing, further, channels: 0, most: MOST_CHANNELS };
       this.#connections.push(connection);
       this.#trial = { connection, before };
       log("debug", `Opened connection ${this.#connections.length}: one carried ${Math.round(before / 1000)} kB/s`);

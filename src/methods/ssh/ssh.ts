@@ -33,13 +33,11 @@ export interface SshSettings {
   readonly destination: SshDestination;
   /** A file in place of the user's ssh_config; null = the user's own. */
   readonly configFile: string | null;
-  /** In the order of preference, separated by commas; null = as ssh_config and ssh have it. */
-  readonly ciphers: string | null;
 }
 
 /** For a destination, with the ssh_config that the environment names. */
 export function sshSettings(destination: SshDestination, system: Pick<System, "env">): SshSettings {
-  return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null, ciphers: null };
+  return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null };
 }
 
 /** Options that `ssh` and `scp` understand alike. */
@@ -67,7 +65,6 @@ export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
   const { method, user, port, compression } = destination.transport;
   if (user !== null) options["User"] = user;
   if (port !== null) options["Port"] = String(port);
-  if (settings.ciphers !== null) options["Ciphers"] = settings.ciphers;
   if (sharing?.role === "channel") options["ProxyCommand"] = "false";
   // rsync compresses without ssh.
   if (compression && method !== "rsync") options["Compression"] = "yes";

@@ -12,7 +12,6 @@ import type { SshDestination } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
-import { type FasterCipher, fasterCipher, withKnownCiphers } from "./faster_cipher.ts";
 import { connectSeconds, type Further, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
 import { controlSocket } from "./control_socket.ts";
 import { noUsableShell } from "./ssh_failures.ts";
@@ -21,19 +20,16 @@ import { type Bell, bell } from "../../async/bell.ts";
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {
   readonly destination: SshDestination;
-  /** For further logins, from now on. */
   readonly settings: SshSettings;
   /** The absolute path of the local `ssh`. */
   readonly ssh: string;
-  /** How other programs share this connection; another one of the session may take over that (`faster_cipher.ts`). */
+  /** How other programs share this connection. */
   readonly sharing: Sharing;
   /** What start-up files printed. */
   readonly startupOutput: string;
   /** The shortest so far; Infinity while it is not known. */
   readonly roundTripMs: number;
   readonly isLost: () => boolean;
-  /** So many bytes of contents were sent. */
-  readonly carried: (bytes: number) => void;
   /** Logs in once more, to a connection for further channels. @throws {Failure} */
   readonly connectAgain: (signal: AbortSignal) => Promise<Further>;
   /**
@@ -60,15 +56,15 @@ export async function connectSsh(
   signal: AbortSignal,
 ): Promise<SshConnection> {
   const { system } = context;
-  const settings = withKnownCiphers(sshSettings(destination, system), system);
+  const settings = sshSettings(destination, system);
   const ssh = await toolPath("ssh", system);
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await controlSocket(settings, ssh, context, signal));
-  const start = (settings: SshSettings, sharing: Sharing) =>
+  const start = (sharing: Sharing) =>
     openShell({ program: ssh, args: sshArgs(settings, sharing, "exec sh") }, destination, system);
-  const logIn = async (settings: SshSettings, path: string | null, signal: AbortSignal): Promise<RemoteShell> => {
+  const logIn = async (path: string | null, signal: AbortSignal): Promise<RemoteShell> => {
     await using stack = new AsyncDisposableStack();
-    const shell = stack.use(await start(settings, path === null ? null : { role: "master", path }));
+    const shell = stack.use(await start(path === null ? null : { role: "master", path }));
     const { status } = await shell.run(IS_SH, connectSeconds(destination) * 2000, signal);
     if (status !== 0) {
       throw noUsableShell(destination, "another shell than sh answers: a start-up file of the account runs `exec`");
@@ -76,40 +72,31 @@ export async function connectSsh(
     stack.move();
     return shell;
   };
-  const first = stack.use(await logIn(settings, place.path, signal));
+  const first = stack.use(await logIn(place.path, signal));
 
   const sharing: Sharing = place.path === null ? null : { role: "client", path: place.path };
-  const pool = new ShellPool(first, () => start(settings, sharing), system);
+  const pool = new ShellPool(first, () => start(sharing), system);
   stack.use(pool);
-  const connectAgain = async (settings: SshSettings, signal: AbortSignal): Promise<Further> => {
+  const connectAgain = async (signal: AbortSignal): Promise<Further> => {
     await using stack = new AsyncDisposableStack();
     const { path } = stack.use(await controlSocket(settings, ssh, context, signal));
     if (path === null) throw new Failure("configuration", "no connection can be shared");
-    const shell = stack.use(await logIn(settings, path, signal));
+    const shell = stack.use(await logIn(path, signal));
     const rest = stack.move();
     return { path, isLost: () => shell.lost !== null, [Symbol.asyncDispose]: () => rest.disposeAsync() };
   };
-  const ask = async (script: string, signal: AbortSignal) => (await pool.run(script, PATIENCE_MS, signal)).output;
-  const faster: FasterCipher = stack.use(
-    fasterCipher({ settings, ssh, context, ask, connectAgain: sharing === null ? null : connectAgain }),
-  );
   const rest = stack.move();
   return {
     destination,
-    get settings() {
-      return faster.settings;
-    },
+    settings,
     ssh,
-    get sharing() {
-      return faster.sharing ?? sharing;
-    },
-    carried: (bytes) => faster.carried(bytes),
+    sharing,
     startupOutput: first.startupOutput,
     get roundTripMs() {
       return first.roundTripMs;
     },
     isLost: () => first.lost !== null,
-    connectAgain: (signal) => connectAgain(faster.settings, signal),
+    connectAgain,
     run: (script, signal, timeoutMs) => pool.run(script, timeoutMs ?? Math.max(PATIENCE_MS, destination.timeoutMs * 4), signal),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

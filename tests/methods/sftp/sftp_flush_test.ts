@@ -69,7 +69,7 @@ async function withServer(
   };
   const destination = aServer("sftp", {}, { basePath: "/base" });
   const system = Object.assign(program, fakeSftp(VERSION(FSYNC), tell));
-  await using connection = await openSftp("ssh", { destination, configFile: null, ciphers: null }, null, system, signal);
+  await using connection = await openSftp("ssh", { destination, configFile: null }, null, system, signal);
   const channels = sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more")));
   const context = { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} };
   const base = { calls: connection.calls, channels, context, destination, folder: "/base", where: "there", staging: null };

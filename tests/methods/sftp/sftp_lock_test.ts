@@ -35,7 +35,7 @@ async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number)
   });
   const connection = await openSftp(
     "ssh",
-    { destination: aServer("sftp", {}, {}), configFile: null, ciphers: null },
+    { destination: aServer("sftp", {}, {}), configFile: null },
     null,
     { ...system, spawn },
     signal,

@@ -16,7 +16,7 @@ async function published(times: number, answer: (asked: Asked) => Told, statOf =
   const destination = aServer("sftp", {}, {});
   const tell = (asked: Asked) => /^L?STAT$/.test(asked[0]!) ? statOf(asked[1]!) : answer(asked);
   const system = { ...createSystem(), ...fakeSftp(VERSION(POSIX_RENAME), tell) };
-  await using connection = await openSftp("ssh", { destination, configFile: null, ciphers: null }, null, system, signal);
+  await using connection = await openSftp("ssh", { destination, configFile: null }, null, system, signal);
   const naming: SftpNaming = {
     base: {
       calls: connection.calls,

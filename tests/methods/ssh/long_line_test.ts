@@ -55,7 +55,7 @@ function aMeasuredLine(roundTripMs: number, differences: Partial<LongLineParts> 
   const parts: LongLineParts = {
     destination: aServer("tar", { host: `host${++hosts}` }, {}),
     context: { system: { ...createSystem(), ...clock }, log: () => {} },
-    sharing: () => ({ role: "client", path: "/run/first" }),
+    sharing: { role: "client", path: "/run/first" },
     roundTripMs: () => roundTripMs,
     isLost: () => false,
     connectAgain: () => {
@@ -127,7 +127,7 @@ for (
   const [what, roundTripMs, differences] of [
     ["on a short line", 49, {}],
     ["with bandwidth_limit", 200, { destination: aServer("tar", { host: "limited" }, { bandwidthLimit: 1_000_000 }) }],
-    ["where each channel is a connection of its own", 200, { sharing: () => null }],
+    ["where each channel is a connection of its own", 200, { sharing: null }],
     ["while another one logs in to that host", 200, {
       context: { system: { ...createSystem(), ...createFakeClock() }, log: () => {}, logIn: () => null },
     }],
