@@ -6,16 +6,18 @@
  *
  * @module
  */
+import * as z from "zod";
 import { deadline } from "../async/deadline.ts";
 import { mutex } from "../async/mutex.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
+import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
+import { reasonOf } from "../domain/names/reason.ts";
 import { passwordIn } from "../system/files/password_file.ts";
 import type { RemoteQuestion, System } from "../system/system.ts";
-import { DAEMONS, THROUGH_CLAIMS } from "./collections.ts";
+import { DAEMONS, NO_MAIL, THROUGH_CLAIMS } from "./collections.ts";
 import { hearTopics } from "./realtime.ts";
 import { nonsense, otherProgram, refused, ServerFailure, tooOld, unprepared, unreached } from "./server_failure.ts";
-import { trustedIn } from "./trusted.ts";
 
 /** What it takes to talk to a server. */
 export type ServerSystem = Pick<
@@ -39,163 +41,238 @@ export interface Question {
   readonly body?: unknown;
 }
 
-export interface PocketbaseServer {
-  readonly url: string;
-  /** The account, logged in. @throws {Failure} */
-  account(signal: AbortSignal): Promise<Account>;
-  /**
-   * Checks that the login still holds, and renews it: with one that has ended, lists look empty. Another object than before is
-   * another login. @throws {Failure}
-   */
-  renew(signal: AbortSignal): Promise<Account>;
-  /** Asks as the account. @throws {Failure} with what the server says of it. */
-  ask<T>(path: string, question: Question, signal: AbortSignal): Promise<T>;
-  /** All records of a collection that the account may see. @throws {Failure} */
-  all<T>(collection: string, query: Question["query"], signal: AbortSignal): Promise<T[]>;
-  /** Where the collections are there. @throws {Failure} if it is a server before 0.32, which shows an account more than it may see. */
-  requireCurrent(signal: AbortSignal): Promise<void>;
-  /** The server's clock, milliseconds since 1970 UTC, exact to a second. @throws {Failure} */
-  clock(signal: AbortSignal): Promise<number>;
-  /**
-   * Calls back when records change, after `hearing` was called, until the connection ends, or no event has come for `silentMs`.
-   * @param changed by topic: `collection/*` or `collection/ID`
-   * @throws {Failure}
-   */
-  listen(
-    changed: ReadonlyMap<string, () => void>,
-    how: { readonly hearing: () => void; readonly silentMs: number },
-    signal: AbortSignal,
-  ): Promise<void>;
-}
+/** Where accounts log in: a daemon's and a superuser's. */
+const LOGINS = [
+  { collection: DAEMONS, kind: "daemon" },
+  { collection: "_superusers", kind: "superuser" },
+] as const;
 
-/** What one connection knows. */
-interface Connection {
-  readonly settings: PocketbaseSettings;
-  readonly system: ServerSystem;
-  /** Null until it is logged in. */
-  login: { readonly account: Account; token: string } | null;
-  /** The password that it was last logged in with. */
-  goodPassword: string | null;
-  /** The password that was rejected, and until when it is not tried again: servers lock out who tries too often. */
-  rejected: { readonly password: string; readonly until: number; readonly failure: ServerFailure } | null;
-  /** It did not answer a login in time, and is not asked for one until then. */
-  slow: { readonly until: number; readonly pauseMs: number; readonly failure: ServerFailure } | null;
-  /** The server asked to be left alone until then. */
-  resting: { readonly until: number; readonly failure: ServerFailure } | null;
-}
+const PAGE = 200;
+/** More are not ours, nor is more of them: 10,000 heartbeats of 50 destinations each are less. */
+const MOST_RECORDS = 20_000;
+const MOST_READ = 100_000_000;
+/** A page of records; more is no answer of PocketBase. */
+const MOST_ANSWER = 8 * 1024 * 1024;
+const REFUSALS = new Set([401, 403, 404]);
+const LOGIN_REFUSALS = new Set([400, 401, 403, 404]);
+/** How long a server that did not answer a login in time is left alone: first, and at most. */
+const SLOW_MS = 5_000;
+const LONGEST_SLOW_MS = 120_000;
+/** How long a rejected password is not tried again, unless another one is set. */
+const LOGIN_AGAIN_MS = 300_000;
+
+const loginAnswer = z.object({
+  token: z.string(),
+  record: z.object({ id: z.string(), name: z.unknown().optional(), email: z.unknown().optional() }),
+});
+const records = z.object({ items: z.array(z.looseObject({})) });
+
+export type PocketbaseServer = ReturnType<typeof pocketbaseServer>;
 
 /** Connects with nobody yet: the first request logs in. */
-export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSystem): PocketbaseServer {
-  const connection: Connection = { settings, system, login: null, goodPassword: null, rejected: null, slow: null, resting: null };
+export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSystem) {
+  const { url, adminEmail } = settings;
   const inTurn = mutex();
-  const account = (signal: AbortSignal) => inTurn(async () => connection.login?.account ?? await login(connection, signal));
-  const renewed = (signal: AbortSignal) => inTurn(() => renew(connection, signal));
+  /** Null until it is logged in. */
+  let login: { readonly account: Account; token: string } | null = null;
+  /** The password that it was last logged in with. */
+  let goodPassword: string | null = null;
+  /** The password that was rejected, and until when it is not tried again: servers lock out who tries too often. */
+  let rejected: { readonly password: string; readonly until: number; readonly failure: ServerFailure } | null = null;
+  /** It did not answer a login in time, and is not asked for one until then. */
+  let slow: { readonly until: number; readonly pauseMs: number; readonly failure: ServerFailure } | null = null;
+  /** The server asked to be left alone until then. */
+  let resting: { readonly until: number; readonly failure: ServerFailure } | null = null;
+
+  /** With its time limit. @throws {ServerFailure} where there is no whole answer. */
+  async function fetchOnce(path: string, question: RemoteQuestion, signal: AbortSignal) {
+    const ca = await trustedIn(settings.tlsCa, system);
+    using limit = deadline(settings.timeoutMs, system, signal);
+    const asked = { ...question, ...ca, mostCharacters: MOST_ANSWER };
+    try {
+      return await system.askRemote(`${url.replace(/\/$/, "")}${path}`, asked, limit.signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreached(url, error, limit.passed);
+    }
+  }
+
+  async function sendOnce(path: string, question: Question, signal: AbortSignal): Promise<unknown> {
+    if (resting !== null && system.monotonic() < resting.until) throw resting.failure;
+    const { method = "GET", query = {}, body } = question;
+    const words = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
+    const headers = {
+      accept: "application/json",
+      ...(login === null ? {} : { authorization: login.token }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    };
+    const asked = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const answer = await fetchOnce(words === "" ? path : `${path}?${words}`, asked, signal);
+    if (answer.status >= 300) {
+      const failure = refused(url, answer, system.now());
+      if (failure.retryAfterMs > 0) resting = { until: system.monotonic() + failure.retryAfterMs, failure };
+      throw failure;
+    }
+    resting = null;
+    const other = otherProgram(url, answer);
+    if (other !== null) throw other;
+    return parsed(answer.text, url);
+  }
+
+  /** One request, as often as the settings say if it is safe to repeat. */
+  async function send(path: string, question: Question, signal: AbortSignal): Promise<unknown> {
+    for (let attempt = 0;; attempt++) {
+      try {
+        return await sendOnce(path, question, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof ServerFailure)) throw error;
+        const isSafe = error.status === 429 ||
+          ((question.method ?? "GET") === "GET" && (error.status === 0 || error.status >= 500));
+        // Who asks waits no longer than for a slow server; the next request is not sent before it may be, either.
+        if (!isSafe || attempt >= settings.retryAttempts || error.retryAfterMs > settings.timeoutMs) throw error;
+        await system.sleep(Math.max(settings.retryDelayMs * (attempt + 1), error.retryAfterMs), signal);
+        signal.throwIfAborted();
+      }
+    }
+  }
+
+  async function logIn(signal: AbortSignal): Promise<Account> {
+    const { adminPasswordFile, adminPassword, refreshMs } = settings;
+    const password = adminPasswordFile === null
+      ? adminPassword ?? ""
+      : await passwordIn("admin_password_file", adminPasswordFile, system);
+    if (rejected?.password === password && system.monotonic() < rejected.until) throw rejected.failure;
+    if (slow !== null && system.monotonic() < slow.until) throw slow.failure;
+    login = null;
+    // Accounts that `pocketbase setup --add` makes are daemons' only: what fails counts as an attack on servers that limit logins.
+    const isDaemon = adminEmail.endsWith(`@${NO_MAIL}`);
+    let status = 400;
+    for (const { collection, kind } of isDaemon ? LOGINS.slice(0, 1) : LOGINS) {
+      try {
+        const path = `/api/collections/${collection}/auth-with-password`;
+        const answer = loginAnswer.safeParse(
+          await send(path, { method: "POST", body: { identity: adminEmail, password } }, signal),
+        );
+        if (!answer.success) throw nonsense(url, answer.error);
+        const { token, record } = answer.data;
+        const account = { kind, id: record.id, name: String((kind === "daemon" ? record.name : record.email) ?? "") };
+        login = { account, token };
+        goodPassword = password;
+        rejected = null;
+        slow = null;
+        return account;
+      } catch (error) {
+        if (!(error instanceof ServerFailure)) throw error;
+        if (error.code === "timeout") slow = slower(error);
+        if (!LOGIN_REFUSALS.has(error.status)) throw error;
+        if (error.status === 404 && kind === "superuser") throw tooOld(url);
+        if (error.status !== 400) status = error.status;
+      }
+    }
+    const failure = status === 404 && isDaemon
+      ? unprepared(url)
+      : loginRefused(status, url, adminEmail, goodPassword === password);
+    rejected = { password, until: system.monotonic() + Math.min(LOGIN_AGAIN_MS, refreshMs), failure };
+    throw failure;
+  }
+
+  /**
+   * To check a password costs a server some time of its processor, also for who has given up waiting. When thousands of computers start
+   * after a power cut, asking again at once would keep it from ever answering one.
+   */
+  function slower(failure: ServerFailure) {
+    const pauseMs = Math.min(slow === null ? SLOW_MS : slow.pauseMs * 2, LONGEST_SLOW_MS);
+    return { until: system.monotonic() + pauseMs * (0.5 + system.random()), pauseMs, failure };
+  }
+
+  const account = (signal: AbortSignal): Promise<Account> => inTurn(async () => login?.account ?? await logIn(signal));
+
+  const renew = (signal: AbortSignal): Promise<Account> =>
+    inTurn(async () => {
+      const present = login;
+      if (present === null) return await logIn(signal);
+      try {
+        const { collection } = LOGINS.find(({ kind }) => kind === present.account.kind)!;
+        const answer = await send(`/api/collections/${collection}/auth-refresh`, { method: "POST" }, signal) as {
+          token: unknown;
+        };
+        if (typeof answer.token !== "string") throw nonsense(url);
+        present.token = answer.token;
+        return present.account;
+      } catch (error) {
+        if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
+        login = null;
+        return await logIn(signal);
+      }
+    });
 
   async function ask<T>(path: string, question: Question, signal: AbortSignal): Promise<T> {
     await account(signal);
     try {
-      return await send<T>(connection, path, question, signal);
+      return await send(path, question, signal) as T;
     } catch (error) {
       // A login that has ended looks like a missing right, or, where something is created, like a full disk.
       if (!(error instanceof ServerFailure) || !(REFUSALS.has(error.status) || error.isUnsaved)) throw error;
-      await renewed(signal);
-      return await send<T>(connection, path, question, signal);
+      await renew(signal);
+      return await send(path, question, signal) as T;
     }
   }
 
   return {
-    url: settings.url,
+    url,
+    /** The account, logged in. @throws {Failure} */
     account,
-    renew: renewed,
+    /**
+     * Checks that the login still holds, and renews it: with one that has ended, lists look empty. Another object than before is
+     * another login. @throws {Failure}
+     */
+    renew,
+    /** Asks as the account. @throws {Failure} with what the server says of it. */
     ask,
-    async all<T>(collection: string, query: Question["query"], signal: AbortSignal) {
-      const items: T[] = [];
+    /** All records of a collection that the account may see. @throws {Failure} */
+    async all<T>(collection: string, query: Question["query"], signal: AbortSignal): Promise<T[]> {
+      const found: T[] = [];
       let read = 0;
       for (let page = 1;; page++) {
         const question = { query: { perPage: PAGE, skipTotal: 1, sort: "id", ...query, page } };
-        const answer = await ask<{ items?: unknown }>(`/api/collections/${collection}/records`, question, signal);
-        if (!Array.isArray(answer.items) || !answer.items.every(isObject)) throw nonsense(settings.url);
-        items.push(...answer.items as T[]);
-        if (answer.items.length < PAGE) return items;
-        read += JSON.stringify(answer.items).length;
-        if (items.length > MOST_RECORDS || read > MOST_READ) throw nonsense(settings.url);
+        const answer = records.safeParse(await ask(`/api/collections/${collection}/records`, question, signal));
+        if (!answer.success) throw nonsense(url, answer.error);
+        const { items } = answer.data;
+        found.push(...items as T[]);
+        if (items.length < PAGE) return found;
+        read += JSON.stringify(items).length;
+        if (found.length > MOST_RECORDS || read > MOST_READ) throw nonsense(url);
       }
     },
-    async requireCurrent(signal) {
+    /** Where the collections are there. @throws {Failure} if it is a server before 0.32, which shows an account more than it may see. */
+    async requireCurrent(signal: AbortSignal): Promise<void> {
       // Without a login: a superuser may see everything.
       const path = `/api/collections/${DAEMONS}/records?filter=${encodeURIComponent(THROUGH_CLAIMS)}`;
-      const { status } = await fetchOnce(connection, path, { method: "GET", headers: {} }, signal);
-      if (status === 200) throw tooOld(settings.url);
+      const { status } = await fetchOnce(path, { method: "GET", headers: {} }, signal);
+      if (status === 200) throw tooOld(url);
     },
-    async clock(signal) {
-      const { headers } = await fetchOnce(connection, "/api/health", { method: "GET", headers: {} }, signal);
+    /** The server's clock, milliseconds since 1970 UTC, exact to a second. @throws {Failure} */
+    async clock(signal: AbortSignal): Promise<number> {
+      const { headers } = await fetchOnce("/api/health", { method: "GET", headers: {} }, signal);
       const told = Date.parse(headers.get("date") ?? "");
       return Number.isNaN(told) ? system.now() : told;
     },
-    async listen(changed, how, signal) {
+    /**
+     * Calls back when records change, after `hearing` was called, until the connection ends, or no event has come for `silentMs`. `changed` is by
+     * topic: `collection/*` or `collection/ID`. @throws {Failure}
+     */
+    async listen(
+      changed: ReadonlyMap<string, () => void>,
+      how: { readonly hearing: () => void; readonly silentMs: number },
+      signal: AbortSignal,
+    ): Promise<void> {
       const ca = await trustedIn(settings.tlsCa, system);
       const subscriptions = [...changed.keys()];
       const subscribe = (clientId: string) => ask("/api/realtime", { method: "POST", body: { clientId, subscriptions } }, signal);
-      await hearTopics({ url: settings.url, timeoutMs: settings.timeoutMs, ca, changed, ...how, subscribe }, system, signal);
+      await hearTopics({ url, timeoutMs: settings.timeoutMs, ca, changed, ...how, subscribe }, system, signal);
     },
   };
-}
-
-/** One request, as often as the settings say if it is safe to repeat. */
-async function send<T>(connection: Connection, path: string, question: Question, signal: AbortSignal): Promise<T> {
-  const { settings, system } = connection;
-  for (let attempt = 0;; attempt++) {
-    try {
-      return await sendOnce<T>(connection, path, question, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof ServerFailure)) throw error;
-      const isSafe = error.status === 429 ||
-        ((question.method ?? "GET") === "GET" && (error.status === 0 || error.status >= 500));
-      const waitMs = Math.max(settings.retryDelayMs * (attempt + 1), error.retryAfterMs);
-      // Who asks waits no longer than for a slow server; the next request is not sent before it may be, either.
-      if (!isSafe || attempt >= settings.retryAttempts || error.retryAfterMs > settings.timeoutMs) throw error;
-      await system.sleep(waitMs, signal);
-      signal.throwIfAborted();
-    }
-  }
-}
-
-async function sendOnce<T>(connection: Connection, path: string, question: Question, signal: AbortSignal): Promise<T> {
-  const { settings: { url }, system, login, resting } = connection;
-  if (resting !== null && system.monotonic() < resting.until) throw resting.failure;
-  const { method = "GET", query = {}, body } = question;
-  const words = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
-  const headers = {
-    accept: "application/json",
-    ...(login === null ? {} : { authorization: login.token }),
-    ...(body === undefined ? {} : { "content-type": "application/json" }),
-  };
-  const asked = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-  const answer = await fetchOnce(connection, words === "" ? path : `${path}?${words}`, asked, signal);
-  if (answer.status >= 300) {
-    const failure = refused(url, answer, system.now());
-    if (failure.retryAfterMs > 0) connection.resting = { until: system.monotonic() + failure.retryAfterMs, failure };
-    throw failure;
-  }
-  connection.resting = null;
-  const other = otherProgram(url, answer);
-  if (other !== null) throw other;
-  return parsed(answer.text, url) as T;
-}
-
-/** With its time limit. @throws {ServerFailure} where there is no whole answer. */
-async function fetchOnce({ settings, system }: Connection, path: string, question: RemoteQuestion, signal: AbortSignal) {
-  const { url, timeoutMs, tlsCa } = settings;
-  const ca = await trustedIn(tlsCa, system);
-  using limit = deadline(timeoutMs, system, signal);
-  const asked = { ...question, ...ca, mostCharacters: MOST_ANSWER };
-  try {
-    return await system.askRemote(`${url.replace(/\/$/, "")}${path}`, asked, limit.signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw unreached(url, error, limit.passed);
-  }
 }
 
 /** Half an answer, a page for people, or a number is none of PocketBase's. */
@@ -209,52 +286,6 @@ function parsed(text: string, url: string): unknown {
     throw nonsense(url, error);
   }
   throw nonsense(url);
-}
-
-async function login(connection: Connection, signal: AbortSignal): Promise<Account> {
-  const { settings, system, rejected, slow } = connection;
-  const { url, adminEmail, adminPasswordFile, adminPassword, refreshMs } = settings;
-  const password = adminPasswordFile === null
-    ? adminPassword ?? ""
-    : await passwordIn("admin_password_file", adminPasswordFile, system);
-  if (rejected?.password === password && system.monotonic() < rejected.until) throw rejected.failure;
-  if (slow !== null && system.monotonic() < slow.until) throw slow.failure;
-  connection.login = null;
-  const body = { identity: adminEmail, password };
-  let status = 400;
-  for (const { path, kind } of loginsOf(adminEmail)) {
-    try {
-      const answer = await send<LoginAnswer>(connection, path, { method: "POST", body }, signal);
-      const { record } = answer;
-      if (typeof answer.token !== "string" || typeof record?.id !== "string") throw nonsense(url);
-      const name = String((kind === "daemon" ? record.name : record.email) ?? "");
-      connection.login = { account: { kind, id: record.id, name }, token: answer.token };
-      connection.goodPassword = password;
-      connection.rejected = null;
-      connection.slow = null;
-      return connection.login.account;
-    } catch (error) {
-      if (!(error instanceof ServerFailure)) throw error;
-      if (error.code === "timeout") connection.slow = slower(connection, error);
-      if (!LOGIN_REFUSALS.has(error.status)) throw error;
-      if (error.status === 404 && kind === "superuser") throw tooOld(url);
-      if (error.status !== 400) status = error.status;
-    }
-  }
-  const wasIn = connection.goodPassword === password;
-  const isUnprepared = status === 404 && isDaemon(adminEmail);
-  const failure = isUnprepared ? unprepared(url) : loginRefused(status, url, adminEmail, wasIn);
-  connection.rejected = { password, until: system.monotonic() + Math.min(LOGIN_AGAIN_MS, refreshMs), failure };
-  throw failure;
-}
-
-/**
- * To check a password costs a server some 60 ms of its processor, also for who has given up waiting. When thousands of computers start
- * after a power cut, asking again at once would keep it from ever answering one.
- */
-function slower({ slow, system }: Connection, failure: ServerFailure): Connection["slow"] {
-  const pauseMs = Math.min(slow === null ? SLOW_MS : slow.pauseMs * 2, LONGEST_SLOW_MS);
-  return { until: system.monotonic() + pauseMs * (0.5 + system.random()), pauseMs, failure };
 }
 
 function loginRefused(status: number, url: string, email: string, wasIn: boolean): ServerFailure {
@@ -276,59 +307,23 @@ function loginRefused(status: number, url: string, email: string, wasIn: boolean
   }]);
 }
 
-async function renew(connection: Connection, signal: AbortSignal): Promise<Account> {
-  const { login: present } = connection;
-  if (present === null) return await login(connection, signal);
+/**
+ * What a request says of the certificates of `pocketbase.tls_ca`; nothing where no file is set. They are read again for each request, so that a renewed
+ * file counts at once. @throws {Failure} `configuration` if the file cannot be used.
+ */
+async function trustedIn(file: string | null, system: Pick<System, "readText">): Promise<Pick<RemoteQuestion, "ca">> {
+  if (file === null) return {};
+  const refuse = (reason: string, cause?: unknown) =>
+    new Failure("configuration", `The certificates of tls_ca cannot be read: ${printable(file)}: ${reason}`, {
+      hint: "Check that tls_ca is a file with certificates in PEM form, which this account may read.",
+      cause,
+    });
+  let ca: string;
   try {
-    const { token } = await send<LoginAnswer>(connection, refreshPath(present.account), { method: "POST" }, signal);
-    if (typeof token !== "string") throw nonsense(connection.settings.url);
-    present.token = token;
-    return present.account;
-  } catch (error) {
-    if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
-    connection.login = null;
-    return await login(connection, signal);
+    ca = await system.readText(file);
+  } catch (cause) {
+    throw refuse(reasonOf(cause), cause);
   }
-}
-
-/** Where accounts log in: a daemon's and a superuser's. */
-const LOGINS = [
-  { path: `/api/collections/${DAEMONS}/auth-with-password`, kind: "daemon" },
-  { path: "/api/collections/_superusers/auth-with-password", kind: "superuser" },
-] as const;
-
-/** Accounts that `pocketbase setup --add` makes are daemons' only: what fails counts as an attack on servers that limit logins. */
-function loginsOf(email: string): readonly (typeof LOGINS)[number][] {
-  return isDaemon(email) ? LOGINS.slice(0, 1) : LOGINS;
-}
-
-function isDaemon(email: string): boolean {
-  return email.endsWith("@daemon.invalid");
-}
-
-function refreshPath({ kind }: Account): string {
-  return `/api/collections/${kind === "daemon" ? DAEMONS : "_superusers"}/auth-refresh`;
-}
-
-interface LoginAnswer {
-  readonly token?: unknown;
-  readonly record?: { readonly id?: unknown; readonly name?: unknown; readonly email?: unknown };
-}
-
-const PAGE = 200;
-/** More are not ours, nor is more of them: 10,000 heartbeats of 50 destinations each are less. */
-const MOST_RECORDS = 20_000;
-const MOST_READ = 100_000_000;
-/** A page of records; more is no answer of PocketBase. */
-const MOST_ANSWER = 8 * 1024 * 1024;
-const REFUSALS = new Set([401, 403, 404]);
-const LOGIN_REFUSALS = new Set([400, 401, 403, 404]);
-/** How long a server that did not answer a login in time is left alone: first, and at most. */
-const SLOW_MS = 5_000;
-const LONGEST_SLOW_MS = 120_000;
-/** How long a rejected password is not tried again, unless another one is set. */
-const LOGIN_AGAIN_MS = 300_000;
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null;
+  if (!ca.includes("-----BEGIN CERTIFICATE-----")) throw refuse("there is no certificate in it");
+  return { ca };
 }
