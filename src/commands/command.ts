@@ -93,6 +93,11 @@ export function defineCommand<T>(definition: CommandDefinition<T>): Command {
   return { name: definition.name, help: definition.help, parser, unnamed };
 }
 
+/** A word behind the name of a command, with the options that follow it; the command finds the word in `what`. */
+export function subcommand<What extends string, T extends object>(what: What, brief: string, parser: Parser<"sync", T, unknown>) {
+  return command(what, map(parser, (input) => ({ what, ...input })), { brief: plain(brief) });
+}
+
 /** Text for people as the command line library expects it, without markup. */
 export function plain(words: string): Message {
   return message`${text(words)}`;

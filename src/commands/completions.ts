@@ -13,16 +13,8 @@ import { type KnownNames, withNames } from "./text/known_names.ts";
 /** Shells by the names of `completions SHELL`. */
 export const SHELLS = { bash, zsh, fish, powershell: pwsh };
 
-/** How a command line is read. */
-interface Reading {
-  readonly commands: CommandList;
-  /** Moves options from before the command to after it. */
-  readonly ordered: (words: readonly string[]) => readonly string[];
-  readonly known: KnownNames;
-}
-
 /** The suggestions for a command line in the shell's format; null if this is not a request for them. */
-export async function completions(argv: readonly string[], reading: Reading): Promise<string | null> {
+export async function completions(argv: readonly string[], reading: Parameters<typeof suggested>[1]): Promise<string | null> {
   const [name, shell = "", ...words] = argv;
   if (name !== "completions" || words.length === 0) return null;
   const encoder = shell === "pwsh" ? pwsh : SHELLS[shell as keyof typeof SHELLS];
@@ -31,7 +23,15 @@ export async function completions(argv: readonly string[], reading: Reading): Pr
   return `${[...encoder.encodeSuggestions(await suggested(words, reading))].filter((line) => line !== "\n").join("\n")}\n`;
 }
 
-async function suggested(words: readonly string[], { commands, ordered, known }: Reading): Promise<Suggestion[]> {
+async function suggested(
+  words: readonly string[],
+  { commands, ordered, known }: {
+    readonly commands: CommandList;
+    /** Moves options from before the command to after it. */
+    readonly ordered: (words: readonly string[]) => readonly string[];
+    readonly known: KnownNames;
+  },
+): Promise<Suggestion[]> {
   const current = words.at(-1) ?? "";
   const before = ordered(words.slice(0, -1));
   const [first] = before;

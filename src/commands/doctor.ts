@@ -47,14 +47,35 @@ export const doctor = defineCommand({
   async run(input, tools) {
     const code = await asServiceAccount(input.config, tools);
     if (code !== null) return code;
-    const settings = await settingsOf(input, tools);
-    if (settings === null) return EXIT.usage;
+    let settings: Settings;
+    try {
+      settings = await loadSettings(input.config, tools.cwd, tools.system);
+    } catch (error) {
+      // For programs it is the only finding; people get the error itself.
+      if (!input.json || !(error instanceof Failure)) throw error;
+      tools.stdout(`${JSON.stringify([fault("configuration", error)], null, 2)}\n`);
+      return EXIT.usage;
+    }
     const findings: Finding[] = [];
     const found = (some: readonly Finding[]) => {
-      if (!input.json) show(some, findings.at(-1)?.about ?? null, tools);
-      findings.push(...some);
+      for (const finding of some) {
+        const last = findings.at(-1)?.about;
+        const head = finding.about === last ? "" : `${last === undefined ? "" : "\n"}${bold(finding.about)}\n`;
+        if (!input.json) say(`${head}${findingText(finding)}`, tools);
+        findings.push(finding);
+      }
     };
-    found([...await checkHere(settings, tools), ...await checkAccount(settings, tools)]);
+    // Keys and permissions of this account say nothing of another one.
+    const service = (await installedServices(tools.system)).find(({ mark }) => mark.config === settings.file);
+    const isOthers = service !== undefined && service.mark.home !== tools.system.home && tools.system.uid !== 0;
+    found([
+      ...await checkHere(settings, tools),
+      ...!isOthers ? [] : [warning(
+        HERE,
+        `The service ${service.name} runs as ${printable(service.mark.account)}; what that account may do was not checked`,
+        "Run it with sudo to check that: sudo image-transfer doctor",
+      )],
+    ]);
     for (const destination of settings.jobs.flatMap(({ destinations }) => destinations)) {
       found(await attend(destination, settings, input, tools));
     }
@@ -68,25 +89,6 @@ export const doctor = defineCommand({
     return faults === 0 ? EXIT.done : EXIT.notDelivered;
   },
 });
-
-/** Null for a configuration that cannot be used, which is then the only finding for programs; people get the error itself. */
-async function settingsOf({ config, json }: { readonly config: string | undefined; readonly json: boolean }, tools: Tools) {
-  try {
-    return await loadSettings(config, tools.cwd, tools.system);
-  } catch (error) {
-    if (!json || !(error instanceof Failure)) throw error;
-    tools.stdout(`${JSON.stringify([fault("configuration", error)], null, 2)}\n`);
-    return null;
-  }
-}
-
-/** A warning where the service runs as another account: this one's keys and permissions say nothing of it. */
-async function checkAccount({ file }: Settings, { system }: Tools): Promise<Finding[]> {
-  const service = (await installedServices(system)).find(({ mark }) => mark.config === file);
-  if (service === undefined || service.mark.home === system.home || system.uid === 0) return [];
-  const what = `The service ${service.name} runs as ${printable(service.mark.account)}; what that account may do was not checked`;
-  return [warning(HERE, what, "Run it with sudo to check that: sudo image-transfer doctor")];
-}
 
 async function attend(
   destination: Destination,
@@ -110,19 +112,10 @@ async function attend(
   }
 }
 
-function show(findings: readonly Finding[], last: string | null, tools: Tools): void {
-  let about = last;
-  for (const finding of findings) {
-    if (finding.about !== about) say(`${about === null ? "" : "\n"}${bold(finding.about)}\n`, tools);
-    about = finding.about;
-    say(findingText(finding), tools);
-  }
-}
-
 /**
- * Fetches the host's key and asks about it.
+ * Fetches the host's key, shows its fingerprint, and adds it to the user's known_hosts if it is `accept` (`SHA256:…`, for scripts), or else if
+ * a person confirms it. A key that has changed is never replaced.
  *
- * @param accept a fingerprint (`SHA256:…`) that is right, for scripts; null asks the person at the terminal
  * @throws {Failure} if the key cannot be fetched, is not the accepted one, or nobody can be asked.
  */
 async function enroll(
@@ -136,7 +129,12 @@ async function enroll(
   const fetched = join(settings.stateDirectory, `host-key-${system.pid}`);
   try {
     const keys = await fetchKeys(destination, fetched, system, signal);
-    const fingerprints = await fingerprintsOf(fetched, system, signal);
+    const program = await system.which("ssh-keygen");
+    if (program === null) {
+      throw new Failure("tool_missing", 'Cannot find the program "ssh-keygen"', { hint: "Install the OpenSSH client." });
+    }
+    const { stdout } = await system.run({ program, args: ["-l", "-f", fetched] }, signal);
+    const fingerprints = stdout.trim().split("\n");
     tools.stderr(
       `\nThe host ${printable(destination.transport.host)} presents this key:\n${
         fingerprints.map((line) => `    ${printable(line)}\n`).join("")
@@ -154,8 +152,13 @@ async function enroll(
         "Compare the fingerprint with the server's administrator, then run doctor --enroll again.",
       );
     }
-    const file = await knownHostsFile(destination, system, signal);
-    await append(file, keys, system);
+    // As ssh says where the user's is.
+    const configured = /^userknownhostsfile\s+(\S+)/m.exec((await sshConfigOf(destination, tools)).stdout)?.[1];
+    const file = (configured ?? "~/.ssh/known_hosts").replace(/^~/, system.home);
+    await system.makeFolder(dirname(file), 0o700);
+    const before = await system.facts(file) === null ? "" : await system.readText(file);
+    const gap = before === "" || before.endsWith("\n") ? "" : "\n";
+    await system.writeText(file, before + gap + keys, 0o600);
     return ok(about, `The host key was added to ${file}`);
   } finally {
     await system.remove(fetched);
@@ -207,28 +210,10 @@ async function fetchKeys(destination: SshDestination, file: string, system: Syst
   }
 }
 
-async function fingerprintsOf(file: string, system: System, signal: AbortSignal): Promise<string[]> {
-  const program = await system.which("ssh-keygen");
-  if (program === null) {
-    throw new Failure("tool_missing", 'Cannot find the program "ssh-keygen"', { hint: "Install the OpenSSH client." });
-  }
-  const { stdout } = await system.run({ program, args: ["-l", "-f", file] }, signal);
-  return stdout.trim().split("\n");
-}
-
-/** The user's known_hosts file, according to ssh. */
-async function knownHostsFile(destination: SshDestination, system: System, signal: AbortSignal): Promise<string> {
+/** What ssh would do for this destination: its configuration, one key a line. */
+async function sshConfigOf(destination: SshDestination, { system, signal }: Pick<Tools, "system" | "signal">) {
   const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
-  const { stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
-  const first = /^userknownhostsfile\s+(\S+)/m.exec(stdout)?.[1] ?? "~/.ssh/known_hosts";
-  return first.replace(/^~/, system.home);
-}
-
-async function append(file: string, keys: string, system: System): Promise<void> {
-  await system.makeFolder(dirname(file), 0o700);
-  const before = await system.facts(file) === null ? "" : await system.readText(file);
-  const gap = before === "" || before.endsWith("\n") ? "" : "\n";
-  await system.writeText(file, before + gap + keys, 0o600);
+  return await system.run({ program: await toolPath("ssh", system), args }, signal);
 }
 
 /** Adds a hint to the findings if a login was refused and this account has no key: how to create one and copy it to the server. */
@@ -246,10 +231,10 @@ async function withoutKey(
 }
 
 /** False only if there is certainly none: no agent, and none of the files that ssh names exists. */
-async function mayHaveKey(destination: SshDestination, { system, signal }: Pick<Tools, "system" | "signal">): Promise<boolean> {
+async function mayHaveKey(destination: SshDestination, tools: Pick<Tools, "system" | "signal">): Promise<boolean> {
+  const { system } = tools;
   if (system.env("SSH_AUTH_SOCK")) return true;
-  const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
-  const { code, stdout } = await system.run({ program: await toolPath("ssh", system), args }, signal);
+  const { code, stdout } = await sshConfigOf(destination, tools);
   if (code !== 0 || /^(identityagent (?!none)|pkcs11provider (?!none))/m.test(stdout)) return true;
   for (const [, file = ""] of stdout.matchAll(/^identityfile (.+)$/gm)) {
     // A file that cannot be checked may be a key.

@@ -75,7 +75,7 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   if (there !== null && !input.force) {
     throw cannotWrite(path, "the file already exists", "--force overwrites it; --output FILE writes a different file.");
   }
-  const given = answersGiven(input, tools);
+  const given = input.watch === undefined && input.to === undefined ? null : answersGiven(input, tools);
   const prompt = tools.isTerminal && !input.yes && given === null ? tools.prompt : undefined;
   const answers = prompt === undefined ? given : await ask(questions(system.home, tools), prompt, tools.stderr);
   if (prompt !== undefined && answers === null) {
@@ -95,13 +95,22 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   if (before !== null) {
     tools.stderr(`${before} are there already and will be sent. To send only new ones, set newer_than: now\n`);
   }
-  tools.stderr(`Wrote ${path}\n${nextSteps(answers, path === userConfigFile(system) ? "" : ` -c ${commandWord(path, system)}`)}`);
+  const word = system.platform === "windows" ? pathField(path) : shellQuote(path);
+  const option = path === userConfigFile(system) ? "" : ` -c ${word}`;
+  tools.stderr(
+    [
+      `Wrote ${path}`,
+      "Next:",
+      ...answers === null ? ["  edit the file: lines without a # are examples"] : [],
+      `  image-transfer doctor${option}    checks that everything is reachable`,
+      `  image-transfer -v${option}        runs it and shows what it does`,
+    ].map((line) => `${line}\n`).join(""),
+  );
   return EXIT.done;
 }
 
-/** What `--watch` and `--to` say, as the wizard would ask it; null without them. @throws {Failure} where it cannot be used. */
-function answersGiven({ watch, to }: InitInput, { system, cwd }: Tools): Readonly<Record<string, string | number>> | null {
-  if (watch === undefined && to === undefined) return null;
+/** What `--watch` and `--to` say, as the wizard would ask it. @throws {Failure} where it cannot be used. */
+function answersGiven({ watch, to }: InitInput, { system, cwd }: Tools): Readonly<Record<string, string | number>> {
   if (watch === undefined || to === undefined) throw new Failure("configuration", "--watch and --to must be used together");
   if (watch.trim() === "") {
     throw new Failure("configuration", "--watch is empty", { hint: "Specify the folder that the camera writes to." });
@@ -113,24 +122,6 @@ function answersGiven({ watch, to }: InitInput, { system, cwd }: Tools): Readonl
 
 function cannotWrite(path: string, reason: string, hint: string, cause?: unknown): Failure {
   return new Failure("configuration", `Cannot write the configuration "${path}": ${reason}`, { hint, cause });
-}
-
-/** `named`: the option that names a file outside the usual places. */
-function nextSteps(answers: Readonly<Record<string, string | number>> | null, named: string): string {
-  const steps = [
-    `image-transfer doctor${named}    checks that everything is reachable`,
-    `image-transfer -v${named}        runs it and shows what it does`,
-  ];
-  return `Next:\n${
-    [...(answers === null ? ["edit the file: lines without a # are examples"] : []), ...steps].map((step) => `  ${step}\n`).join(
-      "",
-    )
-  }`;
-}
-
-/** The path as a word of a command line that a person can copy. */
-function commandWord(path: string, { platform }: Pick<Tools["system"], "platform">): string {
-  return platform === "windows" ? pathField(path) : shellQuote(path);
 }
 
 /** What the wizard asks; each answer is checked as the configuration would check it. */
@@ -190,27 +181,22 @@ function questions(home: string, tools: Tools): readonly Question[] {
       fault,
     },
     { key: "remote_base_path", text: "Destination folder (with rclone: remote:path)?", suggestion: null, fault },
-    filesQuestion(fault, tools),
+    {
+      key: "newer_than",
+      async text({ watch_path = "" }) {
+        const found = await filesThere(watch_path, tools);
+        return found && `${found} are there already: send all, or from today on (all, today, or a date)?`;
+      },
+      suggestion: null,
+      fault: (key, answer, answers) => /^(all|today)$/i.test(answer) ? null : fault(key, answer, answers),
+      meaning(answer) {
+        if (/^all$/i.test(answer)) return null;
+        // At one o'clock in the morning, the night that is being observed is meant.
+        const night = observingNight(around.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
+        return /^today$/i.test(answer) ? night.replace(/^(....)(..)/, "$1-$2-") : answer;
+      },
+    },
   ];
-}
-
-/** What becomes of the images that are there already. */
-function filesQuestion(fault: Question["fault"], tools: Tools): Question {
-  return {
-    key: "newer_than",
-    async text({ watch_path = "" }) {
-      const found = await filesThere(watch_path, tools);
-      return found && `${found} are there already: send all, or from today on (all, today, or a date)?`;
-    },
-    suggestion: null,
-    fault: (key, answer, answers) => /^(all|today)$/i.test(answer) ? null : fault(key, answer, answers),
-    meaning(answer) {
-      if (/^all$/i.test(answer)) return null;
-      // At one o'clock in the morning, the night that is being observed is meant.
-      const night = observingNight(tools.system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
-      return /^today$/i.test(answer) ? night.replace(/^(....)(..)/, "$1-$2-") : answer;
-    },
-  };
 }
 
 /** `41,200 files, 3.1 TB`: the images that are in a folder; null where there are none, or it cannot be listed. */

@@ -15,18 +15,17 @@ import { leftStates, loadSettings } from "../config/read/load.ts";
 import { withoutFile } from "../config/read/partial_settings.ts";
 import { rememberedState } from "../config/read/remembered_state.ts";
 import { CONFIG_VARIABLE } from "../config/read/search_path.ts";
-import { type Destination, isOnThisComputer, type Settings } from "../config/settings.ts";
+import { isOnThisComputer, type Settings } from "../config/settings.ts";
 import { findDaemon } from "../daemon/control/control_client.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { METHOD_PROGRAMS } from "../methods/programs.ts";
 import { needsOf } from "../services/needs.ts";
-import type { Account, Scope, ServiceKind, ServicePlace, ServicePlan, ServiceRequest } from "../services/service.ts";
+import type { Account, Scope, ServiceKind, ServicePlace, ServicePlan } from "../services/service.ts";
 import { accountFor, isOther, runAs, seenFrom } from "../services/service_account.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
 import { SERVICES } from "../services/services.ts";
-import type { System } from "../system/system.ts";
-import { type Access, accessOf } from "./checks/access.ts";
+import { accessOf } from "./checks/access.ts";
 import type { AskTools } from "./checks/ask_destination.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkFolder, checkPidFile } from "./checks/check_here.ts";
@@ -47,15 +46,6 @@ import {
   untilItRuns,
   writePlanned,
 } from "./service/installed_service.ts";
-
-interface InstallInput {
-  readonly name: string | undefined;
-  readonly description: string;
-  readonly config: string | undefined;
-  readonly scope: Scope | undefined;
-  readonly runAs: string | undefined;
-  readonly dryRun: boolean;
-}
 
 const definition = {
   description: "Makes the system start the daemon and restart it whenever it exits: with sudo for the whole computer, from " +
@@ -86,11 +76,32 @@ export const installService = defineCommand({
 /** As seed 2 spells it. */
 export const installAlias = defineCommand({ ...definition, name: "install", help: "Same as install-service" });
 
-async function install(input: InstallInput, tools: Tools): Promise<number> {
-  const { system, signal, stderr } = tools;
+async function install(
+  input: {
+    readonly name: string | undefined;
+    readonly description: string;
+    readonly config: string | undefined;
+    readonly scope: Scope | undefined;
+    readonly runAs: string | undefined;
+    readonly dryRun: boolean;
+  },
+  tools: Tools,
+): Promise<number> {
+  const { system, signal, stdout, stderr } = tools;
   const kind = SERVICES[system.platform];
   const scope = input.scope ?? (system.uid === 0 ? "system" : "user");
-  if (!input.dryRun) refuseWhatCannotBe(scope, input, tools);
+  if (!input.dryRun && !system.compiled) {
+    throw new Failure("configuration", "Cannot install the service: image-transfer is running from source", {
+      hint: "Build the program first: deno task build; then: ./image-transfer install-service. --dry-run works from the source.",
+    });
+  }
+  if (!input.dryRun && scope === "system" && system.uid !== 0 && system.platform !== "windows") {
+    const given = Object.entries({ "--name": input.name, "--config": input.config, "--run-as": input.runAs });
+    const args = ["install-service", "--system", ...given.flatMap(([name, value]) => value === undefined ? [] : [name, value])];
+    throw new Failure("permission_denied", "Cannot install a system service: this requires root", {
+      hint: `Run: sudo ${commandLine({ program: system.executable, args })}`,
+    });
+  }
   const account = await accountFor(scope, input.runAs, system, signal);
   const place = { name: serviceName(input.name, kind), scope, account };
   const given = kind.stateFolder(place);
@@ -106,16 +117,27 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
       : `, which moves to ${given}: ${former.owner} ran it, and the service runs as ${account.name}`;
     stderr(`The service continues with the ledger of earlier runs in ${former.state}${moves}\n`);
   }
+  const { log } = settings;
   const request = {
     ...place,
-    ...about(settings, input),
+    description: input.description,
+    config: settings.file ?? "",
+    stateDirectory: settings.stateDirectory,
+    logFile: `${log.directory}${log.directory.includes("\\") ? "\\" : "/"}${log.file}`,
+    stopSeconds: Math.ceil(settings.shutdownTimeoutMs / 1000) + 25,
     formerState: inPlace,
     needs: needsOf(settings, account.home),
     program: placeOfProgram(scope, account, system),
   };
   const template = await system.embedded(kind.template);
   if (input.dryRun) {
-    show(kind.plan({ ...request, copied: request.program !== system.executable }, template), request, kind, tools);
+    const isCopied = request.program !== system.executable;
+    const plan = kind.plan({ ...request, copied: isCopied }, template);
+    if (isCopied) stdout(`# copy ${system.compiled ? system.executable : "the program"} to ${request.program}\n\n`);
+    for (const { path, text, mode } of plan.files) {
+      stdout(`# write ${path} (mode ${mode.toString(8).padStart(4, "0")})\n${text}\n`);
+    }
+    for (const { command } of [...plan.enable, ...kind.controls(place).start]) stdout(`# run ${commandLine(command)}\n`);
     return EXIT.done;
   }
 
@@ -141,42 +163,23 @@ async function install(input: InstallInput, tools: Tools): Promise<number> {
   if (former?.owner != null && given !== null) await takeOver(former, given, account, tools);
   const plan = kind.plan({ ...request, copied }, template);
   const isNew = await carryOut(plan, kind, tools);
-  const { start, restart } = kind.controls(place);
-  await startIt(before !== null && (changed || isNew) ? restart : start, kind, request, tools);
-  return await showThatItRuns(request, kind, tools);
-}
-
-function about(settings: Settings, input: InstallInput) {
-  const { log, stateDirectory, shutdownTimeoutMs } = settings;
-  return {
-    description: input.description,
-    config: settings.file ?? "",
-    stateDirectory,
-    logFile: `${log.directory}${log.directory.includes("\\") ? "\\" : "/"}${log.file}`,
-    stopSeconds: Math.ceil(shutdownTimeoutMs / 1000) + 25,
-  };
-}
-
-function refuseWhatCannotBe(scope: Scope, input: InstallInput, { system }: Tools): void {
-  if (!system.compiled) {
-    throw new Failure("configuration", "Cannot install the service: image-transfer is running from source", {
-      hint: "Build the program first: deno task build; then: ./image-transfer install-service. --dry-run works from the source.",
+  const { start, restart, logs } = kind.controls(place);
+  try {
+    await runSteps(before !== null && (changed || isNew) ? restart : start, kind, tools);
+  } catch (error) {
+    const shown = logs?.(20, false);
+    if (shown !== undefined && error instanceof Failure) stderr((await system.run(shown, signal)).stdout);
+    throw error;
+  }
+  const report = await untilItRuns(request.stateDirectory, tools);
+  const title = kind.title(place);
+  if (report === null) {
+    throw new Failure("internal", `Installed ${title}, but the daemon is not responding`, {
+      hint: `See the log: image-transfer service logs${place.name === kind.usualName ? "" : ` --name ${place.name}`}`,
     });
   }
-  if (scope === "system" && system.uid !== 0 && system.platform !== "windows") {
-    throw new Failure("permission_denied", "Cannot install a system service: this requires root", {
-      hint: `Run: sudo ${again(input, system.executable)}`,
-    });
-  }
-}
-
-/** The same command once more, for sudo. */
-function again(input: InstallInput, program: string): string {
-  const words = ["install-service", "--system"];
-  if (input.name !== undefined) words.push("--name", input.name);
-  if (input.config !== undefined) words.push("--config", input.config);
-  if (input.runAs !== undefined) words.push("--run-as", input.runAs);
-  return commandLine({ program, args: words });
+  stdout(`${title} is running as ${account.name}: ${reportLines(report).join("\n  ")}\n`);
+  return EXIT.done;
 }
 
 /** Prints what is wrong; throws if there is an error, with which the service could not work. */
@@ -210,42 +213,6 @@ async function carryOut(plan: ServicePlan, kind: ServiceKind, tools: Tools): Pro
   return isNew;
 }
 
-async function startIt(
-  steps: Parameters<typeof runSteps>[0],
-  kind: ServiceKind,
-  request: Omit<ServiceRequest, "copied">,
-  tools: Tools,
-): Promise<void> {
-  try {
-    await runSteps(steps, kind, tools);
-  } catch (error) {
-    const logs = kind.controls(request).logs?.(20, false);
-    if (logs !== undefined && error instanceof Failure) tools.stderr((await tools.system.run(logs, tools.signal)).stdout);
-    throw error;
-  }
-}
-
-async function showThatItRuns(request: Omit<ServiceRequest, "copied">, kind: ServiceKind, tools: Tools): Promise<number> {
-  const report = await untilItRuns(request.stateDirectory, tools);
-  const title = kind.title(request);
-  if (report === null) {
-    throw new Failure("internal", `Installed ${title}, but the daemon is not responding`, {
-      hint: `See the log: image-transfer service logs${request.name === kind.usualName ? "" : ` --name ${request.name}`}`,
-    });
-  }
-  tools.stdout(`${title} is running as ${request.account.name}: ${reportLines(report).join("\n  ")}\n`);
-  return EXIT.done;
-}
-
-function show(plan: ServicePlan, request: Omit<ServiceRequest, "copied">, kind: ServiceKind, tools: Tools): void {
-  const { stdout, system } = tools;
-  if (request.program !== system.executable) {
-    stdout(`# copy ${system.compiled ? system.executable : "the program"} to ${request.program}\n\n`);
-  }
-  for (const { path, text, mode } of plan.files) stdout(`# write ${path} (mode ${mode.toString(8).padStart(4, "0")})\n${text}\n`);
-  for (const { command } of [...plan.enable, ...kind.controls(request).start]) stdout(`# run ${commandLine(command)}\n`);
-}
-
 /** Which service, and who asks. */
 interface ServiceChecks extends AskTools {
   readonly settings: Settings;
@@ -264,14 +231,45 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
   ];
   for (const job of jobs) findings.push(...await checkWatched(job, access, system), ...await checkRemoval(job, access));
   const destinations = jobs.flatMap((job) => job.destinations);
-  for (const destination of destinations.filter(isOnThisComputer)) {
-    findings.push(...await checkBase(destination, access));
+  // The folders of local destinations, made where they are missing.
+  for (const { job, name, basePath } of destinations.filter(isOnThisComputer)) {
+    const about = `destination ${name} of job ${job}`;
+    const who = access.account ?? "this account";
+    try {
+      await access.makeFolder(basePath);
+    } catch (error) {
+      const what = `"${basePath}" does not exist, and ${who} cannot create it: ${reasonOf(error)}`;
+      const hint =
+        "Create the folder or mount its disk, then install again: the service can write only to folders that exist now.";
+      findings.push(warning(about, what, hint));
+      continue;
+    }
+    await access.write(basePath).catch((error) => {
+      const message = `Cannot write to "${basePath}": ${reasonOf(error)}`;
+      findings.push(fault(about, new Failure("permission_denied", message, { hint: `Make it writable for ${who}.` })));
+    });
   }
+  // The configuration, certificates, and the folder of the ssh keys.
   const watched = new Set(jobs.map(({ watchPath }) => watchPath));
   for (const path of needsOf(settings, account.home).readable.filter((path) => !watched.has(path))) {
-    findings.push(...await checkReadable(path, access, system));
+    const who = access.account ?? "This account";
+    if (await system.followedFacts(path).catch(() => null) === null) {
+      const keys = `${who} needs an SSH key there.`;
+      const hint = path.endsWith(".ssh") ? keys : "Create it, or correct its path in the configuration.";
+      findings.push(warning(HERE, `"${path}" does not exist`, hint));
+      continue;
+    }
+    await access.read(path).catch(() => {
+      const hint = "Give it permission to read this file or folder.";
+      findings.push(fault(HERE, new Failure("permission_denied", `${who} cannot read "${path}"`, { hint })));
+    });
   }
-  return [...findings, ...await checkPrograms(destinations, system)];
+  const programs = new Set(destinations.flatMap(({ transport }) => METHOD_PROGRAMS[transport.method].needs));
+  for (const name of programs) {
+    if (await system.which(name) !== null) continue;
+    findings.push(fault(HERE, new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` })));
+  }
+  return findings;
 }
 
 /** Whether the account can start the program and read the configuration. */
@@ -295,7 +293,7 @@ const PATIENCE_MS = 60_000;
 export async function checkDestinations(checks: ServiceChecks, program: string): Promise<Finding[]> {
   using limit = deadline(PATIENCE_MS, checks.system, checks.signal);
   try {
-    const all = await tryDestinations({ ...checks, signal: limit.signal }, program);
+    const all = await findingsAt({ ...checks, signal: limit.signal }, program);
     const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));
     return wrong.map((finding) => ({ ...finding, level: "warning" }));
   } catch (error) {
@@ -313,7 +311,8 @@ const printed = z.array(z.object({
   code: z.string().nullable(),
 }));
 
-async function tryDestinations(checks: ServiceChecks, program: string): Promise<Finding[]> {
+/** As the account of the service. */
+async function findingsAt(checks: ServiceChecks, program: string): Promise<Finding[]> {
   const { settings, account, system, signal } = checks;
   if (!isOther(account, system)) {
     const destinations = settings.jobs.flatMap((job) => job.destinations);
@@ -325,45 +324,6 @@ async function tryDestinations(checks: ServiceChecks, program: string): Promise<
   const { stdout } = await runAs(account, words, system, signal);
   await system.removeTree(state);
   return printed.safeParse(JSON.parse(stdout || "[]")).data ?? [];
-}
-
-/** The folder of a local destination, made where it is missing. */
-async function checkBase({ job, name, basePath }: Destination, access: Access): Promise<Finding[]> {
-  const about = `destination ${name} of job ${job}`;
-  const who = access.account ?? "this account";
-  try {
-    await access.makeFolder(basePath);
-  } catch (error) {
-    const hint = "Create the folder or mount its disk, then install again: the service can write only to folders that exist now.";
-    return [warning(about, `"${basePath}" does not exist, and ${who} cannot create it: ${reasonOf(error)}`, hint)];
-  }
-  return await access.write(basePath).then(() => [], (error) => {
-    const message = `Cannot write to "${basePath}": ${reasonOf(error)}`;
-    return [fault(about, new Failure("permission_denied", message, { hint: `Make it writable for ${who}.` }))];
-  });
-}
-
-/** The configuration, certificates, and the folder of the ssh keys. */
-async function checkReadable(path: string, access: Access, system: Pick<System, "followedFacts">): Promise<Finding[]> {
-  const who = access.account ?? "This account";
-  if (await system.followedFacts(path).catch(() => null) === null) {
-    const hint = path.endsWith(".ssh")
-      ? `${who} needs an SSH key there.`
-      : "Create it, or correct its path in the configuration.";
-    return [warning(HERE, `"${path}" does not exist`, hint)];
-  }
-  return await access.read(path).then(() => [], () => {
-    const hint = "Give it permission to read this file or folder.";
-    return [fault(HERE, new Failure("permission_denied", `${who} cannot read "${path}"`, { hint }))];
-  });
-}
-
-async function checkPrograms(destinations: readonly Destination[], system: Pick<System, "which">): Promise<Finding[]> {
-  const wanted = new Set(destinations.flatMap(({ transport }) => METHOD_PROGRAMS[transport.method].needs));
-  const found = await Promise.all([...wanted].map(async (name) => ({ name, path: await system.which(name) })));
-  return found.filter(({ path }) => path === null).map(({ name }) =>
-    fault(HERE, new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` }))
-  );
 }
 
 /** A ledger of earlier runs: of the account itself, which stays where it is, or of `owner`, which has to be moved first. */
@@ -383,7 +343,7 @@ async function formerState(
   kind: ServiceKind,
   tools: Tools,
 ): Promise<FormerState | null> {
-  const { system, stderr } = tools;
+  const { system, signal, stderr } = tools;
   const { account } = place;
   const others = await othersBeside(place, kind, tools);
   const usual = usualState(account, system);
@@ -396,7 +356,15 @@ async function formerState(
     const title = kind.title({ ...place, name: owner.name });
     stderr(`Warning: earlier runs used the ledger that ${title} has now. This service begins with an empty one.\n`);
   }
-  return await foreignState(place, file ?? "", tools);
+  // What root's own runs, or those of the user behind sudo, have left.
+  const caller = { name: "root", uid: system.uid, home: system.home };
+  const behindSudo = await accountFor("system", undefined, system, signal).catch(() => caller);
+  for (const other of [caller, behindSudo].filter(({ uid }) => uid !== account.uid)) {
+    const state = usualState(other, system);
+    const isOfFile = await rememberedState(file ?? "", [state], system) === state;
+    if (isOfFile && await hasLedger(state, other, system)) return { state, owner: other.name };
+  }
+  return null;
 }
 
 /**
@@ -427,18 +395,6 @@ function usualState(account: Account, system: Tools["system"]): string {
 async function hasLedger(state: string, { uid }: Account, system: Tools["system"]): Promise<boolean> {
   const facts = await system.facts(join(state, "ledger.sqlite")).catch(() => null);
   return facts?.kind === "file" && facts.uid === uid;
-}
-
-/** A ledger that root's own runs, or those of the user behind sudo, have left. */
-async function foreignState({ account }: ServicePlace, file: string, { system, signal }: Tools): Promise<FormerState | null> {
-  const caller = { name: "root", uid: system.uid, home: system.home };
-  const behindSudo = await accountFor("system", undefined, system, signal).catch(() => caller);
-  for (const other of [caller, behindSudo].filter(({ uid }) => uid !== account.uid)) {
-    const state = usualState(other, system);
-    const isOfFile = await rememberedState(file, [state], system) === state;
-    if (isOfFile && await hasLedger(state, other, system)) return { state, owner: other.name };
-  }
-  return null;
 }
 
 /**

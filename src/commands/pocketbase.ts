@@ -4,8 +4,8 @@
  * @module
  */
 import { object, or } from "@optique/core/constructs";
-import { map, optional } from "@optique/core/modifiers";
-import { argument, command, option } from "@optique/core/primitives";
+import { optional } from "@optique/core/modifiers";
+import { argument, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { keptJobs } from "../config/read/kept_jobs.ts";
 import { permissionLines } from "../config/read/held_jobs.ts";
@@ -26,7 +26,7 @@ import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
 import type { System } from "../system/system.ts";
 import { lookAtServer } from "./checks/check_pocketbase.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, plain, subcommand, tell, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { configOption, jsonOption, pathValue } from "./options.ts";
 
@@ -42,70 +42,54 @@ const rootOptions = {
   })),
 };
 
-const setupParser = command(
-  "setup",
-  map(
-    object({
-      ...rootOptions,
-      add: optional(option("--add", string({ metavar: "NAME" }), {
-        description: plain("Create an account for the computer NAME, or give it a new address and password, and print it"),
-      })),
-    }),
-    (input) => ({ what: "setup" as const, ...input }),
-  ),
-  { brief: plain("Create or update the collections on the server; safe to repeat") },
-);
-
-const removeParser = command(
-  "remove",
-  map(
-    object({
-      ...rootOptions,
-      name: argument(string({ metavar: "NAME" }), { description: plain("The computer, by the name of its account") }),
-    }),
-    (input) => ({ what: "remove" as const, ...input }),
-  ),
-  { brief: plain("End the account of a computer that was stolen or retired, with its heartbeat, jobs and log on the server") },
-);
-
-const pushParser = command(
-  "push",
-  map(
-    object({
-      ...rootOptions,
-      instance: optional(option("--instance", string({ metavar: "NAME" }), {
-        description: plain("The computer that the jobs are for (default: pocketbase.instance, else this computer's name)"),
-      })),
-    }),
-    (input) => ({ what: "push" as const, ...input }),
-  ),
-  { brief: plain("Send the jobs of the configuration file to the server") },
-);
-
-const statusParser = command(
-  "status",
-  map(object({ config: configOption, json: jsonOption }), (input) => ({ what: "status" as const, ...input })),
-  { brief: plain("Show whether the server answers, and which jobs are in force") },
-);
-
-const acceptParser = command(
-  "accept",
-  map(
-    object({
-      config: configOption,
-      json: jsonOption,
-      job: optional(argument(string({ metavar: "JOB" }), { description: plain("The job (default: all that were removed)") })),
-    }),
-    (input) => ({ what: "accept" as const, ...input }),
-  ),
-  { brief: plain("End jobs here that were removed on the server; until then they run as before") },
-);
-
 /** Exit code 1 where the server cannot be used. */
 export const pocketbase = defineCommand({
   name: "pocketbase",
   help: "Keep jobs on a PocketBase server: setup, push, status, accept, remove",
-  parser: or(setupParser, pushParser, statusParser, acceptParser, removeParser),
+  parser: or(
+    subcommand(
+      "setup",
+      "Create or update the collections on the server; safe to repeat",
+      object({
+        ...rootOptions,
+        add: optional(option("--add", string({ metavar: "NAME" }), {
+          description: plain("Create an account for the computer NAME, or give it a new address and password, and print it"),
+        })),
+      }),
+    ),
+    subcommand(
+      "push",
+      "Send the jobs of the configuration file to the server",
+      object({
+        ...rootOptions,
+        instance: optional(option("--instance", string({ metavar: "NAME" }), {
+          description: plain("The computer that the jobs are for (default: pocketbase.instance, else this computer's name)"),
+        })),
+      }),
+    ),
+    subcommand(
+      "status",
+      "Show whether the server answers, and which jobs are in force",
+      object({ config: configOption, json: jsonOption }),
+    ),
+    subcommand(
+      "accept",
+      "End jobs here that were removed on the server; until then they run as before",
+      object({
+        config: configOption,
+        json: jsonOption,
+        job: optional(argument(string({ metavar: "JOB" }), { description: plain("The job (default: all that were removed)") })),
+      }),
+    ),
+    subcommand(
+      "remove",
+      "End the account of a computer that was stolen or retired, with its heartbeat, jobs and log on the server",
+      object({
+        ...rootOptions,
+        name: argument(string({ metavar: "NAME" }), { description: plain("The computer, by the name of its account") }),
+      }),
+    ),
+  ),
   run: async (input, tools) => {
     switch (input.what) {
       case "setup":
@@ -179,14 +163,9 @@ async function remove(
   const settings = await loadSettings(config, tools.cwd, tools.system);
   const server = pocketbaseServer({ ...await rootOf(settings, root, tools), timeoutMs: DELETES_MS }, tools.system);
   const removed = await removeAccount(name, server, tools.system, tools.signal);
-  if (json) tools.stdout(`${JSON.stringify({ removed })}\n`);
-  else {
-    tools.stderr(
-      `Removed ${
-        printable(removed)
-      }: its account can no longer log in. The commands that it sent or received remain in: image-transfer fleet commands\n`,
-    );
-  }
+  const text = `Removed ${printable(removed)}: its account can no longer log in. ` +
+    "The commands that it sent or received remain in: image-transfer fleet commands\n";
+  tell(json, { removed }, text, tools);
   return EXIT.done;
 }
 
@@ -328,9 +307,10 @@ async function accept(
   const names = daemon === null
     ? await acceptRemoved(job ?? null, settings, tools.system)
     : (await daemon.ask("accept-removed", { job: job ?? null })).jobs;
-  if (json) tools.stdout(`${JSON.stringify({ accepted: names })}\n`);
-  else if (names.length === 0) tools.stderr("No job is marked as removed on the server.\n");
-  else tools.stderr(`No longer running here: ${names.map(printable).join(", ")}.\n`);
+  const text = names.length === 0
+    ? "No job is marked as removed on the server.\n"
+    : `No longer running here: ${names.map(printable).join(", ")}.\n`;
+  tell(json, { accepted: names }, text, tools);
   return EXIT.done;
 }
 

@@ -8,14 +8,13 @@ import { object } from "@optique/core/constructs";
 import { option } from "@optique/core/primitives";
 import { Failure } from "../domain/failure.ts";
 import type { Mark } from "../config/read/service_mark.ts";
-import type { Scope, ServiceKind } from "../services/service.ts";
+import type { Scope } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { faultOf } from "../system/fault.ts";
 import {
   askToStop,
   commandLine,
   findInstalled,
-  type Installed,
   nameOption,
   othersBeside,
   runSteps,
@@ -24,13 +23,6 @@ import {
 } from "./service/installed_service.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { removeProgram } from "../services/service_program.ts";
-
-interface UninstallInput {
-  readonly name: string | undefined;
-  readonly scope: Scope | undefined;
-  readonly purge: boolean;
-  readonly dryRun: boolean;
-}
 
 const definition = {
   parser: object({
@@ -52,12 +44,21 @@ export const uninstallService = defineCommand({
 /** As seed 2 spells it. */
 export const uninstallAlias = defineCommand({ ...definition, name: "uninstall", help: "Same as uninstall-service" });
 
-async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
-  const kind = SERVICES[tools.system.platform];
+async function uninstall(
+  input: {
+    readonly name: string | undefined;
+    readonly scope: Scope | undefined;
+    readonly purge: boolean;
+    readonly dryRun: boolean;
+  },
+  tools: Tools,
+): Promise<number> {
+  const { system, stdout, stderr } = tools;
+  const kind = SERVICES[system.platform];
   const name = serviceName(input.name, kind);
   const found = await findInstalled(name, input.scope, kind, tools);
   if (found === null) {
-    tools.stderr(`There is no service "${name}": nothing to uninstall.\n`);
+    stderr(`There is no service "${name}": nothing to uninstall.\n`);
     return EXIT.done;
   }
   const { place, mark } = found;
@@ -70,35 +71,35 @@ async function uninstall(input: UninstallInput, tools: Tools): Promise<number> {
   const isShared = (await othersBeside(place, kind, tools)).some((other) => other.mark.program === mark.program);
   // The last service that uses the program takes it away.
   const own = { ...mark, copied: mark.copied && !isShared };
+  const { forget } = kind.controls(place);
+  const where = kind.definition(place);
   if (input.dryRun) {
-    show(found, own, kind, input, tools);
+    for (const { command } of forget.before) stdout(`# run ${commandLine(command)}\n`);
+    if (where.print === undefined) stdout(`# remove ${where.file}\n`);
+    for (const { command } of forget.after) stdout(`# run ${commandLine(command)}\n`);
+    if (own.copied) stdout(`# remove ${own.program}\n`);
+    if (input.purge) stdout(`# remove ${own.state}\n# remove ${own.log}\n`);
     return EXIT.done;
   }
-  if (place.scope === "system" && tools.system.uid !== 0 && tools.system.platform !== "windows") {
+  if (place.scope === "system" && system.uid !== 0 && system.platform !== "windows") {
+    const given = [...input.name === undefined ? [] : ["--name", input.name], ...input.purge ? ["--purge"] : []];
+    const args = ["uninstall-service", "--system", ...given];
     throw new Failure("permission_denied", `Cannot uninstall ${title}: this requires root`, {
-      hint: `Run: sudo ${commandLine({ program: tools.system.executable, args: sudoWords(input) })}`,
+      hint: `Run: sudo ${commandLine({ program: system.executable, args })}`,
     });
   }
-  await stopAndForget(found, mark, kind, tools);
-  tools.stderr(`Removed ${title}\n`);
-  await removeCopy(own, tools);
-  await (input.purge ? purge(place.name, mark, tools) : tellWhatStays(mark, tools));
-  return EXIT.done;
-}
-
-async function stopAndForget({ place }: Installed, mark: Mark, kind: ServiceKind, tools: Tools): Promise<void> {
-  const { forget } = kind.controls(place);
   await askToStop(mark, tools);
   await runSteps(forget.before, kind, tools);
-  const where = kind.definition(place);
-  if (where.print === undefined) await tools.system.remove(where.file);
+  if (where.print === undefined) await system.remove(where.file);
   await runSteps(forget.after, kind, tools);
-}
-
-async function removeCopy(mark: Mark, tools: Tools): Promise<void> {
-  if (!mark.copied) return;
-  if (await removeProgram(mark.program, tools.system)) tools.stderr(`Removed ${mark.program}\n`);
-  else tools.stderr(`Remove the program yourself, as it is still running: ${mark.program}\n`);
+  stderr(`Removed ${title}\n`);
+  if (own.copied) {
+    if (await removeProgram(own.program, system)) stderr(`Removed ${own.program}\n`);
+    else stderr(`Remove the program yourself, as it is still running: ${own.program}\n`);
+  }
+  if (input.purge) await purge(place.name, mark, tools);
+  else stderr(`The delivery history and the queue are kept in ${mark.state}; --purge removes them.\n`);
+  return EXIT.done;
 }
 
 async function purge(service: string, mark: Mark, tools: Tools): Promise<void> {
@@ -129,27 +130,4 @@ async function namesIn(folder: string, { system }: Tools): Promise<string[]> {
     if (faultOf(error) === "not_found") return [];
     throw error;
   }
-}
-
-function tellWhatStays(mark: Mark, { stderr }: Tools): void {
-  stderr(`The delivery history and the queue are kept in ${mark.state}; --purge removes them.\n`);
-}
-
-function show({ place }: Installed, mark: Mark, kind: ServiceKind, input: UninstallInput, { stdout }: Tools): void {
-  const { forget } = kind.controls(place);
-  const where = kind.definition(place);
-  for (const { command } of forget.before) stdout(`# run ${commandLine(command)}\n`);
-  if (where.print === undefined) stdout(`# remove ${where.file}\n`);
-  for (const { command } of forget.after) stdout(`# run ${commandLine(command)}\n`);
-  if (mark.copied) stdout(`# remove ${mark.program}\n`);
-  if (input.purge) stdout(`# remove ${mark.state}\n# remove ${mark.log}\n`);
-}
-
-function sudoWords(input: UninstallInput): string[] {
-  return [
-    "uninstall-service",
-    "--system",
-    ...(input.name === undefined ? [] : ["--name", input.name]),
-    ...(input.purge ? ["--purge"] : []),
-  ];
 }

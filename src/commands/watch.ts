@@ -68,13 +68,33 @@ export const copy = defineCommand({
 async function deliverPair(input: PairInput, once: boolean, tools: Tools): Promise<number> {
   const { system } = tools;
   const around = await surroundingsOf(system);
-  const keys = { ...await sourceKeys(input, tools), ...targetKeys(input, tools), ...chosenKeys(input) };
-  checkHost(keys);
-  const stateDirectory = `${withoutFile(around).stateDirectory}/pairs/${await pairName(keys)}`;
-  const all = {
-    ...keys,
-    state_directory: keys["state_directory"] ?? stateDirectory,
+  const keys: Keys = {
+    ...await sourceKeys(input, tools),
+    ...destinationHere(input.destination, tools),
+    ...input.method === undefined ? {} : { transfer_method: input.method },
+    ...input.pattern.length > 0 ? { file_patterns: input.pattern } : {},
+    ...input.exclude.length > 0 ? { exclude_patterns: input.exclude } : {},
+    ...input.deleteSource ? { delete_source: true } : {},
+    ...Object.fromEntries(input.set.map((word) => {
+      const [, key = "", value = ""] = /^([a-z_]+)=(.*)$/s.exec(word) ?? [];
+      if (key !== "") return [key, parseYaml(value).value ?? ""];
+      throw new Failure("configuration", `Cannot use --set ${word}: it is not KEY=VALUE`, {
+        hint: "For example --set order=newest_first",
+      });
+    })),
   };
+  const host = keys["remote_host"];
+  // It would put into a folder of this computer what is meant for another one.
+  if (String(keys["transfer_method"]).toLowerCase() === "local" && host !== undefined && host !== "localhost") {
+    throw new Failure("configuration", `Cannot send to ${host} with the method local: it only reaches folders of this computer`, {
+      hint: "Choose another method, or specify a folder as DEST.",
+    });
+  }
+  // The same source and destination have the same state, whatever else is asked for.
+  const pair = ["watch_path", "remote_host", "remote_user", "remote_port", "remote_base_path"].map((key) => keys[key] ?? null);
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(pair)));
+  const stateDirectory = `${withoutFile(around).stateDirectory}/pairs/${new Uint8Array(hash, 0, 8).toHex()}`;
+  const all = { ...keys, state_directory: keys["state_directory"] ?? stateDirectory };
   // Several of them may run at once.
   const settings = settingsOfKeys({ web: { listen: "127.0.0.1:0" }, ...all }, around);
   if (input.save && input.dryRun) tools.stderr("Not saved: --dry-run changes nothing.\n");
@@ -96,41 +116,6 @@ async function sourceKeys({ source }: PairInput, { system, cwd }: Tools): Promis
   // One file: its name is a pattern that matches nothing else.
   const name = basename(path).replaceAll(/[\\*?[\]{}()!+@]/g, "\\$&");
   return { watch_path: dirname(path), file_patterns: [name], recursive: false, ignore_hidden_files: false };
-}
-
-function targetKeys({ destination, method }: PairInput, tools: Tools): Keys {
-  return { ...destinationHere(destination, tools), ...(method === undefined ? {} : { transfer_method: method }) };
-}
-
-/** `local` would put into a folder of this computer what is meant for another one. */
-function checkHost({ transfer_method: method, remote_host: host }: Keys): void {
-  if (String(method).toLowerCase() !== "local" || host === undefined || host === "localhost") return;
-  throw new Failure("configuration", `Cannot send to ${host} with the method local: it only reaches folders of this computer`, {
-    hint: "Choose another method, or specify a folder as DEST.",
-  });
-}
-
-function chosenKeys({ pattern, exclude, deleteSource, set }: PairInput): Keys {
-  const others = set.map((word) => {
-    const [, key = "", value = ""] = /^([a-z_]+)=(.*)$/s.exec(word) ?? [];
-    if (key !== "") return [key, parseYaml(value).value ?? ""] as const;
-    throw new Failure("configuration", `Cannot use --set ${word}: it is not KEY=VALUE`, {
-      hint: "For example --set order=newest_first",
-    });
-  });
-  return {
-    ...(pattern.length > 0 ? { file_patterns: pattern } : {}),
-    ...(exclude.length > 0 ? { exclude_patterns: exclude } : {}),
-    ...(deleteSource ? { delete_source: true } : {}),
-    ...Object.fromEntries(others),
-  };
-}
-
-/** The same source and destination have the same state, whatever else is asked for. */
-async function pairName(keys: Keys): Promise<string> {
-  const pair = ["watch_path", "remote_host", "remote_user", "remote_port", "remote_base_path"].map((key) => keys[key] ?? null);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(pair))));
-  return [...hash.slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Writes the keys to the user's configuration file; one that is there stays. */

@@ -10,7 +10,7 @@ import type { Destination, Settings } from "../../config/settings.ts";
 import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { attach, demandPlace, knownPlace, madeNow, notMounted, placeOf } from "../../delivery/mount.ts";
-import { Failure } from "../../domain/failure.ts";
+import { Failure, type FailureRecord } from "../../domain/failure.ts";
 import { counted } from "../../domain/names/counted.ts";
 import { verify } from "../../domain/receipt.ts";
 import type { AuditHistory } from "../../ledger/audit_ledger.ts";
@@ -69,16 +69,22 @@ async function mount(
   let clock: Finding[] = [];
   try {
     clock = await checkClock(session, `${stagingRoot}/${probe}`, made, about, signal);
-    await loopsOf(settings, system).check(destination, { stagingRoot, name: probe }, signal);
+    const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
+    guards.set(settings, guard);
+    await guard.check(destination, { stagingRoot, name: probe }, signal);
   } finally {
     await session.sweep(null, signal);
   }
   const { freeBytes } = found;
   await demandPlace(session, { destination, ledger, known, place: placeOf(found, destination) }, signal);
-  const proof = session.proof === "checksum"
-    ? ok(about, "Files are verified by a hash computed at the destination")
-    : readBack(destination, about);
-  const inClear = destination.transport.method === "ftp" && destination.transport.user !== null
+  const { method, user } = { user: null, ...destination.transport };
+  const [lacks, avoids] = NO_HASH[method] ?? ["the destination has no shell to hash them", " Shell access avoids it."];
+  const proof = session.proof === "checksum" ? ok(about, "Files are verified by a hash computed at the destination") : warning(
+    about,
+    `Files are verified by reading them back: ${lacks}`,
+    `This is as safe, but doubles the traffic.${avoids}`,
+  );
+  const inClear = method === "ftp" && user !== null
     ? [warning(about, "FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS.")]
     : [];
   const doubt = notMounted(destination, found);
@@ -103,6 +109,17 @@ async function mount(
   return [...place, checkSpace(destination, freeBytes, about, ledger)];
 }
 
+const NO_FTP_HASH = [
+  "the destination has no command to hash them",
+  " A server with the command HASH (proftpd with mod_digest) avoids it.",
+] as const;
+/** Why files are read back, and what avoids it; without a line, for want of a shell. */
+const NO_HASH: Readonly<Record<string, readonly [string, string]>> = {
+  rclone: ["the store tells no hash that proves what it holds", ""],
+  ftp: NO_FTP_HASH,
+  ftps: NO_FTP_HASH,
+};
+
 /** @throws {Failure} `disk_full` */
 function checkSpace(destination: Destination, freeBytes: number | null, about: string, ledger: ReadLedger): Finding {
   if (freeBytes === null) return warning(about, `Folder ${destination.basePath}: free space is unknown`, "");
@@ -122,22 +139,7 @@ function checkSpace(destination: Destination, freeBytes: number | null, about: s
 /** With fewer nights left, a person should act. */
 const FEW_NIGHTS = 3;
 
-function readBack({ transport: { method } }: Destination, about: string): Finding {
-  const [lacks, avoids] = method === "rclone"
-    ? ["the store tells no hash that proves what it holds", ""]
-    : method === "ftp" || method === "ftps"
-    ? ["the destination has no command to hash them", " A server with the command HASH (proftpd with mod_digest) avoids it."]
-    : ["the destination has no shell to hash them", " Shell access avoids it."];
-  const what = `Files are verified by reading them back: ${lacks}`;
-  return warning(about, what, `This is as safe, but doubles the traffic.${avoids}`);
-}
-
 /** One for all destinations of a configuration: files may come back through another job. */
-function loopsOf(settings: Settings, system: System): LoopGuard {
-  const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
-  guards.set(settings, guard);
-  return guard;
-}
 const guards = new WeakMap<Settings, LoopGuard>();
 
 async function roundTrip(
@@ -167,11 +169,11 @@ async function roundTrip(
     const target = `${stagingRoot}/doctor/published/${name}`;
     await session.sweep(null, signal);
     const [put] = await session.put([{ source, staged }], () => {}, signal);
-    if (put && !put.put) throw asFailure(put.failure);
+    if (put && !put.put) throw failureOf(put.failure);
     verify(sent, (await session.digest([staged], signal))[0] ?? null, session.proof, system.now());
     const { fileMode, directoryMode } = destination;
     const [published] = await session.publish([{ staged, target, onConflict: "fail", fileMode, directoryMode }], signal);
-    if (published && !published.published) throw asFailure(published.failure);
+    if (published && !published.published) throw failureOf(published.failure);
     verify(sent, (await session.digest([target], signal))[0] ?? null, session.proof, system.now());
   } finally {
     await session.sweep(null, signal);
@@ -181,14 +183,7 @@ async function roundTrip(
   return ok(about, `A small file was written, ${verified}, renamed, read and removed there`);
 }
 
-function asFailure(
-  { code, message, hint, next }: {
-    readonly code: Failure["code"];
-    readonly message: string;
-    readonly hint: string;
-    readonly next: Failure["next"];
-  },
-): Failure {
+function failureOf({ code, message, hint, next }: FailureRecord): Failure {
   return new Failure(code, message, { hint, next });
 }
 

@@ -6,7 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { dirname } from "@std/path";
 import { secretKeys, sectionOf } from "../../config/schema/json_schema.ts";
-import type { Settings, WebSettings } from "../../config/settings.ts";
+import type { Settings } from "../../config/settings.ts";
 import { findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { counted } from "../../domain/names/counted.ts";
@@ -111,7 +111,21 @@ const REPAIR =
 /** Nothing if it cannot be determined: the daemon itself reports folders that it has to poll. */
 async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
   if (system.platform !== "linux") return [];
-  const most = await watchesAllowed(system, signal);
+  // By sysctl, because the compiled program may not read /proc. Users have no /sbin on their PATH.
+  let most: number | null = null;
+  for (const name of ["sysctl", "/usr/sbin/sysctl", "/sbin/sysctl"]) {
+    const program = await system.which(name);
+    if (program === null) continue;
+    try {
+      const { code, stdout } = await system.run({ program, args: ["-n", "fs.inotify.max_user_watches"] }, signal);
+      most = code === 0 && /^\d+\n?$/.test(stdout) ? Number(stdout) : null;
+      break;
+    } catch (error) {
+      signal.throwIfAborted();
+      // It exists, but this program is not allowed to start it: perhaps it may start another one.
+      if (!(error instanceof Failure)) throw error;
+    }
+  }
   if (most === null) return [];
   if (most >= 8192) return [ok(HERE, `The system can watch up to ${most} folders`)];
   return [
@@ -143,26 +157,6 @@ export async function checkDescriptors(
   ];
 }
 
-/** By sysctl, because the compiled program may not read /proc; null if that is missing or does not know it. */
-async function watchesAllowed(system: System, signal: AbortSignal): Promise<number | null> {
-  for (const name of SYSCTL) {
-    const program = await system.which(name);
-    if (program === null) continue;
-    try {
-      const { code, stdout } = await system.run({ program, args: ["-n", "fs.inotify.max_user_watches"] }, signal);
-      return code === 0 && /^\d+\n?$/.test(stdout) ? Number(stdout) : null;
-    } catch (error) {
-      signal.throwIfAborted();
-      // It exists, but this program is not allowed to start it: perhaps it may start another one.
-      if (!(error instanceof Failure)) throw error;
-    }
-  }
-  return null;
-}
-
-/** Users have no /sbin on their PATH. */
-const SYSCTL = ["sysctl", "/usr/sbin/sysctl", "/sbin/sysctl"];
-
 /** Listens for a moment, as the daemon would; at any free port where the daemon itself has the configured one. */
 async function checkPage({ web, stateDirectory }: Settings, system: System, signal: AbortSignal): Promise<Finding[]> {
   if (web === null) return [];
@@ -175,7 +169,16 @@ async function checkPage({ web, stateDirectory }: Settings, system: System, sign
     return [warning(HERE, message, hint)];
   }
   try {
-    await listenOnce(url === null ? web : { ...web, port: 0 }, system);
+    const tls = await readTls(web, system);
+    const end = new AbortController();
+    const listening = await system.listen({
+      host: web.host,
+      port: url === null ? web.port : 0,
+      handler: () => new Response("", { status: 503 }),
+      ...tls === null ? {} : { tls },
+    }, end.signal);
+    end.abort();
+    await listening.finished;
     return [ok(HERE, url === null ? `The page can be served at ${placeOf(web)}` : `The page is at ${url}`)];
   } catch (error) {
     const { message, hint } = listenFailure(web, error);
@@ -184,18 +187,6 @@ async function checkPage({ web, stateDirectory }: Settings, system: System, sign
     if (faultOf(error) === "busy") return [warning(HERE, said, `${hint} Delivery does not need the page.`)];
     return [{ ...fault(HERE, error), what: said, hint, code: "configuration" }];
   }
-}
-
-async function listenOnce(web: WebSettings, system: System): Promise<void> {
-  const tls = await readTls(web, system);
-  const end = new AbortController();
-  const handler = () => new Response("", { status: 503 });
-  const { finished } = await system.listen(
-    { host: web.host, port: web.port, handler, ...(tls === null ? {} : { tls }) },
-    end.signal,
-  );
-  end.abort();
-  await finished;
 }
 
 const MOST_BYTES = 1024 * 1024;

@@ -37,11 +37,20 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
   try {
     const wrong = await checkWatched(job, access, system);
     if (wrong.length > 0) return [...wrong, night];
+    const isUnseen = job.completeness === "auto" &&
+      !(await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system));
+    // Files on a network drive have the times of its server's clock, and ages and nights depend on them.
+    const { entries } = await system.list(job.watchPath);
+    const ahead = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0) - system.now();
     return [
       ...await content(job, about, system, signal),
       night,
-      ...await unseenWriters(job, about, system),
-      ...await clock(job, about, system),
+      ...isUnseen ? [ok(about, UNSEEN_WRITERS)] : [],
+      ...ahead < CLOCK_DRIFT_MS ? [] : [warning(
+        about,
+        `A file in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
+        "Synchronise the clocks of the camera and this computer with NTP.",
+      )],
       ...await checkRemoval(job, access),
       ...checkSchedule(job, system.now()),
       ...await checkHooks(job, system, signal),
@@ -106,56 +115,28 @@ async function content(job: Job, about: string, system: System, signal: AbortSig
     : `${files.wanted} of ${counted(files.all, "file")} ${files.wanted === 1 ? "matches" : "match"}`;
   const unmatched = unmatchedOf(files);
   const watches = ok(about, `Watches ${job.watchPath}: ${found}`);
-  return [
-    unmatched === null ? watches : nothingMatches(job, about, unmatched),
-    ...unreadable(unread.waiting(), about),
-  ];
+  const findings = [watches];
+  if (unmatched !== null) {
+    const { message, hint } = unmatchedText(job, unmatched);
+    findings[0] = warning(about, message, hint);
+  }
+  const unreadable = unread.waiting();
+  for (const { detail, hint } of unreadable.slice(0, MOST_NAMED)) {
+    findings.push(fault(about, new Failure("source_unreadable", detail, { hint })));
+  }
+  const left = unreadable.length - MOST_NAMED;
+  if (left > 0) {
+    findings.push(
+      fault(about, new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`)),
+    );
+  }
+  return findings;
 }
 
-function nothingMatches(job: Job, about: string, unmatched: Parameters<typeof unmatchedText>[1]): Finding {
-  const { message, hint } = unmatchedText(job, unmatched);
-  return warning(about, message, hint);
-}
-
-function unreadable(found: readonly { readonly detail: string; readonly hint: string }[], about: string): Finding[] {
-  const named = found.slice(0, MOST_NAMED).map(({ detail, hint }) =>
-    fault(about, new Failure("source_unreadable", detail, { hint }))
-  );
-  const left = found.length - named.length;
-  if (left === 0) return named;
-  return [
-    ...named,
-    fault(about, new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`)),
-  ];
-}
-
-/** Where a program cannot be seen that rewrites an image in place, the image may be sent while it does. */
-async function unseenWriters(job: Job, about: string, system: System): Promise<Finding[]> {
-  if (job.completeness !== "auto") return [];
-  if (await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system)) return [];
-  const cure = "set completeness: marker, or completeness: quiet with a longer min_file_age_seconds";
-  return [
-    ok(
-      about,
-      `Programs of other accounts or computers that write here are not visible: if they rewrite images in place, ${cure}`,
-    ),
-  ];
-}
-
-/** Files on a network drive have the times of its server's clock, and ages and nights depend on them. */
-async function clock(job: Job, about: string, system: System): Promise<Finding[]> {
-  const { entries } = await system.list(job.watchPath);
-  const newest = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0);
-  const ahead = newest - system.now();
-  if (ahead < CLOCK_DRIFT_MS) return [];
-  return [
-    warning(
-      about,
-      `A file in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
-      "Synchronise the clocks of the camera and this computer with NTP.",
-    ),
-  ];
-}
+/** An image that such a program rewrites may be sent while it does. */
+const UNSEEN_WRITERS =
+  "Programs of other accounts or computers that write here are not visible: if they rewrite images in place, " +
+  "set completeness: marker, or completeness: quiet with a longer min_file_age_seconds";
 
 /** So many runs are named. */
 const RUNS = 3;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ConfigError } from "../../config/read/config_error.ts";
 import { heldReasons, permissionLines } from "../../config/read/held_jobs.ts";
 import { kindOf, readPartially } from "../../config/read/load.ts";
 import type { HeldJob, PocketbaseSettings, Settings } from "../../config/settings.ts";
@@ -28,15 +27,28 @@ export async function checkPocketbase(
   const once = { ...pocketbase, timeoutMs: Math.min(pocketbase.timeoutMs, ANSWER_MS) };
   try {
     const { name, fault: wrong, held, aheadMs } = await lookAtServer({ ...settings, pocketbase: once }, system, signal);
-    const { url } = pocketbase;
+    const { url, allowHttp } = pocketbase;
+    const { protocol, hostname } = URL.parse(url) ?? {};
+    const isInClear = protocol === "http:" && hostname?.replace(/^\[|\]$/g, "") === allowHttp?.toLowerCase();
+    const lines = permissionLines(held, pocketbase, kindOf(settings.file ?? ""));
+    const reasons = heldReasons(held);
     return [
       ok(HERE, `PocketBase ${url}: connected as ${printable(name)}`),
       ok(HERE, `Whoever owns that server ${rightsOf(pocketbase)}`),
-      ...isInClear(pocketbase)
+      ...isInClear
         ? [warning(HERE, `${url} is asked over http, which sends the password in clear (allow_http)`, "Use https.")]
         : [],
       ...wrong === null ? [] : [fault(HERE, wrong)],
-      ...heldFindings(held, pocketbase, settings.file),
+      // One for each reason; with the last one, the lines that would allow what waits.
+      ...reasons.map((reason, index) =>
+        index === reasons.length - 1 && lines.length > 0
+          ? warning(
+            HERE,
+            [reason, ...lines].join("\n"),
+            `If you want them to run, add these lines to "pocketbase" in ${settings.file}.`,
+          )
+          : warning(HERE, reason, "Correct it on the server.")
+      ),
       ...Math.abs(aheadMs) > CLOCKS_DIFFER_MS
         ? [warning(
           HERE,
@@ -53,25 +65,17 @@ export async function checkPocketbase(
   }
 }
 
-/** What a server says at this moment. */
-interface Look {
-  /** Of this computer there, or of the superuser. */
-  readonly name: string;
-  /** Whether this computer has an account there. */
-  readonly isRegistered: boolean;
-  /** Why its jobs cannot be used; null where they can. */
-  readonly fault: ConfigError | null;
-  /** Those of its jobs that the file does not allow. */
-  readonly held: readonly HeldJob[];
-  readonly aheadMs: number;
-}
-
-/** Whether the server can be reached and used, and its jobs with it. @throws {Failure} where it cannot. */
+/**
+ * Whether the server can be reached and used, and its jobs with it: this computer's name there, why its jobs cannot be used, and which of
+ * them the file does not allow.
+ *
+ * @throws {Failure} where it cannot.
+ */
 export async function lookAtServer(
   { pocketbase, file }: Pick<Settings, "file"> & { readonly pocketbase: PocketbaseSettings },
   system: System,
   signal: AbortSignal,
-): Promise<Look> {
+) {
   const { senderOf } = await import("../../fleet/accounts.ts");
   const { pocketbaseServer } = await import("../../fleet/pocketbase_server.ts");
   const { requireCollections } = await import("../../fleet/setup.ts");
@@ -84,7 +88,7 @@ export async function lookAtServer(
   const { id, name } = await senderOf(server, pocketbase, system, signal);
   const aheadMs = system.now() - await server.clock(signal);
   const known = { name, isRegistered: id !== null, aheadMs };
-  if (file === null) return { ...known, fault: null, held: [] };
+  if (file === null) return { ...known, fault: null, held: [] as readonly HeldJob[] };
   const jobs = await fetchJobs(server, { id: id ?? "", name }, signal);
   const { fault, resolved: { settings } } = await readPartially(file, system, jobs);
   return { ...known, fault, held: settings.held ?? [] };
@@ -102,21 +106,4 @@ export function rightsOf({ maySet, mayWatch, maySendTo, mayDo }: PocketbaseSetti
 
 function among(allowed: readonly string[]): string {
   return allowed.length === 0 ? "nowhere" : allowed.map(printable).join(", ");
-}
-
-function isInClear({ url, allowHttp }: PocketbaseSettings): boolean {
-  const { protocol, hostname } = URL.parse(url) ?? {};
-  return protocol === "http:" && hostname?.replace(/^\[|\]$/g, "") === allowHttp?.toLowerCase();
-}
-
-/** One for each reason, with the lines that would allow what waits. */
-function heldFindings(held: readonly HeldJob[], own: PocketbaseSettings, file: string | null): Finding[] {
-  const lines = permissionLines(held, own, kindOf(file ?? ""));
-  const reasons = heldReasons(held);
-  return reasons.map((reason, index) => {
-    const isWaiting = index === reasons.length - 1 && lines.length > 0;
-    return isWaiting
-      ? warning(HERE, [reason, ...lines].join("\n"), `If you want them to run, add these lines to "pocketbase" in ${file}.`)
-      : warning(HERE, reason, "Correct it on the server.");
-  });
 }

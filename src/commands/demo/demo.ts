@@ -26,14 +26,6 @@ import { defineCommand, EXIT, plain, type Tools } from "../command.ts";
 import { type Exposure, fakeCamera } from "./fake_camera.ts";
 import { pathValue } from "../options.ts";
 
-/** Options of `demo`; times as written, like `20s` or `2m`, undefined for the usual ones. */
-interface DemoInput {
-  readonly for: string | undefined;
-  readonly every: string | undefined;
-  readonly folder: string | undefined;
-  readonly faults: boolean;
-}
-
 /** Exit code 1 where an image was lost or is not proven. */
 export const demo = defineCommand({
   name: "demo",
@@ -57,11 +49,19 @@ export const demo = defineCommand({
 const LAST_WAIT_MS = 30_000;
 
 /**
- * Works in folders of its own, with a configuration and a state of its own.
+ * Works in folders of its own, with a configuration and a state of its own. Times are as written, like `20s`.
  *
  * @throws {Failure} `configuration` for a folder that is there already, or a time that is none.
  */
-async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
+async function runDemo(
+  input: {
+    readonly for: string | undefined;
+    readonly every: string | undefined;
+    readonly folder: string | undefined;
+    readonly faults: boolean;
+  },
+  tools: Tools,
+): Promise<number> {
   const { system } = tools;
   const lastsMs = input.for === undefined ? Infinity : duration("--for", input.for);
   const everyMs = input.every === undefined ? 2000 : duration("--every", input.every);
@@ -75,7 +75,12 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   let proven = 0;
   {
     await using daemon = await start(places, folder, tools, (path) => closedAt.get(path));
-    introduce(daemon, places, input, tools);
+    emit(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
+    const url = daemon.startUrl();
+    // The token is in it: a file could be read by others.
+    const shown = system.isTerminal("stdout") ? url : url?.split("?")[0] ?? null;
+    if (shown !== null) emit(tools, `Watch it live at   ${cyan(shown)}`);
+    emit(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
     using closing = deadline(lastsMs, system, tools.signal);
     const trouble = input.faults ? takeArchiveAway(places.archive, tools, closing.signal) : Promise.resolve();
     const night = observingNight(system.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
@@ -86,10 +91,26 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
       if (exposure.oddity !== null) emit(tools, dim(`  camera: ${exposure.path} ${exposure.oddity}`));
     }
     await trouble;
-    proven = await everythingArrives(daemon, exposures.length, system);
+    const { ledger } = daemon;
+    const until = system.monotonic() + LAST_WAIT_MS;
+    while (ledger.counts().delivered < exposures.length && system.monotonic() < until) await system.sleep(100);
+    proven =
+      ledger.query({ states: ["delivered"] }).filter(({ delivery: { state } }) =>
+        state.state === "delivered" && state.receipt.level === "checksum"
+      ).length;
   }
 
-  const delivered = await countEqual(exposures, places, system);
+  // Source and archive are compared without asking the daemon.
+  const never = new AbortController().signal;
+  let delivered = 0;
+  for (const { path } of exposures) {
+    try {
+      const sent = await system.hash(join(places.camera, path), never);
+      if (sent.sha256 === (await system.hash(join(places.archive, path), never)).sha256) delivered++;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
   const lost = exposures.length - delivered;
   if (input.folder === undefined) await system.removeTree(folder);
   else emit(tools, "", `Everything is kept in ${folder}`);
@@ -97,13 +118,9 @@ async function runDemo(input: DemoInput, tools: Tools): Promise<number> {
   return lost === 0 && proven >= exposures.length ? EXIT.done : EXIT.notDelivered;
 }
 
-interface Places {
-  readonly camera: string;
-  readonly archive: string;
-  readonly state: string;
-}
+type Places = Awaited<ReturnType<typeof makePlaces>>;
 
-async function makePlaces(folder: string, system: System): Promise<Places> {
+async function makePlaces(folder: string, system: System) {
   const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
   if (await system.facts(folder) !== null) {
     throw new Failure("configuration", `Cannot use "${folder}": it already exists`, {
@@ -122,15 +139,6 @@ async function makePlaces(folder: string, system: System): Promise<Places> {
     });
   }
   return places;
-}
-
-function introduce(daemon: Daemon, places: Places, input: DemoInput, tools: Tools): void {
-  emit(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
-  const url = daemon.startUrl();
-  // The token is in it: a file could be read by others.
-  const shown = tools.system.isTerminal("stdout") ? url : url?.split("?")[0] ?? null;
-  if (shown !== null) emit(tools, `Watch it live at   ${cyan(shown)}`);
-  emit(tools, dim(input.for === undefined ? "Ctrl+C ends the demo." : `The demo ends after ${input.for}.`), "");
 }
 
 async function start(
@@ -194,37 +202,6 @@ async function takeArchiveAway(archive: string, tools: Tools, signal: AbortSigna
   await system.sleep(4000, signal);
   await system.rename(`${archive}-away`, archive);
   emit(tools, dim("  fault: the destination folder is back"));
-}
-
-/** Waits for the last images; returns how many deliveries are verified by checksum. */
-async function everythingArrives(
-  { ledger }: Daemon,
-  count: number,
-  system: Pick<System, "monotonic" | "sleep">,
-): Promise<number> {
-  const until = system.monotonic() + LAST_WAIT_MS;
-  while (ledger.counts().delivered < count && system.monotonic() < until) await system.sleep(100);
-  return ledger.query({ states: ["delivered"] }).filter(({ delivery: { state } }) =>
-    state.state === "delivered" && state.receipt.level === "checksum"
-  ).length;
-}
-
-/** Compares source and archive without asking the daemon. */
-async function countEqual(exposures: readonly Exposure[], places: Places, system: Pick<System, "hash">): Promise<number> {
-  const never = new AbortController().signal;
-  let equal = 0;
-  for (const { path } of exposures) {
-    try {
-      const [sent, there] = [
-        await system.hash(join(places.camera, path), never),
-        await system.hash(join(places.archive, path), never),
-      ];
-      if (sent.sha256 === there.sha256) equal++;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return equal;
 }
 
 function duration(option: string, words: string): number {

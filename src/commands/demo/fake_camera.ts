@@ -92,15 +92,8 @@ async function writeInPieces(
   }
 }
 
-interface Sky {
-  readonly width: number;
-  readonly height: number;
-  /** The pixels of one exposure, in counts. */
-  expose(frame: number): Uint16Array;
-}
-
-/** A sky that is the same for the same seed. */
-function fakeSky(width: number, height: number, seed: number): Sky {
+/** A star field with noise that drifts a little from frame to frame; the same for the same seed. */
+function fakeSky(width: number, height: number, seed: number) {
   const random = generator(seed);
   const stars = Array.from({ length: Math.round(width * height / 2500) }, () => ({
     x: random() * width,
@@ -112,33 +105,26 @@ function fakeSky(width: number, height: number, seed: number): Sky {
   return {
     width,
     height,
-    expose(frame) {
+    /** The pixels of one exposure, in counts. */
+    expose(frame: number): Uint16Array {
       const noise = generator(seed + frame * 7919 + 1);
       const pixels = new Uint16Array(width * height);
       for (let i = 0; i < pixels.length; i++) pixels[i] = 900 + (noise() + noise() + noise()) * 40;
-      for (const star of stars) addStar(pixels, width, height, { ...star, x: star.x + frame * 0.7, y: star.y + frame * 0.3 });
+      for (const { flux, sigma, ...star } of stars) {
+        const reach = Math.ceil(sigma * 5);
+        const [centreX, centreY] = [star.x + frame * 0.7, star.y + frame * 0.3];
+        const [column, row] = [Math.round(centreX), Math.round(centreY)];
+        for (let y = Math.max(0, row - reach); y <= Math.min(height - 1, row + reach); y++) {
+          for (let x = Math.max(0, column - reach); x <= Math.min(width - 1, column + reach); x++) {
+            const distance = (x - centreX) ** 2 + (y - centreY) ** 2;
+            const light = flux * Math.exp(-distance / (2 * sigma ** 2));
+            pixels[y * width + x] = Math.min(65535, pixels[y * width + x]! + light);
+          }
+        }
+      }
       return pixels;
     },
   };
-}
-
-interface Star {
-  readonly x: number;
-  readonly y: number;
-  readonly flux: number;
-  readonly sigma: number;
-}
-
-function addStar(pixels: Uint16Array, width: number, height: number, star: Star): void {
-  const reach = Math.ceil(star.sigma * 5);
-  const [column, row] = [Math.round(star.x), Math.round(star.y)];
-  for (let y = Math.max(0, row - reach); y <= Math.min(height - 1, row + reach); y++) {
-    for (let x = Math.max(0, column - reach); x <= Math.min(width - 1, column + reach); x++) {
-      const distance = (x - star.x) ** 2 + (y - star.y) ** 2;
-      const light = star.flux * Math.exp(-distance / (2 * star.sigma ** 2));
-      pixels[y * width + x] = Math.min(65535, pixels[y * width + x]! + light);
-    }
-  }
 }
 
 /** Numbers in [0, 1) that follow from a seed (mulberry32). */

@@ -25,27 +25,22 @@ export interface Console extends AsyncDisposable {
 
 const DRAW_EVERY_MS = 250;
 
-/** Writes what comes at the same time together: a batch that arrives is hundreds of lines. */
-function gather(write: (text: string) => void): (text: string) => void {
-  let waiting = "";
-  return (text) => {
-    if (waiting === "") {
-      queueMicrotask(() => {
-        const all = waiting;
-        waiting = "";
-        write(all);
-      });
-    }
-    waiting += text;
-  };
-}
-
 /** Never throws for a log that cannot be written: that is said on standard error. */
 export async function openConsole(first: LogSettings, { system, stderr }: Tools): Promise<Console> {
   const pretty = system.isTerminal("stderr");
   const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
-  const gathered = gather(stderr);
-  const output = { pretty, write: (text: string) => lower ? lower.line(text) : gathered(text) };
+  let gathered = "";
+  // What comes at the same time is written together: a batch that arrives is hundreds of lines.
+  const gather = (text: string) => {
+    if (gathered === "") {
+      queueMicrotask(() => {
+        stderr(gathered);
+        gathered = "";
+      });
+    }
+    gathered += text;
+  };
+  const output = { pretty, write: lower?.line ?? gather };
   const open = (settings: LogSettings): Promise<Log> =>
     openLog(settings, output, system, (message) => write(settings.format, message, "WARNING"));
   const write = (format: LogSettings["format"], message: string, level: "INFO" | "WARNING" | "ERROR") => {
@@ -57,15 +52,13 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
   let below = "";
   let settings = first;
   let log = await open(first);
-  const drawing = draw();
-
-  async function draw(): Promise<void> {
+  const drawing = (async () => {
     while (lower && !closed.signal.aborted) {
       await system.sleep(DRAW_EVERY_MS, closed.signal);
       const ends = closed.signal.aborted;
       lower.draw(ends ? [] : progress.running(system.now()), ends ? "" : below);
     }
-  }
+  })();
 
   return {
     listen(event) {

@@ -8,7 +8,6 @@ import { unlessAborted } from "../../async/abort.ts";
 import type { Daemon } from "../../daemon/daemon.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { DeliveryRow } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Tools } from "../command.ts";
 import { EXIT } from "../text/failure_text.ts";
@@ -30,7 +29,10 @@ export async function deliverOnce(
   const saying = sayWaiting(daemon.unsettled, waiting, tools.system, over.signal);
   try {
     const finishes = await unlessAborted(daemon.finished(), daemon.ending, null);
-    if (finishes === null) missing.push(whyStopped(daemon));
+    if (finishes === null) {
+      const trouble = daemon.trouble();
+      missing.push(trouble === null ? "it was stopped before everything was delivered" : `${trouble.message}. ${trouble.hint}`);
+    }
     for (const { job, finish } of finishes ?? []) {
       for (const { path, reason, detail } of finish.incomplete) {
         missing.push(`job ${job}: "${printable(path)}" is ${reason}${detail === "" ? "" : `: ${printable(detail)}`}`);
@@ -56,11 +58,6 @@ export async function deliverOnce(
   return missing.length === 0 ? EXIT.done : EXIT.notDelivered;
 }
 
-function whyStopped(daemon: Pick<Daemon, "trouble">): string {
-  const trouble = daemon.trouble();
-  return trouble === null ? "it was stopped before everything was delivered" : `${trouble.message}. ${trouble.hint}`;
-}
-
 const LINES = 20;
 
 /** Failures of the configured jobs that this run met, or whose source still waits to be delivered. */
@@ -70,22 +67,12 @@ async function failures(daemon: Daemon, startedAt: number, { system }: Pick<Tool
   const lines: string[] = [];
   for (const { delivery } of rows) {
     if (!jobs.get(delivery.source.job)?.has(delivery.destination)) continue;
-    const isNew = delivery.queuedAt >= startedAt;
-    if (isNew || await isThere(delivery, system)) lines.push(describe(delivery));
+    const { source, destination, state, queuedAt } = delivery;
+    // A file that cannot be checked may still exist.
+    const isWanted = queuedAt >= startedAt || await system.facts(source.absolutePath).catch(() => "unknown") !== null;
+    if (!isWanted) continue;
+    const reason = state.state === "failed" ? state.failure.message : state.state;
+    lines.push(`"${printable(source.absolutePath)}" to ${destination}: ${reason}`);
   }
   return lines;
-}
-
-async function isThere({ source }: DeliveryRow["delivery"], system: Tools["system"]): Promise<boolean> {
-  try {
-    return await system.facts(source.absolutePath) !== null;
-  } catch (error) {
-    // A file that cannot be checked may still exist.
-    return error instanceof Error;
-  }
-}
-
-function describe({ source, destination, state }: DeliveryRow["delivery"]): string {
-  const reason = state.state === "failed" ? state.failure.message : state.state;
-  return `"${printable(source.absolutePath)}" to ${destination}: ${reason}`;
 }

@@ -27,9 +27,9 @@ import { placeOf } from "../../reports/overview/trouble.ts";
 export async function dryRun(settings: Settings, tools: Tools): Promise<number> {
   using ledger = tools.readLedger(settings.stateDirectory);
   const lower = tools.system.isTerminal("stderr") ? board(tools.stderr, () => tools.system.columns() ?? 80) : null;
-  const screen: Screen = {
+  const screen = {
     isLive: lower !== null,
-    show: (line) => lower ? lower.draw([], line ?? "") : line !== null && tools.stderr(`${line}\n`),
+    show: (line: string | null) => lower ? lower.draw([], line ?? "") : line !== null && tools.stderr(`${line}\n`),
     line: lower?.line ?? tools.stderr,
   };
   let count = 0;
@@ -93,18 +93,14 @@ async function listRemovals(job: Job, ledger: ReadLedger, { system, stdout, stde
   return count;
 }
 
+/** Told of a delivery that would be queued. */
 type List = (source: SourceFile, destination: string, target: string) => void;
-
-interface Screen extends WaitingOutput {
-  readonly line: (text: string) => void;
-}
-
 /** Runs the intake once over everything; lists what it would queue, and returns the files that are not finished or left aside. */
 async function takeIn(
   job: Job,
   ledger: ReadLedger,
   list: List,
-  screen: Screen,
+  screen: WaitingOutput & { readonly line: (text: string) => void },
   { system, signal }: Tools,
 ): Promise<{ readonly incomplete: readonly Waiting[]; readonly leftAside: AsideNow | null }> {
   const admitted = new Set<string>();
@@ -119,9 +115,17 @@ async function takeIn(
   const taking = intake(job, {
     system,
     ledger: {
-      ...{ unknown: ledger.unknown, admitted: ledger.admitted, leftAside: ledger.leftAside },
-      ...{ admit, recheck: () => [], rememberLeftAside: () => {} },
-      ...NO_REREADS,
+      unknown: ledger.unknown,
+      admitted: ledger.admitted,
+      leftAside: ledger.leftAside,
+      admit,
+      recheck: () => [],
+      rememberLeftAside: () => {},
+      // A dry run reads nothing again.
+      dueRereads: () => [],
+      nextReread: () => null,
+      recordRereads: () => [],
+      requestRereads: () => {},
     },
     emit: (event) => {
       if (event.type === "notice" && (event.level === "warning" || event.level === "error")) screen.line(`${event.message}\n`);
@@ -139,9 +143,6 @@ async function takeIn(
     await Promise.all([over, saying]);
   }
 }
-
-/** A dry run reads nothing again. */
-const NO_REREADS = { dueRereads: () => [], nextReread: () => null, recordRereads: () => [], requestRereads: () => {} };
 
 const WAITING = ["queued", "sending", "deferred"] as const;
 

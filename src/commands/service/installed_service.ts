@@ -1,5 +1,6 @@
 /**
- * Finds an installed service again, by its definition: for `service`, for uninstalling, and for installing again.
+ * What install-service, uninstall-service and service share: their options, finding a service again by its definition, carrying out what
+ * its kind has planned, and asking its daemon, which alone knows whether it really runs.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { type DaemonClient, findDaemon } from "../../daemon/control/control_clie
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { StatusReport } from "../../reports/overview/status_json.ts";
-import type { Account, PlannedFile, Scope, ServiceKind, ServicePlace, Step } from "../../services/service.ts";
+import type { PlannedFile, Scope, ServiceKind, ServicePlace, Step } from "../../services/service.ts";
 import { callingAccount } from "../../services/service_account.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Command } from "../../system/system.ts";
@@ -33,7 +34,10 @@ export async function findInstalled(
   tools: Tools,
 ): Promise<Installed | null> {
   const account = await callingAccount(tools.system, tools.signal);
-  for (const each of scope === undefined ? usualScopes(account) : [scope]) {
+  // Root looks at the computer's services; others at their own first. Windows makes no difference.
+  const { uid } = account;
+  const usual: readonly Scope[] = uid === null ? ["user"] : uid === 0 ? ["system", "user"] : ["user", "system"];
+  for (const each of scope === undefined ? usual : [scope]) {
     const found = await readInstalled({ name, scope: each, account }, kind, tools);
     if (found !== null) return found;
   }
@@ -65,12 +69,6 @@ export function serviceName(written: string | undefined, kind: ServiceKind): str
   throw new Failure("configuration", `Cannot use "${written}" as the name of a service`, {
     hint: "Use letters, digits, dots, hyphens and underscores.",
   });
-}
-
-/** Root looks at the computer's services; others at their own first. Windows makes no difference. */
-function usualScopes({ uid }: Account): readonly Scope[] {
-  if (uid === null) return ["user"];
-  return uid === 0 ? ["system", "user"] : ["user", "system"];
 }
 
 /** `--name N`; undefined is the usual name. */
@@ -131,34 +129,30 @@ async function readIfThere(path: string, system: Pick<Tools["system"], "readText
 
 /** Runs one step after the other. @throws {Failure} for the first failure that is not ignored. */
 export async function runSteps(steps: readonly Step[], kind: ServiceKind, tools: Tools): Promise<void> {
-  for (const step of steps) await runStep(step, kind, tools);
-}
-
-async function runStep(step: Step, kind: ServiceKind, tools: Tools): Promise<void> {
   const { system, signal, stderr } = tools;
-  for (let left = step.tries ?? 1;; left--) {
-    const { code, stdout, stderr: said } = await system.run(step.command, signal);
-    if (code === 0 || step.failing === "ignore") return;
-    if (left > 1) {
-      await system.sleep(1000, signal);
-      continue;
+  for (const step of steps) {
+    for (let left = step.tries ?? 1; left > 0; left--) {
+      const { code, stdout, stderr: said } = await system.run(step.command, signal);
+      if (code === 0 || step.failing === "ignore") break;
+      if (left > 1) {
+        await system.sleep(1000, signal);
+        continue;
+      }
+      const line = commandLine(step.command);
+      const words = `${said}\n${stdout}`.trim();
+      const reason = words === "" ? `exit code ${code}` : words;
+      if (step.failing === "warn") {
+        stderr(`Warning: "${line}" failed: ${printable(reason)}\n${step.hint ? `  ${step.hint}\n` : ""}`);
+        break;
+      }
+      if (!kind.rightsMissing(words)) throw new Failure("internal", `Cannot run "${line}": ${reason}`);
+      throw new Failure("permission_denied", `Cannot run "${line}": ${reason}`, {
+        hint: system.platform === "windows"
+          ? "Run it in a PowerShell window opened with “Run as administrator”."
+          : `Run as root: sudo ${line}`,
+      });
     }
-    const words = `${said}\n${stdout}`.trim();
-    const reason = words === "" ? `exit code ${code}` : words;
-    if (step.failing === "warn") {
-      stderr(`Warning: "${commandLine(step.command)}" failed: ${printable(reason)}\n${step.hint ? `  ${step.hint}\n` : ""}`);
-      return;
-    }
-    const isRights = kind.rightsMissing(words);
-    throw new Failure(isRights ? "permission_denied" : "internal", `Cannot run "${commandLine(step.command)}": ${reason}`, {
-      hint: isRights ? rightsHint(step.command, tools) : "",
-    });
   }
-}
-
-function rightsHint(command: Command, { system }: Tools): string {
-  if (system.platform === "windows") return "Run it in a PowerShell window opened with “Run as administrator”.";
-  return `Run as root: sudo ${commandLine(command)}`;
 }
 
 /** A command as a person would type it. */
