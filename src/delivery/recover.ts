@@ -7,7 +7,7 @@
 import { chunks } from "../domain/chunks.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { Failure, isOutage } from "../domain/failure.ts";
-import { sendsEarly } from "./ahead/wanted_files.ts";
+import { sendsEarly } from "./ahead/ahead_parts.ts";
 import { attemptOf } from "./attempts.ts";
 import { type Batch, failureOf, giveUp, type Item, itemsOf, type OpenSession, undecided } from "./batch.ts";
 import { adoptExisting } from "./steps/adopt.ts";
@@ -26,7 +26,7 @@ const CHUNK = 500;
  */
 export async function recover(deliveries: readonly Delivery[], open: OpenSession): Promise<void> {
   const left = new Set(await open.session.leftovers(open.hard));
-  if (open.session.parts && sendsEarly(open.context)) open.context.ahead.adopt([...left]);
+  if (open.session.parts && sendsEarly(open.context)) open.context.ahead.adopt(left);
   // Anything else may belong to a publication that is still running there: it must find nothing left to rename.
   const inHand = new Set(deliveries.map(attemptOf));
   await sweepUnneeded([...left].filter((attempt) => !inHand.has(attempt)), open);

@@ -4,7 +4,7 @@
  * @module
  */
 import { failureRecord } from "../domain/failure.ts";
-import { wantedFiles } from "./ahead/wanted_files.ts";
+import { wantedFiles } from "./ahead/ahead_parts.ts";
 import { attemptOf, stagedName } from "./attempts.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { openSession, type TimedSession } from "./timed_session.ts";
@@ -71,7 +71,10 @@ function partsToKeep(context: DestinationContext, session: TimedSession): Readon
     attempts.leave(delivery, stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery));
   }
   if (!state.keepsParts) return new Set();
-  return new Set([...session.resumes ? attempts.withParts() : [], ...session.parts ? ahead.attempts(wantedFiles(context)) : []]);
+  return new Set([
+    ...session.resumes ? attempts.withParts() : [],
+    ...session.parts ? ahead.attemptsOf(wantedFiles(context)) : [],
+  ]);
 }
 
 /** A delivery whose part was left may have ended without another attempt: because of a newer version, or a person. */

@@ -149,10 +149,8 @@ function timedParts(
         (end) => parts.digests(staged, chunks, end),
       ),
     flush: (staged, signal) => withWatchdog(limit("flush the part of a file"), signal, (end) => parts.flush(staged, end)),
-    move: (from, staged, signal) =>
-      withWatchdog(limit("move the part of a file"), signal, (end) => parts.move(from, staged, end)),
-    finish: (staged, source, signal) =>
-      withWatchdog(limit("set the time of a file"), signal, (end) => parts.finish(staged, source, end)),
+    finish: (staged, to, source, signal) =>
+      withWatchdog(limit("move the part of a file"), signal, (end) => parts.finish(staged, to, source, end)),
   };
 }
 

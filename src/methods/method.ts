@@ -152,8 +152,6 @@ export const CHUNK_BYTES = 8 * 1024 * 1024;
  * here: what was sent early is compared with the finished file, chunk by chunk.
  */
 export interface PartFiles {
-  /** Where a part lies, if that is on this computer: it can be compared there with its source. */
-  pathHere?(staged: string): string;
   /**
    * Makes the folder for a new part. `from` is one that an earlier session left: its whole chunks are copied, because something there may
    * still write into it. Gives how many chunks there are now.
@@ -167,10 +165,8 @@ export interface PartFiles {
   digests(staged: string, chunks: readonly number[], signal: AbortSignal): Promise<(string | null)[]>;
   /** Has the destination begin to write it to its disk, so that publishing needs not wait for all of it. */
   flush(staged: string, signal: AbortSignal): Promise<void>;
-  /** Moves it to another staging name, and makes the folder of that. */
-  move(from: string, staged: string, signal: AbortSignal): Promise<void>;
-  /** Gives it the times and the mode that `put` would give it. */
-  finish(staged: string, source: SourceFile, signal: AbortSignal): Promise<void>;
+  /** Gives it the times and the mode that `put` would give it, and moves it to another staging name, whose folder is made. */
+  finish(staged: string, to: string, source: SourceFile, signal: AbortSignal): Promise<void>;
 }
 
 /** A connection to one destination. Calls may overlap unless said otherwise. Every failure is a {@linkcode Failure}. */

@@ -55,15 +55,11 @@ export function fakeParts(fake: FakeDestination, { system }: Pick<MethodContext,
       await step(signal);
       if (fake.failFlushes-- > 0) throw aFailure("interrupted", "the disk reports an error");
     },
-    async move(from, staged, signal) {
-      await step(signal);
-      set(staged, bytesOf(from));
-      fake.files.delete(from);
-    },
-    async finish(staged, { absolutePath, mtimeMs }, signal) {
+    async finish(staged, to, { absolutePath, mtimeMs }, signal) {
       await step(signal);
       const mode = (await system.facts(absolutePath))?.mode ?? 0o644;
-      fake.files.set(staged, { bytes: bytesOf(staged), mtimeMs: preserveTimes ? mtimeMs : 0, mode: mode & 0o777 });
+      fake.files.set(to, { bytes: bytesOf(staged), mtimeMs: preserveTimes ? mtimeMs : 0, mode: mode & 0o777 });
+      fake.files.delete(staged);
     },
   };
 }

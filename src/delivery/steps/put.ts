@@ -29,7 +29,7 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   const hashes = context.destination.verify === "checksum";
   // Without a hash, only their facts can show a rewrite.
   // Of a file that was sent while it grew little is left: it is read again when it is certain.
-  const early = hashes && session.parts ? fitting.filter(({ delivery }) => context.ahead.has(delivery.source)) : [];
+  const early = hashes && session.parts ? fitting.filter(({ delivery }) => context.ahead.get(delivery.source)) : [];
   const whole = fitting.filter((item) => !early.includes(item));
   if (!hashes) await outlastRacy(fitting, context, signal);
   else if (session.hashesSource) {

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
-import { faultOf } from "../../system/fault.ts";
 import { CHUNK_BYTES, type PartFiles } from "../method.ts";
 import { checkMount, destinationFailure, type LocalBase, makeStaging, pathOf } from "./local_base.ts";
 
@@ -20,8 +20,12 @@ export function localParts(base: LocalBase, keep: (source: SourceFile, to: strin
       throw await destinationFailure(base, error, `write "${printable(staged)}" to ${where}`);
     }
   };
+  const write: PartFiles["append"] = (staged, chunk, content, signal) =>
+    toPart(staged, async (path) => {
+      await checkMount(base);
+      await system.writeInto(path, chunk * CHUNK_BYTES, content, signal);
+    }, signal);
   return {
-    pathHere: (staged) => pathOf(base, staged),
     async begin(staged, from, signal) {
       await makeStaging(base, [staged]);
       return await toPart(staged, async (path) => {
@@ -35,19 +39,17 @@ export function localParts(base: LocalBase, keep: (source: SourceFile, to: strin
         return Math.floor(left.size / CHUNK_BYTES);
       }, signal);
     },
-    append: (staged, count, content, signal) =>
-      toPart(staged, async (path) => {
-        await checkMount(base);
-        await system.writeInto(path, count * CHUNK_BYTES, content, signal);
-      }, signal),
-    replace: (staged, chunk, content, signal) =>
-      toPart(staged, (path) => system.writeInto(path, chunk * CHUNK_BYTES, content, signal), signal),
+    append: write,
+    replace: write,
     digests: (staged, chunks, signal) =>
       toPart(staged, async (path) => {
-        const size = (await system.facts(path).catch(nothing))?.size ?? 0;
-        const there = chunks.filter((chunk) => chunk * CHUNK_BYTES < size);
-        const found = await system.hashChunks(path, CHUNK_BYTES, there, signal);
-        return chunks.map((chunk) => found[there.indexOf(chunk)] ?? null);
+        const found: (string | null)[] = [];
+        for (const chunk of chunks) {
+          signal.throwIfAborted();
+          const content = await system.read(path, chunk * CHUNK_BYTES, CHUNK_BYTES);
+          found.push(content.length === 0 ? null : createHash("sha256").update(content).digest("hex"));
+        }
+        return found;
       }, signal),
     flush: (staged, signal) =>
       toPart(staged, async (path) => {
@@ -59,15 +61,12 @@ export function localParts(base: LocalBase, keep: (source: SourceFile, to: strin
           throw error;
         }
       }, signal),
-    async move(from, staged, signal) {
-      await makeStaging(base, [staged]);
-      await toPart(staged, (path) => system.rename(pathOf(base, from), path), signal);
+    async finish(staged, to, source, signal) {
+      await makeStaging(base, [to]);
+      await toPart(staged, async (path) => {
+        await keep(source, path);
+        await system.rename(path, pathOf(base, to));
+      }, signal);
     },
-    finish: (staged, source, signal) => toPart(staged, (path) => keep(source, path), signal),
   };
-}
-
-function nothing(error: unknown): null {
-  if (faultOf(error) === "not_found") return null;
-  throw error;
 }

@@ -25,21 +25,18 @@ export function sftpWriting(
   channels: SftpChannels,
   { path }: Pick<RemoteFiles, "path">,
 ): Pick<PartFiles, "append" | "replace"> {
-  const write = async (staged: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal) => {
+  const write: PartFiles["append"] = async (staged, chunk, content, signal) => {
     await channels.ready(CHUNK_BYTES, signal);
     const connection = channels.pick(CHUNK_BYTES);
     try {
       const { value: file, refusal } = await connection.calls.reopen(path(staged));
       if (file === null) throw cannotWrite(staged, refusal);
-      await writeAll(connection, { staged, file, offset }, content, signal);
+      await writeAll(connection, { staged, file, offset: chunk * CHUNK_BYTES }, content, signal);
     } finally {
       channels.done(connection, CHUNK_BYTES);
     }
   };
-  return {
-    append: (staged, count, content, signal) => write(staged, count * CHUNK_BYTES, content, signal),
-    replace: (staged, chunk, content, signal) => write(staged, chunk * CHUNK_BYTES, content, signal),
-  };
+  return { append: write, replace: write };
 }
 
 /** Writes from `offset` on, and closes the file. */
@@ -110,13 +107,7 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
       return found;
     },
     flush: (staged) => flush(staged),
-    move: async (from, staged, signal) => {
-      await files.prepare([{ staged }], signal);
-      const to = pathOf(base, staged);
-      const refusal = await calls.mkdir(flushedEarly(to)) ?? await calls.rename(pathOf(base, from), to);
-      if (refusal) throw cannotWrite(staged, refusal);
-    },
-    async finish(staged, { absolutePath, mtimeMs }) {
+    async finish(staged, to, { absolutePath, mtimeMs }, signal) {
       const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
       const mode = preservePermissions ? (await system.followedFacts(absolutePath))?.mode : undefined;
       const changes = {
@@ -124,6 +115,10 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
         ...(mode === undefined ? {} : { permissions: mode & 0o777 }),
       };
       await flush(staged, (file) => calls.setAttributes(file, changes));
+      await files.prepare([{ staged: to }], signal);
+      const path = pathOf(base, to);
+      const refusal = await calls.mkdir(flushedEarly(path)) ?? await calls.rename(pathOf(base, staged), path);
+      if (refusal) throw cannotWrite(staged, refusal);
     },
   };
 }

@@ -39,11 +39,11 @@ export function shellParts(parts: ShellPartTools, writing: Pick<PartFiles, "appe
     digests: (staged, wanted, signal) => digests(parts, staged, wanted, signal),
     flush: async (staged, signal) =>
       void await files.inBase("flush a file at the destination", flushOrRemove(parts.tools, staged), signal),
-    async move(from, staged, signal) {
-      await files.prepare([{ staged }], signal);
-      await script("move the part of a file", `mv -f ${shellWords([from, staged])} 2>&1`, signal);
+    async finish(staged, to, source, signal) {
+      await finishPart(parts, staged, source, signal);
+      await files.prepare([{ staged: to }], signal);
+      await script("move the part of a file", `mv -f ${shellWords([staged, to])} 2>&1`, signal);
     },
-    finish: (staged, source, signal) => finishPart(parts, staged, source, signal),
   };
 }
 

@@ -104,7 +104,7 @@ Deno.test("parts by SFTP: one that the server could not flush is removed, and no
   const source = await makeSource(folder.at("source"), "a", CONTENT);
   await withServer(disk, async ({ parts, removed }) => {
     await rejectsWith(() => parts.flush(STAGED, signal), ["interrupted"]);
-    await rejectsWith(() => parts.finish(STAGED, source, signal), ["interrupted"]);
+    await rejectsWith(() => parts.finish(STAGED, `${STAGING}/a2/1`, source, signal), ["interrupted"]);
     assertEquals(removed.filter((path) => path === `/base/${STAGED}`).length, 2);
   });
   await withServer(never, async ({ parts, removed }) => {
@@ -131,7 +131,7 @@ Deno.test("put() by SFTP does not resume what was flushed early, while the file 
   const first = upload(await makeSource(folder.at("source"), "a", CONTENT), 1);
   let mark = "";
   await withServer(() => answers.ok, async ({ parts, asked }) => {
-    await parts.move(`${STAGING}/early/1`, first.staged, signal);
+    await parts.finish(`${STAGING}/early/1`, first.staged, first.source, signal);
     const made = asked.filter(([what]) => what === "MKDIR" || what === "RENAME");
     assertEquals(made.slice(-2).map(([what]) => what), ["MKDIR", "RENAME"]);
     mark = made.at(-2)![1]!;
