@@ -7,7 +7,7 @@
 import { chunks } from "../domain/chunks.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { Failure, isOutage } from "../domain/failure.ts";
-import { sendsEarly } from "./ahead/ahead_parts.ts";
+import { sendsEarly } from "./ahead/send_ahead.ts";
 import { attemptOf } from "./attempts.ts";
 import { type Batch, failureOf, giveUp, type Item, itemsOf, type OpenSession, undecided } from "./batch.ts";
 import { adoptExisting } from "./steps/adopt.ts";

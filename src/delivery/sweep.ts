@@ -4,7 +4,7 @@
  * @module
  */
 import { failureRecord } from "../domain/failure.ts";
-import { wantedFiles } from "./ahead/ahead_parts.ts";
+import type { Growing } from "./ahead/ahead_parts.ts";
 import { attemptOf, stagedName } from "./attempts.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { openSession, type TimedSession } from "./timed_session.ts";
@@ -76,6 +76,22 @@ function partsToKeep(context: DestinationContext, session: TimedSession): Readon
     ...session.parts ? ahead.attemptsOf(wantedFiles(context)) : [],
   ]);
 }
+
+/** The files that grow, and those that are finished and not sent yet. */
+export function wantedFiles({ ledger, job, destination, growing }: DestinationContext): Growing[] {
+  const waiting = ledger.query({
+    job: job.name,
+    destination: destination.name,
+    states: ["queued", "sending", "deferred"],
+    // It is large files that were sent early.
+    sort: "size",
+    descending: true,
+    limit: MOST_WAITING,
+  });
+  return [...growing(), ...waiting.map(({ delivery: { source } }) => source)];
+}
+
+const MOST_WAITING = 500;
 
 /** A delivery whose part was left may have ended without another attempt: because of a newer version, or a person. */
 function forgetEnded({ attempts, ledger }: DestinationContext): void {

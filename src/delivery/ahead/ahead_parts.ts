@@ -10,7 +10,6 @@ import { mutex } from "../../async/mutex.ts";
 import type { GrowingFile } from "../../domain/growing_file.ts";
 import { CHUNK_BYTES } from "../../methods/method.ts";
 import type { Attempts } from "../attempts.ts";
-import type { DestinationContext } from "../destination_context.ts";
 import type { TimedSession } from "../timed_session.ts";
 
 /** What is at the destination of one file. */
@@ -155,24 +154,3 @@ export interface AheadView {
 
 const PREFIX = "ahead-";
 const NAME = /^ahead-([0-9a-f]{16})-/;
-
-/** Whether anything may be sent early to this destination: only hashes show what was rewritten since. */
-export function sendsEarly({ job, destination }: Pick<DestinationContext, "job" | "destination">): boolean {
-  return job.growingFiles !== null && destination.verify === "checksum";
-}
-
-/** The files that grow, and those that are finished and not sent yet. */
-export function wantedFiles({ ledger, job, destination, growing }: DestinationContext): Growing[] {
-  const waiting = ledger.query({
-    job: job.name,
-    destination: destination.name,
-    states: ["queued", "sending", "deferred"],
-    // It is large files that were sent early.
-    sort: "size",
-    descending: true,
-    limit: MOST_WAITING,
-  });
-  return [...growing(), ...waiting.map(({ delivery: { source } }) => source)];
-}
-
-const MOST_WAITING = 500;

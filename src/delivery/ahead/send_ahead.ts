@@ -13,7 +13,8 @@ import { CHUNK_BYTES } from "../../methods/method.ts";
 import type { OpenSession } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 import type { Workers } from "../worker.ts";
-import { type AheadPart, type Growing, sendsEarly, wantedFiles } from "./ahead_parts.ts";
+import { wantedFiles } from "../sweep.ts";
+import type { AheadPart, Growing } from "./ahead_parts.ts";
 import { writeFrom } from "./finish_ahead.ts";
 
 /** How often growing files are looked at; and while there are none, and after something went wrong. */
@@ -49,6 +50,11 @@ export async function sendAhead(open: OpenSession, { look, fail, over }: Workers
     }
     await system.sleep(hasFailed ? AFTER_FAILURE_MS : files.length === 0 ? IDLE_MS : LOOK_MS, over);
   }
+}
+
+/** Whether anything may be sent early to this destination: only hashes show what was rewritten since. */
+export function sendsEarly({ job, destination }: Pick<DestinationContext, "job" | "destination">): boolean {
+  return job.growingFiles !== null && destination.verify === "checksum";
 }
 
 /** One round for each file; true where one went wrong. */
