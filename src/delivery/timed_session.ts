@@ -11,7 +11,7 @@ import type { Digest } from "../domain/receipt.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { CHUNK_BYTES, type Method, type MethodContext, type PartFiles, type Session } from "../methods/method.ts";
 import type { Clock } from "../system/system.ts";
-import { withWatchdog } from "./watchdog.ts";
+import { type WatchdogOptions, withWatchdog } from "./watchdog.ts";
 
 /** Like the session of a method, but closing it takes 5 s at most and never throws. */
 export interface TimedSession extends Omit<Session, "digest" | "parts"> {
@@ -58,53 +58,47 @@ function tellSilence({ destination, emit }: Pick<SessionNeeds, "destination" | "
 
 function timed(session: Session, { destination, system: clock, emit }: SessionNeeds): TimedSession {
   const { name, timeoutMs } = destination;
-  const limit = (what: string) => ({ what, timeoutMs, clock });
-  const prompt = (what: string) => ({ ...limit(what), onSilence: () => tellSilence({ destination, emit }, timeoutMs) });
+  const usual = { timeoutMs, clock };
+  const onSilence = () => tellSilence({ destination, emit }, timeoutMs);
+  const part = (what: string, bytes = 0) => ({ what: `${what} at ${name}`, timeoutMs: timeoutMs + bytes / SLOW });
   return {
-    proof: session.proof,
-    durability: session.durability,
-    sendsStagedAgain: session.sendsStagedAgain,
-    hashesSource: session.hashesSource,
-    ...(session.showsInPut ? { showsInPut: true } : {}),
-    resumes: session.resumes,
-    ...(session.parts === undefined ? {} : { parts: timedParts(session.parts, { destination, clock }) }),
-    method: session.method,
-    about: session.about,
-    ...(session.streams ? { streams: session.streams } : {}),
-    attach: (create, signal, probe) =>
-      withWatchdog(prompt(`find the folder at ${name}`), signal, (end) => session.attach(create, end, probe)),
-    survey: (paths, signal, staging) =>
-      withWatchdog(prompt(`check the files at ${name}`), signal, (end) => session.survey(paths, end, staging)),
-    digest: (paths, bytes, signal, calm) =>
-      withWatchdog(
-        { what: `verify ${files(paths.length)} at ${name}`, timeoutMs: hashingMs(destination, bytes, calm), clock },
-        signal,
-        (end) => session.digest(paths, end, calm),
-      ),
-    modifiedAt: (path, signal) => withWatchdog(limit(`check a file at ${name}`), signal, (end) => session.modifiedAt(path, end)),
-    put(uploads, onBytes, signal) {
-      const staged = uploads.map((upload) => upload.staged);
-      const ask = async (end: AbortSignal) =>
-        (await session.survey(staged, end)).reduce((sum, found) => sum + (found?.bytes ?? 0), 0);
-      return withWatchdog(
-        { ...limit(`send ${files(uploads.length)} to ${name}`), ask },
-        signal,
-        (end, alive) =>
-          session.put(uploads, (index, bytes) => {
-            alive();
-            onBytes(index, bytes);
-          }, end),
-      );
+    ...session,
+    ...limited(session, usual, {
+      attach: () => ({ what: `find the folder at ${name}`, onSilence }),
+      survey: () => ({ what: `check the files at ${name}`, onSilence }),
+      modifiedAt: () => ({ what: `check a file at ${name}` }),
+      put: (uploads) => ({
+        what: `send ${files(uploads.length)} to ${name}`,
+        ask: async (end) => {
+          const stats = await session.survey(uploads.map(({ staged }) => staged), end);
+          return stats.reduce((sum, found) => sum + (found?.bytes ?? 0), 0);
+        },
+      }),
+      publish: (items) => ({ what: `publish ${files(items.length)} at ${name}` }),
+      flush: () => ({ what: `flush files at ${name}` }),
+      remove: (items) => ({ what: `remove ${files(items.length)} at ${name}` }),
+      emptyTrash: () => ({ what: `empty the trash at ${name}` }),
+      leftovers: () => ({ what: `check the files at ${name}` }),
+      sweep: () => ({ what: `clean up at ${name}` }),
+    }),
+    digest(paths, bytes, signal, calm) {
+      // Half a bandwidth limit, where that is respected.
+      const slowest = calm === undefined ? null : lowestEver([destination.bandwidthLimit, destination.lineLimit]);
+      const hashingMs = Math.max(bytes / SLOW, slowest === null ? 0 : 2_000 * bytes / slowest);
+      const limit = { what: `verify ${files(paths.length)} at ${name}`, timeoutMs: timeoutMs + hashingMs, clock };
+      return withWatchdog(limit, signal, (end) => session.digest(paths, end, calm));
     },
-    publish: (items, signal) =>
-      withWatchdog(limit(`publish ${files(items.length)} at ${name}`), signal, (end) => session.publish(items, end)),
-    flush: (paths, signal) => withWatchdog(limit(`flush files at ${name}`), signal, (end) => session.flush(paths, end)),
-    remove: (items, signal) =>
-      withWatchdog(limit(`remove ${files(items.length)} at ${name}`), signal, (end) => session.remove(items, end)),
-    emptyTrash: (folders, signal) =>
-      withWatchdog(limit(`empty the trash at ${name}`), signal, (end) => session.emptyTrash(folders, end)),
-    leftovers: (signal) => withWatchdog(limit(`check the files at ${name}`), signal, (end) => session.leftovers(end)),
-    sweep: (attempts, signal) => withWatchdog(limit(`clean up at ${name}`), signal, (end) => session.sweep(attempts, end)),
+    ...(session.parts === undefined ? {} : {
+      parts: limited(session.parts, usual, {
+        // How large it is that may be copied is not known here.
+        begin: (_, from) => part("make the part of a file", from === null ? 0 : COPIED_BYTES),
+        append: () => part("write the part of a file"),
+        replace: () => part("write the part of a file"),
+        digests: (_, chunks) => part("verify the part of a file", chunks.length * CHUNK_BYTES),
+        flush: () => part("flush the part of a file"),
+        finish: () => part("move the part of a file"),
+      }),
+    }),
     async [Symbol.asyncDispose]() {
       const watchdog = { what: `close the session with ${name}`, timeoutMs: CLOSE_MS, clock };
       try {
@@ -116,62 +110,63 @@ function timed(session: Session, { destination, system: clock, emit }: SessionNe
   };
 }
 
-function timedParts(
-  parts: PartFiles,
-  { destination, clock }: { readonly destination: Destination; readonly clock: SessionNeeds["system"] },
-): PartFiles {
-  const { name, timeoutMs } = destination;
-  const limit = (what: string, bytes = 0) => ({ what: `${what} at ${name}`, timeoutMs: timeoutMs + bytes / 5_000, clock });
-  return {
-    // How large it is that may be copied is not known here.
-    begin: (staged, from, signal) =>
-      withWatchdog(
-        limit("make the part of a file", from === null ? 0 : COPIED_BYTES),
-        signal,
-        (end) => parts.begin(staged, from, end),
-      ),
-    append: (staged, count, content, signal) =>
-      withWatchdog(
-        limit("write the part of a file"),
-        signal,
-        (end, alive) => parts.append(staged, count, noticed(content, alive), end),
-      ),
-    replace: (staged, chunk, content, signal) =>
-      withWatchdog(
-        limit("write the part of a file"),
-        signal,
-        (end, alive) => parts.replace(staged, chunk, noticed(content, alive), end),
-      ),
-    digests: (staged, chunks, signal) =>
-      withWatchdog(
-        limit("verify the part of a file", chunks.length * CHUNK_BYTES),
-        signal,
-        (end) => parts.digests(staged, chunks, end),
-      ),
-    flush: (staged, signal) => withWatchdog(limit("flush the part of a file"), signal, (end) => parts.flush(staged, end)),
-    finish: (staged, to, source, signal) =>
-      withWatchdog(limit("move the part of a file"), signal, (end) => parts.finish(staged, to, source, end)),
-  };
+/** What an operation does, and what is unusual about its limit. */
+type Limit = Pick<WatchdogOptions, "what"> & Partial<WatchdogOptions>;
+
+type Limits<T> = {
+  readonly [Name in keyof T]?: T[Name] extends (...args: infer Args) => Promise<unknown> ? (...args: Args) => Limit : never;
+};
+
+type Operation = (...args: unknown[]) => Promise<unknown>;
+
+/**
+ * The operations of `target` that `limits` names, each given up if there is no progress for too long. What takes its content, or calls what
+ * it was handed, is alive.
+ */
+function limited<T extends object, L extends Limits<T>>(
+  target: T,
+  usual: Pick<WatchdogOptions, "timeoutMs" | "clock">,
+  limits: L & Limits<T>,
+): Pick<T, keyof L & keyof T> {
+  const operations = target as unknown as Readonly<Record<string, Operation>>;
+  const wrapped = Object.entries(limits as Record<string, (...args: unknown[]) => Limit>).map(
+    ([name, limit]): [string, Operation] => {
+      const operation: Operation = (...args) => {
+        const signal = args.find((arg) => arg instanceof AbortSignal)!;
+        return withWatchdog(
+          { ...usual, ...limit(...args) },
+          signal,
+          (end, alive) => operations[name]!(...args.map((arg) => arg === signal ? end : noticed(arg, alive))),
+        );
+      };
+      return [name, operation];
+    },
+  );
+  return Object.fromEntries(wrapped) as unknown as Pick<T, keyof L & keyof T>;
 }
 
-/** Each piece that is taken is a sign of life. */
-async function* noticed(content: AsyncIterable<Uint8Array>, alive: () => void): AsyncGenerator<Uint8Array> {
-  for await (const piece of content) {
-    alive();
-    yield piece;
+/** A function or content that says `alive` whenever it is called, or a piece of it is taken; anything else as it is. */
+function noticed(arg: unknown, alive: () => void): unknown {
+  if (typeof arg === "function") {
+    return (...args: unknown[]) => {
+      alive();
+      return arg(...args);
+    };
   }
-}
-
-const COPIED_BYTES = 100e9;
-
-/** The silence allowed, and the time that 5 MB/s would need; or half a bandwidth limit, where that is respected. */
-function hashingMs({ timeoutMs, bandwidthLimit, lineLimit }: Destination, bytes: number, calm?: "calm"): number {
-  const slowest = calm === undefined ? null : lowestEver([bandwidthLimit, lineLimit]);
-  return timeoutMs + Math.max(bytes / 5_000, slowest === null ? 0 : 2_000 * bytes / slowest);
+  if (typeof arg !== "object" || arg === null || !(Symbol.asyncIterator in arg)) return arg;
+  return (async function* () {
+    for await (const piece of arg as AsyncIterable<unknown>) {
+      alive();
+      yield piece;
+    }
+  })();
 }
 
 function files(count: number): string {
   return count === 1 ? "one file" : `${count} files`;
 }
 
+/** Bytes that are hashed or copied in a millisecond, at least. */
+const SLOW = 5_000;
+const COPIED_BYTES = 100e9;
 const CLOSE_MS = 5_000;

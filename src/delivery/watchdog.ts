@@ -9,7 +9,7 @@ import { Failure } from "../domain/failure.ts";
 import type { Clock } from "../system/system.ts";
 
 /** What is watched, and how long it may show no progress. `what` completes the sentence `Cannot …`. */
-interface WatchdogOptions {
+export interface WatchdogOptions {
   /** What is done, for the message: `send 12 files to nas`. */
   readonly what: string;
   /** Longest time without a sign of life. */
