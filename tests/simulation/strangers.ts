@@ -25,12 +25,12 @@ export function linkStaging(tree: Tree, base: string): () => void {
   return tried(() => {
     const name = tree.names(base).find((each) => each.startsWith(".image-transfer-") && !each.endsWith("-trash"));
     if (name === undefined || tree.need(`${base}/${name}`, false, "stat").kind !== "folder") return nothing;
-    tree.rename(`${base}/${name}`, `${base}/.moved`);
+    tree.rename(`${base}/${name}`, `${base}/.image-transfer-moved-trash`);
     tree.symlink(HOME, `${base}/${name}`);
     flush(tree, base);
     return () => {
       tree.unlink(`${base}/${name}`);
-      tree.rename(`${base}/.moved`, `${base}/${name}`);
+      tree.rename(`${base}/.image-transfer-moved-trash`, `${base}/${name}`);
       flush(tree, base);
     };
   });

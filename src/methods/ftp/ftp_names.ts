@@ -10,9 +10,10 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Publication, PublishOutcome } from "../method.ts";
-import { cannotWrite, type Claim, claimsFor, ofThisFile, resolveConflict } from "../naming.ts";
+import { cannotWrite, ofThisFile, resolveConflict } from "../naming.ts";
 import { linkRefused } from "../staging.ts";
-import { takeTurn, TURN, type Turn, type TurnFolder } from "../turn.ts";
+import { TURN } from "../turn.ts";
+import { takeTurn, type Turn, type TurnFolder } from "./ftp_turn.ts";
 import { isYes } from "./dialogue.ts";
 import {
   checkBase,
@@ -38,6 +39,13 @@ const RETRY_MS = 200;
 /** More names take longer than others wait for a sign of life: the turn is taken before, and given back afterwards, by runs of their own. */
 const SOON = 50;
 
+/** A staged file on its way to its name: absolute paths there. */
+interface Claim {
+  readonly item: Publication;
+  readonly staged: string;
+  readonly target: string;
+}
+
 /** What was found before names are given. */
 interface Look {
   readonly replies: RepliesOf;
@@ -48,7 +56,14 @@ interface Look {
 /** What `Session.publish` does: two runs of curl, and more for each name that something else has. */
 export async function publish(base: FtpBase, items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> {
   const outcomes = new Map<Publication, PublishOutcome>();
-  const claims = claimsFor(items, (path) => pathOf(base, path), outcomes);
+  const claims = items.flatMap((item): Claim[] => {
+    try {
+      return [{ item, staged: pathOf(base, item.staged), target: pathOf(base, item.target) }];
+    } catch (error) {
+      outcomes.set(item, { published: false, failure: failureRecord(error) });
+      return [];
+    }
+  });
   const strangers = await strangersLinks(base, claims.map(({ item }) => item.target), signal);
   const safe = claims.filter(({ item }) => !strangers.has(item.target));
   for (const { target } of items) {

@@ -15,12 +15,12 @@ import type { System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";
+import { namesSession } from "../naming.ts";
 import { sourceFailure, sourceFault } from "../../system/source_failure.ts";
 import { attach, destinationFailure, type LocalBase, localBase, makeStaging, pathOf } from "./local_base.ts";
-import { digest, flush, LARGE_AT_ONCE, leftovers, modifiedAt, SMALL_BYTES, survey, sweep } from "./local_files.ts";
-import { publish } from "./local_names.ts";
+import { digest, flush, LARGE_AT_ONCE, modifiedAt, SMALL_BYTES, survey } from "./local_files.ts";
+import { localNames } from "./local_names.ts";
 import { localParts } from "./local_parts.ts";
-import { emptyTrash, remove } from "./local_remove.ts";
 
 const SMALL_AT_ONCE = 8;
 const COMPARE_BYTES = 1 << 20;
@@ -49,12 +49,8 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     modifiedAt: (path) => modifiedAt(base, path),
     put: (uploads, onBytes, signal) => put(copying, uploads, onBytes, signal),
     parts: localParts(base, (source, to) => keepTimesAndMode(copying, source, to)),
-    publish: (items, signal) => publish(base, items, signal),
+    ...namesSession(() => localNames(base, (paths, signal) => digest(base, paths, signal))),
     flush: (paths) => flush(base, paths),
-    remove: (items, signal) => remove(base, items, signal),
-    emptyTrash: (folders) => emptyTrash(base, folders),
-    leftovers: () => leftovers(base),
-    sweep: (attempts) => sweep(base, attempts),
     [Symbol.asyncDispose]: () => Promise.resolve(base.bulk[Symbol.dispose]()),
   };
 }

@@ -31,7 +31,7 @@ export interface LocalBase {
   device: string | null;
   /** The staging folder that was checked, and the account that folders made there belong to. */
   staging: { readonly identity: string; readonly uid: number | null } | null;
-  /** Folders that were seen to be there, and whose own names are on the disk. */
+  /** Folders below the base path that were seen to be there, and whose own names are on the disk. */
   readonly flushed: Set<string>;
   /** Staged files that are being flushed, or whose flush failed; it resolves to the error, or null. */
   readonly flushing: Map<string, Promise<unknown>>;
@@ -53,7 +53,7 @@ export function localBase(
     where,
     device: null,
     staging: null,
-    flushed: new Set([folder]),
+    flushed: new Set(),
     flushing: new Map(),
     bulk: system.bulkFiles(),
   };
@@ -179,13 +179,13 @@ async function baseFacts({ folder, where, system }: LocalBase): Promise<PathFact
 }
 
 /**
- * Makes one folder below the base path, if it is not there. Never the base path itself, and nothing in an empty mount point
+ * Makes one folder below the base path, if it is not there; tells whether it did. Never the base path itself, and nothing in an empty mount point
  * whose disk went away just then.
  *
  * @throws {Failure} as {@linkcode checkMount}; else what the system says.
  */
-export async function makeBelow(base: LocalBase, folder: string, mode?: number): Promise<void> {
-  if (!await base.system.makeInside(folder, mode)) return;
+export async function makeBelow(base: LocalBase, folder: string, mode?: number): Promise<boolean> {
+  if (!await base.system.makeInside(folder, mode)) return false;
   try {
     await checkMount(base);
   } catch (lost) {
@@ -193,6 +193,7 @@ export async function makeBelow(base: LocalBase, folder: string, mode?: number):
     await base.system.remove(folder).catch(() => undefined);
     throw lost;
   }
+  return true;
 }
 
 /** Makes the folders of these staging names. @throws {Failure} as {@linkcode checkMount}; else what the system says. */

@@ -1,5 +1,5 @@
 /**
- * What is at a destination on a disk of this computer: found, hashed, flushed, swept.
+ * What is at a destination on a disk of this computer: found, hashed, flushed.
  *
  * @module
  */
@@ -11,22 +11,13 @@ import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Files, PathFacts } from "../../system/system.ts";
 import type { Stat } from "../method.ts";
-import {
-  checkMount,
-  checkStaging,
-  destinationFailure,
-  linkRefusedAt,
-  type LocalBase,
-  pathOf,
-  strangersLinks,
-} from "./local_base.ts";
-import { isAttemptName } from "../staging.ts";
+import { checkMount, destinationFailure, linkRefusedAt, type LocalBase, pathOf, strangersLinks } from "./local_base.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** Flushes of several files share one journal commit. */
 export const FLUSHES_AT_ONCE = 8;
 /** Short looks: many at once are cheaper than many one by one. */
-const LOOKS_AT_ONCE = 128;
+export const LOOKS_AT_ONCE = 128;
 /** More large files at once only make the disk seek. */
 export const LARGE_AT_ONCE = 4;
 /** Files of less than this are small, bytes. */
@@ -34,19 +25,24 @@ export const SMALL_BYTES = 1024 * 1024;
 
 /** What `Session.survey` does. */
 export function survey(base: LocalBase, paths: readonly string[]): Promise<(Stat | null)[]> {
-  return mapLimit(paths, LOOKS_AT_ONCE, async (relative) => {
-    const facts = await factsOf(pathOf(base, relative), base.system);
-    if (facts === null) return null;
-    const kind = facts.kind === "symlink" ? "other" : facts.kind;
-    return { bytes: facts.size, kind, ...(facts.identity === "" ? {} : { identity: facts.identity }) };
-  });
+  return mapLimit(paths, LOOKS_AT_ONCE, async (path) => statOf(await factsOf(pathOf(base, path), base.system, "followed")));
 }
 
-/** What a path leads to; a symlink that leads nowhere as itself; null where there is, or can be, nothing. */
-async function factsOf(path: string, system: Pick<Files, "facts" | "followedFacts">): Promise<PathFacts | null> {
+export function statOf(facts: PathFacts | null): Stat | null {
+  if (facts === null) return null;
+  const kind = facts.kind === "symlink" ? "other" : facts.kind;
+  return { bytes: facts.size, kind, ...(facts.identity === "" ? {} : { identity: facts.identity }) };
+}
+
+/** What is at a path, or what it leads to; a symlink that leads nowhere as itself; null where there is, or can be, nothing. */
+export async function factsOf(
+  path: string,
+  system: Pick<Files, "facts" | "followedFacts">,
+  what: "itself" | "followed",
+): Promise<PathFacts | null> {
   try {
     const facts = await system.facts(path);
-    return facts?.kind === "symlink" ? await system.followedFacts(path) ?? facts : facts;
+    return facts?.kind === "symlink" && what === "followed" ? await system.followedFacts(path) ?? facts : facts;
   } catch (error) {
     if (NOTHING.has(faultOf(error))) return null;
     throw localFailure(error, `access "${printable(path)}"`);
@@ -55,7 +51,7 @@ async function factsOf(path: string, system: Pick<Files, "facts" | "followedFact
 
 /** What `Session.modifiedAt` does. */
 export async function modifiedAt(base: LocalBase, relative: string): Promise<number | null> {
-  return (await factsOf(pathOf(base, relative), base.system))?.mtimeMs ?? null;
+  return (await factsOf(pathOf(base, relative), base.system, "followed"))?.mtimeMs ?? null;
 }
 
 const NOTHING: ReadonlySet<string> = new Set(["not_found", "not_a_folder", "name_too_long", "bad_name"]);
@@ -119,38 +115,5 @@ export async function flush(base: LocalBase, paths: readonly string[]): Promise<
     await mapLimit([base.folder, ...places], FLUSHES_AT_ONCE, (place) => base.system.sync(place));
   } catch (error) {
     throw await destinationFailure(base, error, `flush files of ${base.where} to the disk`);
-  }
-}
-
-/** What `Session.leftovers` does. */
-export async function leftovers(base: LocalBase): Promise<string[]> {
-  if (!await checkStaging(base).catch((error) => unlisted(base, error))) return [];
-  const { entries } = await base.system.list(pathOf(base, base.stagingRoot)).catch((error) => unlisted(base, error));
-  return entries.filter(({ name, facts }) => facts.kind === "folder" && isAttemptName(name)).map(({ name }) => name);
-}
-
-function unlisted({ stagingRoot, where }: LocalBase, error: unknown): never {
-  throw localFailure(error, `list the temporary folder "${stagingRoot}" of ${where}`);
-}
-
-/** What `Session.sweep` does. */
-export async function sweep(base: LocalBase, attempts: readonly string[] | null): Promise<void> {
-  const { stagingRoot, system, where } = base;
-  if (!await checkStaging(base).catch((error) => unlisted(base, error))) return;
-  const names = attempts ?? await system.names(pathOf(base, stagingRoot)).catch((error) => unlisted(base, error));
-  for (const name of names.filter(isAttemptName)) {
-    const folder = `${stagingRoot}/${name}`;
-    try {
-      await system.removeTree(pathOf(base, folder));
-    } catch (error) {
-      throw localFailure(error, `remove the temporary folder "${printable(folder)}" from ${where}`);
-    }
-  }
-  if (attempts !== null) return;
-  try {
-    await system.remove(pathOf(base, stagingRoot));
-  } catch (error) {
-    // What is not ours stays.
-    if (faultOf(error) !== "exists") throw localFailure(error, `remove the temporary folder "${stagingRoot}" from ${where}`);
   }
 }

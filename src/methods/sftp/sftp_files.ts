@@ -19,26 +19,26 @@ import {
   spaceOf,
   tryToWrite,
 } from "./sftp_base.ts";
-import { tryFlush } from "./sftp_flush.ts";
-import { flush, publish, type SftpNaming } from "./sftp_names.ts";
+import { namesSession } from "../naming.ts";
+import { flush, tryFlush } from "./sftp_flush.ts";
+import { sftpNames } from "./sftp_names.ts";
 import { digest } from "./sftp_read_back.ts";
-import { emptyTrash, remove } from "./sftp_remove.ts";
-import { leftovers, sweep } from "./sftp_sweep.ts";
 
 /** All that a session does there. */
 export function sftpFiles(base: SftpBase): RemoteFiles {
-  const naming: SftpNaming = { base, known: new Set(), replaces: null };
+  const names = sftpNames(base, (paths, signal) => digest(base, paths, signal));
+  const { publish, remove, emptyTrash, leftovers, sweep } = namesSession(() => names);
   return {
     attach: (create, signal, probe) => untilAborted(attach(base, create, probe), signal),
     survey: (paths, signal) => untilAborted(Promise.all(paths.map((path) => look(base, pathOf(base, path)))), signal),
     digest: (paths, signal, calm) => untilAborted(digest(base, paths, signal, calm), signal),
     modifiedAt: (path, signal) => untilAborted(modifiedAt(base, path), signal),
-    publish: (items, signal) => untilAborted(publish(naming, items, signal), signal),
+    publish: (items, signal) => untilAborted(publish(items, signal), signal),
     flush: (paths, signal) => untilAborted(flush(base, paths), signal),
-    remove: (items, signal) => untilAborted(remove(base, items, signal), signal),
-    emptyTrash: (folders, signal) => untilAborted(emptyTrash(base, folders, signal), signal),
-    leftovers: (signal) => untilAborted(leftovers(base), signal),
-    sweep: (attempts, signal) => untilAborted(sweep(base, attempts, signal), signal),
+    remove: (items, signal) => untilAborted(remove(items, signal), signal),
+    emptyTrash: (folders, signal) => untilAborted(emptyTrash(folders, signal), signal),
+    leftovers: (signal) => untilAborted(leftovers(signal), signal),
+    sweep: (attempts, signal) => untilAborted(sweep(attempts, signal), signal),
     prepare: (uploads, signal) => untilAborted(prepare(base, uploads), signal),
     freeBytes: async (signal) => (await untilAborted(spaceOf(base), signal)).freeBytes,
     tryToWrite: (signal) => untilAborted(tryToWrite(base), signal),

@@ -10,7 +10,17 @@ import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { MethodContext } from "../method.ts";
-import { meaningOfRefusal, pathOf, refused, said, type SftpBase } from "./sftp_base.ts";
+import { linkRefused } from "../staging.ts";
+import {
+  checkStaging,
+  meaningOfRefusal,
+  pathOf,
+  PRIVATE_FOLDER,
+  refused,
+  said,
+  type SftpBase,
+  strangersLinks,
+} from "./sftp_base.ts";
 import type { Handle, Refusal, SftpCalls } from "./sftp_calls.ts";
 import { STATUS } from "./sftp_protocol.ts";
 
@@ -75,16 +85,21 @@ async function isOfTheDisk(flushing: Flushing, path: string, { code }: Refusal):
   return notFlushed === null || hasWorked(flushing);
 }
 
-/** Flushes files that were found there, which are opened for reading only. `probe` is a name of ours. @throws {Failure} */
-export async function flushFound(base: SftpBase, paths: readonly string[], probe: string): Promise<void> {
-  const { calls } = base;
-  if (!calls.flushes) return;
+/** What `Session.flush` does: files that were found are opened for reading only. The small file comes after all that was done. */
+export async function flush(base: SftpBase, paths: readonly string[]): Promise<void> {
+  const { calls, context: { stagingRoot, system }, where } = base;
+  await calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER);
+  await checkStaging(base);
+  const [strange] = await strangersLinks(base, paths);
+  if (strange !== undefined) throw linkRefused(strange[0], strange[1], where, "accept");
+  const probe = `${stagingRoot}/found-${system.randomHex(4)}.flush`;
   let readable: Promise<boolean> | null = null;
-  await mapLimit(paths, AT_ONCE, async (relative) => {
+  await mapLimit(calls.flushes ? paths : [], AT_ONCE, async (relative) => {
     const refusal = await flushClosed(base, relative);
     if (refusal === null || refusal.code === STATUS.UNSUPPORTED) return;
     if (await (readable ??= flushesForReaders(base, probe))) throw unflushed(`"${printable(relative)}"`, refusal);
   });
+  await makeAndRemove(base, `${stagingRoot}/adopted.flush`);
 }
 
 /** Some servers (on Windows) flush only what is open for writing; true also where nothing is flushed any more. */

@@ -217,6 +217,7 @@ Deno.test("local publish() gives no name any more once it was given up, whatever
   });
   const patience = new AbortController();
   const item = { ...publication(await staged(folder, session, "old"), "a.fits"), onConflict: "overwrite" as const };
+  await folder.write("base/a.fits", "former");
   const naming = session.publish([item], patience.signal);
   await asked.promise;
   patience.abort(new Error("it took too long"));
@@ -422,7 +423,7 @@ Deno.test("local put(), digest() and publish() of many small files: those at fau
   targets[31] = "n/30";
   const published = await session.publish(uploads.map(({ staged }, index) => publication(staged, targets[index]!)), signal);
   const others = published.map((outcome, index) => outcome.published ? [index, outcome.former] : [index, outcome.failure.code]);
-  assertEquals(others.filter(([, other]) => other !== undefined), [[4, "interrupted"], [10, "n/10.v1"], [20, "exists"], [
+  assertEquals(others.filter(([, other]) => other !== undefined), [[4, "mismatch"], [10, "n/10.v1"], [20, "exists"], [
     31,
     "n/30.v1",
   ]]);

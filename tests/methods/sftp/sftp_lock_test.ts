@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
-import { withSftpLock } from "../../../src/methods/sftp/sftp_lock.ts";
+import { sftpNames } from "../../../src/methods/sftp/sftp_names.ts";
+import { takeTurn } from "../../../src/methods/turn.ts";
 import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { aLine, aServer, STAGING } from "../../conformance/rig.ts";
@@ -49,7 +50,10 @@ async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number)
     where: "there",
     staging: null,
   };
-  return (signal: AbortSignal, work: () => Promise<unknown>) => withSftpLock(base, signal, work);
+  return async (signal: AbortSignal, work: () => Promise<unknown>) => {
+    await using _turn = await takeTurn(sftpNames(base, () => Promise.resolve([])), [], signal);
+    return await work();
+  };
 }
 
 Deno.test("a lock by SFTP is not taken from who has it, however long the work takes", async () => {

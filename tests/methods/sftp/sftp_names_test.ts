@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
-import { publish, type SftpNaming } from "../../../src/methods/sftp/sftp_names.ts";
+import { publish } from "../../../src/methods/naming.ts";
+import { sftpNames } from "../../../src/methods/sftp/sftp_names.ts";
+import { digest } from "../../../src/methods/sftp/sftp_read_back.ts";
 import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
@@ -17,22 +19,19 @@ async function published(times: number, answer: (asked: Asked) => Told, statOf =
   const tell = (asked: Asked) => /^L?STAT$/.test(asked[0]!) ? statOf(asked[1]!) : answer(asked);
   const system = { ...createSystem(), ...fakeSftp(VERSION(POSIX_RENAME), tell) };
   await using connection = await openSftp("ssh", { destination, configFile: null }, null, system, signal);
-  const naming: SftpNaming = {
-    base: {
-      calls: connection.calls,
-      channels: sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
-      context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
-      destination,
-      folder: "/base",
-      where: "there",
-      staging: null,
-    },
-    known: new Set(),
-    replaces: null,
+  const base = {
+    calls: connection.calls,
+    channels: sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
+    context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
+    destination,
+    folder: "/base",
+    where: "there",
+    staging: null,
   };
+  const names = sftpNames(base, (paths, signal) => digest(base, paths, signal));
   const outcomes = [];
   for (let time = 1; time <= times; time++) {
-    outcomes.push(...await publish(naming, [publication(`${STAGING}/a${time}/1`, "x.fits")], signal));
+    outcomes.push(...await publish(names, [publication(`${STAGING}/a${time}/1`, "x.fits")], signal));
   }
   return outcomes;
 }
@@ -110,6 +109,6 @@ Deno.test("publish() by SFTP looks first, and takes the lock, where the plain re
     "MKDIR .image-transfer-turn",
     "RENAME x.fits x.v1.fits",
     `${POSIX_RENAME} 1 x.fits`,
-    "REMOVE 1",
+    "RMDIR .image-transfer-turn",
   ]);
 });
