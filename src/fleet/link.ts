@@ -20,12 +20,11 @@ import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
 import { COMMANDS, HEARTBEATS, JOBS } from "./collections.ts";
-import { type CommandMemory, commandMemory } from "./command_memory.ts";
 import { BEAT_MS, beatPlace, beatReport, fleetNow, MISSED, otherDaemon, writeBeat } from "./heartbeat.ts";
 import { identify, type Identity } from "./accounts.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { keepLogs } from "./log_upload.ts";
-import { type Commanded, takeCommands } from "./remote_commands.ts";
+import { type Commanded, type CommandMemory, commandMemory, takeCommands } from "./remote_commands.ts";
 import { pocketbaseServer, type ServerSystem } from "./pocketbase_server.ts";
 import { ServerFailure } from "./server_failure.ts";
 

@@ -12,15 +12,20 @@ import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { type DaemonControl, resumedText } from "../reports/daemon_control.ts";
-import { daemons, theComputer } from "./accounts.ts";
+import type { System } from "../system/system.ts";
+import { daemons, type Identity, type Sender, theComputer } from "./accounts.ts";
 import { CLAIMS, COMMANDS } from "./collections.ts";
-import type { CommandAnswer, CommandMemory } from "./command_memory.ts";
-import type { Identity, Sender } from "./accounts.ts";
+
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
 
 /** What one computer can ask of another. */
 export type RemoteAction = PocketbaseSettings["mayDo"][number];
+
+const commandAnswer = z.object({ state: z.enum(["done", "refused", "failed", "waiting"]), answer: z.string() });
+
+/** What became of a command; `waiting` where its computer has not answered yet. */
+export type CommandAnswer = z.infer<typeof commandAnswer>;
 
 const text = z.string().catch("");
 /** What the server says of a command is not trusted to have its shape. */
@@ -44,6 +49,9 @@ const commandRecord = z.object({
 type CommandRecord = z.output<typeof commandRecord>;
 
 const RECORDS = `/api/collections/${COMMANDS}/records`;
+/** Commands are refused after an hour: of this many, the oldest are no longer of use. */
+const MOST_KEPT = 1_000;
+const MOST_BYTES = 4 * 1024 * 1024;
 /** A command that was not seen for so long is not carried out any more: whoever gave it has done it themselves by then. */
 const EXPIRES_MS = 3_600_000;
 /** More from one computer are not carried out within an hour. */
@@ -156,27 +164,59 @@ const LOOKS = 30;
 /** What commands of others may change. */
 export type Commanded = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync">;
 
-/** What carrying out takes. */
-interface Taking {
-  readonly daemon: Commanded;
-  readonly memory: CommandMemory;
-  /** Which process this is: others may have the same account, and the same name. */
-  readonly instance: string;
-  readonly emit: Emit;
-}
-
 /**
  * Carries out the commands that wait for this computer, the oldest first. None is carried out twice: before, it is claimed at the server,
- * and kept in mind here. @throws {Failure} where the server cannot be asked, or told.
+ * and kept in mind here. `instance` is this process: others may have the same account, and the same name.
+ *
+ * @throws {Failure} where the server cannot be asked, or told.
  */
 export async function takeCommands(
   allowed: Pick<PocketbaseSettings, "mayDo" | "mayDoFrom">,
   own: Identity,
-  taking: Taking,
+  { daemon, memory, instance, emit }: {
+    readonly daemon: Commanded;
+    readonly memory: CommandMemory;
+    readonly instance: string;
+    readonly emit: Emit;
+  },
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<void> {
-  const { memory, emit } = taking;
+  const say = (level: "info" | "warning", from: string, what: string) =>
+    emit({ type: "notice", level, message: `PocketBase: command from ${from}: ${what}` });
+  const tell = ({ action, argument }: CommandRecord, from: string, { state, answer }: CommandAnswer) => {
+    const what = `${action}${argument === "" ? "" : ` ${argument}`}: ${state}${answer === "" ? "" : ` (${answer})`}`;
+    say(state === "done" ? "info" : "warning", from, what);
+  };
+
+  /** Null if it is this process that carries the command out; else which one does. */
+  async function claim(command: string): Promise<string | null> {
+    const records = `/api/collections/${CLAIMS}/records`;
+    try {
+      await server.ask(records, { method: "POST", body: { id: command, command, daemon: own.id, instance } }, signal);
+      return null;
+    } catch (error) {
+      if (!isTaken("id", error)) throw error;
+      const claimed = await server.ask<{ instance: unknown }>(`${records}/${command}`, {}, signal);
+      // The answer to an earlier attempt may have been lost.
+      return claimed.instance === instance ? null : String(claimed.instance);
+    }
+  }
+
+  /** Null where another daemon with this account does it. */
+  async function carryOutOnce(command: CommandRecord, from: string): Promise<CommandAnswer | null> {
+    const other = await claim(command.id);
+    if (other !== null) {
+      say("warning", from, `${command.action}: left to ${other}, which uses the same account`);
+      return null;
+    }
+    await memory.keep(command.id, null);
+    const answer = await carryOut(command, from, daemon);
+    tell(command, from, answer);
+    await memory.keep(command.id, answer);
+    return answer;
+  }
+
   const query = { filter: `daemon = "${own.id}" && state = "waiting"`, sort: "created,id" };
   const waiting = commandsIn(await server.all(COMMANDS, query, signal), server);
   // None could be answered, nor kept in mind.
@@ -192,10 +232,10 @@ export async function takeCommands(
     // Without an answer: while it waits, the server takes no other one.
     if (known === undefined && count > MOST_AN_HOUR + 1) continue;
     const refused = known ? null : refusalOf(command, from, known === null, count, allowed, now);
-    const answer = known ?? refused ?? await carryOutOnce(command, from.name, own, taking, server, signal);
+    const answer = known ?? refused ?? await carryOutOnce(command, from.name);
     if (answer === null) continue;
     await server.ask(`${RECORDS}/${command.id}`, { method: "PATCH", body: answer }, signal);
-    if (refused !== null) tell(command, from.name, refused, emit);
+    if (refused !== null) tell(command, from.name, refused);
   }
 }
 
@@ -214,58 +254,6 @@ function giverOf({ issued_by, issued_as }: CommandRecord, own: Identity, names: 
   return isSuperuser ? { name: issued_as, kind: "superuser" } : { name, kind: "computer" };
 }
 
-/** Null where another daemon with this account does it. */
-async function carryOutOnce(
-  command: CommandRecord,
-  from: string,
-  own: Identity,
-  { daemon, memory, instance, emit }: Taking,
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<CommandAnswer | null> {
-  const { id } = command;
-  const other = await claim(id, own, instance, server, signal);
-  if (other !== null) {
-    const message = `PocketBase: command from ${from}: ${command.action}: left to ${other}, which uses the same account`;
-    emit({ type: "notice", level: "warning", message });
-    return null;
-  }
-  await memory.keep(id, null);
-  const answer = await carryOut(command, from, daemon);
-  tell(command, from, answer, emit);
-  await memory.keep(id, answer);
-  return answer;
-}
-
-/** Null if it is this process that carries the command out; else which one does. */
-async function claim(
-  command: string,
-  { id: daemon }: Identity,
-  instance: string,
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<string | null> {
-  const records = `/api/collections/${CLAIMS}/records`;
-  try {
-    await server.ask(records, { method: "POST", body: { id: command, command, daemon, instance } }, signal);
-    return null;
-  } catch (error) {
-    if (!isTaken("id", error)) throw error;
-    const claimed = await server.ask<{ instance: unknown }>(`${records}/${command}`, {}, signal);
-    // The answer to an earlier attempt may have been lost.
-    return claimed.instance === instance ? null : String(claimed.instance);
-  }
-}
-
-function tell({ action, argument }: CommandRecord, from: string, { state, answer }: CommandAnswer, emit: Emit): void {
-  const what = `${action}${argument === "" ? "" : ` ${argument}`}`;
-  emit({
-    type: "notice",
-    level: state === "done" ? "info" : "warning",
-    message: `PocketBase: command from ${from}: ${what}: ${state}${answer === "" ? "" : ` (${answer})`}`,
-  });
-}
-
 /** Why a command is not carried out; null if it is. `isBegun`: it was, and nobody knows how it came out. */
 function refusalOf(
   { action, created }: CommandRecord,
@@ -278,18 +266,13 @@ function refusalOf(
   if (isBegun) {
     return { state: "failed", answer: "the daemon was stopped while it did this: check, and send it again if it has no effect" };
   }
-  const reason = kind === "removed"
-    ? "the account that sent it has been removed"
-    : count > MOST_AN_HOUR
-    ? `${name} has sent more than ${MOST_AN_HOUR} commands within an hour`
-    : kind === "computer" && !mayDoFrom.some((one) => one.toLowerCase() === name.toLowerCase())
-    ? `this computer's pocketbase.may_do_from does not list ${name}`
-    : !mayDo.some((one) => one === action)
-    ? `this computer's pocketbase.may_do does not list ${action}`
-    : isExpired(created, now)
-    ? "it is more than an hour old"
-    : null;
-  return reason === null ? null : { state: "refused", answer: reason };
+  const refuse = (answer: string): CommandAnswer => ({ state: "refused", answer });
+  const isListed = mayDoFrom.some((one) => one.toLowerCase() === name.toLowerCase());
+  if (kind === "removed") return refuse("the account that sent it has been removed");
+  if (count > MOST_AN_HOUR) return refuse(`${name} has sent more than ${MOST_AN_HOUR} commands within an hour`);
+  if (kind === "computer" && !isListed) return refuse(`this computer's pocketbase.may_do_from does not list ${name}`);
+  if (!mayDo.some((one) => one === action)) return refuse(`this computer's pocketbase.may_do does not list ${action}`);
+  return isExpired(created, now) ? refuse("it is more than an hour old") : null;
 }
 
 async function carryOut({ action, argument }: CommandRecord, from: string, daemon: Commanded): Promise<CommandAnswer> {
@@ -308,3 +291,47 @@ const REMOTE_ACTIONS = {
   retry: (daemon) => counted(daemon.retry(null), "delivery", "deliveries"),
   scan: async (daemon, name) => (await daemon.sync(name ?? undefined)).join(", "),
 } satisfies Record<RemoteAction, (daemon: Commanded, name: string | null, from: string) => string | Promise<string>>;
+
+export type CommandMemory = Awaited<ReturnType<typeof commandMemory>>;
+
+/**
+ * What this computer knows of the commands that it was given, with what a former process kept in this folder; a damaged file is as good as none.
+ * What it carried out is on its disk before it begins, so that no restart of its own, and no server that was restored from a backup, makes it do the
+ * same again.
+ */
+export async function commandMemory(stateDirectory: string, system: Pick<System, "read" | "writeText" | "makeFolder">) {
+  const file = `${stateDirectory}/pocketbase-commands.json`;
+  const bytes = await system.read(file, 0, MOST_BYTES).catch(() => new Uint8Array());
+  const begun = begunIn(new TextDecoder().decode(bytes));
+  const given = new Map<string, { readonly from: string; readonly at: number }>();
+  return {
+    /** What became of a command that was begun here; null if that is not known, undefined if none was begun. */
+    answerOf: (id: string): CommandAnswer | null | undefined => begun.get(id),
+    /** Keeps what became of it, null before it is begun. @throws where the disk cannot be written. */
+    async keep(id: string, answer: CommandAnswer | null): Promise<void> {
+      begun.set(id, answer);
+      try {
+        await system.makeFolder(stateDirectory, 0o700);
+        await system.writeText(file, `${JSON.stringify([...begun].slice(-MOST_KEPT))}\n`, 0o600);
+      } catch (error) {
+        if (answer === null) begun.delete(id);
+        throw error;
+      }
+    },
+    /** Counts a command from somebody; returns how many there were within an hour. */
+    count(id: string, from: string, now: number): number {
+      if (!given.has(id)) given.set(id, { from, at: now });
+      for (const [other, { at }] of given) if (now - at > EXPIRES_MS) given.delete(other);
+      return [...given.values()].filter((one) => one.from === from).length;
+    },
+  };
+}
+
+function begunIn(text: string): Map<string, CommandAnswer | null> {
+  try {
+    return new Map(z.array(z.tuple([z.string(), commandAnswer.nullable()])).parse(JSON.parse(text)));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return new Map();
+    throw error;
+  }
+}

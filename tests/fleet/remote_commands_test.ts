@@ -1,7 +1,7 @@
 /** Commands of other computers, where something goes wrong between giving, carrying out and answering them: each takes effect once at most. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { CLAIMS, COMMANDS, HEARTBEATS } from "../../src/fleet/collections.ts";
-import { commandMemory } from "../../src/fleet/command_memory.ts";
+import { commandMemory } from "../../src/fleet/remote_commands.ts";
 import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { type Commanded, takeCommands } from "../../src/fleet/remote_commands.ts";
 import { createSystem } from "../../src/system/create_system.ts";
