@@ -7,7 +7,7 @@
 import type { Fault, Platform } from "./system.ts";
 
 /** The meaning of anything thrown by the parts of System; "other" if it is not an error of the operating system. */
-export function faultOf(error: unknown, platform: Platform = thisPlatform()): Fault {
+export function faultOf(error: unknown, platform: Platform = THIS_PLATFORM): Fault {
   if (!(error instanceof Error)) return "other";
   if (error.name === "AbortError" || error.name === "Interrupted") return "aborted";
   if (/unexpected NUL byte|nul byte|invalid utf-?8/i.test(error.message)) return "bad_name";
@@ -16,136 +16,78 @@ export function faultOf(error: unknown, platform: Platform = thisPlatform()): Fa
   // A name that the file system cannot hold (a colon on FAT) is EINVAL; so is much else, but not from these calls.
   const aboutAName = /: (open|rename|link|mkdir|symlink|copyfile) '/.test(error.message);
   if (aboutAName && (code === "EINVAL" || (number === "22" && platform !== "windows"))) return "bad_name";
-  return (number === undefined ? undefined : BY_NUMBER[platform][Number(number)]) ?? BY_CODE[code] ?? BY_CLASS[error.name] ??
-    "other";
+  const known = number === undefined ? undefined : meaningIn(NUMBERS[platform], Number(number));
+  return known ?? meaningIn(CODES, code) ?? meaningIn(CLASSES, error.name) ?? "other";
 }
 
-function thisPlatform(): Platform {
-  const { os } = Deno.build;
-  return os === "windows" || os === "darwin" ? os : "linux";
+function meaningIn<T>(table: Meanings<T>, said: T): Fault | undefined {
+  return (Object.keys(table) as Fault[]).find((fault) => table[fault]!.includes(said));
 }
 
-const BY_CODE: Readonly<Record<string, Fault>> = {
-  ENOENT: "not_found",
-  EEXIST: "exists",
-  ENOTEMPTY: "exists",
-  EACCES: "permission",
-  EPERM: "permission",
-  ENOSPC: "no_space",
-  EDQUOT: "no_space",
-  EROFS: "read_only",
-  EBUSY: "busy",
-  ETXTBSY: "busy",
-  EADDRINUSE: "busy",
-  EAGAIN: "busy",
-  ENOTDIR: "not_a_folder",
-  EISDIR: "is_a_folder",
-  ENAMETOOLONG: "name_too_long",
-  EILSEQ: "bad_name",
-  EMFILE: "too_many_open_files",
-  ENFILE: "too_many_open_files",
-  EXDEV: "cross_device",
-  ENOTSUP: "unsupported",
-  EOPNOTSUPP: "unsupported",
-  ENOSYS: "unsupported",
-  ENOLCK: "unsupported",
-  EIO: "io",
-  ENXIO: "io",
-  ENODEV: "io",
-  ESTALE: "io",
-  EREMOTEIO: "io",
-  EHOSTDOWN: "io",
-  ENOTCONN: "io",
-  ESHUTDOWN: "io",
-  EFBIG: "unsupported",
+type Meanings<T> = Partial<Readonly<Record<Fault, readonly T[]>>>;
+
+const { os } = Deno.build;
+const THIS_PLATFORM: Platform = os === "windows" || os === "darwin" ? os : "linux";
+
+const CODES: Meanings<string> = {
+  not_found: ["ENOENT"],
+  exists: ["EEXIST", "ENOTEMPTY"],
+  permission: ["EACCES", "EPERM"],
+  no_space: ["ENOSPC", "EDQUOT"],
+  read_only: ["EROFS"],
+  busy: ["EBUSY", "ETXTBSY", "EADDRINUSE", "EAGAIN"],
+  not_a_folder: ["ENOTDIR"],
+  is_a_folder: ["EISDIR"],
+  name_too_long: ["ENAMETOOLONG"],
+  bad_name: ["EILSEQ"],
+  too_many_open_files: ["EMFILE", "ENFILE"],
+  cross_device: ["EXDEV"],
+  unsupported: ["ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOLCK", "EFBIG"],
+  io: ["EIO", "ENXIO", "ENODEV", "ESTALE", "EREMOTEIO", "EHOSTDOWN", "ENOTCONN", "ESHUTDOWN"],
   // Ours.
-  ECHANGED: "changed",
+  changed: ["ECHANGED"],
 };
 
-const BY_CLASS: Readonly<Record<string, Fault>> = {
-  NotFound: "not_found",
-  AlreadyExists: "exists",
-  PermissionDenied: "permission",
-  NotCapable: "permission",
-  Busy: "busy",
-  AddrInUse: "busy",
-  WouldBlock: "busy",
-  NotADirectory: "not_a_folder",
-  IsADirectory: "is_a_folder",
-  NotSupported: "unsupported",
-  TimedOut: "io",
+const CLASSES: Meanings<string> = {
+  not_found: ["NotFound"],
+  exists: ["AlreadyExists"],
+  permission: ["PermissionDenied", "NotCapable"],
+  busy: ["Busy", "AddrInUse", "WouldBlock"],
+  not_a_folder: ["NotADirectory"],
+  is_a_folder: ["IsADirectory"],
+  unsupported: ["NotSupported"],
+  io: ["TimedOut"],
 };
 
 /** errno (Linux, macOS) and GetLastError (Windows) numbers that Deno gives no or a misleading code for. */
-const BY_NUMBER: Readonly<Record<Platform, Readonly<Record<number, Fault>>>> = {
+const NUMBERS: Readonly<Record<Platform, Meanings<number>>> = {
   linux: {
-    5: "io",
-    6: "io",
-    19: "io",
-    27: "unsupported", // larger than the file system allows
-    37: "unsupported", // no locks
-    84: "bad_name",
-    95: "unsupported",
-    108: "io", // mount went away
-    112: "io", // its server is down
-    116: "io", // stale NFS handle
-    121: "io",
-    122: "no_space", // quota
-    123: "io", // no medium
+    io: [5, 6, 19, 108, 112, 116, 121, 123], // 108, 112, 116: a mount or its server went away; 123: no medium
+    unsupported: [27, 37, 95], // 27: larger than the file system allows; 37: no locks
+    bad_name: [84],
+    no_space: [122], // quota
   },
   darwin: {
-    5: "io",
-    6: "io",
-    19: "io",
-    27: "unsupported",
-    45: "unsupported",
-    64: "io",
-    69: "no_space",
-    70: "io",
-    77: "unsupported",
-    92: "bad_name",
-    102: "unsupported",
+    io: [5, 6, 19, 64, 70],
+    unsupported: [27, 45, 77, 102],
+    no_space: [69],
+    bad_name: [92],
   },
   windows: {
-    1: "unsupported",
-    2: "not_found",
-    3: "not_found",
-    4: "too_many_open_files",
-    5: "permission",
-    17: "cross_device",
-    19: "read_only", // write protected
-    21: "io", // not ready
-    23: "io", // CRC
-    32: "busy", // sharing violation
-    33: "busy", // locked range
-    39: "no_space",
-    50: "unsupported",
-    53: "io", // network path not found
-    55: "io",
-    59: "io",
-    64: "io", // network name no longer there
-    67: "not_found", // no such share
-    80: "exists",
-    82: "permission",
-    87: "other",
-    110: "io",
-    111: "name_too_long",
-    112: "no_space",
-    121: "io",
-    123: "bad_name",
-    145: "exists", // folder not empty
-    161: "bad_name",
-    170: "busy",
-    183: "exists",
-    206: "name_too_long",
-    267: "not_a_folder",
-    303: "busy", // being deleted
-    483: "io",
-    1117: "io",
-    1224: "busy", // mapped by a process
-    1231: "io",
-    1295: "no_space", // quota
-    1392: "io",
-    1816: "no_space", // quota
+    unsupported: [1, 50],
+    not_found: [2, 3, 67], // 67: no such share
+    too_many_open_files: [4],
+    permission: [5, 82],
+    cross_device: [17],
+    read_only: [19],
+    // Not ready, CRC, a network path or name that went away.
+    io: [21, 23, 53, 55, 59, 64, 110, 121, 483, 1117, 1231, 1392],
+    busy: [32, 33, 170, 303, 1224], // open elsewhere, a locked range, being deleted, mapped by a process
+    no_space: [39, 112, 1295, 1816], // the last two: quota
+    exists: [80, 145, 183], // 145: folder not empty
+    other: [87],
+    name_too_long: [111, 206],
+    bad_name: [123, 161],
+    not_a_folder: [267],
   },
 };

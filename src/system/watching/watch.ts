@@ -14,9 +14,9 @@ import { runtimeFolder } from "../host/runtime_folder.ts";
 import { which } from "../processes/launch.ts";
 import { processes, splitAtNul } from "../processes/processes.ts";
 import type { WatchEvent, Watching } from "../system.ts";
-import { uncarried, type WorkerCalls, workerCalls } from "../workers/worker_calls.ts";
+import { uncarried, workerCalls } from "../workers/worker_calls.ts";
 import { hintsOf, LOST_TRACK } from "./hints.ts";
-import type { WatchCalls, WatchNews } from "./watch_worker.ts";
+import type { WatchCalls } from "./watch_worker.ts";
 
 /** When watchers count as standing still; times in milliseconds. */
 export interface WatchLimits {
@@ -42,177 +42,157 @@ interface Watched {
   readonly end: (error?: unknown) => void;
 }
 
-/** The watches of one process, and the Worker in which they are. */
-interface Watches {
-  readonly limits: WatchLimits;
-  readonly worker: WorkerCalls<WatchCalls>;
-  readonly all: Map<number, Watched>;
-  /** Roots in which something kept the watchers waiting. */
-  readonly blocked: Set<string>;
-  count: number;
-  /** How many want the main thread guarded. */
-  guards: number;
-  tending: AbortController | null;
-  restarting: Promise<void> | null;
-  /** What calls to a Worker that stood still are rejected with. */
-  stopped: Error | null;
-  /** When the watchers stood still last and nothing in the roots could be the reason. */
-  unexplainedAt: number;
-}
-
 /** Nothing is started before it is used. */
 export function createWatch(limits: WatchLimits = LIMITS): Pick<Watching, "watch" | "guardMainThread"> {
-  const watches: Watches = {
-    limits,
-    worker: workerCalls<WatchCalls>({ name: "watch_worker", here: import.meta.url, what: "The file watcher" }),
-    all: new Map(),
-    blocked: new Set(),
-    ...{ count: 0, guards: 0, tending: null, restarting: null, stopped: null, unexplainedAt: -Infinity },
-  };
+  const worker = workerCalls<WatchCalls>({ name: "watch_worker", here: import.meta.url, what: "The file watcher" });
+  const all = new Map<number, Watched>();
+  /** Roots in which something kept the watchers waiting. */
+  const blocked = new Set<string>();
+  let count = 0;
+  /** How many want the main thread guarded. */
+  let guards = 0;
+  let tending: AbortController | null = null;
+  let restarting: Promise<void> | null = null;
+  /** What calls to a Worker that stood still are rejected with. */
+  let stopped: Error | null = null;
+  /** When the watchers stood still last and nothing in the roots could be the reason. */
+  let unexplainedAt = -Infinity;
+
+  async function* watch(root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    if (signal.aborted) return;
+    if (!await isFolder(root)) throw new Deno.errors.NotFound(`Cannot watch "${root}": it does not exist or is not a folder`);
+    if (blocked.has(root)) {
+      const blocker = await findBlocker(root, recursive);
+      if (blocker !== null) throw failureOf(root, blocker);
+      blocked.delete(root);
+    }
+    const hints = hintsOf();
+    const mailbox = { news: Promise.withResolvers<void>(), over: null as { readonly error: unknown } | null };
+    const named = await namedAsGiven(root);
+    const watched: Watched = {
+      root,
+      recursive,
+      put({ kind, paths }) {
+        hints.put({ kind, paths: paths.map(named) });
+        mailbox.news.resolve();
+      },
+      end(error) {
+        mailbox.over ??= { error };
+        mailbox.news.resolve();
+      },
+    };
+    using _ending = onAbort(signal, () => watched.end());
+    const id = ++count;
+    all.set(id, watched);
+    begin();
+    void open(id, watched);
+    try {
+      while (true) {
+        await mailbox.news.promise;
+        mailbox.news = Promise.withResolvers();
+        yield* hints.take();
+        if (mailbox.over?.error !== undefined) throw mailbox.over.error;
+        if (mailbox.over !== null) return;
+      }
+    } finally {
+      all.delete(id);
+      if (worker.running) void worker.call("close", id).catch(() => "it was ended meanwhile");
+      endIfUnused();
+    }
+  }
+
+  /** The caller must find what happened before the watch was set: the first hint is to list everything. */
+  async function open(id: number, { root, recursive, put, end }: Watched): Promise<void> {
+    const opening = worker.call("open", id, root, recursive)
+      .then(() => put(LOST_TRACK), (error) => error === stopped ? undefined : end(inWords(error, root)));
+    if (!await answers(opening)) await restart();
+  }
+
+  /** Whether the work ends while this process runs for some seconds: the time in which it was stopped does not count. */
+  async function answers(work: Promise<unknown>): Promise<boolean> {
+    const over = work.then(() => true, () => true);
+    for (let second = 0; second < limits.patienceSeconds; second++) if (await within(over, 1_000, clock, false)) return true;
+    return false;
+  }
+
+  function begin(): void {
+    if (tending !== null) return;
+    tending = new AbortController();
+    void tend(tending.signal);
+  }
+
+  function endIfUnused(): void {
+    if (all.size > 0 || guards > 0) return;
+    tending?.abort();
+    tending = null;
+    worker.end();
+  }
+
+  /** Passes hints on, and starts the Worker again when it does not answer. */
+  async function tend(signal: AbortSignal): Promise<void> {
+    // Without the cookie, a watcher that stands still is noticed when a watch is made, or when a scan finds what no event told of.
+    const folder = Deno.build.os === "linux" ? await runtimeFolder().catch(() => null) : null;
+    const cookie = folder && join(folder, "watch");
+    while (!signal.aborted) {
+      let isWell = true;
+      const pumping = pump(signal).catch(() => void (isWell = false));
+      while (isWell && !signal.aborted) {
+        isWell = await answers(worker.call("probe", cookie, guards > 0 ? limits.standstillMs : null)) && isWell;
+        if (isWell) await clock.sleep(limits.probeEveryMs, signal, "in step");
+      }
+      if (!signal.aborted) await restart();
+      await pumping;
+    }
+  }
+
+  /** Until the Worker is ended. */
+  async function pump(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const news = await worker.call("next");
+      for (const [id, hints] of news.hints) for (const hint of hints) all.get(id)?.put(hint);
+      for (const [id, error] of news.ended) {
+        const one = all.get(id);
+        one?.end(error === null ? undefined : inWords(uncarried(error), one.root));
+      }
+    }
+  }
+
+  function restart(): Promise<void> {
+    return restarting ??= startAgain().finally(() => restarting = null);
+  }
+
+  /** Ends the Worker. Roots in which something keeps a watcher waiting fail, the others are watched again. */
+  async function startAgain(): Promise<void> {
+    stopped = new Error("The file watcher stood still");
+    worker.end(stopped);
+    let isExplained = false;
+    await Promise.all([...all].map(async ([id, one]) => {
+      const blocker = await findBlocker(one.root, one.recursive);
+      if (!all.has(id)) return;
+      if (blocker === null) return void open(id, one);
+      isExplained = true;
+      blocked.add(one.root);
+      one.end(failureOf(one.root, blocker));
+      if (blocker !== "silent") await release(blocker);
+    }));
+    if (isExplained) return;
+    const isRepeated = clock.monotonic() - unexplainedAt < UNEXPLAINED_AGAIN_MS;
+    unexplainedAt = clock.monotonic();
+    if (isRepeated) { for (const { root, end } of all.values()) end(failureOf(root, "silent")); }
+  }
+
   return {
-    watch: (root, recursive, signal) => watch(watches, root, recursive, signal),
+    watch,
     guardMainThread(signal) {
       if (signal.aborted) return;
-      watches.guards += 1;
-      begin(watches);
+      guards += 1;
+      begin();
       onAbort(signal, () => {
-        watches.guards -= 1;
-        endIfUnused(watches);
+        guards -= 1;
+        endIfUnused();
       });
     },
   };
-}
-
-async function* watch(watches: Watches, root: string, recursive: boolean, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-  const { all, worker } = watches;
-  if (signal.aborted) return;
-  if (!await isFolder(root)) throw new Deno.errors.NotFound(`Cannot watch "${root}": it does not exist or is not a folder`);
-  await checkBlocked(watches, root, recursive);
-  const mailbox = { hints: hintsOf(), news: Promise.withResolvers<void>(), over: null as { readonly error: unknown } | null };
-  const named = await namedAsGiven(root);
-  const watched: Watched = {
-    ...{ root, recursive },
-    put({ kind, paths }) {
-      mailbox.hints.put({ kind, paths: paths.map(named) });
-      mailbox.news.resolve();
-    },
-    end(error) {
-      mailbox.over ??= { error };
-      mailbox.news.resolve();
-    },
-  };
-  using _ending = onAbort(signal, () => watched.end());
-  const id = ++watches.count;
-  all.set(id, watched);
-  begin(watches);
-  void open(watches, id, watched);
-  try {
-    while (true) {
-      await mailbox.news.promise;
-      mailbox.news = Promise.withResolvers();
-      yield* mailbox.hints.take();
-      if (mailbox.over?.error !== undefined) throw mailbox.over.error;
-      if (mailbox.over !== null) return;
-    }
-  } finally {
-    all.delete(id);
-    if (worker.running) void worker.call("close", id).catch(() => "it was ended meanwhile");
-    endIfUnused(watches);
-  }
-}
-
-/** @throws {Failure} where what kept the watchers waiting is still there. */
-async function checkBlocked({ blocked }: Watches, root: string, recursive: boolean): Promise<void> {
-  if (!blocked.has(root)) return;
-  const blocker = await findBlocker(root, recursive);
-  if (blocker !== null) throw failureOf(root, blocker);
-  blocked.delete(root);
-}
-
-/** The caller must find what happened before the watch was set: the first hint is to list everything. */
-async function open(watches: Watches, id: number, { root, recursive, put, end }: Watched): Promise<void> {
-  const opening = watches.worker.call("open", id, root, recursive)
-    .then(() => put(LOST_TRACK), (error) => error === watches.stopped ? undefined : end(inWords(error, root)));
-  if (!await answers(watches, opening)) await restart(watches);
-}
-
-/** Whether the work ends while this process runs for some seconds: the time in which it was stopped does not count. */
-async function answers({ limits }: Watches, work: Promise<unknown>): Promise<boolean> {
-  const over = work.then(() => true, () => true);
-  for (let second = 0; second < limits.patienceSeconds; second++) if (await within(over, 1_000, clock, false)) return true;
-  return false;
-}
-
-function begin(watches: Watches): void {
-  if (watches.tending !== null) return;
-  watches.tending = new AbortController();
-  void tend(watches, watches.tending.signal);
-}
-
-function endIfUnused(watches: Watches): void {
-  if (watches.all.size > 0 || watches.guards > 0) return;
-  watches.tending?.abort();
-  watches.tending = null;
-  watches.worker.end();
-}
-
-/** Passes hints on, and starts the Worker again when it does not answer. */
-async function tend(watches: Watches, signal: AbortSignal): Promise<void> {
-  const { limits, worker } = watches;
-  const cookie = Deno.build.os === "linux" ? await cookiePath() : null;
-  while (!signal.aborted) {
-    let isWell = true;
-    const pumping = pump(watches, signal).catch(() => void (isWell = false));
-    while (isWell && !signal.aborted) {
-      const guardMs = watches.guards > 0 ? limits.standstillMs : null;
-      isWell = await answers(watches, worker.call("probe", cookie, guardMs)) && isWell;
-      if (isWell) await clock.sleep(limits.probeEveryMs, signal, "in step");
-    }
-    if (!signal.aborted) await restart(watches);
-    await pumping;
-  }
-}
-
-/** Until the Worker is ended. */
-async function pump({ worker, all }: Watches, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const news: WatchNews = await worker.call("next");
-    for (const [id, hints] of news.hints) for (const hint of hints) all.get(id)?.put(hint);
-    for (const [id, error] of news.ended) {
-      const one = all.get(id);
-      one?.end(error === null ? undefined : inWords(uncarried(error), one.root));
-    }
-  }
-}
-
-function restart(watches: Watches): Promise<void> {
-  return watches.restarting ??= startAgain(watches).finally(() => watches.restarting = null);
-}
-
-/** Ends the Worker. Roots in which something keeps a watcher waiting fail, the others are watched again. */
-async function startAgain(watches: Watches): Promise<void> {
-  const { worker, all, blocked } = watches;
-  watches.stopped = new Error("The file watcher stood still");
-  worker.end(watches.stopped);
-  let isExplained = false;
-  await Promise.all([...all].map(async ([id, one]) => {
-    const blocker = await findBlocker(one.root, one.recursive);
-    if (!all.has(id)) return;
-    if (blocker === null) return void open(watches, id, one);
-    isExplained = true;
-    blocked.add(one.root);
-    one.end(failureOf(one.root, blocker));
-    if (blocker !== "silent") await release(blocker);
-  }));
-  if (isExplained) return;
-  const isRepeated = clock.monotonic() - watches.unexplainedAt < UNEXPLAINED_AGAIN_MS;
-  watches.unexplainedAt = clock.monotonic();
-  if (isRepeated) { for (const { root, end } of all.values()) end(failureOf(root, "silent")); }
-}
-
-async function cookiePath(): Promise<string | null> {
-  // Without it, a watcher that stands still is noticed when a watch is made, or when a scan finds what no event told of.
-  return await runtimeFolder().then((folder) => join(folder, "watch"), () => null);
 }
 
 async function isFolder(root: string): Promise<boolean> {
