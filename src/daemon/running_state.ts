@@ -4,7 +4,7 @@
  * @module
  */
 import type { Settings } from "../config/settings.ts";
-import { freeSpace } from "../delivery/free_space.ts";
+import { freeSpace } from "../delivery/mount.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import { VERSION } from "../domain/version.ts";
 import type { Cadences } from "../events/cadence.ts";

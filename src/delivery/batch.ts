@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { mutex } from "../async/mutex.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Digest, Receipt } from "../domain/receipt.ts";
@@ -21,6 +22,18 @@ export interface OpenSession {
   readonly soft: AbortSignal;
   /** Aborted when the time for the batches in hand is up: they are dropped. */
   readonly hard: AbortSignal;
+}
+
+/** What the workers of a session share. */
+export interface Workers {
+  /** Checks that the place is still the right one. */
+  readonly look: () => Promise<void>;
+  /** They wait and claim one after the other. */
+  readonly inTurn: ReturnType<typeof mutex>;
+  /** Ends the session because of the destination. */
+  readonly fail: (failure: FailureRecord) => void;
+  /** Aborted when no new batch may begin. */
+  readonly over: AbortSignal;
 }
 
 /** Deliveries that go through the steps together, before anything of their sources is read. */

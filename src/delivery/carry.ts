@@ -5,19 +5,19 @@
  * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
-import { type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
+import { Failure, type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
 import { stagedName } from "./attempts.ts";
-import { type Batch, failureOf, type Item, itemsOf, type OpenSession, undecided, type Unread } from "./batch.ts";
+import { type Batch, failureOf, giveUp, type Item, itemsOf, type OpenSession, undecided, type Unread } from "./batch.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { adoptExisting, adoptGone } from "./steps/adopt.ts";
-import { checkSources } from "./steps/check.ts";
-import { takeNames } from "./steps/folded_names.ts";
+import { checkSources, lookForWriters } from "./steps/check.ts";
 import { publish } from "./steps/publish.ts";
 import { put } from "./steps/put.ts";
 import { record } from "./steps/record.ts";
 import { verifyStaged } from "./steps/verify.ts";
-import { lookForWriters } from "./steps/writers.ts";
+import { nameKey } from "../domain/names/name_key.ts";
+import { printable } from "../domain/names/printable.ts";
 
 /** How often a batch is halved to find the file that makes it fail; then the rest shares its failure. */
 const MOST_PASSES = 40;
@@ -123,4 +123,36 @@ function keepOrForget(item: Item, { attempts }: DestinationContext): void {
   }
   if (failure && isOutage(failure)) attempts.leave(item.delivery, item.staged);
   else attempts.forget(item.delivery);
+}
+
+/**
+ * Reserves the targets, and puts off the items whose namesake is in this or another batch: the destination cannot be asked about
+ * that one yet. Disposing of the result gives the names back.
+ */
+export function takeNames(items: readonly Item[], { destination, names, removing }: DestinationContext): Disposable {
+  const mine: string[] = [];
+  for (const item of removing.size === 0 ? [] : undecided(items)) {
+    const { target } = item.delivery;
+    if (removing.has(nameKey(target))) putOff(item, `the file that was deleted at the source is just being removed there`);
+  }
+  if (destination.onConflict === "overwrite") {
+    for (const item of undecided(items)) {
+      const { target } = item.delivery;
+      const holder = names.get(nameKey(target));
+      if (holder === undefined) {
+        names.set(nameKey(target), target);
+        mine.push(nameKey(target));
+      } else if (holder !== target) {
+        putOff(item, `"${printable(holder)}" is being sent, which may be the same name there`);
+      }
+    }
+  }
+  return { [Symbol.dispose]: () => mine.forEach((name) => names.delete(name)) };
+}
+
+/** It is tried again soon, and no attempt is used up. */
+function putOff(item: Item, why: string): void {
+  const message = `Cannot send "${printable(item.delivery.target)}" yet: ${why}`;
+  giveUp(item, new Failure("exists", message, { next: "later", hint: "It is sent afterwards." }));
+  if (item.outcome !== null && "failure" in item.outcome) item.outcome = { ...item.outcome, counts: false };
 }

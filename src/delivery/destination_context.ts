@@ -5,25 +5,24 @@
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { type Semaphore, semaphore } from "../async/semaphore.ts";
-import type { DestinationState } from "../domain/destination_state.ts";
+import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
 import type { GrowingFile } from "../domain/growing_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import type { AuditLedger } from "../ledger/audit_ledger.ts";
+import type { AuditLedger, AuditState } from "../ledger/audit_ledger.ts";
 import type { MirrorLedger } from "../ledger/mirror_ledger.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { paceOf } from "../methods/bandwidth.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
 import type { EarlyLooks } from "../system/processes/early_looks.ts";
-import type { System } from "../system/system.ts";
+import type { Clock, System } from "../system/system.ts";
 import { sourceRoot } from "../system/watching/source_root.ts";
 import { type AheadParts, aheadParts } from "./ahead/ahead_parts.ts";
 import { type Attempts, attempts } from "./attempts.ts";
 import { type Breaker, circuitBreaker, concernsHost } from "./breaker.ts";
-import { destinationState, type OutboxState, sameForPeople, startOf } from "./outbox_state.ts";
-import { type Transfers, transfers } from "./transfers.ts";
-import { type Unflushed, unflushedTargets } from "./unflushed.ts";
+import type { Delivery } from "../domain/delivery.ts";
+import type { TimedSession } from "./timed_session.ts";
 
 /** The parts of the system that the outbox uses. */
 export type OutboxSystem = Pick<
@@ -189,4 +188,179 @@ export function trip({ state, destination, breaker, hostBreaker }: DestinationCo
 export function succeed({ breaker, hostBreaker }: DestinationContext): void {
   breaker.succeed();
   hostBreaker.succeed();
+}
+
+/** Also over the end of the daemon. */
+export interface Unflushed {
+  has(target: string): boolean;
+  add(targets: readonly string[]): void;
+  /** They were flushed, or our own flushed copies have replaced them. */
+  forget(targets: readonly string[]): void;
+}
+
+export function unflushedTargets(
+  job: string,
+  destination: string,
+  ledger: Pick<OutboxLedger, "unflushed" | "rememberUnflushed">,
+): Unflushed {
+  const all = new Set(ledger.unflushed(job, destination));
+  const remember = () => ledger.rememberUnflushed(job, destination, [...all]);
+  return {
+    has: (target) => all.has(target),
+    add(targets) {
+      for (const target of targets) all.add(target);
+      remember();
+    },
+    forget(targets) {
+      const known = targets.filter((target) => all.delete(target));
+      if (known.length === 0) return;
+      try {
+        remember();
+      } catch {
+        // Then one is sent again some day that could be adopted.
+      }
+    },
+  };
+}
+
+/** The running transfers of one destination. */
+export interface Transfers {
+  /** Begins at 0 bytes and emits `sending`. */
+  begin(delivery: Delivery): void;
+  /** Notes how far it is; that is emitted a few times a second at most. */
+  at(delivery: Delivery, bytes: number): void;
+  end(delivery: Delivery): void;
+}
+
+const TELL_EVERY_MS = 200;
+
+/** One for each outbox; `progress` is emitted at most every 200 ms for each delivery. */
+export function transfers(clock: Pick<Clock, "monotonic">, emit: Emit): Transfers {
+  const running = new Map<number, { bytes: number; toldAt: number }>();
+  return {
+    begin(delivery) {
+      running.set(delivery.id, { bytes: 0, toldAt: clock.monotonic() });
+      emit({ type: "sending", delivery });
+    },
+    at(delivery, bytes) {
+      const transfer = running.get(delivery.id);
+      const now = clock.monotonic();
+      if (!transfer || bytes === transfer.bytes || now - transfer.toldAt < TELL_EVERY_MS) return;
+      running.set(delivery.id, { bytes, toldAt: now });
+      emit({ type: "progress", delivery, bytes });
+    },
+    end: (delivery) => void running.delete(delivery.id),
+  };
+}
+
+/** Each of these changes independently of the others. */
+export interface OutboxState {
+  suspension: Suspension;
+  opening: Opening;
+  connection: Connection;
+  staging: Staging;
+  /** Sessions that are over and still have batches in hand. */
+  readonly closing: Set<Promise<void>>;
+  /** Batches in hand, over all sessions. */
+  batches: number;
+  /** A person accepted the disk that is there now: what is to become of the files on the former one. */
+  acceptedDisk: FormerFiles | null;
+  /** At the end, the parts of large files stay for the next start to resume. */
+  keepsParts: boolean;
+  readonly audit: AuditNow;
+  known: Known;
+  /** The state that was emitted last. */
+  announced: DestinationState;
+}
+
+/** The audit of the destination. */
+interface AuditNow {
+  /** The one that runs, or the last one; null before the first, and until it was read. */
+  run: AuditState | null;
+  /** A person asked for one now. */
+  asked: boolean;
+  /** The file whose look ended with an outage; a second time it is the file's own fault. */
+  doubted: number | null;
+}
+
+/** Why nothing is sent until a person resumes it, even if the destination works. */
+export type Suspension =
+  | { readonly state: "none" }
+  | { readonly state: "paused"; readonly by: string }
+  | { readonly state: "on_hold"; readonly failure: FailureRecord };
+
+/** Whether the schedule of the job lets anything be sent, and if not, when it next does; null if it does not know. */
+type Opening = { readonly state: "open" } | { readonly state: "closed"; readonly until: number | null };
+
+/** The current session; after `end`, no new batch begins with it. */
+export type Connection =
+  | { readonly state: "closed" }
+  | { readonly state: "opening"; readonly end: () => void }
+  | { readonly state: "open"; readonly end: () => void; readonly session: TimedSession };
+
+/** What may lie in our staging folder: nothing, what a former process left, or only what this one put there. */
+type Staging = "empty" | "former" | "own";
+
+/** What is known about the destination since it was last open. */
+export interface Known {
+  readonly method: string;
+  /** As last measured on the right disk; null while that cannot be reached. */
+  readonly freeBytes: number | null;
+  /** The base path was found since the start. */
+  readonly found: boolean;
+  /** The base path did not exist and was made since the start. */
+  readonly made: boolean;
+}
+
+/** The state of an outbox that has done nothing yet; `contacted` where an earlier process reached the destination. */
+export function startOf(
+  former: { readonly pausedBy: string | null; readonly contacted: boolean; readonly method: string },
+): OutboxState {
+  const suspension: Suspension = former.pausedBy === null ? { state: "none" } : { state: "paused", by: former.pausedBy };
+  return {
+    suspension,
+    opening: { state: "open" },
+    connection: { state: "closed" },
+    // Even if this process ends before it has looked, a former one may have left something.
+    staging: former.contacted ? "former" : "empty",
+    closing: new Set(),
+    batches: 0,
+    acceptedDisk: null,
+    keepsParts: true,
+    audit: { run: null, asked: false, doubted: null },
+    known: { method: former.method, freeBytes: null, found: false, made: false },
+    announced: { state: "open" },
+  };
+}
+
+/** On hold for this reason, unless it is paused: resuming ends both. */
+export function held(suspension: Suspension, failure: FailureRecord): Suspension {
+  return suspension.state === "paused" ? suspension : { state: "on_hold", failure };
+}
+
+/** The state of the destination as people see it. */
+export function destinationState(
+  { suspension, opening, connection, announced }: Pick<OutboxState, "suspension" | "opening" | "connection" | "announced">,
+  own: DestinationState,
+  host: DestinationState,
+  now: number,
+): DestinationState {
+  if (suspension.state === "paused") return suspension;
+  if (suspension.state === "on_hold") return { ...suspension, until: now };
+  // What a person has to mend is worth knowing before the next run; whether it can be reached is not.
+  if (opening.state === "closed" && own.state !== "on_hold" && host.state !== "on_hold") return opening;
+  if (own.state !== "open") return own;
+  // The host answered, but not yet for this destination: it may be its disk that does not respond.
+  if (connection.state === "opening" && host.state === "open" && announced.state === "backing_off") return announced;
+  // As long as its own session is open, a failure of another destination on the host does not concern it.
+  return connection.state === "open" ? own : host;
+}
+
+/** The same to a person: a new time for the next probe alone is not worth an event. */
+export function sameForPeople(a: DestinationState, b: DestinationState): boolean {
+  if (a.state !== b.state) return false;
+  if (a.state === "paused" || b.state === "paused") return a.state === "paused" && b.state === "paused" && a.by === b.by;
+  if (a.state === "open" || b.state === "open") return true;
+  if (a.state === "closed" || b.state === "closed") return a.state === "closed" && b.state === "closed" && a.until === b.until;
+  return a.failure.code === b.failure.code && a.failure.message === b.failure.message;
 }

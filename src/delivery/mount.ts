@@ -5,7 +5,7 @@
  * @module
  */
 import { Failure } from "../domain/failure.ts";
-import type { Destination } from "../config/settings.ts";
+import { type Destination, loginOf } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { FILE_SYSTEM_ID, type Mount, type Session } from "../methods/method.ts";
@@ -244,4 +244,28 @@ function deliveredTo({ destination: { job, name }, ledger }: Known): number {
 
 function gb(bytes: number): string {
   return (bytes / 1e9).toFixed(1);
+}
+
+/** An outbox that measures it. */
+interface Measured {
+  readonly destination: Destination;
+  about(): { readonly freeBytes: number | null };
+}
+
+/** The least that any destination on the same disk has measured, in bytes; null if none has. */
+export function freeSpace(boxes: readonly Measured[], ledger: Pick<OutboxLedger, "deviceOf">): (box: Measured) => number | null {
+  const least = new Map<string, number>();
+  for (const box of boxes) {
+    const { freeBytes } = box.about();
+    const disk = diskOf(box, ledger);
+    if (freeBytes !== null) least.set(disk, Math.min(least.get(disk) ?? Infinity, freeBytes));
+  }
+  return (box) => box.about().freeBytes === null ? null : least.get(diskOf(box, ledger)) ?? null;
+}
+
+/** One key per disk; a destination whose disk is not known has its own. */
+function diskOf({ destination: { job, name, transport } }: Measured, ledger: Pick<OutboxLedger, "deviceOf">): string {
+  const device = ledger.deviceOf(job, name);
+  const login = loginOf(transport);
+  return JSON.stringify(device ? [login?.host.toLowerCase() ?? null, login?.port ?? null, diskIn(device)] : [job, name]);
 }

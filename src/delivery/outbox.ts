@@ -9,18 +9,19 @@ import type { DestinationState, FormerFiles } from "../domain/destination_state.
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { Destination } from "../config/settings.ts";
 import { nameKey } from "../domain/names/name_key.ts";
-import { sendAgain } from "./accept_disk.ts";
+import { sendAgain } from "./place.ts";
 import type { AheadView } from "./ahead/ahead_parts.ts";
 import { isAuditDue } from "./audit/audit.ts";
 import {
   type DestinationContext,
   destinationContext,
+  held,
+  type Known,
   type OutboxOptions,
   stateChanged,
   stateOf,
   trip,
 } from "./destination_context.ts";
-import { held, type Known } from "./outbox_state.ts";
 import { runSession } from "./session.ts";
 import { sweepAll } from "./sweep.ts";
 import type { TimedSession } from "./timed_session.ts";

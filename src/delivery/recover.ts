@@ -11,11 +11,10 @@ import { sendsEarly } from "./ahead/send_ahead.ts";
 import { attemptOf } from "./attempts.ts";
 import { type Batch, failureOf, giveUp, type Item, itemsOf, type OpenSession, undecided } from "./batch.ts";
 import { adoptExisting } from "./steps/adopt.ts";
-import { checkSources, hashSources } from "./steps/check.ts";
+import { checkSources, hashSources, lookForWriters } from "./steps/check.ts";
 import { publish } from "./steps/publish.ts";
 import { record } from "./steps/record.ts";
 import { verifyStaged } from "./steps/verify.ts";
-import { lookForWriters } from "./steps/writers.ts";
 
 const CHUNK = 500;
 

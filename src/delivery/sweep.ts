@@ -7,8 +7,7 @@ import { failureRecord } from "../domain/failure.ts";
 import type { Growing } from "./ahead/ahead_parts.ts";
 import { attemptOf, stagedName } from "./attempts.ts";
 import type { DestinationContext } from "./destination_context.ts";
-import { openSession, type TimedSession } from "./timed_session.ts";
-import { withWatchdog } from "./watchdog.ts";
+import { openSession, type TimedSession, withWatchdog } from "./timed_session.ts";
 
 /** Sweeps beside the batches of one session, one call at a time. */
 export interface Sweeper {

@@ -118,7 +118,7 @@ export interface OutboxLedger extends Pick<History, "query" | "each" | "counts">
   /** The device of the base path at first contact; null before it, empty where the method cannot tell. */
   deviceOf(job: string, destination: string): string | null;
   rememberDevice(job: string, destination: string, device: string): void;
-  /** Targets there that were found and could not be flushed (`delivery/unflushed.ts`). */
+  /** Targets there that were found and could not be flushed (`delivery/destination_context.ts`). */
   unflushed(job: string, destination: string): string[];
   rememberUnflushed(job: string, destination: string, targets: readonly string[]): void;
   /** When the last run of a job with a schedule began; null before the first. */

@@ -1,6 +1,6 @@
 /** Free space of destinations that share a disk. */
 import { assertEquals } from "@std/assert";
-import { freeSpace } from "../../src/delivery/free_space.ts";
+import { freeSpace } from "../../src/delivery/mount.ts";
 import { aDestination } from "../support/makers.ts";
 
 Deno.test("freeSpace() is one number for all destinations on a disk, the least that was measured", () => {

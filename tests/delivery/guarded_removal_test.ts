@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { guardedRemoval } from "../../src/delivery/guarded_removal.ts";
+import { guardedRemoval } from "../../src/delivery/remove_source.ts";
 import type { SourceFile } from "../../src/domain/source_file.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { exchanging } from "../support/exchanger.ts";

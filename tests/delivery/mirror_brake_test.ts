@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { clockAt, whyAsk } from "../../src/delivery/mirror/brake.ts";
+import { whyAsk } from "../../src/delivery/mirror/mirror.ts";
+import { clockAt } from "../../src/delivery/mirror/replaced.ts";
 
 const DAY = 86_400_000;
 const intended = { files: 3, lately: 0, delivered: 100, emptied: false, root: "1:2", elsewhere: false };

@@ -8,7 +8,7 @@ import {
   sameForPeople,
   startOf,
   type Suspension,
-} from "../../src/delivery/outbox_state.ts";
+} from "../../src/delivery/destination_context.ts";
 import { aFailure } from "../support/fake_method.ts";
 
 const OPEN = { state: "open" } as const;

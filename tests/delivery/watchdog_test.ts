@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
-import { withWatchdog } from "../../src/delivery/watchdog.ts";
+import { withWatchdog } from "../../src/delivery/timed_session.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 
 const never = new AbortController().signal;

@@ -118,13 +118,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the look for writers before sending is skipped",
-    file: "delivery/steps/writers.ts",
+    file: "delivery/steps/check.ts",
     from: "for (const item of unknown) if (open?.has(pathOf(item))) postpone",
     to: "for (const item of unknown) if (open?.has(pathOf(item)) && open.size < 0) postpone",
   },
   {
     name: "the look for writers is not waited for",
-    file: "delivery/steps/writers.ts",
+    file: "delivery/steps/check.ts",
     from: "    over: () => looking,",
     to: "    over: () => Promise.resolve(),",
   },
@@ -155,13 +155,13 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "nothing is swept after a crash", file: "delivery/recover.ts", from: "  await session.sweep(go, hard);\n", to: "" },
   {
     name: "an outage uses up attempts",
-    file: "delivery/next_state.ts",
+    file: "delivery/steps/record.ts",
     from: "backOff(3, retryDelayMs, rules.random), false);",
     to: "backOff(3, retryDelayMs, rules.random), true);",
   },
   {
     name: "an outage is final",
-    file: "delivery/next_state.ts",
+    file: "delivery/steps/record.ts",
     from: '  if (failure.next === "never") return fail',
     to: '  if (failure.next === "never" || isOutage(failure)) return fail',
   },

@@ -8,16 +8,17 @@ import { dirname } from "@std/path";
 import { bell } from "../../async/bell.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Delivery } from "../../domain/delivery.ts";
-import type { Job } from "../../config/settings.ts";
+import type { Destination, Job } from "../../config/settings.ts";
 import { type MirrorLedger, type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
 import type { History } from "../../ledger/history.ts";
 import { TRASH, trashFolder } from "../../methods/removal.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { System } from "../../system/system.ts";
 import type { Outbox } from "../outbox.ts";
-import { clockAt, whyAsk } from "./brake.ts";
-import { findMissing, type MissingFiles } from "./missing_files.ts";
+import { clockAt } from "./replaced.ts";
 import { removeThere, type RemovingTools } from "./remove_there.ts";
+import { faultOf } from "../../system/fault.ts";
+import { counted } from "../../domain/names/counted.ts";
 
 /** What mirrors need. */
 interface MirrorTools extends RemovingTools {
@@ -257,4 +258,112 @@ function tellHeld({ job, emit }: State, { destination: { name } }: Outbox, reaso
 /** What a person runs to allow the removals. */
 export function acceptCommand(job: string, destination: string): string {
   return `image-transfer resume --accept ${shellQuote(`${job}/${destination}`)}`;
+}
+
+/** What was found. */
+export interface MissingFiles {
+  /** Paths of delivered files that are not there. */
+  readonly missing: readonly string[];
+  /** So many delivered files are looked for in all. */
+  readonly known: number;
+  /** The identity of the watched folder. */
+  readonly root: string;
+}
+
+type LookingSystem = Pick<System, "names" | "facts" | "followedFacts" | "separator" | "sleep">;
+
+/** Paths are read so many at a time: the ledger blocks everything else meanwhile. */
+const AT_ONCE = 2_000;
+
+/** Looks for every delivered file of the mirrors among `destinations`; null where the watched folder is not there. */
+export async function findMissing(
+  { name, watchPath }: Pick<Job, "name" | "watchPath">,
+  destinations: readonly string[],
+  ledger: Pick<MirrorLedger, "keptPaths">,
+  system: LookingSystem,
+  signal: AbortSignal,
+): Promise<MissingFiles | null> {
+  const before = await system.followedFacts(watchPath);
+  if (before?.kind !== "folder") return null;
+  const folders = folderNames(system);
+  const root = watchPath.endsWith(system.separator) ? watchPath : watchPath + system.separator;
+  const missing: string[] = [];
+  let known = 0;
+  for (let after = "";;) {
+    const page = ledger.keptPaths(name, destinations, after, AT_ONCE);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    for (const { path, absolutePath } of page) {
+      signal.throwIfAborted();
+      // Of another folder that the job watched before: nothing is known about it.
+      if (absolutePath !== root + path.replaceAll("/", system.separator)) continue;
+      known += 1;
+      if (await isMissing(absolutePath, folders, system)) missing.push(path);
+    }
+    after = last.path;
+    await system.sleep(0, signal);
+  }
+  // Its disk may have gone while it was looked at.
+  const now = await system.followedFacts(watchPath);
+  return now?.kind === "folder" && now.identity === before.identity ? { missing, known, root: now.identity } : null;
+}
+
+async function isMissing(absolutePath: string, folders: ReturnType<typeof folderNames>, system: LookingSystem): Promise<boolean> {
+  const cut = absolutePath.lastIndexOf(system.separator);
+  const names = await folders(absolutePath.slice(0, cut));
+  if (names === "unreadable" || names.has(absolutePath.slice(cut + 1))) return false;
+  // Some file systems take several spellings for one name.
+  return await system.facts(absolutePath).then((facts) => facts === null, () => false);
+}
+
+/** The names in folders; those of the last folders are kept. */
+function folderNames(system: Pick<System, "names">) {
+  const kept = new Map<string, ReadonlySet<string> | "unreadable">();
+  return async (folder: string): Promise<ReadonlySet<string> | "unreadable"> => {
+    const known = kept.get(folder);
+    if (known !== undefined) return known;
+    const names = await system.names(folder).then((all) => new Set(all), (error) => {
+      const fault = faultOf(error);
+      return fault === "not_found" || fault === "not_a_folder" ? new Set<string>() : "unreadable" as const;
+    });
+    if (kept.size >= MOST_FOLDERS) kept.delete(kept.keys().next().value!);
+    kept.set(folder, names);
+    return names;
+  };
+}
+
+const MOST_FOLDERS = 16;
+
+/** What a mirror would do. */
+interface Intended {
+  /** Files to be removed now. */
+  readonly files: number;
+  /** Files that were removed within the last hour. */
+  readonly lately: number;
+  /** Files that the destination has of this job. */
+  readonly delivered: number;
+  /** Nothing that was delivered is left in the watched folder. */
+  readonly emptied: boolean;
+  /** The identity of the watched folder now. */
+  readonly root: string;
+  /** The disk of a folder in it may not be mounted. */
+  readonly elsewhere: boolean;
+}
+
+/** Why a person has to be asked; null where not. A sentence without a full stop. */
+export function whyAsk(
+  { maxDelete }: Pick<Destination, "maxDelete">,
+  { root, accepted }: Pick<MirrorState, "root" | "accepted">,
+  intended: Intended,
+): string | null {
+  const { files, lately, delivered } = intended;
+  if (files === 0 || files <= accepted) return null;
+  const gone = `${counted(files, "delivered file")} ${files === 1 ? "is" : "are"} no longer in the watched folder`;
+  if (root !== "" && root !== intended.root) return `${gone}, and it is another folder than before`;
+  if (intended.elsewhere) return `${gone}, and the disk of one of its folders may not be mounted`;
+  if (intended.emptied) return `${gone}, and no delivered file is left there`;
+  const most = "files" in maxDelete ? maxDelete.files : Math.max(1, Math.floor(delivered * maxDelete.percent / 100));
+  if (files + lately <= most) return null;
+  const limit = "files" in maxDelete ? String(most) : `${maxDelete.percent}%, here ${most}`;
+  return `${gone}${lately === 0 ? "" : `, ${lately} were removed within the last hour`}, and max_delete is ${limit}`;
 }

@@ -9,12 +9,11 @@ import type { Delivery } from "../../domain/delivery.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";
 import { formerName } from "../../domain/names/former_name.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
+import { type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
 import { inTrash, trashFolder } from "../../methods/removal.ts";
 import type { Batch, Item } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 import type { TimedSession } from "../timed_session.ts";
-import { clockAt } from "./brake.ts";
 
 /** A file that has its name now. */
 export interface Replaced {
@@ -100,3 +99,20 @@ export async function lookThere(
 
 /** The numbers that a version may have got which was kept before anybody heard of it. */
 const FIRST = Array.from({ length: 20 }, (_, index) => index + 1);
+
+/**
+ * The clock of the trash: it goes with the wall clock, but never faster than time can have passed for certain, so that a wall clock
+ * that is set forward empties no trash. `passedMs` since the last call of this process; null at its first call.
+ */
+export function clockAt(
+  { clockMs, wallMs }: Pick<MirrorState, "clockMs" | "wallMs">,
+  wall: number,
+  passedMs: number | null,
+): Pick<MirrorState, "clockMs" | "wallMs"> {
+  const most = passedMs === null ? DAY : passedMs + MINUTE;
+  const delta = wallMs === 0 ? 0 : Math.min(most, Math.max(0, wall - wallMs));
+  return { clockMs: clockMs + delta, wallMs: wall };
+}
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;

@@ -13,7 +13,7 @@ import { stagingOf } from "../../methods/links.ts";
 import { isMirror, takeReplaced } from "../mirror/replaced.ts";
 import { type Batch, failureOf, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
 import { hashSources } from "./check.ts";
-import { refuseNamesakes } from "./folded_names.ts";
+import { otherSpellings } from "../../domain/names/name_key.ts";
 
 /** An item whose target is taken; `found` is null where no hash was needed to tell that it is something else. */
 interface Occupied {
@@ -179,4 +179,35 @@ const EXISTS = "Rename or remove the existing file, then retry. on_conflict: ver
 
 function targetOf(item: Item): string {
   return item.delivery.target;
+}
+
+/** Gives up items whose name belongs to another delivered file there. Asks further only if another spelling finds a file. */
+export async function refuseNamesakes(
+  taken: readonly { readonly item: Item; readonly stat: Stat }[],
+  batch: Batch,
+  signal: AbortSignal,
+): Promise<void> {
+  if (batch.context.destination.onConflict !== "overwrite") return;
+  const files = taken.filter(({ item, stat }) => item.outcome === null && stat.kind === "file");
+  const spelled = files.flatMap(({ item, stat }) =>
+    otherSpellings(item.delivery.target).map((other) => ({ item, bytes: stat.bytes, other }))
+  );
+  if (spelled.length === 0) return;
+  const found = await batch.session.survey(spelled.map(({ other }) => other), signal);
+  const alike = spelled.filter(({ bytes }, index) => found[index]?.kind === "file" && found[index]?.bytes === bytes);
+  for (const item of new Set(alike.map(({ item }) => item))) {
+    const { source, target, destination } = item.delivery;
+    const [namesake] = batch.context.ledger.namesakes(source.job, destination, target);
+    if (namesake === undefined || !await isOneFile(item, namesake, batch, signal)) continue;
+    const names = `"${printable(target)}" and "${printable(namesake)}"`;
+    const what = `Cannot send "${printable(source.path)}" to ${destination}`;
+    const hint = "Rename one of the two, or set on_conflict: version, which keeps both.";
+    giveUp(item, new Failure("exists", `${what}: ${names} are the same name there, and the latter would be lost`, { hint }));
+  }
+}
+
+async function isOneFile(item: Item, other: string, { session }: Batch, signal: AbortSignal): Promise<boolean> {
+  const { target, source } = item.delivery;
+  const [a, b] = await session.digest([target, other], 2 * source.size, signal);
+  return a != null && b != null && a.sha256 === b.sha256;
 }
