@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { Mount, Session } from "../../src/methods/method.ts";
-import { mountOf } from "../../src/methods/shell/shell_base.ts";
+import { mountOf } from "../../src/methods/shell/shell_files.ts";
 import { findMount, notMounted } from "../../src/delivery/mount.ts";
 import { aDestination } from "../support/makers.ts";
 import { anAdmission, NOW, proven } from "../ledger/makers.ts";

@@ -6,7 +6,7 @@
 import { untilAborted } from "../../async/abort.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import type { Mount, Upload } from "../method.ts";
-import type { RemoteFiles } from "../ssh/remote_files.ts";
+import type { RemoteFiles } from "../shell/shell_files.ts";
 import {
   checkBase,
   checkStaging,

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { CHUNK_BYTES, type PartFiles } from "../method.ts";
-import type { RemoteFiles } from "../ssh/remote_files.ts";
+import type { RemoteFiles } from "../shell/shell_files.ts";
 import { flushedEarly, pathOf, refused, type SftpBase } from "./sftp_base.ts";
 import type { Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";

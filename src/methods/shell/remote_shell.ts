@@ -45,6 +45,9 @@ export interface RemoteShell extends AsyncDisposable {
  */
 export type RunInBase = (what: string, script: string, signal: AbortSignal) => Promise<string>;
 
+/** Exit status of a script whose own work failed; what it printed says why. */
+export const FAILED = 92;
+
 /** Starts the program (an `ssh` that runs `exec sh`); nothing has been asked of it yet. */
 export async function openShell(
   command: Command,

@@ -4,33 +4,74 @@
  * @module
  */
 import { CAUSES, failure } from "../../domain/causes.ts";
-import type { MethodContext, Stat, Upload } from "../method.ts";
-import { isAttemptName } from "../staging.ts";
-import type { RemoteFiles } from "../ssh/remote_files.ts";
+import type { DestinationFiles, MethodContext, Mount, Stat, Upload } from "../method.ts";
+import { isAttemptName, unsafeStaging } from "../staging.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
-import { ASK_FOR_SPACE, attach, FAILED, mountOf, runInBase, runInStaging, type ShellBase, shellBase } from "./shell_base.ts";
-import type { RunInBase } from "./remote_shell.ts";
-import { shellDigest } from "./shell_digest.ts";
-import { shellFlush } from "./shell_flush.ts";
+import { FAILED, type RunInBase } from "./remote_shell.ts";
+import { lookFirstScript, shellDigest, shellModifiedAt, shellSurvey, stats } from "./shell_survey.ts";
+import { flushScript, shellFlush } from "./shell_flush.ts";
 import { shellPublish } from "./shell_publish.ts";
-import { shellWords } from "./shell_quote.ts";
-import { eachAttempt, enterStaging } from "./shell_staging.ts";
+import { shellQuote, shellWords } from "./shell_quote.ts";
+import { checkOwner, checkPlace, eachAttempt, enterStaging, OWNED, UNSAFE } from "./shell_staging.ts";
 import { shellEmptyTrash, shellRemove } from "./shell_remove.ts";
-import { lookFirstScript, shellModifiedAt, shellSurvey, stats } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
+import { printable } from "../../domain/names/printable.ts";
+import { remoteBase } from "../ssh/ssh.ts";
+import { meaningOf } from "../ssh/error_texts.ts";
+
+/** All of a Session that sends nothing, and what sending needs of the destination: through a shell there, or by SFTP alone. */
+export interface RemoteFiles extends DestinationFiles {
+  /** Makes the folders of these staged names, and moves leftovers to their new names. */
+  prepare(uploads: readonly Pick<Upload, "staged" | "leftover">[], signal: AbortSignal): Promise<void>;
+  /** Free bytes now; null where the server cannot tell. @throws {Failure} `device_missing` */
+  freeBytes(signal: AbortSignal): Promise<number | null>;
+  /** Writes something below the base path. @throws {Failure} what keeps us from it. */
+  tryToWrite(signal: AbortSignal): Promise<void>;
+  /** The path that SFTP takes for one that is relative to the base path. @throws {Failure} `name_refused` */
+  path(relative: string): string;
+}
 
 /** What a shell alone can do, besides. */
 export interface ShellFiles extends RemoteFiles {
   readonly inBase: RunInBase;
 }
 
+/** What all calls of a session share. */
+interface ShellBase {
+  readonly connection: SshConnection;
+  readonly tools: ShellTools;
+  readonly stagingRoot: string;
+  /** The base path as programs there take it. */
+  readonly folder: string;
+  /** Base path and destination, for messages. */
+  readonly where: string;
+  /** The mount point that {@linkcode attach} found: a base path that is suddenly on another one is a mount that went away. */
+  device: string | null;
+  /** What was seen of our staging folder: compared with a folder that was made there, and whether that is the account's own. */
+  staging: { readonly checked: boolean; readonly owned: boolean };
+  /** Staging folders that were made on that device, each with the time of the monotonic clock. */
+  readonly prepared: Map<string, number>;
+  readonly now: () => number;
+}
+
 /** Remembers the device found by `attach`: `prepare` refuses another one with `device_missing`. */
-export function shellFiles(connection: SshConnection, tools: ShellTools, context: MethodContext): ShellFiles {
-  const { stagingRoot, system } = context;
-  const base = shellBase(connection, tools, context);
-  const { folder, where } = base;
-  const { followLinks: follow, transport: { host, port } } = connection.destination;
-  const inBase = runInBase(base);
+export function shellFiles(connection: SshConnection, tools: ShellTools, { stagingRoot, system }: MethodContext): ShellFiles {
+  const { destination } = connection;
+  const { followLinks: follow, transport: { host, port } } = destination;
+  const where = `"${printable(destination.basePath)}" at ${destination.name}`;
+  const folder = remoteBase(destination);
+  const base: ShellBase = {
+    connection,
+    tools,
+    stagingRoot,
+    folder,
+    where,
+    device: null,
+    staging: { checked: false, owned: false },
+    prepared: new Map(),
+    now: system.monotonic,
+  };
+  const inBase: RunInBase = (what, script, signal) => run(base, what, `${enter(base)}${script}`, signal);
   const survey = shellSurvey(inBase, tools);
   return {
     inBase,
@@ -55,6 +96,92 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, context
   };
 }
 
+/** Exit status of a script that did not get into the base path. */
+const NO_BASE = 91;
+
+function enter({ folder, stagingRoot, staging }: ShellBase): string {
+  return `cd ${shellQuote(folder)} 2>&1 || exit ${NO_BASE}\n${checkPlace(stagingRoot, staging.owned)}`;
+}
+
+/** Every script begins in the base path, so one that goes away is noticed by each of them. */
+async function run(
+  { connection, stagingRoot, where }: ShellBase,
+  what: string,
+  script: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const { status, output } = await connection.run(script, signal);
+  if (status === 0) return output;
+  const last = printable(output.trim().split("\n").at(-1) ?? "").slice(0, 300);
+  if (status === UNSAFE) throw unsafeStaging(where, stagingRoot, last === "owner" || last === "mode" ? last : "link");
+  const said = last || `status ${status}`;
+  if (status !== NO_BASE) throw failure(meaningOf(output) ?? CAUSES.said, `Cannot ${what}`, { said });
+  if (/not a directory/i.test(output)) throw failure(CAUSES.base_not_a_folder, `Cannot use ${where}`);
+  if (/permission denied/i.test(output)) throw failure(CAUSES.permission_denied, `Cannot enter the folder ${where}`, { said });
+  // dash only says "can't cd to …": anything else is a missing folder.
+  throw failure(CAUSES.base_missing, `Cannot find the folder ${where}`);
+}
+
+/** For what needs a staging folder that was compared with one that is made now. */
+async function runInStaging(base: ShellBase, what: string, script: string, signal: AbortSignal): Promise<string> {
+  const check = base.staging.checked ? "" : checkOwner(base.stagingRoot);
+  const output = await run(base, what, `${enter(base)}${check}${script}`, signal);
+  noteOwner(base, output);
+  return output;
+}
+
+function noteOwner(base: ShellBase, output: string): void {
+  if (output.split("\n").includes(OWNED)) base.staging = { checked: true, owned: true };
+}
+
+async function attach(base: ShellBase, create: boolean, signal: AbortSignal, probe?: string): Promise<Mount> {
+  const { tools, stagingRoot, where, connection: { destination: { directoryMode } } } = base;
+  const folder = shellQuote(base.folder);
+  const mode = directoryMode === null ? "" : ` && chmod ${directoryMode.toString(8)} ${folder} 2>&1`;
+  const make = `[ -d ${folder} ] || { mkdir -p ${folder} 2>&1${mode} && made=1 && echo '${BASE_MADE}'; } || exit ${FAILED}\n`;
+  // A power cut must not take the folder itself away with all that is delivered into it. Folders above that may not be read are not ours.
+  const above = base.folder.split("/").map((_, depth) => Array.from({ length: depth + 1 }, () => "..").join("/"));
+  const keep = `[ -z "$made" ] || (\n${flushScript(tools.flush, above)}) >/dev/null 2>&1\n`;
+  // `cd` may be refused where the folder is there: dash does not say why, ls does.
+  const look = `[ -e ${folder} ] && [ ! -d ${folder} ] && { echo "Not a directory"; exit ${NO_BASE}; }\n`;
+  const leave = probe === undefined
+    ? ""
+    : `(umask 077; mkdir ${stagingRoot}) 2>/dev/null\n${checkPlace(stagingRoot, false)}${checkOwner(stagingRoot)}` +
+      `(umask 077; mkdir ${shellQuote(`${stagingRoot}/${probe}`)}) 2>/dev/null\n` +
+      `printf 'image-transfer: born %s\\n' "$(stat ${tools.statRadix === 8 ? "-f %B" : "-c %W"} . 2>/dev/null)"\n`;
+  const script = `made=\n${look}${create ? make : ""}${enter(base)}${create ? keep : ""}${leave}${ASK_FOR_SPACE}`;
+  const output = await run(base, `create the folder ${where}`, script, signal);
+  noteOwner(base, output);
+  const found = mountOf(output);
+  base.device = found.device;
+  const born = /^image-transfer: born ([1-9]\d*)$/m.exec(output)?.[1];
+  // A file server may make up such a time.
+  const isShare = found.device?.includes(SHARE) === true;
+  const mount = born === undefined || isShare ? found : { ...found, born };
+  return output.split("\n").includes(BASE_MADE) ? { ...mount, made: true } : mount;
+}
+
+/** Printed where the base path was made. */
+const BASE_MADE = "image-transfer: made";
+/** Prints the input of {@linkcode mountOf}; prints nothing if the remote computer has no `df`. */
+const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";
+/** Between the server of a network share and its mount point. */
+const SHARE = " on ";
+
+/**
+ * Reads the last line of `df -Pk`. The mount point stands for the device: it survives a reboot, which device numbers do not, and
+ * it changes when a disk that should be there is not mounted.
+ */
+export function mountOf(output: string): Mount {
+  const line = output.trim().split("\n").at(-1) ?? "";
+  const found = /^(.*?)\s+\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+(.+)$/s.exec(line);
+  if (!found) return { freeBytes: null, device: null };
+  const [, source, free, mount] = found;
+  // The server of a network share is part of its identity; a disk's device file may change its name.
+  const share = source && /^(\/\/|[^/]+:)/.test(source) ? `${source}${SHARE}` : "";
+  return { freeBytes: Math.max(0, Number(free)) * 1024, device: `${share}${mount}`, onSystemDisk: mount === "/" };
+}
+
 /**
  * Looks, and makes the staging folder in the same round. Where that does not succeed, {@linkcode prepare} tells why when the folder is
  * needed: what is there already needs none.
@@ -71,7 +198,7 @@ async function surveyAndPrepare(
   const script = `made=\n${lookFirstScript(paths, tools)}echo ${LOOKED}\n{ ${ASK_FOR_SPACE}; } &\n${make}\necho ${DONE}\n${
     '[ -z "$made" ] || echo ' + MADE
   }\n`;
-  const output = await runInBase(base)("check files at the destination", script, signal);
+  const output = await run(base, "check files at the destination", `${enter(base)}${script}`, signal);
   // What is looked at may have any name.
   const looked = output.lastIndexOf(LOOKED);
   const spaced = output.indexOf(DONE, looked);
@@ -98,7 +225,7 @@ async function prepare(
     moves.length === 0 ? "" : TAKE_OVER,
     ...moves.map(({ leftover, staged }) => `m ${shellWords([leftover ?? "", staged])}\n`),
   ].join("");
-  const output = await runInBase(base)(`create the temporary folder below ${where}`, script, signal);
+  const output = await run(base, `create the temporary folder below ${where}`, `${enter(base)}${script}`, signal);
   if (device !== null && mountOf(output.slice(0, output.indexOf(DONE))).device !== device) {
     throw failure(CAUSES.unmounted, `Cannot find the disk of ${where}`);
   }

@@ -5,7 +5,7 @@
  */
 import { ancestors } from "../../domain/names/ancestors.ts";
 import type { Session } from "../method.ts";
-import type { RunInBase } from "./remote_shell.ts";
+import { FAILED, type RunInBase } from "./remote_shell.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
 import { linkRefused } from "../staging.ts";
 import { linkIn, strangeFunction } from "./shell_staging.ts";
@@ -51,9 +51,6 @@ function flushText({ perl, flush }: Pick<ShellTools, "perl" | "flush">, paths: r
     ? `${nulList([...places])} | perl -e ${shellQuote(FLUSH_PERL)} || exit ${FAILED}\n:`
     : `${flushScript(flush, [...places])}:`;
 }
-
-/** Exit status that says that the script's own work failed; what it printed says why. */
-const FAILED = 92;
 
 /**
  * In perl: flushes the file or folder; gives nothing, or the error. Needs IO::Handle and the names of Errno. macOS: fsync only reaches the

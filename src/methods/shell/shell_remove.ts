@@ -10,8 +10,8 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Removal, RemovalOutcome, Session } from "../method.ts";
 import { checkTrashFolder, notRemoved, TRASH } from "../removal.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
-import { deviceFunction } from "./publish_sh.ts";
-import type { RunInBase } from "./remote_shell.ts";
+import { deviceFunction } from "./shell_publish.ts";
+import { FAILED, type RunInBase } from "./remote_shell.ts";
 import { flushScript } from "./shell_flush.ts";
 import { linkRefused } from "../staging.ts";
 import { linkIn, strangeFunction } from "./shell_staging.ts";
@@ -54,9 +54,6 @@ export function shellEmptyTrash(inBase: RunInBase, where: string, follow: boolea
     await inBase(`empty the trash below ${where}`, script, signal);
   };
 }
-
-/** Exit status that says that the script's own work failed; what it printed says why. */
-const FAILED = 92;
 
 function foldersOf(path: string): string[] {
   return [".", ...ancestors(path).map((folder) => `./${folder}`)];

@@ -10,6 +10,7 @@ import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { linkName, stagingOf } from "../links.ts";
+import { FAILED } from "./remote_shell.ts";
 import { shellQuote } from "./shell_quote.ts";
 import type { MethodContext, PartFiles, PutOutcome, Session, Upload } from "../method.ts";
 import { shellParts } from "./shell_parts.ts";
@@ -210,7 +211,7 @@ export async function diskTrouble(
   signal: AbortSignal,
 ): Promise<Failure> {
   const probe = shellQuote(`${stagingOf(uploads)}/.probe`);
-  const write = `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || { rm -f ${probe}; exit 92; }\nrm -f ${probe}`;
+  const write = `dd if=/dev/zero of=${probe} bs=65536 count=1 2>&1 || { rm -f ${probe}; exit ${FAILED}; }\nrm -f ${probe}`;
   try {
     await files.inBase("write below the base path", write, signal);
     const stat = await files.survey(uploads.map(({ staged }) => staged), signal);

@@ -6,7 +6,7 @@
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { type RsyncVersion, rsyncVersion } from "../rsync/rsync_version.ts";
+import { type RsyncVersion, rsyncVersion } from "../rsync/rsync_args.ts";
 import type { Durability } from "../method.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { SharedBytes, SmallFile, System } from "../../system/system.ts";
 import type { Upload } from "../method.ts";
-import { TAR_BLOCK, tarPadding } from "./tar_header.ts";
+import { TAR_BLOCK, tarPadding } from "./tar_stream.ts";
 
 /** A file and what is read of it. */
 interface Ahead {

@@ -22,7 +22,16 @@ import { finishPart } from "../shell/shell_parts.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
 import { type Group, readAhead } from "./read_ahead.ts";
-import { TAR_BLOCK, type TarEntry, tarHeader, tarPadding } from "./tar_header.ts";
+import {
+  SourceError,
+  StreamError,
+  TAR_BLOCK,
+  type TarEntry,
+  tarHeader,
+  tarPadding,
+  type TarStream,
+  tarStream,
+} from "./tar_stream.ts";
 import {
   ChannelRefused,
   type Receiver,
@@ -31,7 +40,6 @@ import {
   type Receivers,
   tarReceivers,
 } from "./tar_receivers.ts";
-import { SourceError, StreamError, type TarStream, tarStream } from "./tar_stream.ts";
 import { isOfAttributesOnly, tarFailure } from "./tar_failures.ts";
 import { streamedWriting } from "./tar_parts.ts";
 

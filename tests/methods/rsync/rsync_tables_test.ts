@@ -1,9 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Failure, type FailureCode, type NextStep } from "../../../src/domain/failure.ts";
-import { rsyncArgs } from "../../../src/methods/rsync/rsync_args.ts";
-import { rsyncFailure } from "../../../src/methods/rsync/rsync_failures.ts";
-import { rsyncFileFailures, rsyncProgress } from "../../../src/methods/rsync/rsync_output.ts";
-import { rsyncPair, rsyncVersion } from "../../../src/methods/rsync/rsync_version.ts";
+import { rsyncArgs, rsyncPair, rsyncVersion } from "../../../src/methods/rsync/rsync_args.ts";
+import { rsyncFailure, rsyncFileFailures, rsyncProgress } from "../../../src/methods/rsync/rsync_failures.ts";
 import { aServer } from "../../conformance/rig.ts";
 
 const nas = { name: "nas", timeoutMs: 300_000, transport: { host: "nas", user: null, port: null } };

@@ -1,7 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { bucket, pace } from "../../../src/async/pace.ts";
-import { tarHeader } from "../../../src/methods/tar/tar_header.ts";
-import { tarStream } from "../../../src/methods/tar/tar_stream.ts";
+import { tarHeader, tarStream } from "../../../src/methods/tar/tar_stream.ts";
 import { has } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
