@@ -55,7 +55,7 @@ Deno.test("CAUSES words nothing twice: causes of one code with the same hint hav
 Deno.test("CAUSES has reasons that end a sentence, and hints that are sentences", () => {
   for (const [name, { reason, hint }] of Object.entries<Cause>(CAUSES)) {
     assertMatch(reason, /^$|[^.]$/, name);
-    assertMatch(hint, /^$|^[`A-Z].*(\.|@example\.org)$/, name);
+    assertMatch(hint, /^$|^[`{A-Z].*(\.|@example\.org)$/, name);
   }
 });
 

@@ -4,29 +4,27 @@
  *
  * @module
  */
-import type { Failure } from "../../domain/failure.ts";
-import type { SshDestination } from "../../config/settings.ts";
 import { mapLimit } from "../../async/map_limit.ts";
+import type { Failure } from "../../domain/failure.ts";
 import { sourceFailureOf } from "../../system/source_failure.ts";
 import { paceOf } from "../bandwidth.ts";
 import { watchGrowth } from "../growth.ts";
 import { bytesOf, linkName, makeLinks, stagingOf } from "../links.ts";
 import type { Method, MethodContext, Upload } from "../method.ts";
+import { toldOfSource } from "../rsync/rsync_failures.ts";
+import { shellQuote, wordGroups } from "../shell/shell_quote.ts";
 import {
+  changeAll,
   diskTrouble,
   type FileFailures,
   openShellSession,
+  PLAIN_MODES,
   type Sender,
   type SenderParts,
-  type Sent,
 } from "../shell/shell_session.ts";
-import { toldOfSource } from "../rsync/rsync_failures.ts";
-import type { Finished } from "../../system/system.ts";
+import { remoteBase, remoteSpec, sshOptions, toolPath } from "../ssh/ssh.ts";
+import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { sshFailure } from "../ssh/ssh_failures.ts";
-import { giveNewTimes, givePlainModes } from "../shell/plain_modes.ts";
-import { shellQuote, wordGroups } from "../shell/shell_quote.ts";
-import type { ShellFiles } from "../shell/shell_files.ts";
-import { remoteBase, remoteSpec, type Sharing, sshOptions, type SshSettings, toolPath } from "../ssh/ssh.ts";
 
 /**
  * The remote hash proves the files, so a shell that can hash is needed there as well.
@@ -40,14 +38,21 @@ export const scp: Method<"scp"> = {
     const path = await toolPath("scp", system);
     const ssh = await toolPath("ssh", system);
     const version = openSshVersion((await system.run({ program: ssh, args: ["-V"] }, signal)).stderr);
-    return await openShellSession(
-      destination,
-      context,
-      signal,
-      (parts) => scpSender(parts, path, version),
-    );
+    return await openShellSession(destination, context, signal, (parts) => Promise.resolve(scpSender(parts, path, version)));
   },
 };
+
+/** Of the programs on this side; the letter and number behind it (`p1`) do not matter. */
+interface OpenSshVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** Reads `OpenSSH_9.2p1 Debian…` and `OpenSSH_for_Windows_8.1p1`. */
+function openSshVersion(text: string): OpenSshVersion | null {
+  const found = /OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)/.exec(text);
+  return found ? { major: Number(found[1]), minor: Number(found[2]) } : null;
+}
 
 /** How often it is looked how far the files are: scp tells nothing without a terminal. */
 const LOOK_MS = 1000;
@@ -56,91 +61,100 @@ function scpSender(
   { destination, context, connection, files }: SenderParts,
   program: string,
   version: OpenSshVersion | null,
-): Promise<Sender> {
+): Sender {
+  const { system, log } = context;
   const pace = paceOf(destination, context);
   let toldAnew = false;
-
-  async function send(
-    uploads: readonly Upload[],
-    prepared: Promise<void>,
-    sent: Sent,
-    signal: AbortSignal,
-  ): Promise<FileFailures | null> {
-    if (!toldAnew && uploads.some(({ leftover }) => leftover !== undefined)) {
-      toldAnew = true;
-      context.log(
-        "info",
-        `${destination.name}: scp cannot resume an interrupted file; it is sent again from the start (rsync and sftp can resume)`,
-      );
-    }
-    await using links = await makeLinks(context);
-    await links.fill(uploads, signal).then(() => prepared);
-    const looks = { survey: files.survey, periodMs: LOOK_MS, files: Infinity };
-    await using _growth = watchGrowth(
-      uploads,
-      looks,
-      (upload, bytes) => sent.bytes(linkName(upload), bytes),
-      context.system,
-      signal,
-    );
-    const failures = new Map(await irregular(uploads, context));
-    const regular = uploads.map(linkName).filter((name) => !failures.has(name)).map((name) => `./${name}`);
-    using lease = await pace.lease(bytesOf(uploads), signal, sent.alive);
-    // Windows allows 32,767 characters on a command line.
-    const groups = wordGroups(regular, 20_000);
-    for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
-      const args = scpArgs(connection, { version, staging: stagingOf(uploads), names, limit: lease.rate });
-      const finished = await context.system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
-      if (finished.code === 0) continue;
-      const said = scpFileFailures(finished.stderr, uploads);
-      if (said.size === 0) throw await scpFailure(finished, uploads, files, destination, signal);
-      for (const [name, failure] of said) failures.set(name, failure);
-      // A file that is gone makes scp end at once: continue behind it.
-      const last = names.findLastIndex((name) => said.has(name.slice("./".length)));
-      if (last >= 0 && last < names.length - 1) groups.unshift(names.slice(last + 1));
-    }
-    return failures.size === 0 ? null : failures;
-  }
-
-  return Promise.resolve({
+  return {
     method: "scp",
     about: `scp${version ? ` of OpenSSH ${version.major}.${version.minor}` : ""}`,
     resumes: false,
     hashesSource: false,
-    send,
-    finish: (uploads, signal) => setRight(uploads, destination, files, signal),
-  });
+    async send(uploads, prepared, sent, signal) {
+      if (!toldAnew && uploads.some(({ leftover }) => leftover !== undefined)) {
+        toldAnew = true;
+        const text = "scp cannot resume an interrupted file; it is sent again from the start (rsync and sftp can resume)";
+        log("info", `${destination.name}: ${text}`);
+      }
+      await using links = await makeLinks(context);
+      await links.fill(uploads, signal).then(() => prepared);
+      const looks = { survey: files.survey, periodMs: LOOK_MS, files: Infinity };
+      const onBytes = (upload: Upload, bytes: number) => sent.bytes(linkName(upload), bytes);
+      await using _growth = watchGrowth(uploads, looks, onBytes, system, signal);
+      const failures = await irregular(uploads, system);
+      const regular = uploads.map(linkName).filter((name) => !failures.has(name)).map((name) => `./${name}`);
+      using lease = await pace.lease(bytesOf(uploads), signal, sent.alive);
+      // Windows allows 32,767 characters on a command line.
+      const groups = wordGroups(regular, 20_000);
+      for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
+        const args = scpArgs(connection, version, stagingOf(uploads), names, lease.rate);
+        const finished = await system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
+        if (finished.code === 0) continue;
+        const said = scpFileFailures(finished.stderr, uploads);
+        if (said.size === 0) {
+          const told = sshFailure("scp", finished, destination);
+          const isVague = told.code === "interrupted" && /: Failure|write remote|dest open/.test(finished.stderr);
+          throw isVague ? await diskTrouble(told, uploads, files, signal) : told;
+        }
+        for (const [name, failure] of said) failures.set(name, failure);
+        // A file that is gone makes scp end at once: continue behind it.
+        const last = names.findLastIndex((name) => said.has(name.slice("./".length)));
+        if (last >= 0 && last < names.length - 1) groups.unshift(names.slice(last + 1));
+      }
+      return failures.size === 0 ? null : failures;
+    },
+    // `scp -p` keeps times and modes, and without it modes all the same: what was not asked for is taken back.
+    async finish(uploads, signal) {
+      if (!destination.preservePermissions) await changeAll(PLAIN_MODES, uploads, files, signal);
+      else if (!destination.preserveTimestamps) await changeAll(["touch"], uploads, files, signal);
+    },
+  };
+}
+
+/** To be run in the folder of links, with names of links behind `./`; `limit` in bytes per second. */
+function scpArgs(
+  { settings, sharing, ssh }: SshConnection,
+  version: OpenSshVersion | null,
+  staging: string,
+  names: readonly string[],
+  limit: number | null,
+): string[] {
+  const { destination } = settings;
+  const path = `${remoteBase(destination)}/${staging}/`;
+  // SFTP is the only mode from 9.0 on, must be asked for in 8.7 to 8.9, and is not there before: then a shell reads the path.
+  const { major, minor } = version ?? { major: 9, minor: 0 };
+  const isAsked = major === 8 && minor >= 7;
+  const isReadByShell = major < 9 && !isAsked;
+  return [
+    ...sshOptions(settings, sharing),
+    // scp would take the ssh that it was built with.
+    "-S",
+    ssh,
+    ...(isAsked ? ["-s"] : []),
+    ...(destination.preservePermissions || destination.preserveTimestamps ? ["-p"] : []),
+    ...(limit === null ? [] : ["-l", String(Math.max(8, Math.floor(limit * 8 / 1024)))]),
+    "--",
+    ...names,
+    remoteSpec(destination, isReadByShell ? shellQuote(path) : path),
+  ];
 }
 
 /** The links that do not lead to a regular file, which scp would send in its own manner, and why they are not sent. */
-async function irregular(uploads: readonly Upload[], { system }: MethodContext): Promise<[string, Failure][]> {
-  const kinds = await mapLimit(uploads, 16, ({ source }) => kindOf(source.absolutePath, system));
-  return uploads.flatMap((upload, index): [string, Failure][] => {
-    const kind = kinds[index];
-    if (kind === "file" || kind === "unknown") return [];
-    return [[linkName(upload), sourceFailureOf(kind === null ? "not_found" : "is_a_folder", upload.source.path)]];
+async function irregular(uploads: readonly Upload[], system: MethodContext["system"]): Promise<Map<string, Failure>> {
+  const failures = new Map<string, Failure>();
+  await mapLimit(uploads, 16, async (upload) => {
+    const { path, absolutePath } = upload.source;
+    try {
+      const facts = await system.followedFacts(absolutePath);
+      if (facts?.kind !== "file") {
+        failures.set(linkName(upload), sourceFailureOf(facts === null ? "not_found" : "is_a_folder", path));
+      }
+    } catch (error) {
+      // scp itself will say what is wrong with it.
+      if (!(error instanceof Error)) throw error;
+    }
   });
-}
-
-async function kindOf(path: string, system: Pick<MethodContext["system"], "followedFacts">): Promise<string | null> {
-  try {
-    return (await system.followedFacts(path))?.kind ?? null;
-  } catch (error) {
-    // scp itself will say what is wrong with it.
-    return error instanceof Error ? "unknown" : null;
-  }
-}
-
-/** `scp -p` keeps times and modes, and without it modes all the same: what was not asked for is taken back. */
-async function setRight(
-  uploads: readonly Upload[],
-  destination: SshDestination,
-  files: ShellFiles,
-  signal: AbortSignal,
-): Promise<void> {
-  const { preserveTimestamps, preservePermissions } = destination;
-  if (!preservePermissions) await givePlainModes(uploads, files, signal);
-  else if (!preserveTimestamps) await giveNewTimes(uploads, files, signal);
+  return failures;
 }
 
 /** What was said of single sources: `scp: stat local "./3": No such file or directory`, `/usr/bin/scp: ./3: not a regular file`… */
@@ -154,73 +168,4 @@ function scpFileFailures(stderr: string, uploads: readonly Upload[]): FileFailur
     if (upload && name && !/remote|dest/.test(line)) failures.set(name, toldOfSource(upload.source.path, line));
   }
   return failures;
-}
-
-/** What an scp that blamed no source means. */
-async function scpFailure(
-  finished: Finished,
-  uploads: readonly Upload[],
-  files: ShellFiles,
-  destination: SshDestination,
-  signal: AbortSignal,
-): Promise<Failure> {
-  const failure = sshFailure("scp", finished, destination);
-  const vague = failure.code === "interrupted" && /: Failure|write remote|dest open/.test(finished.stderr);
-  return vague ? await diskTrouble(failure, uploads, files, signal) : failure;
-}
-
-/** Of the programs on this side; the letter and number behind it (`p1`) do not matter. */
-export interface OpenSshVersion {
-  readonly major: number;
-  readonly minor: number;
-}
-
-/** Reads `OpenSSH_9.2p1 Debian…` and `OpenSSH_for_Windows_8.1p1`. */
-export function openSshVersion(text: string): OpenSshVersion | null {
-  const found = /OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)/.exec(text);
-  return found ? { major: Number(found[1]), minor: Number(found[2]) } : null;
-}
-
-/** What all runs go through. */
-interface ScpConnection {
-  readonly settings: SshSettings;
-  readonly sharing: Sharing;
-  /** The absolute path of `ssh`: scp would take the one it was built with. */
-  readonly ssh: string;
-}
-
-/** What one run depends on. */
-interface ScpRun {
-  /** Null where it is not known: then it is taken for a new one. */
-  readonly version: OpenSshVersion | null;
-  /** The staging folder, relative to the base path; made of safe characters. */
-  readonly staging: string;
-  /** Names of links, in front of them `./`. */
-  readonly names: readonly string[];
-  /** Bytes per second; null is no limit. */
-  readonly limit: number | null;
-}
-
-/** To be run in the folder of links. */
-export function scpArgs({ settings, sharing, ssh }: ScpConnection, { version, staging, names, limit }: ScpRun): string[] {
-  const { destination } = settings;
-  const path = `${remoteBase(destination)}/${staging}/`;
-  const mode = transferMode(version);
-  return [
-    ...sshOptions(settings, sharing),
-    "-S",
-    ssh,
-    ...(mode === "asked" ? ["-s"] : []),
-    ...(destination.preservePermissions || destination.preserveTimestamps ? ["-p"] : []),
-    ...(limit === null ? [] : ["-l", String(Math.max(8, Math.floor(limit * 8 / 1024)))]),
-    "--",
-    ...names,
-    remoteSpec(destination, mode === "former" ? shellQuote(path) : path),
-  ];
-}
-
-/** SFTP is the only mode from 9.0 on, must be asked for in 8.7 to 8.9, and is not there before: then a shell reads the path. */
-function transferMode(version: OpenSshVersion | null): "sftp" | "asked" | "former" {
-  if (version === null || version.major >= 9) return "sftp";
-  return version.major === 8 && version.minor >= 7 ? "asked" : "former";
 }

@@ -11,7 +11,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { linkName, stagingOf } from "../links.ts";
 import { FAILED } from "./remote_shell.ts";
-import { shellQuote } from "./shell_quote.ts";
+import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
 import type { MethodContext, PartFiles, PutOutcome, Session, Upload } from "../method.ts";
 import { shellParts } from "./shell_parts.ts";
 import { type ShellFiles, shellFiles } from "./shell_files.ts";
@@ -223,4 +223,19 @@ export async function diskTrouble(
     signal.throwIfAborted();
     return error instanceof Failure && error.next === "hold" ? error : told;
   }
+}
+
+/** Gives what has arrived the modes of new files there: without "who", chmod allows what the umask does. */
+export const PLAIN_MODES = ["chmod", "=rw"];
+
+/** Runs a command on all of these staged files: scp and rsync give modes and times of their own that were not asked for. */
+export async function changeAll(
+  command: readonly string[],
+  uploads: readonly Pick<Upload, "staged">[],
+  files: Pick<ShellFiles, "inBase">,
+  signal: AbortSignal,
+): Promise<void> {
+  if (uploads.length === 0) return;
+  const lines = wordGroups(uploads.map(({ staged }) => staged)).map((group) => `${shellWords([...command, ...group])} 2>&1\n`);
+  await files.inBase("set times and modes at the destination", `${lines.join("")}:`, signal);
 }

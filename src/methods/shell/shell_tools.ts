@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type RsyncVersion, rsyncVersion } from "../rsync/rsync_args.ts";
 import type { Durability } from "../method.ts";
@@ -35,11 +35,6 @@ export interface ShellTools {
 /** Asks. @throws {Failure} `tool_missing` where nothing there can hash, or look at files. */
 export async function probeShell(connection: SshConnection, signal: AbortSignal): Promise<ShellTools> {
   const { output } = await connection.run(PROBE, signal);
-  return shellTools(output, connection.destination.name);
-}
-
-/** Reads the answer of the probe. */
-function shellTools(output: string, name: string): ShellTools {
   const said = new Map(
     output.split("\n").map((line) => {
       const space = line.indexOf(" ");
@@ -49,8 +44,9 @@ function shellTools(output: string, name: string): ShellTools {
   const hash = said.get("hash")?.split(" ");
   const perl = said.get("perl") === "works";
   const stat = said.get("stat");
-  if (!hash) throw missing(name, "hash files with SHA-256", "Install openssl, or coreutils with sha256sum, there");
-  if (!perl && stat === undefined) throw missing(name, "check many files", "Install perl, or a stat command, there");
+  const cannot = `Cannot use the shell of ${connection.destination.name}`;
+  if (!hash) throw failure(CAUSES.no_hash_there, cannot);
+  if (!perl && stat === undefined) throw failure(CAUSES.no_stat_there, cannot);
   const version = rsyncVersion(said.get("rsync-version") ?? "");
   const path = said.get("rsync-path");
   return {
@@ -76,12 +72,6 @@ export function aboutTools(tools: ShellTools): string {
   return `hashes with ${printable(hash.join(" "))}, names with ${perl ? "perl" : "sh"}, flushes with ${
     perl && flush !== "sync -f" ? "perl" : flush
   }`;
-}
-
-function missing(name: string, what: string, hint: string): Failure {
-  return new Failure("tool_missing", `Cannot use the shell of ${name}: no tool there can ${what}`, {
-    hint: `${hint}, or set transfer_method to sftp.`,
-  });
 }
 
 const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

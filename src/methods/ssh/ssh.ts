@@ -6,7 +6,6 @@
  * @module
  */
 import { CAUSES, failure } from "../../domain/causes.ts";
-import { Failure } from "../../domain/failure.ts";
 import { bareHost, isHostName } from "../../domain/names/host_name.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -142,13 +141,8 @@ export function hostOf(destination: SshDestination): string {
 export async function toolPath(program: SshProgram | "rsync", system: Pick<System, "which" | "platform">): Promise<string> {
   const path = await system.which(program);
   if (path !== null) return path;
-  throw new Failure("tool_missing", `Cannot find the program "${program}" on this computer`, {
-    hint: program === "rsync"
-      ? "Install rsync, or set transfer_method to sftp."
-      : system.platform === "windows"
-      ? 'Install the optional Windows feature "OpenSSH Client" (Settings > System > Optional features).'
-      : "Install the OpenSSH client (package openssh-client or openssh).",
-  });
+  const noSsh = system.platform === "windows" ? CAUSES.no_ssh_on_windows : CAUSES.no_ssh_here;
+  throw failure(program === "rsync" ? CAUSES.no_rsync_here : noSsh, `Cannot find the program "${program}" on this computer`);
 }
 
 /** A socket path as ssh_config reads it: `%` begins a token there, a space ends a word. */

@@ -8,7 +8,7 @@
 import { anySignal, untilAborted } from "../../async/abort.ts";
 import type { Pace } from "../../async/pace.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
-import { Failure } from "../../domain/failure.ts";
+import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
@@ -69,8 +69,9 @@ interface Sending {
 }
 
 function tarSender({ destination, context, connection, tools, files }: SenderParts): Promise<Sender> {
-  if (tools.tar === null) throw unusable(destination.name, "it is not installed there", "Install tar there, or set");
-  if (/[\r\n]/.test(destination.basePath)) throw unusable(destination.name, "its base path has a line break", "Set");
+  const cannot = `Cannot use tar with ${destination.name}`;
+  if (tools.tar === null) throw failure(CAUSES.tar_missing, cannot);
+  if (/[\r\n]/.test(destination.basePath)) throw failure(CAUSES.tar_line_break, cannot);
   const receivers = tarReceivers(connection, receiverOptions(destination, tools, connection.sharing !== null), context);
   const parts: Parts = {
     destination,
@@ -96,12 +97,6 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     },
     makeReady: receivers.startAhead,
     close: receivers.close,
-  });
-}
-
-function unusable(name: string, reason: string, help: string): Failure {
-  return new Failure("tool_missing", `Cannot use tar with ${name}: ${reason}`, {
-    hint: `${help} transfer_method to sftp or auto.`,
   });
 }
 
