@@ -21,8 +21,9 @@ import type { ShellTools } from "../shell/shell_tools.ts";
 import { finishPart } from "../shell/shell_parts.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
-import { type Group, readAhead } from "./read_ahead.ts";
 import {
+  type Group,
+  readAhead,
   SourceError,
   StreamError,
   TAR_BLOCK,

@@ -5,31 +5,14 @@
  */
 import type { Pace } from "../../async/pace.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import type { SourceReader } from "../../system/system.ts";
+import type { SharedBytes, SmallFile, SourceReader, System } from "../../system/system.ts";
+import type { Upload } from "../method.ts";
 
 /** Writes some bytes to where the stream goes; resolves when it takes more. */
 type Write = (bytes: Uint8Array) => Promise<void>;
 
 /** One stream. Calls are made one after the other. */
-export interface TarStream {
-  /**
-   * Adds a file of `entry.bytes` bytes and gives the digest of what it added. A source that ends early, or cannot be read to its
-   * end, is filled up with zeros, so that what follows is still a tar stream.
-   *
-   * @throws {SourceError} when the source could not be read, {StreamError} when the stream cannot be written.
-   */
-  add(entry: TarEntry, source: Pick<SourceReader, "read" | "sha256">, onBytes: (bytes: number) => void): Promise<Digest>;
-  /** Adds entries that are complete, straight from where they are; resolves when all is written. `onWritten` is told how far it is. */
-  shared(entries: Uint8Array, onWritten: (bytes: number) => void): Promise<void>;
-  /** Adds a file that was read before: as much of `content` as the entry takes, filled up with zeros. */
-  addRead(entry: TarEntry, content: Uint8Array): Promise<void>;
-  /** Adds bytes of a source as they are. */
-  raw(bytes: Uint8Array): Promise<void>;
-  /** Writes what has been gathered so far. */
-  flush(): Promise<void>;
-  /** Says that all files are there. */
-  end(): Promise<void>;
-}
+export type TarStream = ReturnType<typeof tarStream>;
 
 /** The source failed, not the stream. */
 export class SourceError extends Error {}
@@ -41,56 +24,9 @@ export class StreamError extends Error {}
 const WRITE_BYTES = 256 * 1024;
 const ZEROS = new Uint8Array(64 * 1024);
 
-/** Writes at the pace of the session. */
-export function tarStream(write: Write, pace: Pace, signal: AbortSignal): TarStream {
-  const { raw, flush } = gather(write, pace, signal);
-
-  async function zeros(count: number): Promise<void> {
-    for (let left = count; left > 0; left -= ZEROS.length) await raw(ZEROS.subarray(0, left));
-  }
-
-  return {
-    raw,
-    flush,
-    async shared(entries, onWritten) {
-      await flush();
-      for (let written = 0; written < entries.length;) {
-        const piece = entries.subarray(written, written + Math.min(WRITE_BYTES, pace.atOnce));
-        await pace.next(piece.length, signal);
-        signal.throwIfAborted();
-        await write(piece).catch(takesNoMore);
-        onWritten(written += piece.length);
-      }
-    },
-    async addRead(entry, content) {
-      const all = content.subarray(0, entry.bytes);
-      await raw(tarHeader(entry));
-      await raw(all);
-      await zeros(entry.bytes - all.length + tarPadding(entry.bytes));
-    },
-    async add(entry, source, onBytes) {
-      await raw(tarHeader(entry));
-      let bytes = 0;
-      let broken: unknown = null;
-      for await (const piece of readable(source.read(entry.bytes), (error) => broken = error)) {
-        await raw(piece);
-        bytes += piece.length;
-        onBytes(bytes);
-      }
-      const digest = { bytes, sha256: source.sha256() };
-      await zeros(entry.bytes - bytes + tarPadding(entry.bytes));
-      if (broken !== null) throw new SourceError(`"${entry.name}" could not be read to its end`, { cause: broken });
-      return digest;
-    },
-    async end() {
-      await zeros(2 * TAR_BLOCK);
-      await flush();
-    },
-  };
-}
-
-/** Gathers bytes in one buffer while another one is written. */
-function gather(write: Write, pace: Pace, signal: AbortSignal): Pick<TarStream, "raw" | "flush"> {
+/** Writes at the pace of the session. All calls throw {@linkcode StreamError} when the stream cannot be written. */
+export function tarStream(write: Write, pace: Pace, signal: AbortSignal) {
+  // Bytes are gathered in one buffer while another one is written.
   let atOnce = Math.min(WRITE_BYTES, pace.atOnce);
   let [buffer, other] = [new Uint8Array(WRITE_BYTES), new Uint8Array(WRITE_BYTES)];
   let filled = 0;
@@ -106,42 +42,89 @@ function gather(write: Write, pace: Pace, signal: AbortSignal): Pick<TarStream, 
     atOnce = Math.min(WRITE_BYTES, pace.atOnce);
   }
 
+  /** Adds bytes of a source as they are. */
+  async function raw(bytes: Uint8Array): Promise<void> {
+    for (let from = 0; from < bytes.length;) {
+      const part = bytes.subarray(from, from + atOnce - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      from += part.length;
+      if (filled === atOnce) await swap();
+    }
+  }
+
+  async function zeros(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= ZEROS.length) await raw(ZEROS.subarray(0, left));
+  }
+
+  /** Writes what has been gathered so far. */
+  async function flush(): Promise<void> {
+    if (filled > 0) await swap();
+    await writing;
+  }
+
   return {
-    async raw(bytes) {
-      for (let from = 0; from < bytes.length;) {
-        const part = bytes.subarray(from, from + atOnce - filled);
-        buffer.set(part, filled);
-        filled += part.length;
-        from += part.length;
-        if (filled === atOnce) await swap();
+    raw,
+    flush,
+    /** Adds entries that are complete, straight from where they are; resolves when all is written. `onWritten` is told how far it is. */
+    async shared(entries: Uint8Array, onWritten: (bytes: number) => void): Promise<void> {
+      await flush();
+      for (let written = 0; written < entries.length;) {
+        const piece = entries.subarray(written, written + Math.min(WRITE_BYTES, pace.atOnce));
+        await pace.next(piece.length, signal);
+        signal.throwIfAborted();
+        await write(piece).catch(takesNoMore);
+        onWritten(written += piece.length);
       }
     },
-    async flush() {
-      if (filled > 0) await swap();
-      await writing;
+    /** Adds a file that was read before: as much of `content` as the entry takes, filled up with zeros. */
+    async addRead(entry: TarEntry, content: Uint8Array): Promise<void> {
+      const all = content.subarray(0, entry.bytes);
+      await raw(tarHeader(entry));
+      await raw(all);
+      await zeros(entry.bytes - all.length + tarPadding(entry.bytes));
+    },
+    /**
+     * Adds a file of `entry.bytes` bytes and gives the digest of what it added. A source that ends early, or cannot be read to its
+     * end, is filled up with zeros, so that what follows is still a tar stream.
+     *
+     * @throws {SourceError} when the source could not be read.
+     */
+    async add(
+      entry: TarEntry,
+      source: Pick<SourceReader, "read" | "sha256">,
+      onBytes: (bytes: number) => void,
+    ): Promise<Digest> {
+      await raw(tarHeader(entry));
+      let bytes = 0;
+      let broken: unknown = null;
+      const pieces = source.read(entry.bytes)[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const next = await pieces.next().catch((error) => void (broken = error));
+          if (next === undefined || next.done) break;
+          await raw(next.value);
+          bytes += next.value.length;
+          onBytes(bytes);
+        }
+      } finally {
+        await pieces.return?.();
+      }
+      const digest = { bytes, sha256: source.sha256() };
+      await zeros(entry.bytes - bytes + tarPadding(entry.bytes));
+      if (broken !== null) throw new SourceError(`"${entry.name}" could not be read to its end`, { cause: broken });
+      return digest;
+    },
+    /** Says that all files are there. */
+    async end(): Promise<void> {
+      await zeros(2 * TAR_BLOCK);
+      await flush();
     },
   };
 }
 
 function takesNoMore(cause: unknown): never {
   throw new StreamError("The far end takes no more", { cause });
-}
-
-/** The pieces up to the first error, which is told. */
-async function* readable(pieces: AsyncIterable<Uint8Array>, onError: (error: unknown) => void): AsyncGenerator<Uint8Array> {
-  const reading = pieces[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await reading.next().catch((error) => {
-        onError(error);
-        return { done: true as const, value: undefined };
-      });
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    await reading.return?.();
-  }
 }
 
 /** Bytes of a header; contents are padded to a multiple, and two empty blocks say that the stream is whole. */
@@ -207,3 +190,77 @@ function ascii(block: Uint8Array, at: number, text: string): void {
 }
 
 const ZERO = 0x30;
+
+/** A file and what is read of it. */
+interface Ahead {
+  readonly upload: Upload;
+  /** Null for a large file, which is read while it is sent. */
+  readonly small: Promise<SmallFile | null>;
+  /** Where its entry begins in the buffer; a small file is read to behind the room of its header. */
+  readonly at: number;
+}
+
+/** Files that are read at once, laid out as the entries of a tar stream are. */
+export interface Group {
+  readonly files: readonly Ahead[];
+  /** Valid until the next group is asked for. */
+  readonly buffer: SharedBytes;
+}
+
+/** Of a group, `groupBytes` and its headers are kept in memory twice. */
+export async function* readAhead(
+  uploads: readonly Upload[],
+  groupBytes: number,
+  system: Pick<System, "readSmall">,
+  signal: AbortSignal,
+): AsyncGenerator<Group> {
+  if (uploads.length === 0) return;
+  const groups = grouped(uploads, groupBytes);
+  const room = Math.max(...groups.map((group) => group.reduce((sum, upload) => sum + roomFor(upload), 0)));
+  // A file that grew may be one byte longer.
+  const buffers = groups.slice(0, 2).map(() => new Uint8Array(new SharedArrayBuffer(room + 1)));
+  const read = (index: number): Group => {
+    const buffer = buffers[index % 2]!;
+    let used = 0;
+    const files = (groups[index] ?? []).map((upload): Ahead => {
+      const at = used;
+      used += roomFor(upload);
+      const { source } = upload;
+      // One byte more than the file should have, so that one that grows is noticed.
+      const into = buffer.subarray(at + TAR_BLOCK, at + TAR_BLOCK + source.size + 1);
+      const small = used === at ? Promise.resolve(null) : system.readSmall(source, into, signal);
+      small.catch(() => undefined); // Heard when it is its turn.
+      return { upload, small, at };
+    });
+    return { files, buffer };
+  };
+  let next = read(0);
+  for (let index = 1; index <= groups.length; index++) {
+    const now = next;
+    // Into the buffer of the group before, all of which has been sent.
+    next = read(index);
+    yield now;
+  }
+}
+
+/** Of the buffer: a whole entry of the stream; none for a large file. */
+function roomFor({ source: { size } }: Upload): number {
+  return size < SMALL_BYTES ? TAR_BLOCK + size + tarPadding(size) : 0;
+}
+
+/** In order. */
+function grouped(uploads: readonly Upload[], groupBytes: number): Upload[][] {
+  const groups: Upload[][] = [];
+  let bytes = Infinity;
+  for (const upload of uploads) {
+    bytes += Math.min(upload.source.size, SMALL_BYTES);
+    if (bytes > groupBytes) {
+      groups.push([]);
+      bytes = Math.min(upload.source.size, SMALL_BYTES);
+    }
+    groups.at(-1)!.push(upload);
+  }
+  return groups;
+}
+
+const SMALL_BYTES = 1024 * 1024;
