@@ -8,7 +8,7 @@ import type { Destination, Transport } from "../../src/config/settings.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import type { SourceFile } from "../../src/domain/source_file.ts";
 import type { Method, MethodContext, Publication, Session, Upload } from "../../src/methods/method.ts";
-import { type LongLine, longLine, type LongLineParts } from "../../src/methods/ssh/long_line.ts";
+import { LongLine, type LongLineParts } from "../../src/methods/ssh/long_line.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { aDestination as makeDestination } from "../support/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -167,7 +167,7 @@ export function aServer<M extends "auto" | SshMethod>(
 
 /** A line with this round trip; where it is not `shared`, each channel would be a login. */
 export function aLine(roundTripMs: number, shared = true, differences: Partial<LongLineParts> = {}): LongLine {
-  return longLine({
+  return new LongLine({
     destination: aServer("sftp", {}, {}),
     context: { system: createSystem(), log: () => {} },
     sharing: shared ? { role: "client", path: "/run/socket" } : null,

@@ -19,7 +19,7 @@ import { shellParts } from "../shell/shell_parts.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
 import { type Sharing, sshSettings, toolPath } from "../ssh/ssh.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
-import { longLine, sessionLine } from "../ssh/long_line.ts";
+import { LongLine, sessionLine } from "../ssh/long_line.ts";
 import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
@@ -119,20 +119,22 @@ async function withoutShell(
     return { path, connection: stack.use(await open(path === null ? null : { role: "master", path }, signal)) };
   };
   const { path, connection } = await logIn(stack, signal);
-  const line = stack.use(longLine({
-    destination,
-    context,
-    sharing: path === null ? null : { role: "client", path },
-    roundTripMs: () => connection.roundTripMs,
-    isLost: () => connection.calls.lost !== null,
-    async connectAgain(signal) {
-      await using stack = new AsyncDisposableStack();
-      const { path, connection } = await logIn(stack, signal);
-      if (path === null) throw new Failure("configuration", "no connection can be shared");
-      const rest = stack.move();
-      return { path, isLost: () => connection.calls.lost !== null, [Symbol.asyncDispose]: () => rest.disposeAsync() };
-    },
-  }));
+  const line = stack.use(
+    new LongLine({
+      destination,
+      context,
+      sharing: path === null ? null : { role: "client", path },
+      roundTripMs: () => connection.roundTripMs,
+      isLost: () => connection.calls.lost !== null,
+      async connectAgain(signal) {
+        await using stack = new AsyncDisposableStack();
+        const { path, connection } = await logIn(stack, signal);
+        if (path === null) throw new Failure("configuration", "no connection can be shared");
+        const rest = stack.move();
+        return { path, isLost: () => connection.calls.lost !== null, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+      },
+    }),
+  );
   const channels = stack.use(sftpChannels(line, connection, ({ sharing }, signal) => open(sharing, signal)));
   const base = await openSftpBase(connection.calls, channels, destination, context);
   const files = sftpFiles(base);

@@ -18,26 +18,6 @@ export interface Answer {
   readonly output: string;
 }
 
-/** Once lost it stays lost: a new one must be opened. Disposing of it ends the `ssh`, and a script that runs with it. */
-export interface RemoteShell extends AsyncDisposable {
-  /** True while a script runs. */
-  readonly busy: boolean;
-  /** Why this shell can no longer be used; null while it can. */
-  readonly lost: Failure | null;
-  /** What start-up files printed before the first answer. */
-  readonly startupOutput: string;
-  /** The shortest time from a question to the beginning of its answer so far, milliseconds; Infinity before the second script. */
-  readonly roundTripMs: number;
-  /**
-   * Runs a script of our own making, in a subshell without input. Never two at a time.
-   *
-   * @throws {Failure} when the connection ends, or nothing was answered for `timeoutMs`. The signal's reason when aborted.
-   */
-  run(script: string, timeoutMs: number, signal: AbortSignal): Promise<Answer>;
-  /** Called whenever a script has ended. */
-  onIdle: (() => void) | null;
-}
-
 /**
  * Runs a script in the base path and gives its output; `what` reads `Cannot <what>: …`.
  *
@@ -54,10 +34,8 @@ export async function openShell(
   destination: Reached,
   system: Pick<System, "spawn" | "sleep" | "monotonic" | "randomHex">,
 ): Promise<RemoteShell> {
-  const life = new AbortController();
-  const child = await system.spawn(command, life.signal);
-  const marker = system.randomHex(16);
-  return new Shell(child, marker, destination, system);
+  const child = await system.spawn(command, new AbortController().signal);
+  return new RemoteShell(child, system.randomHex(16), destination, system);
 }
 
 /** Set at the start of every shell: messages in English, bytes as they are, tools where NAS systems hide them. */
@@ -74,10 +52,15 @@ interface Request {
   readonly reject: (failure: Failure) => void;
 }
 
-class Shell implements RemoteShell {
+/** Once lost it stays lost: a new one must be opened. Disposing of it ends the `ssh`, and a script that runs with it. */
+export class RemoteShell implements AsyncDisposable {
+  /** Why this shell can no longer be used; null while it can. */
   lost: Failure | null = null;
+  /** What start-up files printed before the first answer. */
   startupOutput = "";
+  /** The shortest time from a question to the beginning of its answer so far, milliseconds; Infinity before the second script. */
   roundTripMs = Infinity;
+  /** Called whenever a script has ended. */
   onIdle: (() => void) | null = null;
   #request: Request | null = null;
   #begun = false;
@@ -98,10 +81,16 @@ class Shell implements RemoteShell {
     this.#reading = this.#read();
   }
 
+  /** True while a script runs. */
   get busy(): boolean {
     return this.#request !== null;
   }
 
+  /**
+   * Runs a script of our own making, in a subshell without input. Never two at a time.
+   *
+   * @throws {Failure} when the connection ends, or nothing was answered for `timeoutMs`. The signal's reason when aborted.
+   */
   async run(script: string, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted();
     if (this.lost) throw this.lost;
@@ -117,7 +106,10 @@ class Shell implements RemoteShell {
     this.child.write(this.#count === 1 ? PRELUDE + text : text).catch(() => this.#end());
 
     const answered = await within(untilAborted(answer, signal), timeoutMs, this.system, null);
-    if (answered === null) this.#lose(this.#noAnswer(timeoutMs));
+    if (answered === null) {
+      const seconds = Math.round(timeoutMs / 1000);
+      this.#lose(failure(CAUSES.no_answer, `No response from ${hostNamed(this.destination)} for ${seconds} seconds`));
+    }
     return answered ?? await answer;
   }
 
@@ -189,11 +181,6 @@ class Shell implements RemoteShell {
     const failure = sshFailure("ssh", finished, this.destination);
     const noShell = !this.#answered && code !== 255 && failure.code === "interrupted";
     this.#lose(noShell ? sshFailure("ssh", { ...finished, code: 127 }, this.destination) : failure);
-  }
-
-  #noAnswer(timeoutMs: number): Failure {
-    const seconds = Math.round(timeoutMs / 1000);
-    return failure(CAUSES.no_answer, `No response from ${hostNamed(this.destination)} for ${seconds} seconds`);
   }
 
   #lose(failure: Failure): void {

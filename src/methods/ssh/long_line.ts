@@ -13,7 +13,7 @@ import type { Login, SshDestination } from "../../config/settings.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { isLimited } from "../bandwidth.ts";
 import type { MethodContext } from "../method.ts";
-import type { Further, Sharing } from "./ssh.ts";
+import type { Sharing } from "./ssh.ts";
 import type { SshConnection } from "./ssh_connection.ts";
 
 /** A place for one channel. */
@@ -32,14 +32,11 @@ export interface Channel {
   leave(): void;
 }
 
-/** The channels of a session. */
-export interface LongLine extends AsyncDisposable {
-  /** How many channels so many bytes are worth. */
-  worth(bytes: number): number;
-  /** One that may log in by itself where the connection takes no more. */
-  first(): Channel;
-  /** One more, of the connection that has the fewest; null where none takes one more. */
-  another(): Channel | null;
+/** A further connection of a session. */
+export interface Further extends AsyncDisposable {
+  /** The socket of its master. */
+  readonly path: string;
+  readonly isLost: () => boolean;
 }
 
 /** What it is made of. */
@@ -87,15 +84,10 @@ export function channelsWorth(roundTripMs: number, bytes: number, connections = 
   return Math.max(1, Math.min(useful, Math.ceil(bytes / CHANNEL_BYTES)));
 }
 
-/** Opens nothing yet. */
-export function longLine(parts: LongLineParts): LongLine {
-  return new Line(parts);
-}
-
 /** The line of a session that has this connection. */
 export function sessionLine(connection: SshConnection, context: LongLineParts["context"]): LongLine {
   const { destination, sharing, isLost, connectAgain } = connection;
-  return longLine({ destination, context, sharing, isLost, connectAgain, roundTripMs: () => connection.roundTripMs });
+  return new LongLine({ destination, context, sharing, isLost, connectAgain, roundTripMs: () => connection.roundTripMs });
 }
 
 /** A connection, and how many channels it has. */
@@ -107,7 +99,8 @@ interface Connection {
   most: number;
 }
 
-class Line implements LongLine {
+/** The channels of a session. Opens nothing yet. */
+export class LongLine implements AsyncDisposable {
   readonly #connections: Connection[];
   readonly #busy = new Map<Channel, Connection>();
   readonly #life = new AbortController();
@@ -121,16 +114,19 @@ class Line implements LongLine {
     this.#connections = [{ sharing: parts.sharing, further: null, channels: 0, most }];
   }
 
+  /** How many channels so many bytes are worth. */
   worth(bytes: number): number {
     const room = this.#connections.reduce((sum, { most }) => sum + most, 0);
     return Math.min(room, channelsWorth(this.parts.roundTripMs(), bytes, this.#connections.length));
   }
 
+  /** One that may log in by itself where the connection takes no more. */
   first(): Channel {
     const [connection] = this.#connections;
     return this.#channel(connection!, connection!.sharing);
   }
 
+  /** One more, of the connection that has the fewest; null where none takes one more. */
   another(): Channel | null {
     for (const each of [...this.#connections]) if (each.further?.isLost()) this.#giveUp(each, "it was lost");
     const free = this.#connections.filter(({ channels, most }) => channels < most);

@@ -17,13 +17,6 @@ import type { System } from "../../system/system.ts";
  */
 export type Sharing = { readonly role: "master" | "client" | "channel"; readonly path: string } | null;
 
-/** A further connection of a session. */
-export interface Further extends AsyncDisposable {
-  /** The socket of its master. */
-  readonly path: string;
-  readonly isLost: () => boolean;
-}
-
 /** The programs of OpenSSH that are used. */
 export type SshProgram = "ssh" | "scp";
 

@@ -13,22 +13,8 @@ export interface Waiting extends AsyncDisposable {
   readonly over: boolean;
 }
 
-/** Those of one session. */
-interface StartedAhead<T extends Waiting> {
-  /** One that waits; undefined where there is none. One that died while it waited says nothing about the files. */
-  take(): Promise<T | undefined>;
-  /** Starts one more, unless enough wait. Never throws. */
-  startMore(): void;
-  /** Ends those that wait; no more are started. */
-  close(): Promise<void>;
-}
-
-/** Starts nothing yet; at most `most` wait. A failed start is told to `log` only: whoever finds none starts one. */
-export function startedAhead<T extends Waiting>(
-  most: number,
-  start: () => Promise<T>,
-  log: (message: string) => void,
-): StartedAhead<T> {
+/** Those of one session. Starts nothing yet; at most `most` wait. A failed start is told to `log` only: whoever finds none starts one. */
+export function startedAhead<T extends Waiting>(most: number, start: () => Promise<T>, log: (message: string) => void) {
   const waiting: T[] = [];
   let starting = 0;
   let pending: Promise<void> = Promise.resolve();
@@ -48,19 +34,22 @@ export function startedAhead<T extends Waiting>(
   }
 
   return {
-    async take() {
+    /** One that waits; undefined where there is none. One that died while it waited says nothing about the files. */
+    async take(): Promise<T | undefined> {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
         if (!next.over) return next;
         await next[Symbol.asyncDispose]();
       }
     },
-    startMore() {
+    /** Starts one more, unless enough wait. Never throws. */
+    startMore(): void {
       const alive = waiting.filter(({ over }) => !over).length;
       if (closed || alive + starting >= most) return;
       const one = startOne();
       pending = pending.then(() => one);
     },
-    async close() {
+    /** Ends those that wait; no more are started. */
+    async close(): Promise<void> {
       closed = true;
       await pending;
       await Promise.all(waiting.splice(0).map((each) => each[Symbol.asyncDispose]()));

@@ -10,7 +10,7 @@ import type { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { hostNamed, isConnectionTrouble, sshFailure } from "../ssh/ssh_failures.ts";
-import { NO_FOLDER, NO_LINES, type ReceiverEnd } from "./tar_receivers.ts";
+import { CONNECTION_LOST, NO_FOLDER, NO_LINES, type ReceiverEnd } from "./tar_receivers.ts";
 
 /**
  * True where the tar there, GNU's, complains of nothing but times and modes that the file system does not keep: no reason to send the
@@ -23,8 +23,6 @@ export function isOfAttributesOnly({ code, stderr }: ReceiverEnd): boolean {
 
 const ATTRIBUTES = /: Cannot (change mode to \S+|utime): (Operation not permitted|Operation not supported|Permission denied)$/;
 const SUMMARY = /Exiting with failure status due to previous errors$/;
-/** Exit status of ssh itself. */
-const CONNECTION_LOST = 255;
 
 /** Never for one file alone: what became of each is looked up at the destination. */
 export function tarFailure({ code, stderr }: ReceiverEnd, destination: SshDestination): Failure {

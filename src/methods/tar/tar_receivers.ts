@@ -17,7 +17,7 @@ import { startedAhead, type Waiting } from "../ssh/started_ahead.ts";
 export interface ReceiverEnd {
   readonly code: number;
   readonly stderr: string;
-  /** What {@linkcode Receivers.unpackAndHash} printed. */
+  /** What `unpackAndHash` printed. */
   readonly stdout: string;
 }
 
@@ -34,21 +34,7 @@ export interface Receiver extends AsyncDisposable {
 export class ChannelRefused extends Error {}
 
 /** The receivers of one session. */
-export interface Receivers {
-  /** Unpacks into this folder (relative to the base path), which must be there. */
-  unpack(staging: string): Promise<Receiver>;
-  /** The same; afterwards it prints SHA-256 and name (behind `./`) of every file of the folder, which is flushed meanwhile. */
-  unpackAndHash(staging: string): Promise<Receiver>;
-  /** Those that so many bytes are worth on a long line besides one, at most `most`, as far as the server takes channels. */
-  unpackBeside(staging: string, bytes: number, most: number): Promise<Receiver>[];
-  /** How many much data is worth, as far as is known. */
-  streams(): number;
-  /** Appends to a file of that folder. */
-  append(staging: string, name: string): Promise<Receiver>;
-  /** Starts one ahead, if none waits. Never throws. */
-  startAhead(): void;
-  close(): Promise<void>;
-}
+export type Receivers = ReturnType<typeof tarReceivers>;
 
 /** Exit status where the folder cannot be entered. */
 export const NO_FOLDER = 91;
@@ -78,10 +64,10 @@ export interface ReceiverOptions {
 }
 
 /** Starts nothing yet. */
-export function tarReceivers(connection: SshConnection, options: ReceiverOptions, context: MethodContext): Receivers {
+export function tarReceivers(connection: SshConnection, options: ReceiverOptions, context: MethodContext) {
   const { system, log } = context;
   const { ssh, destination } = connection;
-  const start = async (sharing: Sharing): Promise<WaitingChild> => {
+  const start = async (sharing: Sharing): Promise<Waiting & { readonly child: Child }> => {
     const args = sshArgs(connection.settings, sharing, receiverCommand(options));
     const child = await system.spawn({ program: ssh, args, env: { LC_ALL: "C" } }, new AbortController().signal);
     let over = false;
@@ -118,20 +104,25 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
   }
 
   return {
-    unpack: (staging) => receive(staging, UNPACK, line.first()),
-    unpackAndHash: (staging) => receive(staging, UNPACK_AND_HASH, line.first()),
-    unpackBeside(staging, bytes, most) {
+    /** Unpacks into this folder (relative to the base path), which must be there. */
+    unpack: (staging: string) => receive(staging, UNPACK, line.first()),
+    /** The same; afterwards it prints SHA-256 and name (behind `./`) of every file of the folder, which is flushed meanwhile. */
+    unpackAndHash: (staging: string) => receive(staging, UNPACK_AND_HASH, line.first()),
+    /** Those that so many bytes are worth on a long line besides one, at most `most`, as far as the server takes channels. */
+    unpackBeside(staging: string, bytes: number, most: number): Promise<Receiver>[] {
       const wanted = Math.min(line.worth(bytes) - 1, most);
       const channels = Array.from({ length: wanted }, () => line.another()).filter((channel) => channel !== null);
       return channels.map((channel) => receive(staging, UNPACK, channel));
     },
+    /** How many much data is worth, as far as is known. */
     streams: () => line.worth(Infinity),
-    append: (staging, name) => receive(staging, `${APPEND} ${name}`, line.first()),
-    startAhead() {
-      // The server may take no more.
+    /** Appends to a file of that folder. */
+    append: (staging: string, name: string) => receive(staging, `${APPEND} ${name}`, line.first()),
+    /** Starts one ahead, if none waits and the server takes one more. Never throws. */
+    startAhead(): void {
       if (open < MOST_CHANNELS - 1) ahead.startMore();
     },
-    async close() {
+    async close(): Promise<void> {
       await ahead.close();
       await line[Symbol.asyncDispose]();
     },
@@ -160,7 +151,9 @@ function receiver(child: Child, channel: Channel, clock: Sleeper, close: () => v
       return found;
     },
     isRefused(end) {
-      if (channel.sharing?.role !== "channel" || !isRefusal(end)) return false;
+      // A channel that is not given does not log in by itself, but fails so.
+      const isRefusal = end.code === CONNECTION_LOST && /session request failed|UNKNOWN port/.test(end.stderr);
+      if (channel.sharing?.role !== "channel" || !isRefusal) return false;
       channel.refused();
       return true;
     },
@@ -202,17 +195,8 @@ async function textOf(pieces: AsyncIterable<Uint8Array>, onText: (text: string) 
 /** Characters of what is printed: a start-up file may print what it likes. */
 const LONGEST = 64 * 1024;
 
-/** A `channel` that is not given does not log in by itself, but fails so. */
-function isRefusal({ code, stderr }: ReceiverEnd): boolean {
-  return code === CONNECTION_LOST && /session request failed|UNKNOWN port/.test(stderr);
-}
-
 /** Exit status of ssh itself. */
-const CONNECTION_LOST = 255;
-
-interface WaitingChild extends Waiting {
-  readonly child: Child;
-}
+export const CONNECTION_LOST = 255;
 
 /**
  * Reads two lines, the folder and what to do there, and gives the rest of its input to `cat` or `tar`; `read` takes no byte more

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import type { Session } from "../../../src/methods/method.ts";
 import { sftp } from "../../../src/methods/sftp/sftp.ts";
-import { type Channel, channelsWorth, longLine, type LongLineParts } from "../../../src/methods/ssh/long_line.ts";
+import { type Channel, channelsWorth, LongLine, type LongLineParts } from "../../../src/methods/ssh/long_line.ts";
 import { tar } from "../../../src/methods/tar/tar.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { aServer, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
@@ -69,7 +69,7 @@ function aMeasuredLine(roundTripMs: number, differences: Partial<LongLineParts> 
     },
     ...differences,
   };
-  return { clock, further, parts, line: longLine(parts) };
+  return { clock, further, parts, line: new LongLine(parts) };
 }
 let hosts = 0;
 
@@ -115,7 +115,7 @@ Deno.test("a further connection through which no more arrives is ended once its 
   assertEquals(further.closed, 1);
   await measure(clock, first);
   // Another session of the same account knows it, too.
-  const other = { ...it, line: longLine(parts) };
+  const other = { ...it, line: new LongLine(parts) };
   (await carrySlowly(other)).leave();
   assertEquals(further.opened, 1);
   await clock.advance(3_600_000);
@@ -136,7 +136,7 @@ for (
   Deno.test(`no further connection is opened ${what}`, async () => {
     const { clock, ...it } = aMeasuredLine(roundTripMs, differences);
     const own = { ...it.parts.context, system: { ...createSystem(), ...clock } };
-    const line = longLine({ ...it.parts, context: own });
+    const line = new LongLine({ ...it.parts, context: own });
     await carrySlowly({ ...it, clock, line });
     assertEquals(it.further.opened, 0);
   });
