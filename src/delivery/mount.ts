@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CAUSES, failure } from "../domain/causes.ts";
 import { Failure } from "../domain/failure.ts";
 import { type Destination, loginOf } from "../config/settings.ts";
 import { printable } from "../domain/names/printable.ts";
@@ -186,13 +187,8 @@ const MOUNTS = /^\/(mnt|media|run\/media|Volumes)\//;
  */
 export function demandSpace({ freeBytes }: Mount, { name, minimumFreeBytes }: Destination): void {
   if (freeBytes === null || freeBytes >= minimumFreeBytes) return;
-  throw new Failure(
-    "disk_full",
-    `Cannot send to ${name}: ${gb(freeBytes)} GB free, ${gb(minimumFreeBytes)} GB must stay free`,
-    {
-      hint: "Free some space there; delivery resumes automatically. See minimum_free_space_gb.",
-    },
-  );
+  const words = { free: gb(freeBytes), minimum: gb(minimumFreeBytes) };
+  throw failure(CAUSES.too_little_free, `Cannot send to ${name}`, { words });
 }
 
 /** Whether a delivered file is there: then it is the same disk, whatever its device number is now. */

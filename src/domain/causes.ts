@@ -167,6 +167,7 @@ export const CAUSES = {
     place_taken: ["another file has taken its place", RETRIED],
     unsupported: ["the file system does not support this", "Use another file system, or another transfer method."],
     system_error: ["the system reports an error", RETRIED],
+    refused_once: ["the server refuses it", `${RETRIED} A quota may be used up.`],
     failed: ["it failed", RETRIED],
     said: ["{reason}", RETRIED],
     staged_gone: ["its temporary file is gone", "Something else removed it; the file is sent again."],

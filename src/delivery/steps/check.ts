@@ -4,7 +4,8 @@
  * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
-import { Failure, failureRecord } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import { type Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { racyMs, racyUntil, sameFingerprint, type SourceFile, untilTicked } from "../../domain/source_file.ts";
@@ -138,21 +139,15 @@ async function each(
 }
 
 function folderMissing(source: SourceFile): Failure {
-  return new Failure("source_unreadable", `Cannot read ${quoted(source)}: the watched folder is missing`, {
-    hint: "Bring the folder back (is its disk mounted?); delivery resumes automatically.",
-  });
+  return failure(CAUSES.watched_folder_missing, `Cannot read ${quoted(source)}`);
 }
 
 function gone(source: SourceFile): Failure {
-  return new Failure("source_gone", `Cannot send ${quoted(source)}: it no longer exists`, {
-    hint: "If it was moved or deleted on purpose, ignore this. To deliver it, put it back.",
-  });
+  return failure(CAUSES.source_gone, `Cannot send ${quoted(source)}`);
 }
 
 function changed(source: SourceFile): Failure {
-  return new Failure("source_changed", `Cannot send ${quoted(source)}: it changed after it was finished`, {
-    hint: "The new version is delivered when it is finished.",
-  });
+  return failure(CAUSES.source_newer, `Cannot send ${quoted(source)}`);
 }
 
 function quoted(source: SourceFile): string {

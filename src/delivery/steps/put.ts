@@ -5,7 +5,8 @@
  * @module
  */
 import { anySignal } from "../../async/abort.ts";
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import type { Failure } from "../../domain/failure.ts";
 import type { ConflictPolicy, Destination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
@@ -125,7 +126,5 @@ function keepRoom({ items, context: { state: { known }, destination, ahead } }: 
 
 /** The file waits for more free space. */
 export function doesNotFit({ path }: Pick<SourceFile, "path">, { name }: Pick<Destination, "name">): Failure {
-  return new Failure("disk_full", `Cannot send "${printable(path)}" to ${name}: not enough free space`, {
-    hint: "Free some space there; delivery resumes automatically. See minimum_free_space_gb and copy_safety_margin_gb.",
-  });
+  return failure(CAUSES.does_not_fit, `Cannot send "${printable(path)}" to ${name}`);
 }

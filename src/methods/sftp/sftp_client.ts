@@ -6,6 +6,7 @@
  */
 import { untilAborted } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Child, Command, System } from "../../system/system.ts";
@@ -49,8 +50,6 @@ export interface SftpClient extends AsyncDisposable {
 
 /** What a login shell may print in front of the server's first packet is shown up to here. */
 const SHOWN = 100;
-const NO_ANSWER_HINT = "It is retried automatically. If it persists, check the load and the disks of that computer.";
-
 /** Starts the program and waits for the server's version. @throws {Failure} */
 export async function openSftpClient(
   command: Command,
@@ -127,9 +126,7 @@ class Client implements SftpClient {
 
   silent(patienceMs: number): Failure {
     const seconds = Math.round(patienceMs / 1000);
-    return new Failure("timeout", `No response from ${hostNamed(this.destination)} for ${seconds} seconds`, {
-      hint: NO_ANSWER_HINT,
-    });
+    return failure(CAUSES.no_answer, `No response from ${hostNamed(this.destination)} for ${seconds} seconds`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

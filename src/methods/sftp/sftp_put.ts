@@ -8,7 +8,8 @@ import type { Pace } from "../../async/pace.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { type Semaphore, semaphore } from "../../async/semaphore.ts";
 import { untilAborted } from "../../async/abort.ts";
-import { Failure, failureRecord } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import { type Failure, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
@@ -146,9 +147,7 @@ async function carry(
     const read = await (from > 0 ? null : sendSmall(carrying, source, writes)) ?? await sendLarge(carrying, source, writes);
     await writes.settled();
     if (read.bytes < source.size) {
-      throw new Failure("source_changed", `Cannot send "${printable(source.path)}": it became shorter while it was sent`, {
-        hint: "It is checked again.",
-      });
+      throw failure(CAUSES.source_shorter, `Cannot send "${printable(source.path)}"`);
     }
     open = false;
     await finish(carrying, file, { source, path }, read.mode);
@@ -299,22 +298,16 @@ async function destinationFailure(
   { refusal, writing }: RefusedError,
 ): Promise<Failure> {
   const what = `Cannot send "${printable(source.path)}" to ${destination.name}`;
-  const full = (reason: string) =>
-    new Failure("disk_full", `${what}: ${reason} (${said(refusal)})`, {
-      hint: "Free some space there; delivery resumes automatically.",
-    });
   const [stat] = await files.survey([staged], signal);
   const free = await files.freeBytes(signal);
-  if (free !== null && free < source.size - (stat?.bytes ?? 0) + SPARE_BYTES) return full("the disk is full");
+  if (free !== null && free < source.size - (stat?.bytes ?? 0) + SPARE_BYTES) {
+    return failure(CAUSES.disk_full, what, { said: said(refusal) });
+  }
   await files.tryToWrite(signal);
   const meaning = meaningOfRefusal(refusal);
   // It could be opened and something else can be written: what may be lacking is room.
-  if (!meaning && writing && refusal.code === STATUS.FAILURE) return full("the disk or the quota there seems to be full");
-  return new Failure(
-    meaning?.code ?? "interrupted",
-    `${what}: ${meaning?.reason ?? "the server refuses it"} (${said(refusal)})`,
-    {
-      hint: meaning?.hint ?? "It is retried automatically. A quota may be used up.",
-    },
-  );
+  if (!meaning && writing && refusal.code === STATUS.FAILURE) {
+    return failure(CAUSES.full, what, { said: said(refusal) });
+  }
+  return failure(meaning ?? CAUSES.refused_once, what, { said: said(refusal) });
 }

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { mapLimit } from "../../async/map_limit.ts";
 import type { Pace } from "../../async/pace.ts";
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { paceOf } from "../bandwidth.ts";
@@ -106,10 +106,8 @@ async function* readAll(
 /** Null where there is no such file. @throws {Failure} */
 function notRead({ destination }: SftpBase, relative: string, refusal: Refusal): null {
   if (refusal.code === STATUS.NO_SUCH_FILE) return null;
-  const failure = refused(`read "${printable(relative)}" back from ${destination.name}`, refusal);
-  if (failure.code !== "permission_denied") throw failure;
+  const told = refused(`read "${printable(relative)}" back from ${destination.name}`, refusal);
+  if (told.code !== "permission_denied") throw told;
   // This file's own trouble (servers say "Failure" for a bad sector): it must not hold all others.
-  throw new Failure("mismatch", failure.message, {
-    hint: "Give the remote account permission to read it, or move it away; if its permissions are right, check the disk there.",
-  });
+  throw failure(CAUSES.not_read_back, told.message);
 }

@@ -14,7 +14,6 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import { isLimited } from "../bandwidth.ts";
 import type { MethodContext } from "../method.ts";
 import type { Sharing } from "./ssh.ts";
-import type { SshConnection } from "./ssh_connection.ts";
 
 /** A place for one channel. */
 export interface Channel {
@@ -85,7 +84,10 @@ export function channelsWorth(roundTripMs: number, bytes: number, connections = 
 }
 
 /** The line of a session that has this connection. */
-export function sessionLine(connection: SshConnection, context: LongLineParts["context"]): LongLine {
+export function sessionLine(
+  connection: Omit<LongLineParts, "context" | "roundTripMs"> & { readonly roundTripMs: number },
+  context: LongLineParts["context"],
+): LongLine {
   const { destination, sharing, isLost, connectAgain } = connection;
   return new LongLine({ destination, context, sharing, isLost, connectAgain, roundTripMs: () => connection.roundTripMs });
 }
