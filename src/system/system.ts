@@ -145,18 +145,8 @@ export interface Files {
    * When aborted or failed, it leaves what it has written.
    */
   copy(from: ToRead, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
-  /** SHA-256 of these chunks of a file, in order; each is `chunkBytes` long and numbered from 0. In Workers, two at a time. */
-  hashChunks(from: ToRead, chunkBytes: number, chunks: readonly number[], signal: AbortSignal): Promise<string[]>;
-  /** Those of these whole chunks that the file `like` does not have with the same bytes; all where that cannot be read. */
-  unlikeChunks(
-    from: ToRead,
-    like: string,
-    chunkBytes: number,
-    chunks: readonly number[],
-    signal: AbortSignal,
-  ): Promise<number[]>;
   /** SHA-256 of a whole file and of each of its chunks, of the same bytes: it is read once. In two Workers. */
-  hashWithChunks(from: ToRead, chunkBytes: number, like: LikeFile | null, signal: AbortSignal): Promise<ChunkedDigest>;
+  hashWithChunks(from: ToRead, chunkBytes: number, signal: AbortSignal): Promise<ChunkedDigest>;
   /** Writes into an existing file from `offset` on, over what is there. */
   writeInto(path: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** For many small files at a time: see {@linkcode BulkFiles}. */
@@ -238,16 +228,9 @@ export interface BulkName {
   readonly mode: number | null;
 }
 
-/** A file whose chunks from `from` up to `to` are probably the same. */
-export interface LikeFile {
-  readonly path: string;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The digest of a file; SHA-256 of each chunk, null for those that the other file has with the same bytes. */
+/** The digest of a file, and SHA-256 of each chunk. */
 export interface ChunkedDigest extends Digest {
-  readonly chunks: readonly (string | null)[];
+  readonly chunks: readonly string[];
 }
 
 /** A buffer that a Worker can fill. */

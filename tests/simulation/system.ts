@@ -254,10 +254,6 @@ export function simulatedFiles(machine: Machine): Files {
     return { bytes, sha256: sum.digest("hex") };
   }
 
-  const chunkOf = async (from: ToRead, chunkBytes: number, chunk: number) => {
-    const inode = await open(from);
-    return await call("read", pathToRead(from), () => tree.read(inode, chunk * chunkBytes, chunkBytes));
-  };
   const digestOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
   const remove = (path: string) =>
@@ -327,32 +323,12 @@ export function simulatedFiles(machine: Machine): Files {
       }, signal),
     readSource,
     copy,
-    hashChunks: (path, chunkBytes, chunks, signal) =>
-      inTurn(chunks, async (chunk) => {
-        signal.throwIfAborted();
-        return digestOf(await chunkOf(path, chunkBytes, chunk));
-      }),
-    async unlikeChunks(path, like, chunkBytes, chunks, signal) {
-      const unlike: number[] = [];
-      for (const chunk of chunks) {
-        signal.throwIfAborted();
-        const [one, other] = [await chunkOf(path, chunkBytes, chunk), await chunkOf(like, chunkBytes, chunk).catch(() => null)];
-        if (other === null || digestOf(one) !== digestOf(other)) unlike.push(chunk);
-      }
-      return unlike;
-    },
-    async hashWithChunks(path, chunkBytes, like, signal) {
+    async hashWithChunks(path, chunkBytes, signal) {
       const found: Uint8Array[] = [];
       const { bytes, sha256 } = await hashed(path, signal, (piece) => void found.push(piece));
       const whole = joined(found);
-      const chunks: (string | null)[] = [];
-      for (let at = 0; at * chunkBytes < whole.length; at++) {
-        const chunk = whole.subarray(at * chunkBytes, (at + 1) * chunkBytes);
-        const other = like !== null && at >= like.from && at < like.to
-          ? await chunkOf(like.path, chunkBytes, at).catch(() => null)
-          : null;
-        chunks.push(other !== null && digestOf(other) === digestOf(chunk) ? null : digestOf(chunk));
-      }
+      const chunks: string[] = [];
+      for (let at = 0; at < whole.length; at += chunkBytes) chunks.push(digestOf(whole.subarray(at, at + chunkBytes)));
       return { bytes, sha256, chunks };
     },
     async writeInto(path, offset, content, signal) {

@@ -85,7 +85,7 @@ async function complete(
     chunks.forEach((chunk, index) => there[chunk] = found[index] ?? null);
   };
 
-  const reading = system.hashWithChunks(source, CHUNK_BYTES, null, signal);
+  const reading = system.hashWithChunks(source, CHUNK_BYTES, signal);
   // Publishing has little left to flush then.
   const flushing = ahead.flush(part, signal);
   for (const promise of [reading, flushing]) promise.catch(() => undefined); // Awaited below.

@@ -7,22 +7,11 @@
  * @module
  */
 // deno-lint-ignore-file no-sync-fn-in-async-fn -- here, a disk that does not respond blocks nothing else
-import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import type { Digest } from "../../domain/receipt.ts";
 import { pathToRead, type ToRead } from "../../domain/source_file.ts";
-import type {
-  BulkCopy,
-  BulkName,
-  Copied,
-  LikeFile,
-  PathFacts,
-  SharedBytes,
-  SmallFile,
-  WalkBatch,
-  WalkOptions,
-} from "../system.ts";
+import type { BulkCopy, BulkName, Copied, PathFacts, SharedBytes, SmallFile, WalkBatch, WalkOptions } from "../system.ts";
 import { carried, type CarriedError, HandedOver, serveCalls } from "../workers/serve_calls.ts";
 import { type OpenFile, openToReadSync, pathFacts } from "./open_source.ts";
 import { walkTree } from "./walk_tree.ts";
@@ -52,12 +41,11 @@ export type Stop = Int32Array<SharedArrayBuffer>;
 interface UnderWay {
   /** Null where another thread reads it. */
   readonly file: OpenFile | null;
-  /** The one that it is compared with. */
-  readonly other: OpenFile | null;
-  /** Null as long as the other file has the same bytes. */
-  sum: Hash | null;
+  /** Of the whole, or of the chunk in hand. */
+  sum: Hash;
   bytes: number;
-  isOver: boolean;
+  /** Of the chunk in hand. */
+  inChunk: number;
 }
 
 const SMALL_BYTES = 1024 * 1024;
@@ -66,8 +54,6 @@ const FLUSHES_AT_ONCE = 8;
 
 const small = new Uint8Array(SMALL_BYTES);
 const piece = new Uint8Array(256 * 1024);
-/** What another file has at the same place. */
-const beside = new Uint8Array(piece.length);
 
 const underWay = new Map<number, UnderWay>();
 let walk: AsyncIterator<WalkBatch, undefined> | null = null;
@@ -118,80 +104,47 @@ const calls = {
   /** Null at the end. @throws where the root itself cannot be read. */
   nextOfWalk: async (): Promise<WalkBatch | null> => (await walk?.next())?.value ?? null,
 
-  /** SHA-256 of each of these chunks; of what there is of one at the end. */
-  hashChunks(from: ToRead, chunkBytes: number, chunks: readonly number[]): string[] {
-    using file = openToReadSync(from);
-    return chunks.map((chunk) => {
-      file.seek(chunk * chunkBytes);
-      const sum = createHash("sha256");
-      eachPiece(file, chunkBytes, (bytes) => sum.update(bytes));
-      return sum.digest("hex");
-    });
-  },
-  /** Those of these whole chunks that the file `like` does not have with the same bytes. */
-  unlikeChunks(from: ToRead, like: string, chunkBytes: number, chunks: readonly number[]): number[] {
-    using file = openToReadSync(from);
-    using other = openIfPossible(like);
-    return chunks.filter((chunk) => {
-      const begin = chunk * chunkBytes;
-      file.seek(begin);
-      let same = 0;
-      eachPiece(file, chunkBytes, (bytes) => {
-        if (!hasBytes(other, begin + same, bytes)) return "enough";
-        same += bytes.length;
-      });
-      return same < chunkBytes;
-    });
-  },
   /** Hashes the next bytes of a file, which the first call opens. The hash is told once there is no more. */
   hashNext(id: number, from: ToRead, length: number): { readonly bytes: number; readonly sha256: string | null } {
-    const { file, sum, bytes } = underWay.get(id) ?? begin(id, openToReadSync(from), null, createHash("sha256"));
+    const hashing = underWay.get(id) ?? begin(id, openToReadSync(from));
+    let isOver = true;
     try {
-      const added = eachPiece(file!, length, (some) => sum!.update(some));
-      underWay.get(id)!.bytes += added;
-      if (added === length) return { bytes: bytes + added, sha256: null };
-      calls.drop(id);
-      return { bytes: bytes + added, sha256: sum!.digest("hex") };
-    } catch (error) {
-      calls.drop(id);
-      throw error;
+      const added = eachPiece(hashing.file!, length, (some) => hashing.sum.update(some));
+      hashing.bytes += added;
+      isOver = added < length;
+    } finally {
+      if (isOver) calls.drop(id);
     }
+    return { bytes: hashing.bytes, sha256: isOver ? hashing.sum.digest("hex") : null };
   },
   /**
    * Reads the next bytes of a file, which the first call opens, into `room`, several of which make a chunk. At the end of a chunk tells its
-   * SHA-256, or null where `like` has the same bytes.
+   * SHA-256.
    */
-  readNext(id: number, from: ToRead, room: SharedBytes, chunkBytes: number, like: LikeFile | null) {
-    const reading = underWay.get(id) ?? begin(id, openToReadSync(from), like && openIfPossible(like.path), null);
-    const wasOver = reading.isOver;
-    const chunk = Math.floor(reading.bytes / chunkBytes);
-    const isCompared = like !== null && chunk >= like.from && chunk < like.to;
-    let filled = 0;
-    while (filled < room.length && !reading.isOver) {
-      const got = reading.file!.readSync(room.subarray(filled, filled + piece.length));
-      if (got === null) reading.isOver = true;
-      else compareOrHash(reading, room.subarray(filled, filled + got), chunk * chunkBytes, isCompared);
-      filled += got ?? 0;
-    }
-    const { bytes, isOver, sum } = reading;
-    const isWhole = bytes % chunkBytes === 0 ? filled > 0 : isOver && !wasOver;
-    if (isWhole) reading.sum = null;
-    return { bytes: filled, isOver, ...(isWhole ? { sha256: sum?.digest("hex") ?? null } : {}) };
+  readNext(id: number, from: ToRead, room: SharedBytes, chunkBytes: number) {
+    const reading = underWay.get(id) ?? begin(id, openToReadSync(from));
+    const read = fill(room, reading.file!);
+    reading.sum.update(read);
+    reading.inChunk += read.length;
+    const isOver = read.length < room.length;
+    if (reading.inChunk < chunkBytes && !(isOver && reading.inChunk > 0)) return { bytes: read.length, isOver };
+    const sha256 = reading.sum.digest("hex");
+    reading.sum = createHash("sha256");
+    reading.inChunk = 0;
+    return { bytes: read.length, isOver, sha256 };
   },
   /** Hashes the bytes from `offset` on of a file that another thread reads: all that are before them must have been added. */
   addBytes(id: number, offset: number, content: SharedBytes): void {
-    const adding = underWay.get(id) ?? begin(id, null, null, createHash("sha256"));
+    const adding = underWay.get(id) ?? begin(id, null);
     if (adding.bytes !== offset) throw new Error(`${adding.bytes} bytes were hashed, not ${offset}`);
-    adding.sum!.update(content);
+    adding.sum.update(content);
     adding.bytes += content.length;
   },
   /** SHA-256 of all that was added. */
-  sumOf: (id: number): string => underWay.get(id)!.sum!.digest("hex"),
+  sumOf: (id: number): string => underWay.get(id)!.sum.digest("hex"),
   /** Forgets a file that is not to be read or hashed any further. */
   drop(id: number): void {
-    const { file, other } = underWay.get(id) ?? {};
-    file?.[Symbol.dispose]();
-    other?.[Symbol.dispose]();
+    underWay.get(id)?.file?.[Symbol.dispose]();
     underWay.delete(id);
   },
 
@@ -297,65 +250,26 @@ async function flushAndName({ file, name, mode }: BulkName, stop: Stop): Promise
   return true;
 }
 
-function begin(id: number, file: OpenFile | null, other: OpenFile | null, sum: Hash | null): UnderWay {
-  const begun = { file, other, sum, bytes: 0, isOver: false };
+function begin(id: number, file: OpenFile | null): UnderWay {
+  const begun = { file, sum: createHash("sha256"), bytes: 0, inChunk: 0 };
   underWay.set(id, begun);
   return begun;
 }
 
-/** Compares the next bytes of a chunk as long as they are the same; else hashes them. */
-function compareOrHash(reading: UnderWay, content: Uint8Array, chunkBegin: number, isCompared: boolean): void {
-  const { other, bytes } = reading;
-  reading.bytes += content.length;
-  if (reading.sum === null && isCompared && hasBytes(other, bytes, content)) return;
-  if (reading.sum === null) {
-    const sum = reading.sum = createHash("sha256");
-    // What was the same until now.
-    if (bytes > chunkBegin) {
-      other!.seek(chunkBegin);
-      eachPiece(other!, bytes - chunkBegin, (some) => sum.update(some));
-    }
-  }
-  reading.sum.update(content);
-}
-
-/** Null where it cannot be read: then it has no bytes that could be the same. */
-function openIfPossible(path: string): OpenFile | null {
-  try {
-    return openToReadSync(path);
-  } catch {
-    return null;
-  }
-}
-
-function hasBytes(file: OpenFile | null, offset: number, content: Uint8Array): boolean {
-  try {
-    file?.seek(offset);
-    for (let at = 0; at < content.length;) {
-      const got = file?.readSync(beside.subarray(0, Math.min(content.length - at, beside.length))) ?? null;
-      if (got === null || Buffer.compare(beside.subarray(0, got), content.subarray(at, at + got)) !== 0) return false;
-      at += got;
-    }
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Gives the next bytes of a file piece by piece: so many, or those up to its end, or until it is enough. How many there were. */
-function eachPiece(file: OpenFile, most: number, use: (bytes: Uint8Array) => unknown): number {
+/** Gives the next bytes of a file piece by piece: so many, or those up to its end. How many there were. */
+function eachPiece(file: OpenFile, most: number, use: (bytes: Uint8Array) => void): number {
   let bytes = 0;
   while (bytes < most) {
     const got = file.readSync(piece.subarray(0, Math.min(piece.length, most - bytes)));
     if (got === null) break;
+    use(piece.subarray(0, got));
     bytes += got;
-    if (use(piece.subarray(0, got)) === "enough") break;
   }
   return bytes;
 }
 
 /** The next bytes of a file, in this buffer. */
-function fill<B extends ArrayBufferLike>(buffer: Uint8Array<B>, file: OpenFile): Uint8Array<B> {
+function fill<B extends ArrayBufferLike>(buffer: Uint8Array<B>, file: Pick<OpenFile, "readSync">): Uint8Array<B> {
   let filled = 0;
   while (filled < buffer.length) {
     const got = file.readSync(buffer.subarray(filled));

@@ -14,7 +14,7 @@ import { createBulkheads } from "./bulkheads.ts";
 import { createBatching, SHORT_BYTES } from "./batching.ts";
 import type { FileCalls } from "./file_worker.ts";
 import { copy, hash, readSmall, readSource, writeAll } from "./hash.ts";
-import { hashChunks, hashWithChunks, unlikeChunks } from "./hash_chunks.ts";
+import { hashWithChunks } from "./hash_large.ts";
 import { lockFolder } from "./lock.ts";
 import { openToRead, pathFacts } from "./open_source.ts";
 import type { Files, PathFacts } from "../system.ts";
@@ -52,9 +52,7 @@ export const files: Files = {
   readSource: (from, use, signal) => readSource(from, use, signal, placeFor(from)),
   copy: (from, to, options, signal) => at(to, () => copy(from, to, options, signal)),
   checkDatabase,
-  hashChunks,
-  unlikeChunks,
-  hashWithChunks: (from, chunkBytes, like, signal) => at(pathToRead(from), () => hashWithChunks(from, chunkBytes, like, signal)),
+  hashWithChunks: (from, chunkBytes, signal) => at(pathToRead(from), () => hashWithChunks(from, chunkBytes, signal)),
   bulkFiles,
   writeInto: (path, offset, content, signal) => at(path, () => writeInto(path, offset, content, signal)),
   sync: (path) => at(path, () => sync(path)),

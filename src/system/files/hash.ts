@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";
 import { pathToRead, type ToRead } from "../../domain/source_file.ts";
 import type { CopyOptions, SmallFile, SourceReader } from "../system.ts";
-import { hashLarge } from "./hash_chunks.ts";
+import { hashLarge } from "./hash_large.ts";
 import { type OpenFile, openToRead } from "./open_source.ts";
 
 /** Read at a time: large enough for full speed, small enough for many files side by side. */

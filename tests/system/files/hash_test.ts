@@ -112,7 +112,7 @@ for (const length of [0, 1, CHUNK / 8, CHUNK, 2 * CHUNK + CHUNK / 8, 3 * CHUNK -
     await using folder = await tempFolder();
     const bytes = content(length);
     const path = await folder.write("file", bytes);
-    assertEquals(await system.hashWithChunks(path, CHUNK, null, never), {
+    assertEquals(await system.hashWithChunks(path, CHUNK, never), {
       bytes: length,
       sha256: shaOf(bytes),
       chunks: chunksIn(bytes).map(shaOf),
@@ -120,39 +120,11 @@ for (const length of [0, 1, CHUNK / 8, CHUNK, 2 * CHUNK + CHUNK / 8, 3 * CHUNK -
   });
 }
 
-Deno.test(
-  "hashWithChunks() compares chunks with another file where it is told to, and tells the hash of those that differ",
-  keeps,
-  async () => {
-    await using folder = await tempFolder();
-    const bytes = content(6 * CHUNK + 100);
-    const path = await folder.write("file", bytes);
-    const other = bytes.slice(0, 6 * CHUNK);
-    for (const at of [5, 2 * CHUNK + 3 * CHUNK / 8 + 5, 5 * CHUNK - 1]) other[at]! ^= 1;
-    const like = { path: await folder.write("other", other), from: 1, to: 6 };
-    const digests = chunksIn(bytes).map(shaOf);
-    assertEquals(await system.hashWithChunks(path, CHUNK, like, never), {
-      bytes: bytes.length,
-      sha256: shaOf(bytes),
-      chunks: digests.map((sha256, chunk) => [1, 3, 5].includes(chunk) ? null : sha256),
-    });
-    // What is not there, or not long enough, is not the same.
-    for (
-      const gone of [{ ...like, path: folder.at("nothing") }, {
-        ...like,
-        path: await folder.write("short", bytes.slice(0, CHUNK)),
-      }]
-    ) {
-      assertEquals((await system.hashWithChunks(path, CHUNK, gone, never)).chunks, digests);
-    }
-  },
-);
-
 Deno.test("hashWithChunks() of several files at once, in fewer Workers, does not mix them up", keeps, async () => {
   await using folder = await tempFolder();
   const files = Array.from({ length: 6 }, (_, number) => content(20 * CHUNK + number * 1000).fill(number, 10 * CHUNK));
   const paths = await Promise.all(files.map((bytes, number) => folder.write(`f${number}`, bytes)));
-  const digests = await Promise.all(paths.map((path) => system.hashWithChunks(path, CHUNK, null, never)));
+  const digests = await Promise.all(paths.map((path) => system.hashWithChunks(path, CHUNK, never)));
   assertEquals(
     digests.map(({ sha256, chunks }) => ({ sha256, chunks })),
     files.map((bytes) => ({ sha256: shaOf(bytes), chunks: chunksIn(bytes).map(shaOf) })),
@@ -161,28 +133,9 @@ Deno.test("hashWithChunks() of several files at once, in fewer Workers, does not
 
 Deno.test("hashWithChunks() stops when it is aborted, and throws what keeps the file from being read", keeps, async () => {
   await using folder = await tempFolder();
-  await assertRejects(() => system.hashWithChunks(folder.at("nothing"), CHUNK, null, never), Deno.errors.NotFound);
+  await assertRejects(() => system.hashWithChunks(folder.at("nothing"), CHUNK, never), Deno.errors.NotFound);
   const stopping = new AbortController();
-  const hashing = system.hashWithChunks(await largeFile(folder, "large", 100 * MIB), CHUNK, null, stopping.signal);
+  const hashing = system.hashWithChunks(await largeFile(folder, "large", 100 * MIB), CHUNK, stopping.signal);
   stopping.abort(new Error("enough"));
   await assertRejects(() => hashing, Error, "enough");
-});
-
-Deno.test("unlikeChunks() tells which whole chunks another file does not have with the same bytes", keeps, async () => {
-  await using folder = await tempFolder();
-  const bytes = content(5 * CHUNK);
-  const path = await folder.write("file", bytes);
-  const other = bytes.slice();
-  for (const at of [CHUNK, 4 * CHUNK - 1]) other[at]! ^= 1;
-  const like = await folder.write("other", other);
-  const all = [0, 1, 2, 3, 4];
-  assertEquals(await system.unlikeChunks(path, like, CHUNK, all, never), [1, 3]);
-  assertEquals(await system.unlikeChunks(path, like, CHUNK, [2, 0], never), []);
-  assertEquals(await system.unlikeChunks(path, folder.at("nothing"), CHUNK, all, never), all);
-  assertEquals(await system.unlikeChunks(await folder.write("cut", bytes.slice(0, 2 * CHUNK + 9)), like, CHUNK, all, never), [
-    1,
-    2,
-    3,
-    4,
-  ]);
 });

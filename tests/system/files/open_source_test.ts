@@ -13,7 +13,7 @@ const SECRET = "root".repeat(20_000);
 const CHUNK_BYTES = 8 * 1024;
 
 /** Every call that reads a source; each gives what shows which file was read. */
-const READS: Readonly<Record<string, (from: ToRead, copy: string, like: string) => Promise<unknown>>> = {
+const READS: Readonly<Record<string, (from: ToRead, copy: string) => Promise<unknown>>> = {
   "read() of a little": async (from) => new TextDecoder().decode(await system.read(from, 40, 4)),
   "read() of more": async (from) => new TextDecoder().decode((await system.read(from, 0, 60_000)).subarray(59_996)),
   hash: async (from) => (await system.hash(from, never)).sha256,
@@ -28,9 +28,7 @@ const READS: Readonly<Record<string, (from: ToRead, copy: string, like: string) 
     await system.remove(copy);
     return (await system.copy(from, copy, { flush: false }, never)).sha256;
   },
-  hashChunks: async (from) => (await system.hashChunks(from, CHUNK_BYTES, [0], never))[0],
-  unlikeChunks: async (from, _copy, like) => (await system.unlikeChunks(from, like, CHUNK_BYTES, [0], never)).join(),
-  hashWithChunks: async (from) => (await system.hashWithChunks(from, CHUNK_BYTES, null, never)).sha256,
+  hashWithChunks: async (from) => (await system.hashWithChunks(from, CHUNK_BYTES, never)).sha256,
 };
 
 /** A source in a folder beside a link that leads to another file of that name. */
@@ -38,12 +36,11 @@ async function makeSource() {
   const dir = await tempFolder();
   const path = await dir.write("watched/night/a.fits", OWN);
   await dir.write("secret/a.fits", SECRET);
-  await dir.write("like", OWN);
   await Deno.symlink(dir.at("secret"), dir.at("watched/link"));
   const { size, mtimeMs, identity } = (await system.facts(path))!;
   await Deno.utime(dir.at("secret/a.fits"), new Date(), new Date(mtimeMs));
   const source = { absolutePath: path, size, mtimeMs, identity };
-  return { source, dir, copy: dir.at("copy"), like: dir.at("like"), [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
+  return { source, dir, copy: dir.at("copy"), [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
 }
 
 for (const [name, reads] of Object.entries(READS)) {
@@ -52,13 +49,13 @@ for (const [name, reads] of Object.entries(READS)) {
     ignore: Deno.build.os !== "linux",
     async fn() {
       await using made = await makeSource();
-      const { source, dir, copy, like } = made;
-      const own = await reads(source, copy, like);
+      const { source, dir, copy } = made;
+      const own = await reads(source, copy);
       await using _exchanging = await exchanging(dir.at("watched"), [["night", "link"]]);
       let refused = 0;
       for (let tries = 0; tries < 100 || (refused === 0 && tries < 10_000); tries++) {
         try {
-          assertEquals(await reads(source, copy, like), own);
+          assertEquals(await reads(source, copy), own);
         } catch (error) {
           if (faultOf(error) !== "changed") throw error;
           refused += 1;
@@ -73,10 +70,10 @@ for (const [name, reads] of Object.entries(READS)) {
     ignore: Deno.build.os === "windows",
     async fn() {
       await using made = await makeSource();
-      const { source, copy, like } = made;
+      const { source, copy } = made;
       await Deno.remove(source.absolutePath);
       assert((await new Deno.Command("mkfifo", { args: [source.absolutePath] }).output()).success);
-      assertEquals(faultOf(await assertRejects(() => reads(source, copy, like))), "changed");
+      assertEquals(faultOf(await assertRejects(() => reads(source, copy))), "changed");
     },
   });
 }

@@ -1,6 +1,5 @@
 /**
- * SHA-256 of large files, and of parts of them, in Workers: the event loop stays free, and several are hashed at a time. Or compared
- * with another file, which takes a fifth of that.
+ * SHA-256 of large files, and of their chunks, in Workers: the event loop stays free, and several are hashed at a time.
  *
  * @module
  */
@@ -17,8 +16,6 @@ const REST_MS = 2_000;
 const CALL_BYTES = 64 * 1024 * 1024;
 /** More of them would only wait for a processor; but one may be blocked by a disk that does not respond. */
 const WORKERS = 4;
-/** That hash the chunks of one file. */
-const WORKERS_FOR_CHUNKS = 2;
 /** What is handed from one Worker to another one: so many pieces of each chunk, and so many of them at a time. */
 const PIECES = 8;
 const ROOMS = 8;
@@ -37,53 +34,18 @@ const lanes = Array.from({ length: WORKERS }, (): Lane => {
 });
 let count = 0;
 
-/** See `Files.hashChunks`. */
-export const hashChunks: Files["hashChunks"] = async (from, chunkBytes, chunks, signal) => {
-  const ask = (lane: Lane, some: readonly number[]) => lane.worker.call("hashChunks", expectedOnly(from), chunkBytes, some);
-  return (await inTwoLanes(chunks, chunkBytes, ask, signal)).flat();
-};
-
-/** See `Files.unlikeChunks`. */
-export const unlikeChunks: Files["unlikeChunks"] = async (from, like, chunkBytes, chunks, signal) => {
-  const ask = (lane: Lane, some: readonly number[]) =>
-    lane.worker.call("unlikeChunks", expectedOnly(from), like, chunkBytes, some);
-  return (await inTwoLanes(chunks, chunkBytes, ask, signal)).flat();
-};
-
-/** Some of the chunks at a time; the answers in order. */
-async function inTwoLanes<T>(
-  chunks: readonly number[],
-  chunkBytes: number,
-  ask: (lane: Lane, some: readonly number[]) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T[]> {
-  const answers: T[] = [];
-  const atOnce = Math.max(1, Math.min(Math.floor(CALL_BYTES / chunkBytes), Math.ceil(chunks.length / WORKERS_FOR_CHUNKS)));
-  let next = 0;
-  const askSome = async (lane: Lane) => {
-    while (next < chunks.length) {
-      signal.throwIfAborted();
-      const from = next;
-      next += atOnce;
-      answers[from / atOnce] = await ask(lane, chunks.slice(from, next));
-    }
-  };
-  await Promise.all(Array.from({ length: WORKERS_FOR_CHUNKS }, () => inLane(leastBusy(), askSome)));
-  return answers;
-}
-
-/** See `Files.hashWithChunks`. One Worker reads and hashes or compares each chunk, another one hashes the whole. */
-export const hashWithChunks: Files["hashWithChunks"] = async (from, chunkBytes, like, signal) => {
+/** See `Files.hashWithChunks`. One Worker reads and hashes each chunk, another one hashes the whole. */
+export const hashWithChunks: Files["hashWithChunks"] = async (from, chunkBytes, signal) => {
   // Both may be in one Worker.
   const [id, wholeId] = [++count, ++count];
   const rooms = Array.from({ length: ROOMS }, () => new Uint8Array(new SharedArrayBuffer(chunkBytes / PIECES)));
   return await inLane(leastBusy(), (each) =>
     inLane(leastBusy(), async (whole) => {
-      const found = { bytes: 0, chunks: [] as (string | null)[], isOver: false };
+      const found = { bytes: 0, chunks: [] as string[], isOver: false };
       const fillAgain = async (room: SharedBytes) => {
         while (!found.isOver) {
           signal.throwIfAborted();
-          const { bytes, isOver, sha256 } = await each.worker.call("readNext", id, expectedOnly(from), room, chunkBytes, like);
+          const { bytes, isOver, sha256 } = await each.worker.call("readNext", id, expectedOnly(from), room, chunkBytes);
           if (sha256 !== undefined) found.chunks.push(sha256);
           found.isOver ||= isOver;
           const adding = whole.worker.call("addBytes", wholeId, found.bytes, room.subarray(0, bytes));
