@@ -5,8 +5,6 @@
  */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import type { Settings } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { counted } from "../domain/names/counted.ts";
@@ -14,8 +12,8 @@ import { pathField, printable } from "../domain/names/printable.ts";
 import type { AuditedRow } from "../ledger/audit_ledger.ts";
 import { auditStatus } from "../reports/overview/audit_status.ts";
 import type { AuditStatus } from "../reports/overview/status_json.ts";
-import { defineCommand, EXIT, notices, plain, say, tell, type Tools } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { defineCommand, EXIT, notices, say, tell, type Tools } from "./command.ts";
+import { configOption, flag, jsonOption, text, word } from "./options.ts";
 import { askOrChange, sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { auditLine } from "./text/status_text.ts";
 
@@ -51,11 +49,12 @@ export const audit = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    now: option("--now", { description: plain("Start an audit as soon as nothing is being sent") }),
-    accept: option("--accept", {
-      description: plain("Accept what was found: it is no longer reported, and damaged and vanished files are listed as gone"),
-    }),
-    job: optional(argument(string({ metavar: "JOB" }), { description: plain("Only this job") })),
+    now: flag("--now", "Start an audit as soon as nothing is being sent"),
+    accept: flag(
+      "--accept",
+      "Accept what was found: it is no longer reported, and damaged and vanished files are listed as gone",
+    ),
+    job: optional(word(text("JOB"), "Only this job")),
   }),
   async run({ config, json, now, accept, job }, tools) {
     if (now && accept) {

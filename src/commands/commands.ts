@@ -1,27 +1,6 @@
 /**
- * Every command there is, loaded when it is named: a daemon does not need the others. A new command is one file and one line here:
- *
- * ```ts
- * // src/commands/pause.ts
- * import { object } from "@optique/core/constructs";
- * import { optional } from "@optique/core/modifiers";
- * import { argument } from "@optique/core/primitives";
- * import { string } from "@optique/core/valueparser";
- * import { defineCommand, EXIT } from "./command.ts";
- * import { configOption } from "./options.ts";
- *
- * export const pause = defineCommand({
- *   name: "pause",
- *   help: "Stop sending to a destination until it is resumed",
- *   parser: object({ config: configOption, destination: optional(argument(string({ metavar: "DEST" }))) }),
- *   async run({ destination }, tools) {
- *     await askTheDaemon(destination, tools.signal);
- *     return EXIT.done;
- *   },
- * });
- * ```
- *
- * Their order is the order of the help. `run` also answers when no command is named.
+ * Every command there is, in the order of the help; each is loaded when it is named: a daemon does not need the others. A new command is one
+ * file with a `defineCommand()` and one line here. `run` also answers when no command is named.
  *
  * @module
  */

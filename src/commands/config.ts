@@ -4,8 +4,6 @@
  * @module
  */
 import { object, or } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
 import { ConfigError, type Problem } from "../config/read/config_error.ts";
 import { loadConfig, readConfig } from "../config/read/load.ts";
@@ -19,7 +17,7 @@ import { checkSecrets } from "./checks/check_here.ts";
 import { checkGrowing, checkHookPrograms } from "./checks/check_job.ts";
 import { defineCommand, EXIT, plain, subcommand, type Tools } from "./command.ts";
 import { writeConfig } from "./init.ts";
-import { configOption, jsonOption, pathValue } from "./options.ts";
+import { configOption, flag, given, jsonOption, pathValue } from "./options.ts";
 import { EDITORS } from "./programs.ts";
 import { seekQuietly } from "./seek_daemon.ts";
 
@@ -28,16 +26,8 @@ export const config = defineCommand({
   name: "config",
   help: "Check, edit, show and generate configurations: validate, edit, show, path, generate, schema",
   parser: or(
-    subcommand(
-      "validate",
-      "Check the configuration and list all errors",
-      object({ config: configOption, json: jsonOption }),
-    ),
-    subcommand(
-      "edit",
-      "Edit the configuration in $EDITOR; it is used only if it is valid",
-      object({ config: configOption }),
-    ),
+    subcommand("validate", "Check the configuration and list all errors", object({ config: configOption, json: jsonOption })),
+    subcommand("edit", "Edit the configuration in $EDITOR; it is used only if it is valid", object({ config: configOption })),
     subcommand(
       "show",
       "Show the full configuration with all defaults, without secrets",
@@ -48,13 +38,9 @@ export const config = defineCommand({
       "generate",
       "Write a commented sample with all defaults",
       object({
-        output: optional(
-          option("-o", "--output", pathValue("FILE"), { description: plain("Write to this file instead of standard output") }),
-        ),
-        force: option("--force", { description: plain("Overwrite an existing file") }),
-        format: optional(
-          option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml (default: by the file name)") }),
-        ),
+        output: given(["-o", "--output"], pathValue("FILE"), "Write to this file instead of standard output"),
+        force: flag("--force", "Overwrite an existing file"),
+        format: given("--format", choice(["yaml", "toml"]), "yaml or toml (default: by the file name)"),
       }),
     ),
     subcommand("schema", "Print the JSON Schema, for editors", object({})),

@@ -4,9 +4,6 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { bold } from "@std/fmt/colors";
 import { dirname, join } from "@std/path";
 import { loadSettings } from "../config/read/load.ts";
@@ -21,8 +18,8 @@ import type { System } from "../system/system.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkHere } from "./checks/check_here.ts";
 import { fault, type Finding, findingText, HERE, ok, warning } from "./checks/finding.ts";
-import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { defineCommand, EXIT, say, type Tools } from "./command.ts";
+import { configOption, flag, given, jsonOption, text } from "./options.ts";
 import { asServiceAccount } from "./service/meant.ts";
 import { askingLine } from "./text/asking_line.ts";
 
@@ -36,12 +33,8 @@ export const doctor = defineCommand({
     "Exit code 1 if there are errors.",
   parser: object({
     config: configOption,
-    enroll: option("--enroll", {
-      description: plain("Show the key of an unknown host and accept it if you confirm"),
-    }),
-    accept: optional(option("--accept", string({ metavar: "SHA256:…" }), {
-      description: plain("With --enroll, for scripts: accept only the key with this fingerprint"),
-    })),
+    enroll: flag("--enroll", "Show the key of an unknown host and accept it if you confirm"),
+    accept: given("--accept", text("SHA256:…"), "With --enroll, for scripts: accept only the key with this fingerprint"),
     json: jsonOption,
   }),
   async run(input, tools) {

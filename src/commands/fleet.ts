@@ -5,8 +5,7 @@
  */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
-import { choice, string } from "@optique/core/valueparser";
+import { choice } from "@optique/core/valueparser";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { loadSettings } from "../config/read/load.ts";
 import { MAY_DO } from "../config/schema/schema_program.ts";
@@ -20,8 +19,8 @@ import { senderOf } from "../fleet/accounts.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { listCommands, type RemoteAction, sendCommand } from "../fleet/remote_commands.ts";
 import { pageElsewhere, scrapeTargets } from "../reports/fleet/scrape_targets.ts";
-import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { defineCommand, EXIT, say, type Tools } from "./command.ts";
+import { configOption, flag, jsonOption, text, word } from "./options.ts";
 import { pocketbaseOf } from "./seek_daemon.ts";
 
 const ACTIONS = ["show", "commands", "targets", ...MAY_DO] as const;
@@ -33,17 +32,16 @@ export const fleet = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    action: optional(argument(choice(ACTIONS, { metavar: "ACTION" }), {
-      description: plain(
+    action: optional(
+      word(
+        choice(ACTIONS, { metavar: "ACTION" }),
         "show (default); commands: which commands were sent, by whom, and what became of them; targets: for Prometheus, the " +
           "pages of all computers; or a command for another computer: pause, resume, retry or scan",
       ),
-    })),
-    computer: optional(argument(string({ metavar: "COMPUTER" }), { description: plain("The computer that the command is for") })),
-    name: optional(argument(string({ metavar: "NAME" }), {
-      description: plain("For pause and resume, the destination; for scan, the job (default: all)"),
-    })),
-    check: option("--check", { description: plain("For monitoring: exit code 1 if a computer is offline or needs attention") }),
+    ),
+    computer: optional(word(text("COMPUTER"), "The computer that the command is for")),
+    name: optional(word(text("NAME"), "For pause and resume, the destination; for scan, the job (default: all)")),
+    check: flag("--check", "For monitoring: exit code 1 if a computer is offline or needs attention"),
   }),
   async run({ config, json, check, action = "show", computer, name = "" }, tools) {
     const pocketbase = pocketbaseOf(await loadSettings(config, tools.cwd, tools.system));

@@ -5,10 +5,9 @@
  */
 import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
-import { argument } from "@optique/core/primitives";
 import { printable } from "../domain/names/printable.ts";
-import { defineCommand, EXIT, plain, tell } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { defineCommand, EXIT, tell } from "./command.ts";
+import { configOption, jsonOption, word } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
 import { askOrChange, seekDaemon } from "./seek_daemon.ts";
 
@@ -20,7 +19,7 @@ export const forget = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    destination: argument(nameValue("FORMER", "DEST"), { description: plain("Name of the former destination") }),
+    destination: word(nameValue("FORMER", "DEST"), "Name of the former destination"),
   }),
   async run({ config, json, destination }, tools) {
     const sought = await seekDaemon(config, tools);

@@ -5,9 +5,7 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { choice, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { choice, integer, type ValueParser } from "@optique/core/valueparser";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { checkName } from "../daemon/known_name.ts";
 import { localTime } from "../domain/local_time.ts";
@@ -19,17 +17,11 @@ import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { type DeliveryJson, deliveryJson } from "../reports/delivery/delivery_json.ts";
 import type { NotSent } from "../reports/overview/status_json.ts";
 import { columnsOf, defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { configOption, flag, given, jsonOption, text } from "./options.ts";
 import { settingsMeant } from "./seek_daemon.ts";
 import { failureText } from "./text/failure_text.ts";
 import { nameValue } from "./text/known_names.ts";
 import { emptyNight, nightOf, nightOption, notSentLines, notSentNow } from "./text/night.ts";
-
-const textOption = (
-  name: "--job" | "--destination" | "--search" | "--target" | "--filter",
-  metavar: "JOB" | "DEST" | "TEXT",
-  help: string,
-) => optional(option(name, metavar === "TEXT" ? string({ metavar }) : nameValue(metavar, metavar), { description: plain(help) }));
 
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
 type States = "trouble" | readonly (typeof STATES)[number][];
@@ -65,33 +57,31 @@ export const history = defineCommand({
   parser: object({
     config: configOption,
     night: nightOption,
-    failed: option("--failed", { description: plain("Only failed deliveries, with the reason") }),
-    job: textOption("--job", "JOB", "Only this job"),
-    destination: textOption("--destination", "DEST", "Only this destination"),
-    search: textOption("--search", "TEXT", "Only paths that contain this text, ignoring case"),
-    target: textOption("--target", "TEXT", "Only images of this object, as named in their headers; - for none"),
-    filter: textOption("--filter", "TEXT", "Only images taken through this filter, as named in their headers; - for none"),
-    state: optional(
-      option("--state", statesValue, {
-        description: plain("Only these states, separated by commas: queued, sending, deferred, delivered, failed; or trouble"),
-      }),
+    failed: flag("--failed", "Only failed deliveries, with the reason"),
+    job: given("--job", nameValue("JOB", "JOB"), "Only this job"),
+    destination: given("--destination", nameValue("DEST", "DEST"), "Only this destination"),
+    search: given("--search", text("TEXT"), "Only paths that contain this text, ignoring case"),
+    target: given("--target", text("TEXT"), "Only images of this object, as named in their headers; - for none"),
+    filter: given("--filter", text("TEXT"), "Only images taken through this filter, as named in their headers; - for none"),
+    state: given(
+      "--state",
+      statesValue,
+      "Only these states, separated by commas: queued, sending, deferred, delivered, failed; or trouble",
     ),
-    sort: optional(
-      option("--sort", choice(["queued_at", "delivered_at", "path", "size"], { metavar: "KEY" }), {
-        description: plain("Sort by queued_at (default), delivered_at, path or size, ascending"),
-      }),
+    sort: given(
+      "--sort",
+      choice(["queued_at", "delivered_at", "path", "size"], { metavar: "KEY" }),
+      "Sort by queued_at (default), delivered_at, path or size, ascending",
     ),
-    order: optional(option("--order", choice(["asc", "desc"]), { description: plain("asc, or desc to reverse the order") })),
-    limit: optional(
-      option("--limit", integer({ metavar: "N", min: 1 }), {
-        description: plain("Only the newest N; with --sort or --order, the first N (default: 100; with --json or --csv, all)"),
-      }),
+    order: given("--order", choice(["asc", "desc"]), "asc, or desc to reverse the order"),
+    limit: given(
+      "--limit",
+      integer({ metavar: "N", min: 1 }),
+      "Only the newest N; with --sort or --order, the first N (default: 100; with --json or --csv, all)",
     ),
-    offset: optional(
-      option("--offset", integer({ metavar: "N", min: 0 }), { description: plain("Skip the first N of these") }),
-    ),
+    offset: given("--offset", integer({ metavar: "N", min: 0 }), "Skip the first N of these"),
     json: jsonOption,
-    csv: option("--csv", { description: plain("Print CSV") }),
+    csv: flag("--csv", "Print CSV"),
   }),
   async run(input, tools) {
     if (input.json && input.csv) {

@@ -4,9 +4,7 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { choice, string } from "@optique/core/valueparser";
+import { choice } from "@optique/core/valueparser";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
@@ -21,8 +19,8 @@ import { isDeep, patternsOf } from "../intake/patterns.ts";
 import { amount } from "../intake/watch/left_aside.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { faultOf } from "../system/fault.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { pathValue } from "./options.ts";
+import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { flag, given, pathValue, text } from "./options.ts";
 import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
 /** Where and how the configuration is written. */
@@ -42,21 +40,13 @@ export const init = defineCommand({
   name: "init",
   help: "Create a commented configuration (also --create-config)",
   parser: object({
-    output: optional(option("-o", "--output", pathValue("FILE"), {
-      description: plain("File to write (default: the user's configuration)"),
-    })),
-    config: optional(option("-c", "--config", pathValue("FILE"), { description: plain("Same as --output") })),
-    force: option("--force", { description: plain("Overwrite an existing file") }),
-    watch: optional(
-      option("--watch", pathValue("DIR"), { description: plain("Folder the camera writes to; with --to, nothing is asked") }),
-    ),
-    to: optional(option("--to", string({ metavar: "DEST" }), {
-      description: plain("Destination: a folder, user@host:/path, sftp://host/path, ftp://host/path or remote:bucket"),
-    })),
-    yes: option("-y", "--yes", { description: plain("Do not ask; write examples") }),
-    format: optional(
-      option("--format", choice(["yaml", "toml"]), { description: plain("yaml or toml (default: by the file name)") }),
-    ),
+    output: given(["-o", "--output"], pathValue("FILE"), "File to write (default: the user's configuration)"),
+    config: given(["-c", "--config"], pathValue("FILE"), "Same as --output"),
+    force: flag("--force", "Overwrite an existing file"),
+    watch: given("--watch", pathValue("DIR"), "Folder the camera writes to; with --to, nothing is asked"),
+    to: given("--to", text("DEST"), "Destination: a folder, user@host:/path, sftp://host/path, ftp://host/path or remote:bucket"),
+    yes: flag(["-y", "--yes"], "Do not ask; write examples"),
+    format: given("--format", choice(["yaml", "toml"]), "yaml or toml (default: by the file name)"),
   }),
   run: writeConfig,
 });

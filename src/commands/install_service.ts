@@ -5,7 +5,7 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { optional, withDefault } from "@optique/core/modifiers";
+import { withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { dirname, join } from "@std/path";
@@ -32,7 +32,7 @@ import { checkFolder, checkPidFile } from "./checks/check_here.ts";
 import { checkRemoval, checkWatched } from "./checks/check_job.ts";
 import { fault, type Finding, HERE, warning } from "./checks/finding.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { configOption } from "./options.ts";
+import { configOption, flag, given, text } from "./options.ts";
 import {
   commandLine,
   type Installed,
@@ -58,10 +58,8 @@ const definition = {
     ),
     config: configOption,
     scope: scopeOption,
-    runAs: optional(option("--run-as", string({ metavar: "USER" }), {
-      description: plain("With --system: account to run as (default: the user who called sudo)"),
-    })),
-    dryRun: option("--dry-run", { description: plain("Show what would be written and run, without doing it") }),
+    runAs: given("--run-as", text("USER"), "With --system: account to run as (default: the user who called sudo)"),
+    dryRun: flag("--dry-run", "Show what would be written and run, without doing it"),
   }),
   run: install,
 };

@@ -11,7 +11,7 @@ import { logFileOf } from "../events/log.ts";
 import { faultOf } from "../system/fault.ts";
 import type { PathFacts, System } from "../system/system.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { configOption } from "./options.ts";
+import { configOption, flag } from "./options.ts";
 import { seekDaemon, settingsMeant } from "./seek_daemon.ts";
 
 /** Exit code 0 also where nothing was logged yet. */
@@ -20,7 +20,7 @@ export const logs = defineCommand({
   help: "Show the log, and follow it with -f",
   parser: object({
     config: configOption,
-    follow: option("-f", "--follow", { description: plain("Keep printing what is added, until Ctrl+C") }),
+    follow: flag(["-f", "--follow"], "Keep printing what is added, until Ctrl+C"),
     lines: withDefault(
       option("-n", "--lines", integer({ metavar: "N", min: 0, max: 100_000 }), {
         description: plain("How many lines (default: 50)"),

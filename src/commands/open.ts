@@ -4,10 +4,9 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { option } from "@optique/core/primitives";
 import type { Command as Program, System } from "../system/system.ts";
-import { defineCommand, EXIT, plain } from "./command.ts";
-import { configOption } from "./options.ts";
+import { defineCommand, EXIT } from "./command.ts";
+import { configOption, flag } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 
 /** The address goes to standard output. Exit code 1 without a page, 4 without a daemon. */
@@ -17,7 +16,7 @@ export const open = defineCommand({
   description: "Prints the address of the page, including the access token, and opens it if there is a desktop.",
   parser: object({
     config: configOption,
-    print: option("--print", { description: plain("Only print the address") }),
+    print: flag("--print", "Only print the address"),
   }),
   async run({ config, print }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);

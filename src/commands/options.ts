@@ -5,9 +5,38 @@
  */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
+import { argument, option } from "@optique/core/primitives";
 import { choice, string, type ValueParser } from "@optique/core/valueparser";
+import type { NonEmptyString } from "@optique/core/nonempty";
+import type { Parser } from "@optique/core/parser";
+import type { OptionName } from "@optique/core/usage";
 import { plain } from "./command.ts";
+
+type Names = OptionName | readonly [OptionName, OptionName];
+
+function all(names: Names): readonly [OptionName, ...OptionName[]] {
+  return typeof names === "string" ? [names] : names;
+}
+
+/** An option that is given or not. */
+export function flag(names: Names, help: string): Parser<"sync", boolean, unknown> {
+  return option(...all(names), { description: plain(help) });
+}
+
+/** An option with a value; undefined when not given. */
+export function given<T>(names: Names, value: ValueParser<"sync", T>, help: string): Parser<"sync", T | undefined, unknown> {
+  return optional(option(...all(names), value, { description: plain(help) }));
+}
+
+/** A word that is no option. */
+export function word<T>(value: ValueParser<"sync", T>, help: string): Parser<"sync", T, unknown> {
+  return argument(value, { description: plain(help) });
+}
+
+/** Any text. */
+export function text(metavar: NonEmptyString): ValueParser<"sync", string> {
+  return string({ metavar });
+}
 
 /** A path of this computer, which shells complete. */
 export function pathValue(
@@ -27,24 +56,17 @@ export function pathValue(
   };
 }
 
-/** `-c FILE`, `--config FILE`; undefined when not given: the usual places are searched then. */
-export const configOption = optional(
-  option("-c", "--config", pathValue("FILE"), {
-    description: plain("Configuration file (default: the first one found in the usual places)"),
-  }),
+/** Where it is not given, the usual places are searched. */
+export const configOption = given(
+  ["-c", "--config"],
+  pathValue("FILE"),
+  "Configuration file (default: the first one found in the usual places)",
 );
 
-/** `--json`: data for programs on standard output. */
-export const jsonOption = option("--json", { description: plain("Print JSON") });
+/** Data for programs on standard output. */
+export const jsonOption = flag("--json", "Print JSON");
 
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
-
-/** `--log-level L`; undefined leaves the configured one. */
-const logLevelOption = optional(
-  option("--log-level", choice([...LOG_LEVELS, "warn"], { caseInsensitive: true, metavar: "LEVEL" }), {
-    description: plain("Log level: trace, debug, info, warning or error"),
-  }),
-);
 
 /** Options of `run` (also without its name) and `start`. */
 export interface RunInput {
@@ -57,9 +79,14 @@ export interface RunInput {
 
 /** What `run`, `watch` and `copy` have in common. */
 export const runningOptions = {
-  verbose: option("-v", "--verbose", { description: plain("Log in detail (level debug)") }),
-  dryRun: option("--dry-run", { description: plain("Show what would be sent, without changing anything") }),
-  logLevel: logLevelOption,
+  verbose: flag(["-v", "--verbose"], "Log in detail (level debug)"),
+  dryRun: flag("--dry-run", "Show what would be sent, without changing anything"),
+  /** Where it is not given, as configured. */
+  logLevel: given(
+    "--log-level",
+    choice([...LOG_LEVELS, "warn"], { caseInsensitive: true, metavar: "LEVEL" }),
+    "Log level: trace, debug, info, warning or error",
+  ),
 } as const;
 
 /** The options of `run`, which also work without `run`: `image-transfer -c FILE -v`. */
@@ -67,8 +94,6 @@ export const runOptions = object({
   config: configOption,
   verbose: runningOptions.verbose,
   dryRun: runningOptions.dryRun,
-  once: option("--once", {
-    description: plain("Deliver the files that are there, then exit: 0 if all were delivered, 1 if not"),
-  }),
-  logLevel: logLevelOption,
+  once: flag("--once", "Deliver the files that are there, then exit: 0 if all were delivered, 1 if not"),
+  logLevel: runningOptions.logLevel,
 });

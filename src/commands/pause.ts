@@ -6,21 +6,18 @@
  */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
-import { defineCommand, EXIT, plain, tell, type Tools } from "./command.ts";
+import { defineCommand, EXIT, tell, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { resumedText } from "../reports/daemon_control.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { configOption, flag, jsonOption, word } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
 import { ledgerToChange, sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 
-const destinationArgument = optional(
-  argument(nameValue("DEST", "DEST"), { description: plain("Name of the destination (default: all)") }),
-);
+const destinationArgument = optional(word(nameValue("DEST", "DEST"), "Name of the destination (default: all)"));
 
 /** By the daemon, else in the ledger. Exit code 0 also where it was paused already. */
 export const pause = defineCommand({
@@ -54,15 +51,12 @@ export const resume = defineCommand({
     config: configOption,
     json: jsonOption,
     destination: destinationArgument,
-    sendAgain: option("--send-again", {
-      description: plain(
-        "Send again the files that were delivered to the former disk or folder, or are missing at the destination",
-      ),
-    }),
-    accept: option("--accept", {
-      description: plain("Let a mirror remove what was deleted here, where it asks first (max_delete); DEST may be JOB/DEST"),
-    }),
-    keep: option("--keep", { description: plain("Leave files delivered to the former disk or folder there only") }),
+    sendAgain: flag(
+      "--send-again",
+      "Send again the files that were delivered to the former disk or folder, or are missing at the destination",
+    ),
+    accept: flag("--accept", "Let a mirror remove what was deleted here, where it asks first (max_delete); DEST may be JOB/DEST"),
+    keep: flag("--keep", "Leave files delivered to the former disk or folder there only"),
   }),
   async run({ config, json, destination = null, sendAgain, keep, accept }, tools) {
     if (accept && (sendAgain || keep)) {

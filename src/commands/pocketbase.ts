@@ -5,8 +5,6 @@
  */
 import { object, or } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { keptJobs } from "../config/read/kept_jobs.ts";
 import { permissionLines } from "../config/read/held_jobs.ts";
 import { kindOf, loadSettings, readConfig, readPartially } from "../config/read/load.ts";
@@ -26,20 +24,16 @@ import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
 import type { System } from "../system/system.ts";
 import { lookAtServer } from "./checks/check_pocketbase.ts";
-import { defineCommand, EXIT, plain, subcommand, tell, type Tools } from "./command.ts";
+import { defineCommand, EXIT, subcommand, tell, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
-import { configOption, jsonOption, pathValue } from "./options.ts";
+import { configOption, given, jsonOption, pathValue, text, word } from "./options.ts";
 
 /** A superuser, where the account of the configuration is none. */
 const rootOptions = {
   config: configOption,
   json: jsonOption,
-  email: optional(option("--email", string({ metavar: "EMAIL" }), {
-    description: plain("Superuser to log in as (default: the account in the configuration)"),
-  })),
-  passwordFile: optional(option("--password-file", pathValue("FILE"), {
-    description: plain("File with the superuser's password (default: ask)"),
-  })),
+  email: given("--email", text("EMAIL"), "Superuser to log in as (default: the account in the configuration)"),
+  passwordFile: given("--password-file", pathValue("FILE"), "File with the superuser's password (default: ask)"),
 };
 
 /** Exit code 1 where the server cannot be used. */
@@ -52,9 +46,11 @@ export const pocketbase = defineCommand({
       "Create or update the collections on the server; safe to repeat",
       object({
         ...rootOptions,
-        add: optional(option("--add", string({ metavar: "NAME" }), {
-          description: plain("Create an account for the computer NAME, or give it a new address and password, and print it"),
-        })),
+        add: given(
+          "--add",
+          text("NAME"),
+          "Create an account for the computer NAME, or give it a new address and password, and print it",
+        ),
       }),
     ),
     subcommand(
@@ -62,9 +58,11 @@ export const pocketbase = defineCommand({
       "Send the jobs of the configuration file to the server",
       object({
         ...rootOptions,
-        instance: optional(option("--instance", string({ metavar: "NAME" }), {
-          description: plain("The computer that the jobs are for (default: pocketbase.instance, else this computer's name)"),
-        })),
+        instance: given(
+          "--instance",
+          text("NAME"),
+          "The computer that the jobs are for (default: pocketbase.instance, else this computer's name)",
+        ),
       }),
     ),
     subcommand(
@@ -78,7 +76,7 @@ export const pocketbase = defineCommand({
       object({
         config: configOption,
         json: jsonOption,
-        job: optional(argument(string({ metavar: "JOB" }), { description: plain("The job (default: all that were removed)") })),
+        job: optional(word(text("JOB"), "The job (default: all that were removed)")),
       }),
     ),
     subcommand(
@@ -86,7 +84,7 @@ export const pocketbase = defineCommand({
       "End the account of a computer that was stolen or retired, with its heartbeat, jobs and log on the server",
       object({
         ...rootOptions,
-        name: argument(string({ metavar: "NAME" }), { description: plain("The computer, by the name of its account") }),
+        name: word(text("NAME"), "The computer, by the name of its account"),
       }),
     ),
   ),

@@ -4,8 +4,6 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";
 import { reprove } from "../delivery/audit/reprove.ts";
@@ -24,10 +22,10 @@ import { reportHtml } from "../reports/morning/report_html.ts";
 import { reportText } from "../reports/morning/report_text.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { askDestination } from "./checks/ask_destination.ts";
-import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, say, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { nightOf } from "./text/night.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { configOption, flag, given, jsonOption } from "./options.ts";
 import { nameValue } from "./text/known_names.ts";
 import { asServiceAccount } from "./service/meant.ts";
 
@@ -41,17 +39,15 @@ export const report = defineCommand({
     "if a computer is offline, or its images are not all delivered.",
   parser: object({
     config: configOption,
-    night: optional(
-      option("--night", nameValue("NIGHT", "NIGHT"), {
-        description: plain("Observing night: YYYYMMDD, or last (default: the night that ended most recently)"),
-      }),
+    night: given(
+      "--night",
+      nameValue("NIGHT", "NIGHT"),
+      "Observing night: YYYYMMDD, or last (default: the night that ended most recently)",
     ),
-    deep: option("--deep", { description: plain("Hash every file at its destinations again") }),
-    fleet: option("--fleet", {
-      description: plain("Report on all computers of the PocketBase server, worst first, as they last reported"),
-    }),
+    deep: flag("--deep", "Hash every file at its destinations again"),
+    fleet: flag("--fleet", "Report on all computers of the PocketBase server, worst first, as they last reported"),
     json: jsonOption,
-    html: option("--html", { description: plain("Print one HTML file") }),
+    html: flag("--html", "Print one HTML file"),
   }),
   async run({ config, night, deep, fleet, json, html }, tools) {
     if (json && html) {

@@ -7,12 +7,11 @@ import type { Settings } from "../config/settings.ts";
 import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { waitingOf } from "../ledger/orphans.ts";
-import { defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
-import { configOption, jsonOption, pathValue } from "./options.ts";
+import { defineCommand, EXIT, notices, type Tools } from "./command.ts";
+import { configOption, flag, jsonOption, pathValue, word } from "./options.ts";
 import { askOrChange, seekDaemon } from "./seek_daemon.ts";
 import { chosenDeliveries } from "./text/chosen_files.ts";
 
@@ -25,10 +24,10 @@ export const retry = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    words: multiple(argument(pathValue("ID|FILE"), {
-      description: plain('IDs of deliveries from history --failed; or files, folders, or patterns like "*.fits"'),
-    })),
-    all: option("--all", { description: plain("All failed deliveries") }),
+    words: multiple(
+      word(pathValue("ID|FILE"), 'IDs of deliveries from history --failed; or files, folders, or patterns like "*.fits"'),
+    ),
+    all: flag("--all", "All failed deliveries"),
   }),
   async run({ config, json, words, all }, tools) {
     if (all === (words.length > 0)) {

@@ -4,12 +4,9 @@
  * @module
  */
 import { merge, object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { POCKETBASE_URL } from "../config/read/parse_settings.ts";
-import { defineCommand, plain, type Tools } from "./command.ts";
-import { runOptions } from "./options.ts";
+import { defineCommand, type Tools } from "./command.ts";
+import { flag, given, runOptions, text } from "./options.ts";
 import { runDaemon } from "./run/run_daemon.ts";
 
 /**
@@ -32,12 +29,8 @@ export const start = defineCommand({
   parser: merge(
     runOptions,
     object({
-      foreground: option("--foreground", { description: plain("Run in the foreground (always the case)") }),
-      pocketbaseUrl: optional(
-        option("--pocketbase-url", string({ metavar: "URL" }), {
-          description: plain("PocketBase server that keeps the jobs, in place of pocketbase.url"),
-        }),
-      ),
+      foreground: flag("--foreground", "Run in the foreground (always the case)"),
+      pocketbaseUrl: given("--pocketbase-url", text("URL"), "PocketBase server that keeps the jobs, in place of pocketbase.url"),
     }),
   ),
   run: async ({ pocketbaseUrl, ...input }, tools) => await runDaemon(input, withServer(pocketbaseUrl, tools)),

@@ -5,7 +5,7 @@
  */
 import { object } from "@optique/core/constructs";
 import { withDefault } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
+import { option } from "@optique/core/primitives";
 import { choice, integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import { SERVICES } from "../services/services.ts";
@@ -23,6 +23,7 @@ import {
 } from "./service/installed_service.ts";
 import { defineCommand, EXIT, plain } from "./command.ts";
 import { followFile, lastLines } from "./logs.ts";
+import { flag, word } from "./options.ts";
 
 /**
  * The service is found by its name and by the mark that install-service left. Exit code 4 where there is none, or it does not
@@ -32,11 +33,10 @@ export const service = defineCommand({
   name: "service",
   help: "Control the installed service: start, stop, restart, status, logs",
   parser: object({
-    what: argument(choice(["start", "stop", "restart", "status", "logs"], { metavar: "ACTION" }), {
-      description: plain(
-        "start, stop, restart: through the system's service manager; status: of the service and the daemon; logs: the last lines",
-      ),
-    }),
+    what: word(
+      choice(["start", "stop", "restart", "status", "logs"], { metavar: "ACTION" }),
+      "start, stop, restart: through the system's service manager; status: of the service and the daemon; logs: the last lines",
+    ),
     name: nameOption,
     scope: scopeOption,
     lines: withDefault(
@@ -45,7 +45,7 @@ export const service = defineCommand({
       }),
       50,
     ),
-    follow: option("-f", "--follow", { description: plain("logs: follow new lines") }),
+    follow: flag(["-f", "--follow"], "logs: follow new lines"),
   }),
   async run(input, tools) {
     const kind = SERVICES[tools.system.platform];

@@ -5,14 +5,13 @@
  */
 import { bold } from "@std/fmt/colors";
 import { object } from "@optique/core/constructs";
-import { option } from "@optique/core/primitives";
 import { VERSION } from "../domain/version.ts";
 import { orphans } from "../ledger/orphans.ts";
 import { isWell, overviewOf } from "../reports/overview/overview.ts";
 import { atRest, restingReport } from "../reports/overview/status_report.ts";
-import { defineCommand, EXIT, plain, say, type Tools } from "./command.ts";
+import { defineCommand, EXIT, say, type Tools } from "./command.ts";
 import { allMeant } from "./service/meant.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { configOption, flag, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./text/status_text.ts";
 
@@ -23,10 +22,8 @@ export const status = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    check: option("--check", {
-      description: plain("For monitoring: exit code 0 if all is well, 1 if not, 4 if no daemon is running"),
-    }),
-    watch: option("--watch", { description: plain("Show it again every two seconds, until Ctrl+C") }),
+    check: flag("--check", "For monitoring: exit code 0 if all is well, 1 if not, 4 if no daemon is running"),
+    watch: flag("--watch", "Show it again every two seconds, until Ctrl+C"),
   }),
   async run(input, tools) {
     return input.watch ? await watched(input, tools) : await show(input, tools);

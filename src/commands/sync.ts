@@ -6,7 +6,6 @@
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import type { Suggestion } from "@optique/core/parser";
-import { argument } from "@optique/core/primitives";
 import { absolutePath } from "../config/read/search_path.ts";
 import type { Job } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
@@ -18,8 +17,8 @@ import { reservedName } from "../intake/source_faults.ts";
 import { asideFailure } from "../intake/watch/left_aside.ts";
 import { relativePathOf } from "../intake/source_path.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
-import { defineCommand, EXIT, notices, plain, tell, type Tools } from "./command.ts";
-import { configOption, jsonOption, pathValue } from "./options.ts";
+import { defineCommand, EXIT, notices, tell, type Tools } from "./command.ts";
+import { configOption, jsonOption, pathValue, word } from "./options.ts";
 import { placeholder } from "./text/known_names.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { deliveriesOf, isPattern } from "./text/chosen_files.ts";
@@ -39,9 +38,9 @@ export const sync = defineCommand({
   parser: object({
     config: configOption,
     json: jsonOption,
-    words: multiple(argument({ ...pathValue("JOB|FILE"), suggest: jobsAndFiles }, {
-      description: plain('Only these jobs, or files, folders or patterns like "*.fits"'),
-    })),
+    words: multiple(
+      word({ ...pathValue("JOB|FILE"), suggest: jobsAndFiles }, 'Only these jobs, or files, folders or patterns like "*.fits"'),
+    ),
   }),
   async run({ config, json, words }, tools) {
     const { settings, daemon } = await seekDaemon(config, tools);

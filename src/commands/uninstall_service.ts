@@ -5,7 +5,6 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { option } from "@optique/core/primitives";
 import { Failure } from "../domain/failure.ts";
 import type { Mark } from "../config/read/service_mark.ts";
 import type { Scope } from "../services/service.ts";
@@ -21,15 +20,16 @@ import {
   scopeOption,
   serviceName,
 } from "./service/installed_service.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { removeProgram } from "../services/service_program.ts";
+import { flag } from "./options.ts";
 
 const definition = {
   parser: object({
     name: nameOption,
     scope: scopeOption,
-    purge: option("--purge", { description: plain("Also remove the state (delivery history and queue) and the log") }),
-    dryRun: option("--dry-run", { description: plain("Show what would be removed and run, without doing it") }),
+    purge: flag("--purge", "Also remove the state (delivery history and queue) and the log"),
+    dryRun: flag("--dry-run", "Show what would be removed and run, without doing it"),
   }),
   run: uninstall,
 };

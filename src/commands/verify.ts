@@ -5,8 +5,6 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
 import type { Destination, Settings } from "../config/settings.ts";
 import { findDaemon } from "../daemon/control/control_client.ts";
 import { checkName } from "../daemon/known_name.ts";
@@ -20,8 +18,8 @@ import type { DeliveryRow, History } from "../ledger/history.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { askDestination } from "./checks/ask_destination.ts";
-import { defineCommand, EXIT, notices, plain, say, type Tools } from "./command.ts";
-import { configOption, jsonOption } from "./options.ts";
+import { defineCommand, EXIT, notices, say, type Tools } from "./command.ts";
+import { configOption, flag, given, jsonOption } from "./options.ts";
 import { askOrChange, wholeSettings } from "./seek_daemon.ts";
 import { asServiceAccount } from "./service/meant.ts";
 import { askingLine, WIPE } from "./text/asking_line.ts";
@@ -43,8 +41,8 @@ export const verify = defineCommand({
   parser: object({
     config: configOption,
     night: nightOption,
-    destination: optional(option("--destination", nameValue("DEST", "DEST"), { description: plain("Only this destination") })),
-    retry: option("--retry", { description: plain("Send missing or different files again if their source still exists") }),
+    destination: given("--destination", nameValue("DEST", "DEST"), "Only this destination"),
+    retry: flag("--retry", "Send missing or different files again if their source still exists"),
     json: jsonOption,
     files: filesArgument('Only these files, folders, or patterns like "*.fits" (default: all)'),
   }),

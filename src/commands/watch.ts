@@ -5,8 +5,8 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { multiple, optional } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
+import { multiple } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import type { InferValue } from "@optique/core/parser";
 import { basename, dirname } from "@std/path";
@@ -18,28 +18,26 @@ import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { defineCommand, plain, type Tools } from "./command.ts";
-import { pathValue, runningOptions } from "./options.ts";
+import { flag, given, pathValue, runningOptions, text, word } from "./options.ts";
 import { runWith } from "./run/run_daemon.ts";
 import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
 const pairOptions = object({
-  source: argument(pathValue("SOURCE"), { description: plain("The folder (or file) to deliver from") }),
-  destination: argument(string({ metavar: "DEST" }), {
-    description: plain("A folder, user@host:/path, sftp://host/path, ftp://host/path or remote:bucket (rclone)"),
-  }),
-  method: optional(option("--method", string({ metavar: "METHOD" }), { description: plain("As transfer_method") })),
+  source: word(pathValue("SOURCE"), "The folder (or file) to deliver from"),
+  destination: word(text("DEST"), "A folder, user@host:/path, sftp://host/path, ftp://host/path or remote:bucket (rclone)"),
+  method: given("--method", text("METHOD"), "As transfer_method"),
   pattern: multiple(option("--pattern", string({ metavar: "GLOB" }), {
     description: plain("Which files, like '*.fits'; may be repeated (file_patterns)"),
   })),
   exclude: multiple(option("--exclude", string({ metavar: "GLOB" }), {
     description: plain("Which files not; may be repeated (exclude_patterns)"),
   })),
-  deleteSource: option("--delete-source", { description: plain("Delete each file here once it is verified there") }),
+  deleteSource: flag("--delete-source", "Delete each file here once it is verified there"),
   set: multiple(option("--set", string({ metavar: "KEY=VALUE" }), {
     description: plain("Any other key of the configuration; may be repeated"),
   })),
   ...runningOptions,
-  save: option("--save", { description: plain("Also write all this as your configuration file, for run and install-service") }),
+  save: flag("--save", "Also write all this as your configuration file, for run and install-service"),
 });
 
 type PairInput = InferValue<typeof pairOptions>;

@@ -8,9 +8,6 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { cyan, dim, green, yellow } from "@std/fmt/colors";
 import { join } from "@std/path";
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import ms, { type StringValue } from "ms";
 import { deadline } from "../../async/deadline.ts";
 import { parseSettings } from "../../config/read/parse_settings.ts";
@@ -22,9 +19,9 @@ import { printable } from "../../domain/names/printable.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
-import { defineCommand, EXIT, plain, type Tools } from "../command.ts";
+import { defineCommand, EXIT, type Tools } from "../command.ts";
 import { type Exposure, fakeCamera } from "./fake_camera.ts";
-import { pathValue } from "../options.ts";
+import { flag, given, pathValue, text } from "../options.ts";
 
 /** Exit code 1 where an image was lost or is not proven. */
 export const demo = defineCommand({
@@ -33,14 +30,14 @@ export const demo = defineCommand({
   description: "A fake camera writes a FITS image every two seconds; each is delivered to a folder, verified, and shown here. " +
     "When it stops (Ctrl+C or --for), every byte is compared. Exit code 0 only if nothing was lost.",
   parser: object({
-    for: optional(option("--for", string({ metavar: "TIME" }), { description: plain("End after this time, such as 20s or 2m") })),
-    every: optional(option("--every", string({ metavar: "TIME" }), { description: plain("Time between exposures (2s)") })),
-    folder: optional(option("--folder", pathValue("DIR"), {
-      description: plain("Use this new folder and keep it (default: a temporary folder, removed at the end)"),
-    })),
-    faults: option("--faults", {
-      description: plain("Cause faults on purpose: the camera pauses and renames files, the destination disappears"),
-    }),
+    for: given("--for", text("TIME"), "End after this time, such as 20s or 2m"),
+    every: given("--every", text("TIME"), "Time between exposures (2s)"),
+    folder: given(
+      "--folder",
+      pathValue("DIR"),
+      "Use this new folder and keep it (default: a temporary folder, removed at the end)",
+    ),
+    faults: flag("--faults", "Cause faults on purpose: the camera pauses and renames files, the destination disappears"),
   }),
   run: runDemo,
 });

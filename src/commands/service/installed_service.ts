@@ -5,9 +5,7 @@
  * @module
  */
 import { object, or } from "@optique/core/constructs";
-import { map, optional, withDefault } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { map, withDefault } from "@optique/core/modifiers";
 import { type InstalledService, installedServices, type Mark, readMark } from "../../config/read/service_mark.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure } from "../../domain/failure.ts";
@@ -17,7 +15,8 @@ import type { PlannedFile, Scope, ServiceKind, ServicePlace, Step } from "../../
 import { callingAccount } from "../../services/service_account.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Command } from "../../system/system.ts";
-import { plain, type Tools } from "../command.ts";
+import { type Tools } from "../command.ts";
+import { flag, given, text } from "../options.ts";
 
 /** A service that is there. */
 export interface Installed {
@@ -72,10 +71,10 @@ export function serviceName(written: string | undefined, kind: ServiceKind): str
 }
 
 /** `--name N`; undefined is the usual name. */
-export const nameOption = optional(
-  option("--name", "--service-name", string({ metavar: "NAME" }), {
-    description: plain("Name of the service (default: image-transfer, com.observatory.imagetransfer or ImageTransferDaemon)"),
-  }),
+export const nameOption = given(
+  ["--name", "--service-name"],
+  text("NAME"),
+  "Name of the service (default: image-transfer, com.observatory.imagetransfer or ImageTransferDaemon)",
 );
 
 /** `--system` or `--user`; undefined: depends on who calls. */
@@ -83,14 +82,12 @@ export const scopeOption = withDefault(
   or(
     map(
       object({
-        system: option("--system", {
-          description: plain("For the whole computer, from boot, without anyone logged on (default for root)"),
-        }),
+        system: flag("--system", "For the whole computer, from boot, without anyone logged on (default for root)"),
       }),
       ({ system }): Scope | undefined => system ? "system" : undefined,
     ),
     map(
-      object({ user: option("--user", { description: plain("For the calling user (default for everyone else)") }) }),
+      object({ user: flag("--user", "For the calling user (default for everyone else)") }),
       ({ user }): Scope | undefined => user ? "user" : undefined,
     ),
   ),

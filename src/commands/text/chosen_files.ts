@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { argument } from "@optique/core/primitives";
 import { multiple } from "@optique/core/modifiers";
 import { absolutePath } from "../../config/read/search_path.ts";
 import type { Delivery } from "../../domain/delivery.ts";
@@ -12,12 +11,12 @@ import type { SourceFile } from "../../domain/source_file.ts";
 import { matcher } from "../../intake/patterns.ts";
 import { relativePathOf } from "../../intake/source_path.ts";
 import type { DeliveryQuery, History } from "../../ledger/history.ts";
-import { plain, type Tools } from "../command.ts";
-import { pathValue } from "../options.ts";
+import { type Tools } from "../command.ts";
+import { pathValue, word } from "../options.ts";
 
 /** Words that name files; shells complete paths. */
 export function filesArgument(help: string) {
-  return multiple(argument(pathValue("FILE", "any"), { description: plain(help) }));
+  return multiple(word(pathValue("FILE", "any"), help));
 }
 
 /** Whether a word means this file. */

@@ -3,22 +3,19 @@
  *
  * @module
  */
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
 import { Failure } from "../../domain/failure.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import { withoutName } from "../../domain/names/reason.ts";
 import { wrapped } from "../../domain/wrapped.ts";
 import type { History } from "../../ledger/history.ts";
 import type { NotSent } from "../../reports/overview/status_json.ts";
-import { plain, type Tools } from "../command.ts";
+import { type Tools } from "../command.ts";
 import { reportOf } from "../service/installed_service.ts";
 import { nameValue } from "./known_names.ts";
+import { given } from "../options.ts";
 
 /** `--night NIGHT`; what is given is read by {@linkcode nightOf}. */
-export const nightOption = optional(
-  option("--night", nameValue("NIGHT", "NIGHT"), { description: plain("Only this observing night: YYYYMMDD, or last") }),
-);
+export const nightOption = given("--night", nameValue("NIGHT", "NIGHT"), "Only this observing night: YYYYMMDD, or last");
 
 /**
  * `20240517`, `2024-05-17` or `last` as `YYYYMMDD`. Undefined where none is given, and for `last` in a ledger without any.
