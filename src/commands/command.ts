@@ -93,9 +93,14 @@ export function defineCommand<T>(definition: CommandDefinition<T>): Command {
   return { name: definition.name, help: definition.help, parser, unnamed };
 }
 
-/** A word behind the name of a command, with the options that follow it; the command finds the word in `what`. */
-export function subcommand<What extends string, T extends object>(what: What, brief: string, parser: Parser<"sync", T, unknown>) {
-  return command(what, map(parser, (input) => ({ what, ...input })), { brief: plain(brief) });
+/** One of the words that may follow the name of a command, with its own options; the command runs what it is given. */
+export function subcommand<T>(
+  name: string,
+  brief: string,
+  parser: Parser<"sync", T, unknown>,
+  run: (input: T, tools: Tools) => Promise<number>,
+) {
+  return command(name, map(parser, (input): Runnable => (tools) => run(input, tools)), { brief: plain(brief) });
 }
 
 /** Text for people as the command line library expects it, without markup. */

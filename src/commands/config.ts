@@ -26,14 +26,33 @@ export const config = defineCommand({
   name: "config",
   help: "Check, edit, show and generate configurations: validate, edit, show, path, generate, schema",
   parser: or(
-    subcommand("validate", "Check the configuration and list all errors", object({ config: configOption, json: jsonOption })),
-    subcommand("edit", "Edit the configuration in $EDITOR; it is used only if it is valid", object({ config: configOption })),
+    subcommand(
+      "validate",
+      "Check the configuration and list all errors",
+      object({ config: configOption, json: jsonOption }),
+      ({ config, json }, tools) => json ? validateAsJson(config, tools) : validate(config, tools),
+    ),
+    subcommand(
+      "edit",
+      "Edit the configuration in $EDITOR; it is used only if it is valid",
+      object({ config: configOption }),
+      ({ config }, tools) => editConfig(config, tools),
+    ),
     subcommand(
       "show",
       "Show the full configuration with all defaults, without secrets",
       object({ config: configOption, json: jsonOption }),
+      async ({ config, json }, tools) => {
+        const { full, settings } = await loadConfig(config, tools.cwd, tools.system);
+        if (tools.isTerminal) tools.stderr(`# ${settings.file}\n`);
+        tools.stdout(showConfig(full, json ? "json" : "yaml"));
+        return EXIT.done;
+      },
     ),
-    subcommand("path", "Print which file is used", object({ config: configOption })),
+    subcommand("path", "Print which file is used", object({ config: configOption }), async ({ config }, tools) => {
+      tools.stdout(`${await findConfigFile(config, tools.cwd, tools.system)}\n`);
+      return EXIT.done;
+    }),
     subcommand(
       "generate",
       "Write a commented sample with all defaults",
@@ -42,34 +61,19 @@ export const config = defineCommand({
         force: flag("--force", "Overwrite an existing file"),
         format: given("--format", choice(["yaml", "toml"]), "yaml or toml (default: by the file name)"),
       }),
-    ),
-    subcommand("schema", "Print the JSON Schema, for editors", object({})),
-    { errors: { noMatch: plain("Specify what to do: validate, edit, show, path, generate or schema.") } },
-  ),
-  run: async (input, tools) => {
-    switch (input.what) {
-      case "validate":
-        return input.json ? await validateAsJson(input.config, tools) : await validate(input.config, tools);
-      case "edit":
-        return await editConfig(input.config, tools);
-      case "path":
-        tools.stdout(`${await findConfigFile(input.config, tools.cwd, tools.system)}\n`);
-        return EXIT.done;
-      case "show": {
-        const { full, settings } = await loadConfig(input.config, tools.cwd, tools.system);
-        if (tools.isTerminal) tools.stderr(`# ${settings.file}\n`);
-        tools.stdout(showConfig(full, input.json ? "json" : "yaml"));
-        return EXIT.done;
-      }
-      case "generate":
+      async (input, tools) => {
         if (input.output !== undefined) return await writeConfig({ ...input, config: undefined, yes: true }, tools);
         tools.stdout(sampleConfig(input.format ?? "yaml"));
         return EXIT.done;
-      case "schema":
-        tools.stdout(`${JSON.stringify(configSchema(), null, 2)}\n`);
-        return EXIT.done;
-    }
-  },
+      },
+    ),
+    subcommand("schema", "Print the JSON Schema, for editors", object({}), (_, tools) => {
+      tools.stdout(`${JSON.stringify(configSchema(), null, 2)}\n`);
+      return Promise.resolve(EXIT.done);
+    }),
+    { errors: { noMatch: plain("Specify what to do: validate, edit, show, path, generate or schema.") } },
+  ),
+  run: (wanted, tools) => wanted(tools),
 });
 
 async function validate(named: string | undefined, tools: Tools): Promise<number> {

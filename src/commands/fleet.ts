@@ -9,17 +9,16 @@ import { choice } from "@optique/core/valueparser";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { loadSettings } from "../config/read/load.ts";
 import { MAY_DO } from "../config/schema/schema_program.ts";
-import type { PocketbaseSettings } from "../config/settings.ts";
 import type { FleetCommand, FleetMember } from "../domain/fleet.ts";
 import { counted } from "../domain/names/counted.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import { fleetNow } from "../fleet/heartbeat.ts";
 import { senderOf } from "../fleet/accounts.ts";
-import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
-import { listCommands, type RemoteAction, sendCommand } from "../fleet/remote_commands.ts";
+import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
+import { listCommands, sendCommand } from "../fleet/remote_commands.ts";
 import { pageElsewhere, scrapeTargets } from "../reports/fleet/scrape_targets.ts";
-import { defineCommand, EXIT, say, type Tools } from "./command.ts";
+import { defineCommand, EXIT, say, tell } from "./command.ts";
 import { configOption, flag, jsonOption, text, word } from "./options.ts";
 import { pocketbaseOf } from "./seek_daemon.ts";
 
@@ -44,23 +43,24 @@ export const fleet = defineCommand({
     check: flag("--check", "For monitoring: exit code 1 if a computer is offline or needs attention"),
   }),
   async run({ config, json, check, action = "show", computer, name = "" }, tools) {
-    const pocketbase = pocketbaseOf(await loadSettings(config, tools.cwd, tools.system));
-    const server = pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, tools.system);
+    const { system, signal } = tools;
+    const pocketbase = pocketbaseOf(await loadSettings(config, tools.cwd, system));
+    const server = pocketbaseServer({ ...pocketbase, retryAttempts: 0 }, system);
     switch (action) {
       case "show": {
-        const members = await fleetNow(server, tools.signal);
+        const members = await fleetNow(server, signal);
         if (json) tools.stdout(`${JSON.stringify(members, null, 2)}\n`);
-        else say(fleetText(members, tools.system.now()), tools);
+        else say(fleetText(members, system.now()), tools);
         return check && members.some(needsAPerson) ? EXIT.notDelivered : EXIT.done;
       }
       case "commands": {
-        const commands = await listCommands(server, tools.signal);
+        const commands = await listCommands(server, signal);
         if (json) tools.stdout(`${JSON.stringify(commands, null, 2)}\n`);
         else say(commandsText(commands), tools);
         return EXIT.done;
       }
       case "targets": {
-        const members = await fleetNow(server, tools.signal);
+        const members = await fleetNow(server, signal);
         tools.stdout(`${JSON.stringify(scrapeTargets(members), null, 2)}\n`);
         for (const { name } of members.filter((one) => pageElsewhere(one) === null)) {
           tools.stderr(
@@ -74,30 +74,20 @@ export const fleet = defineCommand({
           tools.stderr(`Specify the computer: image-transfer fleet ${action} COMPUTER\n`);
           return EXIT.usage;
         }
-        return await sendTo({ action, to: computer, argument: name }, pocketbase, server, json, tools);
+        const from = await senderOf(server, pocketbase, system, signal);
+        const wanted = { action, to: computer, argument: name };
+        const { state, answer } = await sendCommand(wanted, from, server, (ms) => system.sleep(ms, signal), signal);
+        const [to, said] = [printable(computer), printable(answer)];
+        const outcome = state === "done"
+          ? `Done by ${to}${said === "" ? "" : `: ${said}`}.\n`
+          : `${to} did not carry it out: ${said}.\n`;
+        const unanswered = `${to} has not answered yet. It carries out the command if it connects within an hour.\n`;
+        tell(json, { state, answer }, state === "waiting" ? unanswered : outcome, tools);
+        return state === "done" ? EXIT.done : EXIT.notDelivered;
       }
     }
   },
 });
-
-/** Exit code 1 unless the command was carried out. */
-async function sendTo(
-  wanted: { readonly action: RemoteAction; readonly to: string; readonly argument: string },
-  settings: PocketbaseSettings,
-  server: PocketbaseServer,
-  json: boolean,
-  { system, signal, stdout, stderr }: Tools,
-): Promise<number> {
-  const from = await senderOf(server, settings, system, signal);
-  const { state, answer } = await sendCommand(wanted, from, server, (ms) => system.sleep(ms, signal), signal);
-  const told = printable(answer);
-  if (json) stdout(`${JSON.stringify({ state, answer })}\n`);
-  else if (state === "done") stderr(`Done by ${printable(wanted.to)}${told === "" ? "" : `: ${told}`}.\n`);
-  else if (state === "waiting") {
-    stderr(`${printable(wanted.to)} has not answered yet. It carries out the command if it connects within an hour.\n`);
-  } else stderr(`${printable(wanted.to)} did not carry it out: ${told}.\n`);
-  return state === "done" ? EXIT.done : EXIT.notDelivered;
-}
 
 const WORDS = {
   offline: "OFFLINE",
@@ -117,7 +107,27 @@ function needsAPerson({ level }: FleetMember): boolean {
 function fleetText(members: readonly FleetMember[], now: number): string {
   if (members.length === 0) return "No computer has an account yet: image-transfer pocketbase setup --add NAME\n";
   const well = members.filter((one) => !needsAPerson(one)).length;
-  const rows = [HEAD, ...members.map((one) => columnsOf(one, now))];
+  const rows = [
+    HEAD,
+    // What is not known is left empty. Free is the fullest destination.
+    ...members.map(({ name, level, version, report }) => {
+      const night = report?.night ?? null;
+      const free = report?.destinations.flatMap(({ free_bytes }) => free_bytes ?? []) ?? [];
+      const ahead = report?.clock_ahead_seconds ?? null;
+      const oldest = report?.oldest_waiting ?? null;
+      const isWhole = night?.files_delivered === night?.files;
+      return [
+        printable(name),
+        WORDS[level],
+        night === null ? "" : `${isWhole ? "" : `${night.files_delivered} of `}${night.files}`,
+        report === null ? "" : `${report.waiting}`,
+        oldest === null ? "" : span(now - Date.parse(oldest)),
+        free.length === 0 ? "" : formatBytes(Math.min(...free)),
+        ahead === null ? "" : `${ahead > 0 ? "+" : ""}${Math.round(ahead)} s`,
+        printable(version ?? ""),
+      ];
+    }),
+  ];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd();
   const lines = members.flatMap((one, index) => [line(rows[index + 1]!), ...reasonsOf(one).map((reason) => `    ${reason}`)]);
@@ -126,24 +136,6 @@ function fleetText(members: readonly FleetMember[], now: number): string {
 }
 
 const HEAD = ["COMPUTER", "STATE", "FILES", "WAITING", "OLDEST", "FREE", "CLOCK", "VERSION"] as const;
-
-/** What is not known is left empty. Free is the fullest destination. */
-function columnsOf({ name, level, version, report }: FleetMember, now: number): string[] {
-  const night = report?.night ?? null;
-  const free = report?.destinations.flatMap(({ free_bytes }) => free_bytes ?? []) ?? [];
-  const ahead = report?.clock_ahead_seconds ?? null;
-  const oldest = report?.oldest_waiting ?? null;
-  return [
-    printable(name),
-    WORDS[level],
-    night === null ? "" : night.files_delivered === night.files ? `${night.files}` : `${night.files_delivered} of ${night.files}`,
-    report === null ? "" : `${report.waiting}`,
-    oldest === null ? "" : span(now - Date.parse(oldest)),
-    free.length === 0 ? "" : formatBytes(Math.min(...free)),
-    ahead === null ? "" : `${ahead > 0 ? "+" : ""}${Math.round(ahead)} s`,
-    printable(version ?? ""),
-  ];
-}
 
 function reasonsOf(one: FleetMember): string[] {
   const { level, headline, seconds_ago, config_error } = one;

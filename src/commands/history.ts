@@ -15,8 +15,7 @@ import { wrapped } from "../domain/wrapped.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { type DeliveryJson, deliveryJson } from "../reports/delivery/delivery_json.ts";
-import type { NotSent } from "../reports/overview/status_json.ts";
-import { columnsOf, defineCommand, EXIT, notices, plain, type Tools } from "./command.ts";
+import { columnsOf, defineCommand, EXIT, notices, plain } from "./command.ts";
 import { configOption, flag, given, jsonOption, text } from "./options.ts";
 import { settingsMeant } from "./seek_daemon.ts";
 import { failureText } from "./text/failure_text.ts";
@@ -120,34 +119,42 @@ export const history = defineCommand({
     const empty = night === undefined ? null : emptyNight(night, "history", ledger);
     if (empty !== null) tools.stderr(empty);
     const notSent = isFailed ? await notSentNow(query, stateDirectory, tools) : [];
-    if (input.json) printJson(rows, tools.stdout);
-    else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
+    if (input.json) {
+      let before = "[";
+      printLines([], rows, (delivery) => {
+        const text = `${before}\n  ${JSON.stringify(delivery)}`;
+        before = ",";
+        return text;
+      }, tools.stdout);
+      tools.stdout(before === "[" ? "[]\n" : "\n]\n");
+    } else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
     else {
       const columns = columnsOf(tools);
       const printed = printLines([], rows, (delivery) => historyLine(delivery, columns), tools.stdout);
       if (left > 0 && input.limit === undefined) {
-        tools.stderr(`${left} ${isSorted(input) ? "more" : "older ones"} are not shown: --limit N shows more.\n`);
+        tools.stderr(
+          `${left} ${
+            input.sort !== undefined || input.order !== undefined ? "more" : "older ones"
+          } are not shown: --limit N shows more.\n`,
+        );
       }
       if (printed === 0 && empty === null && !notSent?.length) {
         tools.stderr(isFailed ? "Nothing failed.\n" : "Nothing found.\n");
       }
     }
-    sayNotSent(notSent, isData, tools);
+    // Files that were never admitted have no delivery, so night and destination do not filter them. JSON and CSV keep their shape.
+    if (notSent === null && !isData) {
+      tools.stderr("No daemon is running, so files that are incomplete or would be rejected are not listed.\n");
+    }
+    if (notSent !== null && notSent.length > 0) {
+      const count = notSent.length === 1 ? "1 file is" : `${notSent.length} files are`;
+      tools.stderr(`${count} not sent, incomplete or rejected${isData ? ": image-transfer status --json names them" : ""}.\n`);
+      const lines = isData ? [] : notSentLines(notSent, columnsOf(tools), FOR_PEOPLE);
+      if (lines.length > 0) tools.stdout(lines.map((line) => `${line}\n`).join(""));
+    }
     return EXIT.done;
   },
 });
-
-/** Files that were never admitted have no delivery, so night and destination do not filter them. JSON and CSV keep their shape. */
-function sayNotSent(files: readonly NotSent[] | null, isData: boolean, tools: Tools): void {
-  if (files === null && !isData) {
-    tools.stderr("No daemon is running, so files that are incomplete or would be rejected are not listed.\n");
-  }
-  if (files === null || files.length === 0) return;
-  const count = files.length === 1 ? "1 file is" : `${files.length} files are`;
-  tools.stderr(`${count} not sent, incomplete or rejected${isData ? ": image-transfer status --json names them" : ""}.\n`);
-  const columns = columnsOf(tools);
-  if (!isData) tools.stdout(notSentLines(files, columns, FOR_PEOPLE).map((line) => `${line}\n`).join(""));
-}
 
 /** How many rows to show a person. */
 const FOR_PEOPLE = 100;
@@ -156,61 +163,36 @@ const AT_ONCE = 500;
 /** How many are read at a time where each page sorts anew. */
 const SORTED_AT_ONCE = 10_000;
 
-/** Which of the rows, in which order. */
-interface Part {
-  readonly sort?: "queued_at" | "delivered_at" | "path" | "size" | undefined;
-  readonly order?: "asc" | "desc" | undefined;
-  readonly limit: number | undefined;
-  readonly offset?: number | undefined;
-}
-
-/** The rows of this part, and how many are left behind it. */
-interface Shown {
-  readonly rows: Iterable<DeliveryRow>;
-  readonly left: number;
-}
-
-type Rows = Pick<History, "query" | "each" | "count">;
-
-function isSorted({ sort, order }: Pick<Part, "sort" | "order">): boolean {
-  return sort !== undefined || order !== undefined;
-}
-
-function rowsOf(ledger: Rows, query: DeliveryQuery, part: Part): Shown {
-  return isSorted(part) ? sorted(ledger, query, part) : newest(ledger, query, part);
-}
-
-/** The newest `limit` rows before the newest `offset`, the newest last, and how many older ones there are. */
-function newest(ledger: Rows, query: DeliveryQuery, { limit, offset = 0 }: Part): Shown {
-  if (limit === undefined && offset === 0) return { rows: ledger.each(query), left: 0 };
+/** The rows that are asked for, and how many are left behind them: the newest `limit`, the newest last; of an order, the first. */
+function rowsOf(
+  ledger: Pick<History, "query" | "each" | "count">,
+  query: DeliveryQuery,
+  { sort, order, limit = Infinity, offset = 0 }: {
+    readonly sort?: "queued_at" | "delivered_at" | "path" | "size" | undefined;
+    readonly order?: "asc" | "desc" | undefined;
+    readonly limit: number | undefined;
+    readonly offset?: number | undefined;
+  },
+): { readonly rows: Iterable<DeliveryRow>; readonly left: number } {
   const total = Math.max(0, ledger.count(query) - offset);
-  const left = Math.max(0, total - (limit ?? Infinity));
+  const left = Math.max(0, total - limit);
+  if (sort !== undefined || order !== undefined) {
+    const ordered = { ...query, sort: sort ?? "queued_at", descending: order === "desc" };
+    return { rows: pages(ledger, ordered, offset, offset + total - left), left };
+  }
   if (total - left > AT_ONCE) return { rows: Iterator.from(ledger.each(query)).take(total).drop(left), left };
   return { rows: ledger.query({ ...query, descending: true, limit: total - left, offset }).toReversed(), left };
 }
 
-/** The first `limit` rows of an order. */
-function sorted(ledger: Rows, query: DeliveryQuery, { sort = "queued_at", order, limit = Infinity, offset = 0 }: Part): Shown {
-  const ordered = { ...query, sort, descending: order === "desc" };
-  const last = Math.min(ledger.count(query), offset + limit);
-  return { rows: pages(ledger, ordered, offset, last), left: Math.max(0, ledger.count(query) - last) };
-}
-
-function* pages(ledger: Rows, query: DeliveryQuery, first: number, last: number): Generator<DeliveryRow> {
+function* pages(
+  ledger: Pick<History, "query">,
+  query: DeliveryQuery,
+  first: number,
+  last: number,
+): Generator<DeliveryRow> {
   for (let offset = first; offset < last; offset += SORTED_AT_ONCE) {
     yield* ledger.query({ ...query, offset, limit: Math.min(SORTED_AT_ONCE, last - offset) });
   }
-}
-
-function printJson(rows: Iterable<DeliveryRow>, print: (text: string) => void): void {
-  let before = "[";
-  const line = (delivery: unknown) => {
-    const text = `${before}\n  ${JSON.stringify(delivery)}`;
-    before = ",";
-    return text;
-  };
-  printLines([], rows, line, print);
-  print(before === "[" ? "[]\n" : "\n]\n");
 }
 
 /** Prints in pieces; returns how many rows there were. */

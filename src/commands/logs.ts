@@ -9,7 +9,7 @@ import { option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import { logFileOf } from "../events/log.ts";
 import { faultOf } from "../system/fault.ts";
-import type { PathFacts, System } from "../system/system.ts";
+import type { System } from "../system/system.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption, flag } from "./options.ts";
 import { seekDaemon, settingsMeant } from "./seek_daemon.ts";
@@ -79,7 +79,10 @@ export async function followFile(path: string, readTo: ReadTo, tools: Tools): Pr
   let { at, identity } = readTo;
   while (!signal.aborted) {
     await system.sleep(LOOK_EVERY_MS, signal);
-    const now = await lookAt(path, system);
+    const now = await system.followedFacts(path).catch((error) => {
+      if (faultOf(error) === "other") throw error;
+      return null;
+    });
     if (now === null) continue;
     // After a rotation the new file may be longer than the former one was.
     if (now.size < at || now.identity !== identity) at = 0;
@@ -88,14 +91,5 @@ export async function followFile(path: string, readTo: ReadTo, tools: Tools): Pr
     const bytes = await system.read(path, at, now.size - at);
     at += bytes.length;
     if (!stdout(decoder.decode(bytes, { stream: true }))) return;
-  }
-}
-
-async function lookAt(path: string, system: Pick<System, "followedFacts">): Promise<PathFacts | null> {
-  try {
-    return await system.followedFacts(path);
-  } catch (error) {
-    if (faultOf(error) === "other") throw error;
-    return null;
   }
 }

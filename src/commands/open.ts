@@ -4,7 +4,6 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import type { Command as Program, System } from "../system/system.ts";
 import { defineCommand, EXIT } from "./command.ts";
 import { configOption, flag } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
@@ -31,21 +30,16 @@ export const open = defineCommand({
       return EXIT.notDelivered;
     }
     tools.stdout(`${opening.shown}\n`);
-    const browser = print ? null : await browserFor(opening.once, tools.system);
+    const { system } = tools;
+    const hasDesktop = system.platform !== "linux" || system.env("DISPLAY") || system.env("WAYLAND_DISPLAY");
+    if (print || !hasDesktop) return EXIT.done;
+    const browser = await system.which({ linux: "xdg-open", darwin: "open", windows: "explorer" }[system.platform]);
     if (browser === null) return EXIT.done;
-    const { code } = await tools.system.run(browser, tools.signal);
+    const { code } = await system.run({ program: browser, args: [opening.once] }, tools.signal);
     // The Explorer always exits with 1.
-    if (code !== 0 && tools.system.platform !== "windows") {
+    if (code !== 0 && system.platform !== "windows") {
       tools.stderr("Cannot start a browser: open the address yourself.\n");
     }
     return EXIT.done;
   },
 });
-
-/** The program that opens a URL in the browser; null without a desktop. */
-async function browserFor(address: string, system: Pick<System, "platform" | "env" | "which">): Promise<Program | null> {
-  if (system.platform === "linux" && !system.env("DISPLAY") && !system.env("WAYLAND_DISPLAY")) return null;
-  const name = { linux: "xdg-open", darwin: "open", windows: "explorer" }[system.platform];
-  const program = await system.which(name);
-  return program === null ? null : { program, args: [address] };
-}

@@ -55,22 +55,15 @@ function commandFirst(argv: readonly string[], names: readonly string[]): readon
   const named = argv.findIndex((word) => Object.hasOwn(OPTION_COMMANDS, word));
   const command = OPTION_COMMANDS[argv[named] ?? ""];
   if (command !== undefined && (end < 0 || named < end)) return [command, ...argv.filter((_, index) => index !== named)];
-  const first = firstWord(argv);
+  // The first word that is neither an option nor an option's value.
+  let first = 0;
+  while (argv[first]?.startsWith("-") && argv[first] !== "--") first += TAKES_A_VALUE.has(argv[first] ?? "") ? 2 : 1;
   const name = argv[first];
   if (first === 0 || name === undefined || !names.includes(name)) return argv;
   const behind = argv.slice(first);
   const at = behind.indexOf("--");
   const before = argv.slice(0, first);
   return at < 0 ? [...behind, ...before] : [...behind.slice(0, at), ...before, ...behind.slice(at)];
-}
-
-/** The index of the first word that is neither an option nor an option's value. */
-function firstWord(argv: readonly string[]): number {
-  let at = 0;
-  while (at < argv.length && argv[at]?.startsWith("-") && argv[at] !== "--") {
-    at += TAKES_A_VALUE.has(argv[at] ?? "") ? 2 : 1;
-  }
-  return at;
 }
 
 const TAKES_A_VALUE: ReadonlySet<string> = new Set(namesWithValue(runOptions.usage));

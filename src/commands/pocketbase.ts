@@ -8,10 +8,9 @@ import { optional } from "@optique/core/modifiers";
 import { keptJobs } from "../config/read/kept_jobs.ts";
 import { permissionLines } from "../config/read/held_jobs.ts";
 import { kindOf, loadSettings, readConfig, readPartially } from "../config/read/load.ts";
-import type { RemoteJobs } from "../config/read/remote_jobs.ts";
 import { findConfigFile } from "../config/read/search_path.ts";
 import { writtenJobs } from "../config/show/written_jobs.ts";
-import type { HeldJob, PocketbaseSettings, Settings } from "../config/settings.ts";
+import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
@@ -22,7 +21,6 @@ import { pushJobs } from "../fleet/jobs_of_server.ts";
 import { setUp } from "../fleet/setup.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
-import type { System } from "../system/system.ts";
 import { lookAtServer } from "./checks/check_pocketbase.ts";
 import { defineCommand, EXIT, subcommand, tell, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
@@ -35,6 +33,9 @@ const rootOptions = {
   email: given("--email", text("EMAIL"), "Superuser to log in as (default: the account in the configuration)"),
   passwordFile: given("--password-file", pathValue("FILE"), "File with the superuser's password (default: ask)"),
 };
+
+/** A server deletes 13,000 log lines a second. */
+const DELETES_MS = 600_000;
 
 /** Exit code 1 where the server cannot be used. */
 export const pocketbase = defineCommand({
@@ -52,6 +53,7 @@ export const pocketbase = defineCommand({
           "Create an account for the computer NAME, or give it a new address and password, and print it",
         ),
       }),
+      setup,
     ),
     subcommand(
       "push",
@@ -64,11 +66,13 @@ export const pocketbase = defineCommand({
           "The computer that the jobs are for (default: pocketbase.instance, else this computer's name)",
         ),
       }),
+      push,
     ),
     subcommand(
       "status",
       "Show whether the server answers, and which jobs are in force",
       object({ config: configOption, json: jsonOption }),
+      status,
     ),
     subcommand(
       "accept",
@@ -78,32 +82,36 @@ export const pocketbase = defineCommand({
         json: jsonOption,
         job: optional(word(text("JOB"), "The job (default: all that were removed)")),
       }),
+      // By the daemon, else in the copy of the jobs, where the next one finds it.
+      async ({ config, json, job = null }, tools) => {
+        const { settings, daemon, fault } = await seekDaemon(config, tools);
+        if (daemon === null && fault !== null) throw fault;
+        const names = daemon === null
+          ? await acceptRemoved(job, settings, tools.system)
+          : (await daemon.ask("accept-removed", { job })).jobs;
+        const said = names.length === 0
+          ? "No job is marked as removed on the server.\n"
+          : `No longer running here: ${names.map(printable).join(", ")}.\n`;
+        tell(json, { accepted: names }, said, tools);
+        return EXIT.done;
+      },
     ),
     subcommand(
       "remove",
       "End the account of a computer that was stolen or retired, with its heartbeat, jobs and log on the server",
-      object({
-        ...rootOptions,
-        name: word(text("NAME"), "The computer, by the name of its account"),
-      }),
+      object({ ...rootOptions, name: word(text("NAME"), "The computer, by the name of its account") }),
+      async ({ name, json, config, ...root }, tools) => {
+        const settings = await loadSettings(config, tools.cwd, tools.system);
+        const server = pocketbaseServer({ ...await rootOf(settings, root, tools), timeoutMs: DELETES_MS }, tools.system);
+        const removed = await removeAccount(name, server, tools.system, tools.signal);
+        const said = `Removed ${printable(removed)}: its account can no longer log in. ` +
+          "The commands that it sent or received remain in: image-transfer fleet commands\n";
+        tell(json, { removed }, said, tools);
+        return EXIT.done;
+      },
     ),
   ),
-  run: async (input, tools) => {
-    switch (input.what) {
-      case "setup":
-        return await setup(input, tools);
-      case "push":
-        return await push(input, tools);
-      case "status":
-        return await status(input, tools);
-      case "accept":
-        return await accept(input, tools);
-      case "remove":
-        return await remove(input, tools);
-      default:
-        return input satisfies never;
-    }
-  },
+  run: (wanted, tools) => wanted(tools),
 });
 
 interface Root {
@@ -154,22 +162,6 @@ async function setup(
   return EXIT.done;
 }
 
-async function remove(
-  { name, json, config, ...root }: RootInput & { readonly name: string },
-  tools: Tools,
-): Promise<number> {
-  const settings = await loadSettings(config, tools.cwd, tools.system);
-  const server = pocketbaseServer({ ...await rootOf(settings, root, tools), timeoutMs: DELETES_MS }, tools.system);
-  const removed = await removeAccount(name, server, tools.system, tools.signal);
-  const text = `Removed ${printable(removed)}: its account can no longer log in. ` +
-    "The commands that it sent or received remain in: image-transfer fleet commands\n";
-  tell(json, { removed }, text, tools);
-  return EXIT.done;
-}
-
-/** A server deletes 13,000 log lines a second. */
-const DELETES_MS = 600_000;
-
 /** What the file of a computer must allow for the jobs that the server has for it already, as far as they say themselves. */
 async function linesFor(name: string, account: NewAccount, server: PocketbaseServer, signal: AbortSignal): Promise<string[]> {
   const own = (await daemons(server, signal)).find((one) => one.name.toLowerCase() === name.toLowerCase());
@@ -219,111 +211,72 @@ async function status(
   { config, json }: { readonly config: string | undefined; readonly json: boolean },
   tools: Tools,
 ): Promise<number> {
-  const { system, signal } = tools;
+  const { system, signal, stdout } = tools;
   const settings = await loadSettings(config, tools.cwd, system);
   const own = pocketbaseOf(settings);
   const kept = await keptJobs(settings, system);
-  const answer = await reach({ ...settings, pocketbase: own }, system, signal);
-  const held = answer.held ?? settings.held ?? [];
-  const jobs = jobsHere(settings, own.maySet.includes("jobs") ? kept : null, held);
-  const allowing = permissionLines(held, own, kindOf(settings.file ?? ""));
-  if (json) {
-    const fetched_at = kept === null ? null : new Date(kept.fetchedAt).toISOString();
-    const { failure, identity, fault } = answer;
-    const waiting = held.map(({ name, refused }) => ({ name, refused }));
-    tools.stdout(
-      `${
-        JSON.stringify(
-          {
-            url: own.url,
-            connected: failure === null,
-            instance: identity,
-            failure,
-            fault,
-            fetched_at,
-            jobs,
-            waiting,
-            allowing: allowing.map((line) => line.trim()),
-          },
-          null,
-          2,
-        )
-      }\n`,
-    );
-  } else {
-    tools.stdout(
-      answer.failure === null
-        ? `Connected to ${own.url} as ${printable(answer.name)}.${answer.identity === null ? UNREGISTERED : ""}\n`
-        : `${printable(answer.failure)}\n`,
-    );
-    tools.stdout(
-      kept === null
-        ? "No jobs have been fetched yet; a running daemon fetches them.\n"
-        : `Jobs last fetched ${span(system.now() - kept.fetchedAt)} ago.\n`,
-    );
-    for (const { name, from, removed_on_server: isRemoved } of jobs) {
-      const accept = `removed on the server; if that is right: ${ACCEPT_REMOVED} ${shellQuote(printable(name))}`;
-      tools.stdout(`  ${printable(name)}: ${isRemoved ? accept : `from the ${from}`}\n`);
-    }
-    tools.stdout(unusedText(held, answer.fault, allowing, settings.file));
+  let failure: string | null = null;
+  let seen: Awaited<ReturnType<typeof lookAtServer>> | null = null;
+  try {
+    seen = await lookAtServer({ ...settings, pocketbase: own }, system, signal);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    failure = error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`;
   }
-  return answer.failure === null && answer.fault === null ? EXIT.done : EXIT.notDelivered;
-}
-
-/** The jobs in force, with where each is from. */
-function jobsHere({ jobs, removedOnServer = [] }: Settings, kept: RemoteJobs | null, held: readonly HeldJob[]) {
+  const fault = seen?.fault?.message ?? null;
+  const held = seen?.held ?? settings.held ?? [];
+  // The jobs in force, with where each is from.
   const isIn = (names: readonly string[], name: string) => names.some((one) => one.toLowerCase() === name.toLowerCase());
-  const used = kept?.jobs.filter(({ name }) => !isIn(held.map((job) => job.name), name)).map((job) => job.name) ?? [];
-  return jobs.map(({ name }) => ({
+  const fetched = own.maySet.includes("jobs") ? kept?.jobs ?? [] : [];
+  const used = fetched.map(({ name }) => name).filter((name) => !isIn(held.map((job) => job.name), name));
+  const jobs = settings.jobs.map(({ name }) => ({
     name,
     from: isIn(used, name) ? "server" : "file",
-    ...(isIn(removedOnServer, name) ? { removed_on_server: true } : {}),
+    ...(isIn(settings.removedOnServer ?? [], name) ? { removed_on_server: true } : {}),
   }));
-}
-
-/** What is not in force, why, and what would change that. */
-function unusedText(held: readonly HeldJob[], fault: string | null, allowing: readonly string[], file: string | null): string {
-  return [
+  const allowing = permissionLines(held, own, kindOf(settings.file ?? ""));
+  const code = failure === null && fault === null ? EXIT.done : EXIT.notDelivered;
+  if (json) {
+    const answer = {
+      url: own.url,
+      connected: failure === null,
+      instance: seen?.isRegistered ? seen.name : null,
+      failure,
+      fault,
+      fetched_at: kept === null ? null : new Date(kept.fetchedAt).toISOString(),
+      jobs,
+      waiting: held.map(({ name, refused }) => ({ name, refused })),
+      allowing: allowing.map((line) => line.trim()),
+    };
+    stdout(`${JSON.stringify(answer, null, 2)}\n`);
+    return code;
+  }
+  const lines = [
+    seen === null
+      ? printable(failure ?? "")
+      : `Connected to ${own.url} as ${printable(seen.name)}.${seen.isRegistered ? "" : UNREGISTERED}`,
+    kept === null
+      ? "No jobs have been fetched yet; a running daemon fetches them."
+      : `Jobs last fetched ${span(system.now() - kept.fetchedAt)} ago.`,
+    ...jobs.map(({ name, from, removed_on_server: isRemoved }) => {
+      const accept = `removed on the server; if that is right: ${ACCEPT_REMOVED} ${shellQuote(printable(name))}`;
+      return `  ${printable(name)}: ${isRemoved ? accept : `from the ${from}`}`;
+    }),
+    // What is not in force, why, and what would change that.
     ...held.map(({ name, refused }) =>
       `  ${printable(name)}: ${refused === null ? "waits until this file allows it" : `refused: ${printable(refused)}`}`
     ),
     ...fault === null ? [] : ["The server's jobs are not used as they are now:", fault],
     ...allowing.length === 0 ? [] : [
-      `To allow what waits, add these lines to "pocketbase" in ${file}. Whoever owns the server can then use them:`,
+      `To allow what waits, add these lines to "pocketbase" in ${settings.file}. Whoever owns the server can then use them:`,
       ...allowing.map(printable),
     ],
-  ].map((line) => `${line}\n`).join("");
-}
-
-/** By the daemon, else in the copy of the jobs, where the next one finds it. */
-async function accept(
-  { config, json, job }: { readonly config: string | undefined; readonly json: boolean; readonly job: string | undefined },
-  tools: Tools,
-): Promise<number> {
-  const { settings, daemon, fault } = await seekDaemon(config, tools);
-  if (daemon === null && fault !== null) throw fault;
-  const names = daemon === null
-    ? await acceptRemoved(job ?? null, settings, tools.system)
-    : (await daemon.ask("accept-removed", { job: job ?? null })).jobs;
-  const text = names.length === 0
-    ? "No job is marked as removed on the server.\n"
-    : `No longer running here: ${names.map(printable).join(", ")}.\n`;
-  tell(json, { accepted: names }, text, tools);
-  return EXIT.done;
+  ];
+  stdout(lines.map((line) => `${line}\n`).join(""));
+  return code;
 }
 
 const UNREGISTERED = " This computer has no account there yet: a superuser is logged in, and no daemon has run here.";
-
-async function reach(settings: Settings & { readonly pocketbase: PocketbaseSettings }, system: System, signal: AbortSignal) {
-  try {
-    const { name, isRegistered, fault, held } = await lookAtServer(settings, system, signal);
-    return { failure: null, name, identity: isRegistered ? name : null, fault: fault?.message ?? null, held };
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const failure = error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`;
-    return { failure, name: "", identity: null, fault: null, held: null };
-  }
-}
 
 /** The settings with the superuser who was named; else with the account of the configuration. */
 async function rootOf(settings: Settings, { email, passwordFile }: Root, tools: Tools): Promise<PocketbaseSettings> {

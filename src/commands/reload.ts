@@ -6,7 +6,6 @@
 import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { format as formatBytes } from "@std/fmt/bytes";
-import type { Running } from "../events/progress.ts";
 import type { DaemonClient } from "../daemon/control/control_client.ts";
 import { askingLine } from "./text/asking_line.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
@@ -26,7 +25,12 @@ export const reload = defineCommand({
       if (fault !== null) tools.stderr(failureText(fault).text);
       return sayNoDaemon(tools, settings);
     }
-    const { ok, message } = await whileSaying(daemon, tools, () => daemon.ask("reload", {}));
+    const over = new AbortController();
+    const saying = sayWaiting(daemon, tools, over.signal);
+    const { ok, message } = await daemon.ask("reload", {}).finally(async () => {
+      over.abort();
+      await saying;
+    });
     if (json) {
       tools.stdout(`${JSON.stringify({ reloaded: ok, message })}\n`);
       return ok ? EXIT.done : EXIT.usage;
@@ -38,18 +42,9 @@ export const reload = defineCommand({
   },
 });
 
-/** Says what the daemon waits for while it works: transfers of jobs that change get their time to end. */
-async function whileSaying<T>(daemon: Pick<DaemonClient, "ask">, tools: Tools, work: () => Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const saying = sayWaiting(daemon, tools, over.signal);
-  try {
-    return await work();
-  } finally {
-    over.abort();
-    await saying;
-  }
-}
+const LOOK_MS = 500;
 
+/** Says what the daemon waits for until the signal is aborted: transfers of jobs that change get their time to end. */
 async function sayWaiting(daemon: Pick<DaemonClient, "ask">, tools: Tools, over: AbortSignal): Promise<void> {
   await using line = askingLine("Reloading", tools);
   line.heard("the daemon is reading the configuration");
@@ -58,21 +53,12 @@ async function sayWaiting(daemon: Pick<DaemonClient, "ask">, tools: Tools, over:
     if (over.aborted) return;
     // If the daemon does not respond, the reload itself reports it.
     const live = await daemon.ask("live").catch(() => null);
-    const text = waitingText(live?.ending ?? []);
-    if (text === null || over.aborted) continue;
+    let [files, bytes, total] = [0, 0, 0];
+    for (const one of live?.ending ?? []) [files, bytes, total] = [files + one.files, bytes + one.bytes, total + one.total];
+    if (files === 0 || over.aborted) continue;
+    const text = `waiting for ${counted(files, "file")} to finish, ${formatBytes(bytes)} of ${formatBytes(total)}`;
     line.heard(text);
     if (!told && !tools.system.isTerminal("stderr")) tools.stderr(`Reloading: ${text}\n`);
     told = true;
   }
 }
-
-function waitingText(ending: readonly Running[]): string | null {
-  const [files, bytes, total] = ending.reduce(
-    ([files, bytes, total], one) => [files + one.files, bytes + one.bytes, total + one.total],
-    [0, 0, 0],
-  );
-  if (files === 0) return null;
-  return `waiting for ${counted(files, "file")} to finish, ${formatBytes(bytes)} of ${formatBytes(total)}`;
-}
-
-const LOOK_MS = 500;

@@ -5,7 +5,7 @@
  */
 import { merge, object } from "@optique/core/constructs";
 import { POCKETBASE_URL } from "../config/read/parse_settings.ts";
-import { defineCommand, type Tools } from "./command.ts";
+import { defineCommand } from "./command.ts";
 import { flag, given, runOptions, text } from "./options.ts";
 import { runDaemon } from "./run/run_daemon.ts";
 
@@ -33,12 +33,10 @@ export const start = defineCommand({
       pocketbaseUrl: given("--pocketbase-url", text("URL"), "PocketBase server that keeps the jobs, in place of pocketbase.url"),
     }),
   ),
-  run: async ({ pocketbaseUrl, ...input }, tools) => await runDaemon(input, withServer(pocketbaseUrl, tools)),
+  async run({ pocketbaseUrl, ...input }, tools) {
+    const { system } = tools;
+    // Every reading of the configuration from now on finds this URL.
+    const env = (name: string) => name === POCKETBASE_URL ? pocketbaseUrl ?? system.env(name) : system.env(name);
+    return await runDaemon(input, { ...tools, system: { ...system, env } });
+  },
 });
-
-/** Every reading of the configuration from now on finds this URL. */
-function withServer(url: string | undefined, tools: Tools): Tools {
-  if (url === undefined) return tools;
-  const { system } = tools;
-  return { ...tools, system: { ...system, env: (name) => name === POCKETBASE_URL ? url : system.env(name) } };
-}

@@ -23,10 +23,13 @@ import { placeholder } from "./text/known_names.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { deliveriesOf, isPattern } from "./text/chosen_files.ts";
 
-function* jobsAndFiles(prefix: string): Generator<Suggestion> {
-  yield placeholder("JOB");
-  yield* pathValue("JOB|FILE").suggest!(prefix);
-}
+const jobsAndFiles = {
+  ...pathValue("JOB|FILE"),
+  *suggest(prefix: string): Generator<Suggestion> {
+    yield placeholder("JOB");
+    yield* pathValue("JOB|FILE").suggest!(prefix);
+  },
+};
 
 /** Asks, and does not wait for the listing. Exit code 2 for a file that no job sends, 4 without a daemon. */
 export const sync = defineCommand({
@@ -39,7 +42,7 @@ export const sync = defineCommand({
     config: configOption,
     json: jsonOption,
     words: multiple(
-      word({ ...pathValue("JOB|FILE"), suggest: jobsAndFiles }, 'Only these jobs, or files, folders or patterns like "*.fits"'),
+      word(jobsAndFiles, 'Only these jobs, or files, folders or patterns like "*.fits"'),
     ),
   }),
   async run({ config, json, words }, tools) {

@@ -102,7 +102,12 @@ export const verify = defineCommand({
     const total = equal + unproven + wrong;
     if (stopped) tools.stderr("Stopped: not everything was checked.\n");
     else if (total === 0) {
-      tools.stderr(chosen === null ? nothing(night, name, ledger) : "None of these files has been delivered yet.\n");
+      const to = name === undefined ? "" : ` to ${printable(name)}`;
+      const ofNight = (night: string) =>
+        emptyNight(night, "verify", ledger) ??
+          `Night ${nightText(night)}: nothing was delivered${to}. To list its files: history --night ${night}\n`;
+      const nothing = night === undefined ? `Nothing has been delivered${to} yet.\n` : ofNight(night);
+      tools.stderr(chosen === null ? nothing : "None of these files has been delivered yet.\n");
     }
     if (!json && total > 0) {
       tools.stderr(`${total} checked, ${equal} equal, ${wrong} not${unproven > 0 ? `, ${unproven} by size only` : ""}\n`);
@@ -111,29 +116,17 @@ export const verify = defineCommand({
     await markGone(missing, settings, tools);
     if (retry && !stopped && total > 0) await sendAgain(lost, ledger, settings, tools);
     else if (lost.length > 0 && !json) {
-      tools.stderr(`${again(files, night, name)} sends them again if their source still exists.\n`);
+      const which = [
+        ...files.map(shellQuote),
+        ...night === undefined ? [] : ["--night", night],
+        ...name === undefined ? [] : ["--destination", shellQuote(name)],
+      ];
+      const again = ["image-transfer verify", ...which, "--retry"].join(" ");
+      tools.stderr(`${again} sends them again if their source still exists.\n`);
     }
     return wrong === 0 && !stopped ? EXIT.done : EXIT.notDelivered;
   },
 });
-
-/** The command that sends the missing files again. */
-function again(files: readonly string[], night: string | undefined, destination: string | undefined): string {
-  const which = [
-    ...files.map(shellQuote),
-    ...(night === undefined ? [] : ["--night", night]),
-    ...(destination === undefined ? [] : ["--destination", shellQuote(destination)]),
-  ];
-  return ["image-transfer verify", ...which, "--retry"].join(" ");
-}
-
-/** Why there was nothing to check, for people. */
-function nothing(night: string | undefined, destination: string | undefined, ledger: Pick<ReadLedger, "nights">): string {
-  const to = destination === undefined ? "" : ` to ${printable(destination)}`;
-  if (night === undefined) return `Nothing has been delivered${to} yet.\n`;
-  const empty = emptyNight(night, "verify", ledger);
-  return empty ?? `Night ${nightText(night)}: nothing was delivered${to}. To list its files: history --night ${night}\n`;
-}
 
 /** A job or destination that was renamed or removed cannot be checked; without this line it would look as if all were checked. */
 function tellUnchecked(night: string | undefined, all: readonly Destination[], ledger: ReadLedger, { stderr }: Tools): void {

@@ -32,9 +32,16 @@ export async function askDestination<T>(
   tools: AskTools,
   work: (asking: Asking) => Promise<T>,
 ): Promise<T> {
-  const { system, signal } = tools;
+  const { system, signal, readLedger } = tools;
   // The same every time, so that the next command removes what a killed one left there, and ends its connection.
-  const stagingRoot = `.image-transfer-ask-${instanceOf(settings.stateDirectory, tools)}-${await keyOf(destination)}`;
+  const instance = () => {
+    using ledger = readLedger(settings.stateDirectory);
+    return ledger.instance === "" ? "new" : ledger.instance;
+  };
+  // Of its own for each destination: two may share a folder.
+  const place = new TextEncoder().encode(JSON.stringify([destination.job, destination.name]));
+  const key = new Uint8Array(await crypto.subtle.digest("SHA-256", place), 0, 4).toHex();
+  const stagingRoot = `.image-transfer-ask-${instance()}-${key}`;
   const workFolder = join(settings.stateDirectory, "asking", system.randomHex(16));
   await using _lock = await makeWorkFolder(workFolder, settings, system);
   try {
@@ -48,7 +55,7 @@ export async function askDestination<T>(
   }
 }
 
-/** Makes it and locks it. */
+/** Makes it and locks it, and clears up after others. */
 async function makeWorkFolder(
   workFolder: string,
   { stateDirectory }: Pick<Settings, "stateDirectory">,
@@ -57,34 +64,18 @@ async function makeWorkFolder(
   try {
     const asking = dirname(workFolder);
     await system.makeFolder(asking, 0o700);
-    await removeFormer(asking, system);
+    // Work folders of commands that were killed: nobody holds their locks.
+    const { entries } = await system.list(asking);
+    for (const { name } of entries.filter(({ name }) => name.endsWith(".lock"))) {
+      await using lock = await system.lock(join(asking, name));
+      if (lock === null) continue;
+      await system.removeTree(join(asking, name.slice(0, -".lock".length)));
+      await system.remove(join(asking, name));
+    }
     const lock = await system.lock(`${workFolder}.lock`);
     await system.makeFolder(workFolder, 0o700);
     return lock;
   } catch (cause) {
     throw unusableState(stateDirectory, cause);
-  }
-}
-
-function instanceOf(stateDirectory: string, { readLedger }: AskTools): string {
-  using ledger = readLedger(stateDirectory);
-  return ledger.instance === "" ? "new" : ledger.instance;
-}
-
-/** Of its own for each destination: two may share a folder. */
-async function keyOf({ job, name }: Destination): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify([job, name])));
-  return new Uint8Array(hash, 0, 4).toHex();
-}
-
-/** Removes the work folders of commands that were killed: nobody holds their locks. */
-async function removeFormer(asking: string, system: System): Promise<void> {
-  const { entries } = await system.list(asking);
-  for (const { name } of entries.filter(({ name }) => name.endsWith(".lock"))) {
-    const lock = await system.lock(join(asking, name));
-    if (lock === null) continue;
-    await system.removeTree(join(asking, name.slice(0, -".lock".length)));
-    await system.remove(join(asking, name));
-    await lock[Symbol.asyncDispose]();
   }
 }

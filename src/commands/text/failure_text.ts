@@ -33,17 +33,15 @@ export function failureText(thrown: unknown, signal?: AbortSignal): FailureText 
     };
   }
   if (thrown instanceof Error && fault !== "other" && fault !== "aborted") {
-    return { text: `${printable(refusal(thrown.message))}\n`, code: EXIT.notDelivered };
+    // `Cannot open "/data": Permission denied` of `Permission denied (os error 13): open '/data'`.
+    const [, reason, call, path] = /^(.*?)\.? \(os error \d+\)(?:: (\w+) '(.*)')?$/s.exec(thrown.message) ?? [];
+    const text = call === undefined
+      ? `The operating system reports: ${reason ?? thrown.message}`
+      : `Cannot ${CALLS[call] ?? call} "${path}": ${reason}`;
+    return { text: `${printable(text)}\n`, code: EXIT.notDelivered };
   }
   const stack = thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
   return { text: `Internal error, please report it:\n${stack}\n`, code: EXIT.notDelivered };
-}
-
-/** `Cannot open "/data": Permission denied` of `Permission denied (os error 13): open '/data'`. */
-function refusal(message: string): string {
-  const [, reason, call, path] = /^(.*?)\.? \(os error \d+\)(?:: (\w+) '(.*)')?$/s.exec(message) ?? [];
-  if (call === undefined) return `The operating system reports: ${reason ?? message}`;
-  return `Cannot ${CALLS[call] ?? call} "${path}": ${reason}`;
 }
 
 /** System calls in plain words. */

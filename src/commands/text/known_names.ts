@@ -49,7 +49,10 @@ export async function knownNames(
   { system, cwd, readLedger }: Pick<Tools, "system" | "cwd" | "readLedger">,
 ): Promise<readonly string[]> {
   try {
-    const { settings: { jobs, stateDirectory } } = await partialSettings(configOf(words), cwd, system);
+    const joined = words.find((word) => word.startsWith("--config="));
+    const at = words.findIndex((word) => word === "-c" || word === "--config");
+    const config = joined?.slice("--config=".length) ?? (at < 0 ? undefined : words[at + 1]);
+    const { settings: { jobs, stateDirectory } } = await partialSettings(config, cwd, system);
     if (kind === "JOB") return jobs.map(({ name }) => name);
     if (kind === "DEST") return [...new Set(jobs.flatMap(({ destinations }) => destinations.map(({ name }) => name)))];
     using ledger = readLedger(stateDirectory);
@@ -62,11 +65,3 @@ export async function knownNames(
 }
 
 const MOST_NIGHTS = 20;
-
-/** What `-c` or `--config` says. */
-function configOf(words: readonly string[]): string | undefined {
-  const joined = words.find((word) => word.startsWith("--config="));
-  if (joined !== undefined) return joined.slice("--config=".length);
-  const at = words.findIndex((word) => word === "-c" || word === "--config");
-  return at < 0 ? undefined : words[at + 1];
-}
