@@ -2,9 +2,8 @@
  * All access to the operating system, as an interface: everything above is passed the parts it uses
  * (`Pick<System, "now" | "sleep" | "run">`), so that tests can pass fakes.
  *
- * Every path given here is absolute and in the system's own notation, unless said otherwise.
- * Errors of the operating system are thrown as they are (`Deno.errors.NotFound`, …); ask {@linkcode faultOf}
- * what they mean.
+ * Every path is absolute and in the system's own notation, times are milliseconds since 1970 UTC, sizes are bytes, digests 64 hex digits, unless
+ * said otherwise. Errors of the operating system are thrown as they are (`Deno.errors.NotFound`, …); ask {@linkcode faultOf} what they mean.
  *
  * @module
  */
@@ -16,14 +15,13 @@ import type { Lifetime, Lock, Serving, Terminal } from "./host/host.ts";
 /** Every other Unix counts as `linux`. */
 export type Platform = "linux" | "darwin" | "windows";
 
-/** What stat(2) says of a path; times in milliseconds since 1970 UTC. */
+/** What stat(2) says of a path. */
 export interface PathFacts {
   readonly kind: "file" | "folder" | "symlink" | "other";
-  /** Bytes. */
   readonly size: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
-  /** When the file was created (btime of statx(2)); 0 where the system does not tell. */
+  /** When it was created; 0 where the system does not tell. */
   readonly bornMs: number;
   /** The permission bits (`& 0o7777`); 0 on Windows. */
   readonly mode: number;
@@ -45,10 +43,7 @@ export interface Command {
   readonly cwd?: string;
   /** Added to the daemon's own environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /**
-   * For a short look: it stays in the process group of the daemon, which makes starting it twenty times cheaper, but Ctrl+C in a
-   * terminal ends it, too. What it printed is worth nothing then.
-   */
+  /** For a short look: much cheaper to start, but Ctrl+C in a terminal ends it, too. What it printed is worth nothing then. */
   readonly brief?: boolean;
 }
 
@@ -77,16 +72,12 @@ export interface Child extends AsyncDisposable {
 
 /** Time and randomness, so that tests can pass their own. */
 export interface Clock {
-  /** Milliseconds since 1970 UTC; may jump. For what is shown and stored. */
+  /** May jump. For what is shown and stored. */
   now(): number;
   /** Milliseconds that only ever grow. For intervals and time-outs. */
   monotonic(): number;
-  /**
-   * Resolves after `ms`, or at once, without an error, when the signal is aborted. `inStep`: up to two seconds sooner, when others that
-   * sleep in step wake up, too, so that an idle computer is woken once for all of them.
-   */
+  /** Resolves after `ms`, or at once when the signal is aborted. `inStep`: up to two seconds sooner, when others that sleep in step wake up. */
   sleep(ms: number, signal?: AbortSignal, inStep?: "in step"): Promise<void>;
-  /** A number in [0, 1). */
   random(): number;
   /** So many random bytes as hex digits: names that nobody else chooses, and secrets, as nobody can guess them. */
   randomHex(bytes: number): string;
@@ -98,58 +89,45 @@ export interface Files {
   checkDatabase(path: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Names the folders (absolute) that may be on disks of their own: one that stops responding delays only calls about itself. */
   setBulkheads(folders: readonly string[]): void;
-  /** Facts of a path without following a symlink; null where there is nothing. */
+  /** Of a path without following a symlink; null where there is nothing. */
   facts(path: string): Promise<PathFacts | null>;
-  /** Facts of what a path leads to, symlinks followed. */
+  /** Of what a path leads to, symlinks followed. */
   followedFacts(path: string): Promise<PathFacts | null>;
   /** The path with every symlink on the way resolved; null where there is nothing. */
   realPath(path: string): Promise<string | null>;
   /** The names in one folder, without a look at what they are. */
   names(folder: string): Promise<string[]>;
-  /**
-   * The entries of one folder with their facts, symlinks not followed; those that cannot be looked at in `unreadable`
-   * (names that are not UTF-8 too; Deno before 2.9 does not show them here: only `walk` finds them everywhere).
-   */
+  /** The entries of one folder with their facts, symlinks not followed. Deno before 2.9 leaves out names that are not UTF-8. */
   list(folder: string): Promise<{
     entries: { name: string; facts: PathFacts }[];
     unreadable: { name: string; reason: string }[];
   }>;
   /**
-   * Every regular file under `root` in batches, without following symlinks, in a Worker that ends with the walk.
-   * `path` of the facts is relative with `/`. Folders that cannot be read and names that are not UTF-8 are in `unreadable`,
-   * with relative paths, too. Throws when `root` itself cannot be read: a missing root is never taken for an empty one.
-   * Once the signal is aborted, throws its reason.
+   * Every regular file under `root` in batches, without following symlinks. Paths are relative with `/`. Throws when `root` itself cannot be
+   * read: a missing root is never taken for an empty one. Once the signal is aborted, throws its reason.
    */
   walk(root: string, options: WalkOptions, signal: AbortSignal): AsyncIterable<WalkBatch>;
   /** At most `length` bytes from `offset`; fewer at the end of the file. */
   read(from: ToRead, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** SHA-256 over the whole file, with one reused buffer. */
+  /** SHA-256 of the whole file. */
   hash(from: ToRead, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<Digest>;
   /**
-   * A regular file as a whole, read and hashed once; null for one of 1 MiB or more, and perhaps for one that is not smaller than
-   * `into`. Cheap for many at a time: a Worker reads it into `into`, which makes no garbage, or into a buffer of its own.
-   *
-   * @throws {Deno.errors.NotSupported} for what is no regular file.
+   * A file as a whole, read and hashed once; null for one of 1 MiB or more, and perhaps for one that is not smaller than `into`. Cheap for many
+   * at a time: a Worker reads them. @throws {Deno.errors.NotSupported} for what is no regular file.
    */
   readSmall(from: ToRead, into: SharedBytes | null, signal: AbortSignal): Promise<SmallFile | null>;
-  /**
-   * Opens a regular file, has it read once from its beginning while it is hashed, and closes it.
-   *
-   * @throws {Deno.errors.NotSupported} for what is no regular file; what `use` throws.
-   */
+  /** Has a file read once from its beginning while it is hashed. @throws {Deno.errors.NotSupported} for what is no regular file; what `use` throws. */
   readSource<T>(from: ToRead, use: (source: SourceReader) => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
-   * Copies a file's bytes to a new file, hashing what was read; fsyncs the copy before it is closed, unless told not to.
-   * Continues after the first `options.from` bytes of an existing `to` (they are hashed from the source; anything after them in `to`
-   * is cut off). Without `from`, throws AlreadyExists instead of writing into an existing file.
-   * When aborted or failed, it leaves what it has written.
+   * Copies to a new file, hashing what was read, and flushes the copy. Continues after the first `options.from` bytes of an existing `to` (they are
+   * hashed from the source; anything after them is cut off); without `from`, throws AlreadyExists where there is one. When aborted or failed, it
+   * leaves what it has written.
    */
   copy(from: ToRead, to: string, options: CopyOptions, signal: AbortSignal): Promise<Digest>;
-  /** SHA-256 of a whole file and of each of its chunks, of the same bytes: it is read once. In two Workers. */
+  /** SHA-256 of a whole file and of each of its chunks, of the same bytes: it is read once. */
   hashWithChunks(from: ToRead, chunkBytes: number, signal: AbortSignal): Promise<ChunkedDigest>;
   /** Writes into an existing file from `offset` on, over what is there. */
   writeInto(path: string, offset: number, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
-  /** For many small files at a time: see {@linkcode BulkFiles}. */
   bulkFiles(): BulkFiles;
   /** Flushes a file or folder to its disk (fsync); a no-op for folders on Windows. */
   sync(path: string): Promise<void>;
@@ -159,25 +137,21 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   /** Makes a second name for a file; throws AlreadyExists instead of replacing. */
   link(from: string, to: string): Promise<void>;
-  /**
-   * Waits for the exclusive lock of the folder and holds it until disposed of; where the system has no such locks, without waiting.
-   * The signal ends the wait.
-   */
+  /** Waits for the exclusive lock of the folder and holds it until disposed of; where the system has no such locks, without waiting. */
   lockFolder(path: string, signal: AbortSignal): Promise<AsyncDisposable>;
   symlink(target: string, path: string): Promise<void>;
   /** Removes a file or an empty folder, if it exists. */
   remove(path: string): Promise<void>;
   /** Removes a folder and everything in it, if it exists. */
   removeTree(path: string): Promise<void>;
-  /** Makes a folder and its parents. */
+  /** With its parents. */
   makeFolder(path: string, mode?: number): Promise<void>;
   /** Makes one folder; false if the name exists already. Throws NotFound if its parent does not exist. */
   makeInside(path: string, mode?: number): Promise<boolean>;
-  /** Sets the modification time, milliseconds since 1970 UTC, and the access time to now. */
+  /** Sets the modification time, and the access time to now. */
   setTimes(path: string, mtimeMs: number): Promise<void>;
   /** Permission bits; does nothing on Windows. */
   setMode(path: string, mode: number): Promise<void>;
-  /** The whole file as UTF-8. */
   readText(path: string): Promise<string>;
   /** Writes by temporary file, fsync and rename, so that readers see the old or the new text. */
   writeText(path: string, text: string, mode?: number): Promise<void>;
@@ -186,9 +160,8 @@ export interface Files {
 }
 
 /**
- * Does with many small files what can be done without a question. What it has not done is to be done by the calls for one file, which
- * tell why it cannot be: nothing is left of it, or it is as it was before. Of few files it does nothing.
- * Once the signal is aborted, nothing more is begun, and its reason is thrown after what is in hand.
+ * Does with many small files what can be done without a question. What it has not done is to be done by the calls for one file, which tell why it
+ * cannot be: nothing is left of it, or it is as before. Of few files it does nothing. Once the signal is aborted, nothing more is begun.
  */
 export interface BulkFiles extends Disposable {
   /** Copies to new files, not flushed; the digest of what was read, null for what was not copied. `onFile` tells of each that was. */
@@ -203,24 +176,21 @@ export interface BulkFiles extends Disposable {
   name(names: readonly BulkName[], signal: AbortSignal): Promise<boolean[]>;
 }
 
-/** A file that is to be copied. */
 export interface BulkCopy {
   readonly from: ToRead;
   readonly to: string;
-  /** The copy's time, milliseconds since 1970 UTC; null for now. */
+  /** The copy's time; null for now. */
   readonly mtimeMs: number | null;
   /** The copy gets the permission bits of its source. */
   readonly withMode: boolean;
-  /** No more bytes than these are read and copied: the source may grow. */
+  /** No more bytes than these are copied: the source may grow. */
   readonly most: number;
-  /** A second hash that is made of the same bytes, told in hex digits. */
+  /** A second hash, of the same bytes. */
   readonly also?: "md5" | "sha1" | undefined;
 }
 
-/** The digest of a copied file, and the second hash. */
 export type Copied = Digest & { readonly also?: string };
 
-/** A file that is to get another name in its file system. */
 export interface BulkName {
   readonly file: string;
   readonly name: string;
@@ -233,16 +203,13 @@ export interface ChunkedDigest extends Digest {
   readonly chunks: readonly string[];
 }
 
-/** A buffer that a Worker can fill. */
 export type SharedBytes = Uint8Array<SharedArrayBuffer>;
 
 /** A small file as it was read. */
 export interface SmallFile {
   /** It may lie in the buffer that was given. */
   readonly content: Uint8Array;
-  /** As in {@linkcode PathFacts}. */
   readonly mode: number;
-  /** Of the content, 64 hex digits. */
   readonly sha256: string;
 }
 
@@ -250,12 +217,11 @@ export interface SmallFile {
 export interface SourceReader {
   /** When it was opened. */
   readonly bytes: number;
-  /** As in {@linkcode PathFacts}. */
   readonly mode: number;
   readonly mtimeMs: number;
   /** The next `length` bytes, fewer where the file ends; a piece, of at most `pieceBytes`, is valid until the next is asked for. */
   read(length: number, pieceBytes?: number): AsyncIterable<Uint8Array>;
-  /** Of all that has been read so far, 64 hex digits. */
+  /** Of all that has been read so far. */
   sha256(): string;
 }
 
@@ -275,7 +241,6 @@ export interface WalkOptions {
   readonly known?: FormerWalks;
 }
 
-/** What is known of former walks. */
 export interface FormerWalks {
   /** Of stretches. */
   readonly digests: ReadonlySet<string>;
@@ -307,13 +272,12 @@ export interface Stretch {
 
 /** How a file is copied. */
 export interface CopyOptions {
-  /** How many bytes are already there; 0 or omitted makes a new file. */
+  /** How many bytes are already there; 0 makes a new file. */
   readonly from?: number;
-  /** No more bytes than these are read and copied, those that are already there included: the source may grow. */
+  /** No more bytes than these are copied, those that are already there included: the source may grow. */
   readonly most?: number;
-  /** Shared by copies that keep to a limit together. */
   readonly pace?: Pace;
-  /** Called with the bytes of each piece that was written, not their sum. */
+  /** Called with the bytes of each piece, not their sum. */
   readonly onBytes?: (bytes: number) => void;
   /** False if the caller flushes the copy, or needs no hash of it: that is empty then (default true). */
   readonly flush?: boolean;
@@ -331,22 +295,17 @@ export interface WatchEvent {
 /** What changes under a folder, and who still writes there. */
 export interface Watching {
   /**
-   * Hints until the signal is aborted; ends when the root is removed. Throws when it cannot be set up, or something in the root blocks it.
-   * Of a root that was replaced or mounted over it says nothing: `sourceRoot()` notices that. A hint with empty `paths` comes first, and
-   * whenever some may have been lost.
+   * Hints until the signal is aborted, or the root is removed. Throws when it cannot be set up, or something in the root blocks it. A hint with empty
+   * `paths` comes first, and whenever some may have been lost. That a root was replaced or mounted over, `sourceRoot()` notices.
    */
   watch(root: string, recursive: boolean, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /** Until the signal is aborted, this process is ended when its main thread stands still for minutes, where Deno allows that. */
   guardMainThread(signal: AbortSignal): void;
-  /**
-   * Which of these files some process holds open, or mapped, for writing; `null` where this system cannot tell. All are checked in one
-   * pass: ask in batches. Other accounts' processes are seen only where {@linkcode Watching.seesEveryWriter} is true.
-   */
+  /** Which of these files some process holds open, or mapped, for writing, all in one pass; null where this system cannot tell. */
   openForWriting(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null>;
   /**
-   * True where `openForWriting` sees the files of every process (Linux and macOS as root, Windows always).
-   * Where false, a file that is not in the set still needs the quiet time, unless its close event was seen.
-   * Writers on other machines (NFS, SMB) are never seen.
+   * Whether `openForWriting` sees the files of every account (Linux and macOS as root, Windows always). Else a file that is not in the set still needs
+   * the quiet time, unless its close event was seen. Writers on other machines (NFS, SMB) are never seen.
    */
   seesEveryWriter(): Promise<boolean>;
 }
@@ -354,14 +313,13 @@ export interface Watching {
 /** Programs of this computer: never a shell, and their output is limited. */
 export interface Processes {
   /**
-   * Runs a program to its end; killed when the signal is aborted (then throws the signal's reason).
-   * Any exit code is a result; a missing program is a Failure `tool_missing`. Background processes that it leaves
-   * with its outputs open are not waited for.
+   * Runs a program to its end; killed when the signal is aborted (then throws the signal's reason). Any exit code is a result. Background processes
+   * that it leaves are not waited for. @throws {Failure} `tool_missing`
    */
   run(command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished>;
   /**
-   * Starts a program that keeps running; ended when the signal is aborted. A missing program is a Failure `tool_missing`.
-   * `onError` is given its standard error, in pieces as they arrive; all of it has been given when the program is `finished`.
+   * Starts a program that keeps running; ended when the signal is aborted. `onError` is given its standard error as it arrives, all of it before the
+   * program is `finished`. @throws {Failure} `tool_missing`
    */
   spawn(command: Command, signal: AbortSignal, onError?: (piece: Uint8Array) => void): Promise<Child>;
   /** The absolute path of a program on the PATH (or of an absolute path, itself), or null. */
@@ -375,18 +333,15 @@ export interface Surroundings {
   readonly hostname: string;
   /** The number of the account that runs this; null on Windows. */
   readonly uid: number | null;
-  /** The user's home folder. */
   readonly home: string;
   readonly separator: "/" | "\\";
   /** The program that runs: the compiled binary, or `deno` from source. */
   readonly executable: string;
-  /** True in the compiled binary. */
   readonly compiled: boolean;
   /** What this process uses: resident memory, and processor time since it started (user and system). */
   usage(): { rssBytes: number; cpuSeconds: number };
-  /** A variable of the environment; undefined where it is not set. */
   env(name: string): string | undefined;
-  /** The same for one that holds a secret: programs that are started from now on find it empty. */
+  /** A variable that holds a secret: programs that are started from now on find it empty. */
   secretEnv(name: string): string | undefined;
   /** The text of a file that is embedded in the binary, such as `service/image-transfer.service`. */
   embedded(path: string): Promise<string>;

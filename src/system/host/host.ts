@@ -8,7 +8,7 @@ export interface Listening {
   readonly host: string;
   /** The port in use, also if 0 was asked for. */
   readonly port: number;
-  /** Resolves when the server has ended after its signal was aborted. */
+  /** Resolves when the server has ended. */
   readonly finished: Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface ListenOptions {
   readonly handler: (request: Request, peer: { readonly host: string; readonly port: number }) => Response | Promise<Response>;
   /** Certificate chain and key in PEM; plain HTTP without. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Called with what the handler threw, and the client gets a 500 without details; and with what kept a connection from being accepted. */
+  /** Told what the handler threw (the client gets a 500 without details), and what kept a connection from being accepted. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -60,15 +60,9 @@ export interface RemoteStream extends Omit<LocalAnswer, "text"> {
 export interface Serving {
   /** Serves HTTP until the signal is aborted. Throws (fault `busy`) when the port is taken. */
   listen(options: ListenOptions, signal: AbortSignal): Promise<Listening>;
-  /**
-   * Asks an HTTP server on this computer (127.0.0.1), never through a proxy; redirects are not
-   * followed. Throws a TypeError if nothing answers, the signal's reason when it is aborted.
-   */
+  /** Asks 127.0.0.1, never through a proxy; redirects are not followed. Throws a TypeError if nothing answers, the signal's reason when aborted. */
   askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer>;
-  /**
-   * Asks any HTTP server, through the proxy of the environment where one is set, and reads a little more than `mostCharacters` of a
-   * longer answer; redirects are not followed. Throws a TypeError if nothing answers, the signal's reason when it is aborted.
-   */
+  /** As `askLocal`, any server, through the proxy of the environment; reads a little more than `mostCharacters` of a longer answer. */
   askRemote(url: string, question: RemoteQuestion, signal: AbortSignal): Promise<LocalAnswer>;
   /** As `askRemote`, for an answer that goes on: its pieces are given as they come. */
   hearRemote(url: string, question: RemoteQuestion, signal: AbortSignal): Promise<RemoteStream>;
@@ -89,10 +83,7 @@ export interface Terminal {
   print(stream: "stdout" | "stderr", text: string): boolean;
   /** One line typed at the terminal, without its end; null at the end of input. */
   readLine(): Promise<string | null>;
-  /**
-   * Lends the terminal to a program, such as an editor, until it ends; Ctrl+C is meant for that program meanwhile. Returns its exit
-   * code; one that is missing or not permitted is a Failure `tool_missing`.
-   */
+  /** Lends the terminal, and Ctrl+C, to a program, such as an editor, until it ends; its exit code. @throws {Failure} `tool_missing` */
   lend(program: string, args: readonly string[]): Promise<number>;
 }
 
