@@ -15,19 +15,15 @@ import type { System } from "../system/system.ts";
 import { isDeep, patternsOf } from "../intake/patterns.ts";
 import { folderOf } from "../intake/source_path.ts";
 
-/** What is known of destinations that lead to watched folders. One for all destinations that run together. */
-export interface LoopGuard extends LoopCheck {
-  /** Forgets the destinations of a job: they are new, or gone. */
-  forget(job: string): void;
-}
-
 type LookSystem = Pick<System, "followedFacts" | "realPath" | "walk" | "sleep">;
 
 /** A watched folder whose disk does not respond for this long is not being watched either. */
 const PATIENCE_MS = 5_000;
 
-/** Each check calls `jobs` again. */
-export function loopGuard(jobs: () => readonly Job[], system: LookSystem): LoopGuard {
+export type LoopGuard = ReturnType<typeof loopGuard>;
+
+/** What is known of destinations that lead to watched folders. One for all destinations that run together; each check calls `jobs` again. */
+export function loopGuard(jobs: () => readonly Job[], system: LookSystem): LoopCheck & { forget(job: string): void } {
   /** By job and destination: the jobs that its files reach. */
   const reached = new Map<string, Map<string, ReadonlySet<string>>>();
   const clear = new Set<string>();
@@ -55,6 +51,7 @@ export function loopGuard(jobs: () => readonly Job[], system: LookSystem): LoopG
   return {
     check,
     doubts: (destination) => !clear.has(keyOf(destination)),
+    /** Forgets the destinations of a job: they are new, or gone. */
     forget(job) {
       reached.delete(job);
       for (const key of [...clear]) if (key.startsWith(keyOf({ job, name: "" }))) clear.delete(key);
@@ -88,17 +85,11 @@ async function isSeenBy(job: Job, { stagingRoot, name }: Probe, system: LookSyst
 
 function loop({ name, job, basePath }: Destination, back: Job): Failure {
   const through = back.name === job ? "" : ` through the job "${printable(back.name)}"`;
-  return new Failure(
-    "loop",
-    `Cannot send to ${name}: "${printable(basePath)}" leads back to the watched folder "${
-      printable(back.watchPath)
-    }"${through}, ` +
-      "so every image would be sent again and again",
-    {
-      hint:
-        "Correct remote_base_path or watch_path: neither may be inside the other, not even through links, mounts or other host names.",
-    },
-  );
+  const there = `"${printable(basePath)}" leads back to the watched folder "${printable(back.watchPath)}"${through}`;
+  return new Failure("loop", `Cannot send to ${name}: ${there}, so every image would be sent again and again`, {
+    hint:
+      "Correct remote_base_path or watch_path: neither may be inside the other, not even through links, mounts or other host names.",
+  });
 }
 
 function keyOf({ job, name }: Pick<Destination, "job" | "name">): string {

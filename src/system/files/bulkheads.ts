@@ -7,13 +7,7 @@
  */
 import { SEPARATOR } from "@std/path";
 
-/** A share of the runtime's threads for each named folder; paths absolute, in the system's own notation. */
-export interface Bulkheads {
-  /** Divides the threads among these folders (absolute) and all the rest. Running calls continue. */
-  setBulkheads(folders: readonly string[]): void;
-  /** Runs the work as soon as the folder of this path has a free place. */
-  run<T>(path: string, work: () => Promise<T>): Promise<T>;
-}
+export type Bulkheads = ReturnType<typeof createBulkheads>;
 
 interface Share {
   running: number;
@@ -24,7 +18,7 @@ interface Share {
 const THREADS = Deno.build.os === "windows" ? 4 * navigator.hardwareConcurrency : 32;
 
 /** `threads` is how many calls may block at once before the runtime stops; three quarters of them are divided. */
-export function createBulkheads(threads: number = THREADS): Bulkheads {
+export function createBulkheads(threads: number = THREADS) {
   let folders: readonly string[] = [];
   let places = threads;
   const shares = new Map<string, Share>();
@@ -47,14 +41,16 @@ export function createBulkheads(threads: number = THREADS): Bulkheads {
   }
 
   return {
-    setBulkheads(named) {
+    /** Divides the threads among these folders and all the rest. Running calls continue. */
+    setBulkheads(named: readonly string[]): void {
       // The longest first: a folder may be inside another.
       folders = [...new Set(named)].sort((a, b) => b.length - a.length);
       // A quarter is for everything else: the state folder, programs, the page.
       places = Math.max(2, Math.floor(threads * 3 / 4 / Math.max(1, folders.length)));
       for (const share of shares.values()) fill(share);
     },
-    async run(path, work) {
+    /** Runs the work as soon as the folder of this path has a free place. */
+    async run<T>(path: string, work: () => Promise<T>): Promise<T> {
       const share = shareOf(path);
       if (share === null) return await work();
       if (share.running < places) share.running += 1;

@@ -7,22 +7,12 @@
 import { fingerprint, type SourceFile, untilTicked } from "../../domain/source_file.ts";
 import type { System } from "../system.ts";
 
-/** The versions that were looked for lately, by their absolute paths. */
-export interface EarlyLooks {
-  /** Begins one look for these versions, as they were just found. */
-  begin(files: readonly Version[]): void;
-  /** Whether a program has it open for writing, once that is known; undefined where no look was begun for this version, or it failed. */
-  of(file: Version): Promise<boolean> | undefined;
-  /** Notes that a write to this path, or its end, was heard of now. */
-  heard(absolutePath: string): void;
-  /** Whether one was heard of at that time or later: its facts need not show it, where the mtime was set back within the same second. */
-  heardSince(absolutePath: string, at: number): boolean;
-}
+export type EarlyLooks = ReturnType<typeof earlyLooks>;
 
 type Version = Pick<SourceFile, "absolutePath" | "identity" | "size" | "mtimeMs" | "ctimeMs">;
 
 /** One for each job: the half that finds files begins the looks, the half that reads them asks. */
-export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWriting">): EarlyLooks {
+export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWriting">) {
   const looks = new Map<string, { readonly version: string; readonly open: Promise<boolean> }>();
   const writes = new Map<string, number>();
   const never = new AbortController().signal;
@@ -34,7 +24,8 @@ export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWritin
   }
 
   return {
-    begin(files) {
+    /** Begins one look for these versions, as they were just found. */
+    begin(files: readonly Version[]): void {
       if (files.length === 0) return;
       const looking = look(files);
       // Whoever needs the answer looks again.
@@ -46,16 +37,19 @@ export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWritin
       }
       keepNewest(looks);
     },
-    of(file) {
+    /** Whether a program has it open for writing, once that is known; undefined where no look was begun for this version, or it failed. */
+    of(file: Version): Promise<boolean> | undefined {
       const known = looks.get(file.absolutePath);
       return known?.version === versionOf(file) ? known.open : undefined;
     },
-    heard(absolutePath) {
+    /** Notes that a write to this path, or its end, was heard of now. */
+    heard(absolutePath: string): void {
       writes.delete(absolutePath);
       writes.set(absolutePath, system.now());
       keepNewest(writes);
     },
-    heardSince: (absolutePath, at) => (writes.get(absolutePath) ?? -Infinity) >= at,
+    /** Whether one was heard of at that time or later: its facts need not show it, where the mtime was set back within the same second. */
+    heardSince: (absolutePath: string, at: number): boolean => (writes.get(absolutePath) ?? -Infinity) >= at,
   };
 }
 

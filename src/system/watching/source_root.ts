@@ -19,23 +19,12 @@ export type RootLook =
   | { readonly is: "not a folder" }
   | { readonly is: "silent" };
 
-/** One for whoever asks; it remembers what it saw. */
-export interface SourceRoot {
-  /** Answers within ten seconds; throws errors of the operating system. The disk that is found at the first call is taken for right. */
-  look(signal: AbortSignal): Promise<RootLook>;
-  /** Whether this folder is still the root; the root that cannot be looked at is not. "silent" where its disk does not respond. */
-  isStill(identity: string, signal: AbortSignal): Promise<boolean | "silent">;
-  /**
-   * Whether the root is away: missing, or another folder shows through because its disk is not mounted. Then no file in it is known
-   * to be gone. What is found at the first call is taken for right.
-   */
-  isAway(): Promise<boolean>;
-}
+export type SourceRoot = ReturnType<typeof sourceRoot>;
 
 type RootSystem = Pick<System, "followedFacts" | "sleep" | "monotonic">;
 
-/** Looks at nothing before it is asked. */
-export function sourceRoot(folder: string, system: RootSystem): SourceRoot {
+/** One for whoever asks; it remembers what it saw, and takes the disk that is found at the first call for right. */
+export function sourceRoot(folder: string, system: RootSystem) {
   const ask = patientLook(folder, system);
   let known: { readonly device: string; readonly mount: string } | null = null;
 
@@ -61,13 +50,16 @@ export function sourceRoot(folder: string, system: RootSystem): SourceRoot {
   }
 
   return {
+    /** Answers within ten seconds; throws errors of the operating system. */
     look,
-    async isStill(identity, signal) {
+    /** Whether this folder is still the root; the root that cannot be looked at is not. "silent" where its disk does not respond. */
+    async isStill(identity: string, signal: AbortSignal): Promise<boolean | "silent"> {
       const found = await look(signal).catch(() => null);
       if (found?.is === "silent") return "silent";
       return found?.is === "folder" && found.identity === identity;
     },
-    async isAway() {
+    /** Missing, or another folder shows through because its disk is not mounted: then no file in it is known to be gone. */
+    async isAway(): Promise<boolean> {
       const facts = await system.followedFacts(folder);
       return facts === null || await isUncovered(facts);
     },
