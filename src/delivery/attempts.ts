@@ -11,88 +11,77 @@ import type { Clock } from "../system/system.ts";
 /** Parts of smaller files are not worth keeping. */
 const WORTH_KEEPING_BYTES = 4 * 1024 * 1024;
 
-/** The folders of ended attempts are remembered in memory only: the next process lists the staging root. */
-export interface Attempts {
-  /** A new attempt's name, made of safe characters, unique; it begins with `prefix`. */
-  begin(prefix?: string): string;
-  /** Keeps what an earlier process left under this name until it is ended here. */
-  adopt(attempt: string): void;
-  /** Remembers that a part of this delivery may lie under `staged`. */
-  leave(delivery: Delivery, staged: string): void;
-  /** Where an earlier attempt left part of this delivery. */
-  leftover(delivery: Delivery): string | undefined;
-  /** The part of this delivery is not needed any more. */
-  forget(delivery: Delivery): void;
-  /** Deliveries of which a part was left. */
-  left(): readonly Delivery[];
-  /**
-   * The answer to its publication was lost, so the remote program may still be renaming files. Nothing of it is resumed,
-   * and it must be swept before anything else gets a final name.
-   */
-  doubt(attempt: string): void;
-  /** Sweeps the attempts in doubt, so that none of them can publish any more; does nothing where there is none. */
-  endDoubts(sweep: (attempts: readonly string[]) => Promise<void>): Promise<void>;
-  /** The attempt was never used. */
-  abandon(attempt: string): void;
-  /** The attempt is over; its folder is removed as soon as no part that is still needed lies in it. */
-  end(attempt: string): void;
-  /** Removes the folders that are not needed, in one call; if that fails, the next call tries again. */
-  sweep(session: Pick<Session, "sweep">, signal: AbortSignal): Promise<void>;
-  /** Names of attempts whose folders must stay. */
-  kept(): ReadonlySet<string>;
-  /** Those of them that hold a part: once nothing is running, no others are needed. */
-  withParts(): ReadonlySet<string>;
-  /** The staging root was swept: nothing is left. */
-  clear(): void;
-}
-
 /** A part of a delivery, under a staging name of an earlier attempt. */
 interface Leftover {
   readonly delivery: Delivery;
   readonly staged: string;
 }
 
-/** One for each outbox; `left` are the parts that former ones left. */
-export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Leftover[] = []): Attempts {
+export type Attempts = ReturnType<typeof attempts>;
+
+/**
+ * One for each outbox; `left` are the parts that former ones left. The folders of ended attempts are remembered in memory only: the next
+ * process lists the staging root.
+ */
+export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Leftover[] = []) {
   const leftovers = new Map<number, Leftover>(left.map((part) => [part.delivery.id, part]));
   const doubtful = new Set<string>();
   const running = new Set<string>();
   let ended = new Set<string>();
 
+  /** Names of attempts that hold a part: once nothing is running, no others are needed. */
   const withParts = (): Set<string> => new Set([...leftovers.values()].map(({ staged }) => attemptIn(staged)));
-  const needed = (): Set<string> => new Set([...running, ...withParts()]);
+  /** Names of attempts whose folders must stay. */
+  const kept = (): Set<string> => new Set([...running, ...withParts()]);
   return {
-    begin(prefix = "") {
-      const name = `${prefix}${attemptName(clock)}`;
+    kept,
+    withParts,
+    /** A new attempt's name, made of safe characters; it begins with `prefix`. Unique even if the clock is set back. */
+    begin(prefix = ""): string {
+      const chance = Math.floor(clock.random() * 36 ** 8).toString(36).padStart(8, "0");
+      const name = `${prefix}${Math.trunc(clock.now()).toString(36)}-${chance}`;
       running.add(name);
       return name;
     },
-    adopt: (attempt) => void running.add(attempt),
-    leave(delivery, staged) {
+    /** Keeps what an earlier process left under this name until it is ended here. */
+    adopt: (attempt: string): void => void running.add(attempt),
+    /** Remembers that a part of this delivery may lie under `staged`. */
+    leave(delivery: Delivery, staged: string): void {
       if (delivery.source.size < WORTH_KEEPING_BYTES || doubtful.has(attemptIn(staged))) return;
       leftovers.set(delivery.id, { delivery, staged });
     },
-    leftover: (delivery) => leftovers.get(delivery.id)?.staged,
-    left: () => [...leftovers.values()].map(({ delivery }) => delivery),
-    forget(delivery) {
+    /** Where an earlier attempt left part of this delivery. */
+    leftover: (delivery: Delivery): string | undefined => leftovers.get(delivery.id)?.staged,
+    /** Deliveries of which a part was left. */
+    left: (): readonly Delivery[] => [...leftovers.values()].map(({ delivery }) => delivery),
+    /** The part of this delivery is not needed any more. */
+    forget(delivery: Delivery): void {
       const left = leftovers.get(delivery.id);
       if (left === undefined) return;
       leftovers.delete(delivery.id);
       ended.add(attemptIn(left.staged));
     },
-    doubt: (attempt) => void doubtful.add(attempt),
-    async endDoubts(sweep) {
+    /**
+     * The answer to its publication was lost, so the remote program may still be renaming files. Nothing of it is resumed,
+     * and it must be swept before anything else gets a final name.
+     */
+    doubt: (attempt: string): void => void doubtful.add(attempt),
+    /** Sweeps the attempts in doubt, so that none of them can publish any more; does nothing where there is none. */
+    async endDoubts(sweep: (attempts: readonly string[]) => Promise<void>): Promise<void> {
       const go = [...doubtful];
       if (go.length > 0) await sweep(go);
       for (const attempt of go) doubtful.delete(attempt);
     },
-    abandon: (attempt) => void running.delete(attempt),
-    end(attempt) {
+    /** The attempt was never used. */
+    abandon: (attempt: string): void => void running.delete(attempt),
+    /** The attempt is over; its folder is removed as soon as no part that is still needed lies in it. */
+    end(attempt: string): void {
       running.delete(attempt);
       ended.add(attempt);
     },
-    async sweep(session, signal) {
-      const stay = needed();
+    /** Removes the folders that are not needed, in one call; if that fails, the next call tries again. */
+    async sweep(session: Pick<Session, "sweep">, signal: AbortSignal): Promise<void> {
+      const stay = kept();
       const go = [...ended].filter((name) => !stay.has(name));
       if (go.length === 0) return;
       ended = new Set([...ended].filter((name) => stay.has(name)));
@@ -103,20 +92,13 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
         throw error;
       }
     },
-    kept: needed,
-    withParts,
-    clear() {
+    /** The staging root was swept: nothing is left. */
+    clear(): void {
       leftovers.clear();
       doubtful.clear();
       ended.clear();
     },
   };
-}
-
-/** The time and random characters: unique even if the clock is set back. */
-function attemptName(clock: Pick<Clock, "now" | "random">): string {
-  const chance = Math.floor(clock.random() * 36 ** 8).toString(36).padStart(8, "0");
-  return `${Math.trunc(clock.now()).toString(36)}-${chance}`;
 }
 
 /** The attempt that a staging name is of. */

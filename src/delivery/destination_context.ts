@@ -24,34 +24,6 @@ import { type Breaker, circuitBreaker, concernsHost } from "./breaker.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { TimedSession } from "./timed_session.ts";
 
-/** The parts of the system that the outbox uses. */
-export type OutboxSystem = Pick<
-  System,
-  | "now"
-  | "monotonic"
-  | "sleep"
-  | "random"
-  | "randomHex"
-  | "facts"
-  | "followedFacts"
-  | "read"
-  | "hash"
-  | "openForWriting"
-  | "hashWithChunks"
-  | "remove"
-  | "rename"
-  | "link"
-  | "list"
-  | "makeFolder"
-  | "makeInside"
-  | "realPath"
-  | "readText"
-  | "platform"
-  | "uid"
-  | "env"
-  | "crash"
->;
-
 /** A folder that was just made at a destination: `<stagingRoot>/<name>` below its base path. */
 export interface Probe {
   readonly stagingRoot: string;
@@ -74,7 +46,7 @@ export interface LoopCheck {
 export interface OutboxOptions {
   readonly job: Job;
   readonly destination: Destination;
-  readonly system: OutboxSystem;
+  readonly system: System;
   readonly ledger: OutboxLedger & AuditLedger & Pick<MirrorLedger, "replacedBy" | "mirrorOf" | "addTrash">;
   readonly emit: Emit;
   readonly method: Pick<Method, "connect">;
@@ -107,7 +79,7 @@ export interface DestinationContext extends OutboxOptions {
   /** Of this destination alone. */
   readonly breaker: Breaker;
   readonly attempts: Attempts;
-  readonly transfers: Transfers;
+  readonly transfers: ReturnType<typeof transfers>;
   /** What was sent of files that are still being written. */
   readonly ahead: AheadParts;
   /** Batches that may send at once. */
@@ -116,7 +88,7 @@ export interface DestinationContext extends OutboxOptions {
   readonly names: Map<string, string>;
   /** Targets of files that are just being removed there, by their `nameKey`. */
   readonly removing: Set<string>;
-  readonly unflushed: Unflushed;
+  readonly unflushed: ReturnType<typeof unflushedTargets>;
   /** Deliveries of which something was or may have been sent, and that are not recorded as delivered yet, by id. */
   readonly begun: Set<number>;
   /** Rung when there may be something new to do. */
@@ -188,28 +160,25 @@ export function succeed({ breaker, hostBreaker }: DestinationContext): void {
   hostBreaker.succeed();
 }
 
-/** Also over the end of the daemon. */
-export interface Unflushed {
-  has(target: string): boolean;
-  add(targets: readonly string[]): void;
-  /** They were flushed, or our own flushed copies have replaced them. */
-  forget(targets: readonly string[]): void;
-}
-
-export function unflushedTargets(
+/**
+ * Targets at a destination that were found, and of which no flush is known to have worked, also over the end of the daemon: what has these
+ * names is never adopted, because its next flush may succeed although its bytes are lost (Linux tells of an error of the disk only once, fsync(2)).
+ */
+function unflushedTargets(
   job: string,
   destination: string,
   ledger: Pick<OutboxLedger, "unflushed" | "rememberUnflushed">,
-): Unflushed {
+) {
   const all = new Set(ledger.unflushed(job, destination));
   const remember = () => ledger.rememberUnflushed(job, destination, [...all]);
   return {
-    has: (target) => all.has(target),
-    add(targets) {
+    has: (target: string): boolean => all.has(target),
+    add(targets: readonly string[]): void {
       for (const target of targets) all.add(target);
       remember();
     },
-    forget(targets) {
+    /** They were flushed, or our own flushed copies have replaced them. */
+    forget(targets: readonly string[]): void {
       const known = targets.filter((target) => all.delete(target));
       if (known.length === 0) return;
       try {
@@ -221,33 +190,25 @@ export function unflushedTargets(
   };
 }
 
-/** The running transfers of one destination. */
-export interface Transfers {
-  /** Begins at 0 bytes and emits `sending`. */
-  begin(delivery: Delivery): void;
-  /** Notes how far it is; that is emitted a few times a second at most. */
-  at(delivery: Delivery, bytes: number): void;
-  end(delivery: Delivery): void;
-}
-
 const TELL_EVERY_MS = 200;
 
-/** One for each outbox; `progress` is emitted at most every 200 ms for each delivery. */
-export function transfers(clock: Pick<Clock, "monotonic">, emit: Emit): Transfers {
+/** The running transfers of one destination: emits what is being sent and how far it is, but not too often. */
+function transfers(clock: Pick<Clock, "monotonic">, emit: Emit) {
   const running = new Map<number, { bytes: number; toldAt: number }>();
   return {
-    begin(delivery) {
+    /** Begins at 0 bytes. */
+    begin(delivery: Delivery): void {
       running.set(delivery.id, { bytes: 0, toldAt: clock.monotonic() });
       emit({ type: "sending", delivery });
     },
-    at(delivery, bytes) {
+    at(delivery: Delivery, bytes: number): void {
       const transfer = running.get(delivery.id);
       const now = clock.monotonic();
       if (!transfer || bytes === transfer.bytes || now - transfer.toldAt < TELL_EVERY_MS) return;
       running.set(delivery.id, { bytes, toldAt: now });
       emit({ type: "progress", delivery, bytes });
     },
-    end: (delivery) => void running.delete(delivery.id),
+    end: (delivery: Delivery): void => void running.delete(delivery.id),
   };
 }
 

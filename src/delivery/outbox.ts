@@ -34,105 +34,91 @@ export interface Idleness {
 }
 
 /** The sending half for one destination. */
-export interface Outbox {
-  readonly destination: Destination;
-  /** Works until the signal is aborted; batches in hand then have `shutdownTimeoutMs` to finish. Never throws. */
-  run(signal: AbortSignal): Promise<void>;
-  /** There may be something new in the ledger. */
-  wake(): void;
-  state(): DestinationState;
-  about(): Known;
-  /** What is there of files that are still being written. */
-  ahead(): readonly AheadView[];
-  /** Sends nothing more until {@linkcode Outbox.resume}, even after a restart; batches in hand are finished. */
-  pause(by: string): void;
-  /**
-   * Ends a pause, and probes at once if the destination is on hold. If it is on hold for a missing disk, `former` accepts the disk
-   * that is there now and says what becomes of the files on the former one; otherwise `send_again` sends the files again that are
-   * marked as gone.
-   */
-  resume(former?: FormerFiles): Promise<void>;
-  /** If it is on hold because its disk is missing or another one: how many delivered files the former disk has. */
-  otherDisk(): { readonly images: number } | null;
-  /** The destination is not used any more: the last sweep also removes the parts of large files. */
-  abandonParts(): void;
-  /** The schedule sends nothing more until {@linkcode Outbox.open}, presumably at `until`; batches in hand are finished. */
-  close(until: number | null): void;
-  /** Ends what {@linkcode Outbox.close} began. */
-  open(): void;
-  /** Probes at once if it is on hold or backing off; a pause or {@linkcode Outbox.hold} stays until {@linkcode Outbox.resume}. */
-  probe(): void;
-  /** Puts it on hold until {@linkcode Outbox.resume}, with this reason. */
-  hold(failure: FailureRecord): void;
-  /** Begins again with a new session, which checks the destination anew; batches in hand are finished. */
-  attachAgain(): void;
-  /** For `--once`: resolves when nothing is left to deliver, or when nothing else can be delivered now. */
-  idle(signal: AbortSignal): Promise<Idleness>;
-  /** Begins an audit as soon as nothing is sent, unless one runs; false where the destination has none (`audit: false`). */
-  audit(): boolean;
-  /** Whether an audit was asked for that has not begun. */
-  owesAudit(): boolean;
-  /** Resolves when no audit runs or is due, the destination cannot be used, or the time is up. */
-  audited(atMostMs: number, signal: AbortSignal): Promise<void>;
-  /** The session at work; null while there is none. */
-  session(): Pick<TimedSession, "survey" | "digest" | "flush" | "remove" | "emptyTrash"> | null;
-  /** Keeps these targets from being given to anything until the result is disposed of; without those that a batch in hand has. */
-  reserve(targets: readonly string[]): ReadonlySet<string> & Disposable;
-}
+export type Outbox = ReturnType<typeof outbox>;
 
-/** Makes the outbox of a destination; nothing happens before {@linkcode Outbox.run}. */
-export function outbox(options: OutboxOptions): Outbox {
+/** Makes the outbox of a destination; nothing happens before `run`. */
+export function outbox(options: OutboxOptions) {
   const context = destinationContext(options);
   const { destination, ledger, state } = context;
   return {
     destination,
-    run: (signal) => run(context, signal),
-    wake: () => context.bell.ring(),
-    state: () => stateOf(context),
-    about: () => state.known,
-    ahead: () => context.ahead.view(),
-    pause(by) {
+    /** Works until the signal is aborted; batches in hand then have `shutdownTimeoutMs` to finish. Never throws. */
+    run: (signal: AbortSignal): Promise<void> => run(context, signal),
+    /** There may be something new in the ledger. */
+    wake: (): void => context.bell.ring(),
+    state: (): DestinationState => stateOf(context),
+    about: (): Known => state.known,
+    /** What is there of files that are still being written. */
+    ahead: (): readonly AheadView[] => context.ahead.view(),
+    /** Sends nothing more until `resume`, even after a restart; batches in hand are finished. */
+    pause(by: string): void {
       ledger.setPaused(destination.name, by);
       state.suspension = { state: "paused", by };
       endSession(context);
       stateChanged(context);
     },
-    async resume(former) {
+    /**
+     * Ends a pause, and probes at once if the destination is on hold. If it is on hold for a missing disk, `former` accepts the disk
+     * that is there now and says what becomes of the files on the former one; otherwise `send_again` sends the files again that are
+     * marked as gone.
+     */
+    async resume(former?: FormerFiles): Promise<void> {
       ledger.setPaused(destination.name, null);
       state.suspension = { state: "none" };
       if (former !== undefined && otherDisk(context) !== null) state.acceptedDisk = former;
       else if (former === "send_again") await sendAgain(context);
       probe(context);
     },
-    otherDisk: () => otherDisk(context),
-    abandonParts: () => void (state.keepsParts = false),
-    close(until) {
+    /** If it is on hold because its disk is missing or another one: how many delivered files the former disk has. */
+    otherDisk: (): { readonly images: number } | null => otherDisk(context),
+    /** The destination is not used any more: the last sweep also removes the parts of large files. */
+    abandonParts: (): void => void (state.keepsParts = false),
+    /** The schedule sends nothing more until `open`, presumably at `until`; batches in hand are finished. */
+    close(until: number | null): void {
       state.opening = { state: "closed", until };
       endSession(context);
       stateChanged(context);
     },
-    open() {
+    /** Ends what `close` began. */
+    open(): void {
       state.opening = { state: "open" };
       stateChanged(context);
     },
-    probe: () => probe(context),
-    hold(failure) {
+    /** Probes at once if it is on hold or backing off; a pause or `hold` stays until `resume`. */
+    probe: (): void => probe(context),
+    /** Puts it on hold until `resume`, with this reason. */
+    hold(failure: FailureRecord): void {
       state.suspension = held(state.suspension, failure);
       endSession(context);
       stateChanged(context);
     },
-    attachAgain: () => endSession(context),
-    idle: (signal) => idle(context, signal),
-    audit() {
+    /** Begins again with a new session, which checks the destination anew; batches in hand are finished. */
+    attachAgain: (): void => endSession(context),
+    /** For `--once`: resolves when nothing is left to deliver, or when nothing else can be delivered now. */
+    idle: (signal: AbortSignal): Promise<Idleness> => idle(context, signal),
+    /** Begins an audit as soon as nothing is sent, unless one runs; false where the destination has none (`audit: false`). */
+    audit(): boolean {
       if (destination.audit === null) return false;
       state.audit.asked = true;
       context.bell.ring();
       return true;
     },
-    owesAudit: () => state.audit.asked,
-    audited: (atMostMs, signal) => audited(context, atMostMs, signal),
-    session: () => state.connection.state === "open" ? state.connection.session : null,
-    reserve(targets) {
+    /** Whether an audit was asked for that has not begun. */
+    owesAudit: (): boolean => state.audit.asked,
+    /** Resolves when no audit runs or is due, the destination cannot be used, or the time is up. */
+    async audited(atMostMs: number, signal: AbortSignal): Promise<void> {
+      const { destination: { audit }, system } = context;
+      const until = system.monotonic() + atMostMs;
+      while (audit !== null && !signal.aborted && system.monotonic() < until) {
+        if (!isAuditDue(context, audit) || stateOf(context).state !== "open") return;
+        await system.sleep(SECOND, signal);
+      }
+    },
+    /** The session at work; null while there is none. */
+    session: (): Pick<TimedSession, "survey" | "digest" | "flush" | "remove" | "emptyTrash"> | null =>
+      state.connection.state === "open" ? state.connection.session : null,
+    /** Keeps these targets from being given to anything until the result is disposed of; without those that a batch in hand has. */
+    reserve(targets: readonly string[]): ReadonlySet<string> & Disposable {
       const inHand = new Set(ledger.inFlight(context.job.name, destination.name).map(({ target }) => nameKey(target)));
       const mine = targets.filter((target) => !inHand.has(nameKey(target)));
       for (const target of mine) context.removing.add(nameKey(target));
@@ -202,15 +188,6 @@ async function idle(context: DestinationContext, signal: AbortSignal): Promise<I
   return { drained: false, failure: failureRecord(new Failure("stopped", "image-transfer is stopping")) };
 }
 
-async function audited(context: DestinationContext, atMostMs: number, signal: AbortSignal): Promise<void> {
-  const { destination: { audit }, system } = context;
-  const until = system.monotonic() + atMostMs;
-  while (audit !== null && !signal.aborted && system.monotonic() < until) {
-    if (!isAuditDue(context, audit) || stateOf(context).state !== "open") return;
-    await system.sleep(SECOND, signal);
-  }
-}
-
 /** Null while it makes sense to wait. */
 function verdict(context: DestinationContext): Idleness | null {
   const { ledger, job, destination: { name, retryAttempts }, breaker, hostBreaker, state: { batches } } = context;
@@ -229,6 +206,7 @@ function verdict(context: DestinationContext): Idleness | null {
   return isInVain ? { drained: false, failure: now.failure } : null;
 }
 
+/** Batches in hand are finished. */
 function endSession({ state: { connection } }: DestinationContext): void {
   if (connection.state !== "closed") connection.end();
 }

@@ -14,14 +14,14 @@ import { faultOf } from "../system/fault.ts";
 import type { OutboxLedger, Removable } from "../ledger/outbox_ledger.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { Outbox } from "./outbox.ts";
-import type { OutboxSystem } from "./destination_context.ts";
+import type { System } from "../system/system.ts";
 import { createHash } from "node:crypto";
 import { printable } from "../domain/names/printable.ts";
 import { isOnlyOurs, type Way, wayTo } from "../system/way_to.ts";
 
 /** What removing needs. */
 interface RemovalTools {
-  readonly system: OutboxSystem;
+  readonly system: System;
   readonly ledger: Pick<OutboxLedger, "removable" | "markRemoved">;
   readonly emit: Emit;
   /** Whether another job has still to deliver it. */
@@ -185,7 +185,7 @@ async function removeOne(candidate: Removable, removal: Removal, signal: AbortSi
 }
 
 /** By its facts, it is the version that was delivered. */
-async function isStill(source: SourceFile, system: OutboxSystem): Promise<boolean> {
+async function isStill(source: SourceFile, system: System): Promise<boolean> {
   const facts = await system.facts(source.absolutePath);
   const same = facts?.kind === "file" && sameFingerprint(facts, source) && facts.ctimeMs === source.ctimeMs;
   return same && await isInside(source, system);
@@ -200,13 +200,13 @@ function isRemovable(candidate: Removable, removal: Removal): boolean {
 }
 
 /** Its bytes are what every destination has. */
-async function isProven({ source, receipts }: Removable, system: OutboxSystem, signal: AbortSignal): Promise<boolean> {
+async function isProven({ source, receipts }: Removable, system: System, signal: AbortSignal): Promise<boolean> {
   const { sha256 } = await system.hash(source, signal);
   return receipts.every((receipt) => receipt.sha256 === sha256);
 }
 
 /** None of its folders has become a symlink: a file that was moved out of the watched folder must not be removed. */
-async function isInside({ path, absolutePath }: SourceFile, system: OutboxSystem): Promise<boolean> {
+async function isInside({ path, absolutePath }: SourceFile, system: System): Promise<boolean> {
   const depth = path.split("/").length - 1;
   let folder = absolutePath;
   for (let level = 0; level < depth; level++) {
@@ -229,7 +229,7 @@ export interface GuardedRemoval {
 
 interface Guard {
   readonly job: Job;
-  readonly system: OutboxSystem;
+  readonly system: System;
   readonly emit: Emit;
   /** Of the folder of ours. */
   readonly name: string;
@@ -296,7 +296,7 @@ async function placeFor({ job, system, name }: Guard, { absolutePath }: SourceFi
   return null;
 }
 
-async function isOurs(place: string, system: OutboxSystem): Promise<boolean> {
+async function isOurs(place: string, system: System): Promise<boolean> {
   const facts = await system.facts(place);
   return facts?.kind === "folder" && (facts.uid ?? system.uid) === system.uid && (facts.mode & 0o022) === 0;
 }
@@ -340,12 +340,12 @@ async function putBack({ system, emit }: Guard, moved: string, path: string, tri
   emit({ type: "notice", level: "error", message });
 }
 
-async function isThere(folder: string, system: OutboxSystem): Promise<boolean> {
+async function isThere(folder: string, system: System): Promise<boolean> {
   return (await system.followedFacts(folder))?.kind === "folder";
 }
 
 /** Removes the folders that are empty now, from the innermost up to the one of ours. */
-async function tidy(system: OutboxSystem, place: string, innermost: string): Promise<void> {
+async function tidy(system: System, place: string, innermost: string): Promise<void> {
   for (let folder = innermost; folder.length >= place.length; folder = dirname(folder)) {
     const isRemoved = await system.remove(folder).then(() => true, () => false);
     if (!isRemoved) return;

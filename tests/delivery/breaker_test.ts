@@ -1,73 +1,87 @@
 import { assert, assertEquals } from "@std/assert";
 import { type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
-import {
-  type BreakerState,
-  circuitBreaker,
-  close,
-  CLOSED,
-  concernsHost,
-  mayTry,
-  probeSoon,
-  shown,
-  trip,
-} from "../../src/delivery/breaker.ts";
+import { circuitBreaker, concernsHost } from "../../src/delivery/breaker.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aFailure } from "../support/fake_method.ts";
 
 const failing = (code: FailureCode): FailureRecord => failureRecord(aFailure(code));
-const rules = (monotonic: number, random = 0.5) => ({ baseMs: 5000, random, monotonic });
 
-/** The waits of `count` failures in a row, each probed as soon as it may be. */
-function waits(code: FailureCode, count: number): number[] {
-  let breaker: BreakerState = CLOSED;
-  let now = 0;
-  return Array.from({ length: count }, () => {
-    breaker = trip(breaker, failing(code), rules(now));
-    const wait = breaker.tripped!.probeAt - now;
-    now = breaker.tripped!.probeAt;
-    return wait;
-  });
+function aBreaker(random = 0.5) {
+  const clock = createFakeClock();
+  return { clock, breaker: circuitBreaker({ ...clock, random: () => random }) };
 }
 
-Deno.test("trip() tries an outage again nearly at once, then ever more rarely, never more rarely than every five minutes", () => {
-  assertEquals(waits("unreachable", 9), [1000, 5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+/** The waits of `count` failures in a row, each probed as soon as it may be. */
+async function waits(code: FailureCode, count: number): Promise<number[]> {
+  const { clock, breaker } = aBreaker();
+  const found: number[] = [];
+  while (found.length < count) {
+    breaker.trip(failing(code), 5000);
+    found.push(breaker.wait());
+    await clock.advance(breaker.wait());
+  }
+  return found;
+}
+
+Deno.test("trip() tries an outage again nearly at once, then ever more rarely, never more rarely than every five minutes", async () => {
+  assertEquals(await waits("unreachable", 9), [1000, 5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
 });
 
-Deno.test("trip() probes a full disk at least once a minute, a refused login at most every five", () => {
-  assert(waits("disk_full", 20).every((wait) => wait >= 5000 && wait <= 60_000));
-  assert(waits("login_refused", 20).every((wait) => wait >= 300_000 && wait <= 1_800_000));
+Deno.test("trip() probes a full disk at least once a minute, a refused login at most every five", async () => {
+  assert((await waits("disk_full", 20)).every((wait) => wait >= 5000 && wait <= 60_000));
+  assert((await waits("login_refused", 20)).every((wait) => wait >= 300_000 && wait <= 1_800_000));
 });
 
 Deno.test("trip() never waits in step with others", () => {
-  const at = (random: number) => trip(CLOSED, failing("unreachable"), rules(0, random)).tripped!.probeAt;
+  const at = (random: number) => {
+    const { breaker } = aBreaker(random);
+    breaker.trip(failing("unreachable"), 5000);
+    return breaker.wait();
+  };
   assertEquals([at(0), at(0.999)], [750, 1250]);
 });
 
-Deno.test("trip() takes failures before the probe for the same outage", () => {
-  const first = trip(CLOSED, failing("unreachable"), rules(0));
-  assertEquals(trip(first, failing("interrupted"), rules(500)), first);
-  const graver = trip(first, failing("login_refused"), rules(500));
-  assertEquals([graver.failuresInARow, graver.tripped?.failure.code, graver.tripped?.probeAt], [1, "login_refused", 1000]);
+Deno.test("trip() takes failures before the probe for the same outage", async () => {
+  const { clock, breaker } = aBreaker();
+  breaker.trip(failing("unreachable"), 5000);
+  const first = breaker.state();
+  await clock.advance(500);
+  breaker.trip(failing("interrupted"), 5000);
+  assertEquals(breaker.state(), first);
+  breaker.trip(failing("login_refused"), 5000);
+  const graver = breaker.state();
+  assertEquals([breaker.failuresInARow(), breaker.wait()], [1, 500]);
+  assertEquals(graver.state === "on_hold" && graver.failure.code, "login_refused");
 });
 
 Deno.test("close() lets files pass but forgets no failures", () => {
-  const again = close(trip(CLOSED, failing("timeout"), rules(0)));
-  assertEquals([again.tripped, again.failuresInARow], [null, 1]);
-  assertEquals(trip(again, failing("timeout"), rules(10)).failuresInARow, 2);
+  const { breaker } = aBreaker();
+  breaker.trip(failing("timeout"), 5000);
+  breaker.close();
+  assertEquals([breaker.state(), breaker.failuresInARow()], [{ state: "open" }, 1]);
+  breaker.trip(failing("timeout"), 5000);
+  assertEquals(breaker.failuresInARow(), 2);
 });
 
-Deno.test("mayTry() is false until the probe is due; probeSoon() makes it due", () => {
-  const tripped = trip(CLOSED, failing("read_only"), rules(0));
-  assertEquals([mayTry(CLOSED, 0), mayTry(tripped, 4999), mayTry(tripped, 5000)], [true, false, true]);
-  assert(mayTry(probeSoon(tripped, 10), 10));
+Deno.test("enter() gives nothing until the probe is due; probeSoon() makes it due", async () => {
+  const { clock, breaker } = aBreaker();
+  breaker.trip(failing("read_only"), 5000);
+  await clock.advance(4999);
+  assertEquals(breaker.enter(), null);
+  breaker.probeSoon();
+  assert(breaker.enter());
 });
 
-Deno.test("shown() tells hold from back-off, with the time of the next probe by the wall clock", () => {
-  const now = Date.UTC(2026, 0, 15);
-  assertEquals(shown(CLOSED, now, 0), { state: "open" });
-  const away = shown(trip(CLOSED, failing("unreachable"), rules(0)), now, 400);
-  assertEquals(away.state === "backing_off" && away.until, now + 600);
-  assertEquals(shown(trip(CLOSED, failing("read_only"), rules(0)), now, 0).state, "on_hold");
+Deno.test("state() tells hold from back-off, with the time of the next probe by the wall clock", async () => {
+  const { clock, breaker } = aBreaker();
+  assertEquals(breaker.state(), { state: "open" });
+  const began = clock.now();
+  breaker.trip(failing("unreachable"), 5000);
+  await clock.advance(400);
+  const away = breaker.state();
+  assertEquals(away.state === "backing_off" && away.until, began + 1000);
+  breaker.trip(failing("read_only"), 5000);
+  assertEquals(breaker.state().state, "on_hold");
 });
 
 Deno.test("concernsHost() is true for the way and the login, false for one folder", () => {

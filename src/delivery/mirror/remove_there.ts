@@ -15,13 +15,12 @@ import { inTrash } from "../../methods/removal.ts";
 import type { System } from "../../system/system.ts";
 import { crashPoint } from "../crash_point.ts";
 import type { Outbox } from "../outbox.ts";
-import type { OutboxSystem } from "../destination_context.ts";
 import { lookThere } from "./replaced.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 
 /** What removing needs. */
 export interface RemovingTools {
-  readonly system: OutboxSystem & Pick<System, "facts" | "now">;
+  readonly system: System;
   readonly ledger: MirrorLedger;
   readonly emit: Emit;
   /** All destinations of all jobs: some may have the same folder. */
