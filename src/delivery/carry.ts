@@ -37,9 +37,18 @@ export async function carry(
   using _names = takeNames(items, context);
   await pass({ ...open, items }, attempt, { left: MOST_PASSES });
   const failure = destinationFailure(items);
-  for (const item of items) keepOrForget(item, context);
+  const { attempts } = context;
+  for (const item of items) {
+    const own = failureOf(item);
+    // The part that was resumed was wrong, not the file: the next attempt sends the whole file.
+    if (own?.code === "mismatch" && attempts.leftover(item.delivery) !== undefined) {
+      item.outcome = { failure: own, counts: false };
+    }
+    if (own && isOutage(own)) attempts.leave(item.delivery, item.staged);
+    else attempts.forget(item.delivery);
+  }
   await record({ ...open, items }, hard);
-  context.attempts.end(attempt);
+  attempts.end(attempt);
   return failure;
 }
 
@@ -57,7 +66,16 @@ async function pass(unread: Unread, attempt: string, budget: { left: number }): 
     crashPoint("after_put", context.system);
     await verifyStaged(batch, hard);
     crashPoint("after_verify", context.system);
-    await publishAlone(batch, attempt, hard);
+    if (undecided(items).length > 0) {
+      // An earlier attempt that can still publish could replace a newer version with an old one.
+      await context.attempts.endDoubts((doubtful) => unread.session.sweep(doubtful, hard));
+      try {
+        await publish(batch, hard);
+      } catch (error) {
+        context.attempts.doubt(attempt);
+        throw error;
+      }
+    }
     crashPoint("after_publish", context.system);
   } catch (error) {
     const failure = failureRecord(error);
@@ -69,33 +87,16 @@ async function pass(unread: Unread, attempt: string, budget: { left: number }): 
     }
     const middle = Math.ceil(rest.length / 2);
     for (const [name, half] of [[`${attempt}a`, rest.slice(0, middle)], [`${attempt}b`, rest.slice(middle)]] as const) {
-      stageAnew(half, name, context);
+      // What the failed pass left must not be taken for theirs.
+      for (const item of half) {
+        item.staged = stagedName(context.methodContext.stagingRoot, name, item.delivery);
+        item.there = null;
+        item.receipt = null;
+      }
       await pass({ ...unread, items: half }, name, budget);
       // Not before: another worker may sweep ended attempts at any time.
       context.attempts.end(name);
     }
-  }
-}
-
-/** Publishes once no earlier attempt can do so any more: it could replace a newer version with an old one. */
-async function publishAlone(batch: Batch, attempt: string, signal: AbortSignal): Promise<void> {
-  if (undecided(batch.items).length === 0) return;
-  const { attempts } = batch.context;
-  await attempts.endDoubts((doubtful) => batch.session.sweep(doubtful, signal));
-  try {
-    await publish(batch, signal);
-  } catch (error) {
-    attempts.doubt(attempt);
-    throw error;
-  }
-}
-
-/** Gives the items fresh staging names: what the failed pass left must not be taken for theirs. */
-function stageAnew(items: readonly Item[], attempt: string, { methodContext }: DestinationContext): void {
-  for (const item of items) {
-    item.staged = stagedName(methodContext.stagingRoot, attempt, item.delivery);
-    item.there = null;
-    item.receipt = null;
   }
 }
 
@@ -114,16 +115,6 @@ function destinationFailure(items: readonly Item[]): FailureRecord | null {
 }
 
 const OWN_IF_OTHERS_ARRIVE: ReadonlySet<string> = new Set(["permission_denied", "not_a_folder"]);
-
-function keepOrForget(item: Item, { attempts }: DestinationContext): void {
-  const failure = failureOf(item);
-  // The part that was resumed was wrong, not the file: the next attempt sends the whole file.
-  if (failure?.code === "mismatch" && attempts.leftover(item.delivery) !== undefined) {
-    item.outcome = { failure, counts: false };
-  }
-  if (failure && isOutage(failure)) attempts.leave(item.delivery, item.staged);
-  else attempts.forget(item.delivery);
-}
 
 /**
  * Reserves the targets, and puts off the items whose namesake is in this or another batch: the destination cannot be asked about

@@ -7,7 +7,6 @@
 import { onAbort } from "../async/abort.ts";
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import type { Destination } from "../config/settings.ts";
 import { nameKey } from "../domain/names/name_key.ts";
 import { sendAgain } from "./place.ts";
 import type { AheadView } from "./ahead/ahead_parts.ts";

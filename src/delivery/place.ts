@@ -42,7 +42,15 @@ export async function findPlace(open: OpenSession): Promise<Place> {
       sweeper.soon(hard);
     });
     loopSearch.catch(() => undefined); // The session listens to it later.
-    if (loops.doubts(destination)) await noLoop(loopSearch, open);
+    if (loops.doubts(destination)) {
+      try {
+        await loopSearch.finally(() => sweeper.done());
+      } catch (error) {
+        // Nothing is sent there, so nothing else would remove the probe from the watched folder.
+        if (failureRecord(error).code === "loop" && state.closing.size === 0) await finalSweep(context, open.session);
+        throw error;
+      }
+    }
     const look = async () => {
       if (system.monotonic() - lookedAt < FRESH_MS) return;
       await findMountNow(open, hard);
@@ -53,16 +61,6 @@ export async function findPlace(open: OpenSession): Promise<Place> {
     attempts.end(probe);
     // A lost connection sweeps nothing.
     if (failureRecord(error).next === "hold") sweeper.soon(hard);
-    throw error;
-  }
-}
-
-async function noLoop(loopSearch: Promise<void>, { context, session, sweeper }: OpenSession): Promise<void> {
-  try {
-    await loopSearch.finally(() => sweeper.done());
-  } catch (error) {
-    // Nothing is sent there, so nothing else would remove the probe from the watched folder.
-    if (failureRecord(error).code === "loop" && context.state.closing.size === 0) await finalSweep(context, session);
     throw error;
   }
 }

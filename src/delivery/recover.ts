@@ -9,7 +9,7 @@ import type { Delivery } from "../domain/delivery.ts";
 import { Failure, isOutage } from "../domain/failure.ts";
 import { sendsEarly } from "./ahead/send_ahead.ts";
 import { attemptOf } from "./attempts.ts";
-import { type Batch, failureOf, giveUp, type Item, itemsOf, type OpenSession, undecided } from "./batch.ts";
+import { type Batch, failureOf, giveUp, itemsOf, type OpenSession, undecided } from "./batch.ts";
 import { adoptExisting } from "./steps/adopt.ts";
 import { checkSources, hashSources, lookForWriters } from "./steps/check.ts";
 import { publish } from "./steps/publish.ts";
@@ -46,7 +46,9 @@ async function recoverBatch(batch: Batch, left: ReadonlySet<string>): Promise<vo
   await checkSources(batch);
   // Only a hash can verify what a former process sent: a file of the right length may have holes.
   const provable = context.destination.verify === "checksum" && !session.sendsStagedAgain ? undecided(items) : [];
-  const staged = await wholeStaged(provable.filter((item) => left.has(attemptOf(item.delivery))), batch);
+  const candidates = provable.filter((item) => left.has(attemptOf(item.delivery)));
+  const stats = candidates.length === 0 ? [] : await session.survey(candidates.map((item) => item.staged), hard);
+  const staged = candidates.filter((item, index) => stats[index]?.bytes === item.delivery.source.size);
   await hashSources(staged, context, hard);
   await verifyStaged({ ...batch, items: staged }, hard);
   // A staged file that turns out wrong is no failed attempt: it was never finished. It is sent again.
@@ -62,13 +64,6 @@ async function recoverBatch(batch: Batch, left: ReadonlySet<string>): Promise<vo
   const outage = items.map(failureOf).find((failure) => failure !== null && failure.code !== "stopped" && isOutage(failure));
   await record(batch, hard);
   if (outage) throw new Failure(outage.code, outage.message, { hint: outage.hint, next: outage.next });
-}
-
-/** Those items whose staged file is as long as it should be. */
-async function wholeStaged(items: readonly Item[], { session, hard }: OpenSession): Promise<Item[]> {
-  if (items.length === 0) return [];
-  const stats = await session.survey(items.map((item) => item.staged), hard);
-  return items.filter((item, index) => stats[index]?.bytes === item.delivery.source.size);
 }
 
 async function sweepUnneeded(left: readonly string[], { context, session, hard }: OpenSession): Promise<void> {

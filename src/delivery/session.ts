@@ -47,7 +47,11 @@ export async function runSession(context: DestinationContext, soft: AbortSignal,
       state.connection = { state: "open", end, session };
       state.known = { ...state.known, method: session.method };
       stateChanged(context);
-      await recoverFormer(open);
+      if (state.staging !== "own") {
+        state.staging = "former";
+        await recover(context.ledger.inFlight(context.job.name, context.destination.name), open);
+        state.staging = "own";
+      }
       if (over.signal.aborted) return;
       // A former process may have ended between the last record and the removal of its source.
       context.delivered?.();
@@ -63,15 +67,6 @@ export async function runSession(context: DestinationContext, soft: AbortSignal,
   } finally {
     state.connection = { state: "closed" };
   }
-}
-
-/** Recovers what a former process had in hand, once. */
-async function recoverFormer(open: OpenSession): Promise<void> {
-  const { state, ledger, job, destination } = open.context;
-  if (state.staging === "own") return;
-  state.staging = "former";
-  await recover(ledger.inFlight(job.name, destination.name), open);
-  state.staging = "own";
 }
 
 /** Lets workers carry batches until the session is over. */
@@ -110,8 +105,8 @@ const MINUTE = 60_000;
 const LONGEST_WAIT_MS = 10 * MINUTE;
 
 /** Claims and carries batches, one after the other. */
-export async function runWorker(open: OpenSession, { look, inTurn, fail, over }: Workers): Promise<void> {
-  const { context } = open;
+async function runWorker(open: OpenSession, { look, inTurn, fail, over }: Workers): Promise<void> {
+  const { context, sweeper, hard } = open;
   // Who has just waited, or had a full batch, does not wait for more files.
   let mayLinger = true;
   while (!over.aborted) {
@@ -125,8 +120,19 @@ export async function runWorker(open: OpenSession, { look, inTurn, fail, over }:
       const [first] = claimed;
       if (first === undefined) continue;
       crashPoint("after_claim", context.system);
-      mayLinger = !isFull(claimed, context);
-      await carryClaimed(claimed, attemptOf(first), open, fail);
+      const bytes = claimed.reduce((sum, { source }) => sum + source.size, 0);
+      mayLinger = claimed.length < context.batchFiles && bytes < BATCH_BYTES / 2;
+      context.state.batches += 1;
+      try {
+        const failure = await carry(claimed, attemptOf(first), open);
+        if (failure) fail(failure);
+        else if (!hard.aborted) succeed(context);
+      } finally {
+        context.state.batches -= 1;
+        context.bell.ring();
+      }
+      context.delivered?.();
+      sweeper.soon(hard);
     } catch (error) {
       const failure = failureRecord(error);
       if (failure.code === "internal") context.emit({ type: "notice", level: "error", message: failure.message, error });
@@ -183,28 +189,4 @@ function claim({ context, session }: OpenSession): Delivery[] {
   });
   if (claimed.length === 0) attempts.abandon(attempt);
   return claimed;
-}
-
-function isFull(claimed: readonly Delivery[], { batchFiles }: DestinationContext): boolean {
-  return claimed.length >= batchFiles || claimed.reduce((sum, { source }) => sum + source.size, 0) >= BATCH_BYTES / 2;
-}
-
-async function carryClaimed(
-  claimed: readonly Delivery[],
-  attempt: string,
-  open: OpenSession,
-  fail: (failure: FailureRecord) => void,
-): Promise<void> {
-  const { context, sweeper, hard } = open;
-  context.state.batches += 1;
-  try {
-    const failure = await carry(claimed, attempt, open);
-    if (failure) fail(failure);
-    else if (!hard.aborted) succeed(context);
-  } finally {
-    context.state.batches -= 1;
-    context.bell.ring();
-  }
-  context.delivered?.();
-  sweeper.soon(hard);
 }

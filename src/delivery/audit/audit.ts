@@ -5,21 +5,18 @@
  * @module
  */
 import { AUDIT_VERDICTS, type AuditPlan, type AuditVerdict, checkedIn, isTouched, nextAudit } from "../../domain/audit.ts";
-import { type FailureRecord, failureRecord, isOutage } from "../../domain/failure.ts";
+import { failureRecord, isOutage } from "../../domain/failure.ts";
 import type { AuditFinding, AuditState } from "../../ledger/audit_ledger.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
-import type { OpenSession } from "../batch.ts";
+import type { OpenSession, Workers } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { demandKnownPlace } from "../mount.ts";
 import { reprove, whyNotAgain } from "./reprove.ts";
 
-/** What a session has for this. */
-interface Session {
-  /** Ends the session because of the destination. */
-  readonly fail: (failure: FailureRecord) => void;
-  /** Aborted when it is over. */
-  readonly over: AbortSignal;
+/** What it works with while a session is open. */
+interface Auditing extends OpenSession, Pick<Workers, "over"> {
+  readonly plan: AuditPlan;
 }
 
 const MINUTE = 60_000;
@@ -33,7 +30,7 @@ const PAGE = 50;
 const RECORD_EVERY_MS = 5_000;
 
 /** Works until the session is over. Never throws. */
-export async function audit(open: OpenSession, { fail, over }: Session): Promise<void> {
+export async function audit(open: OpenSession, { fail, over }: Workers): Promise<void> {
   const { context } = open;
   const { destination: { audit: plan }, system, once, bell } = context;
   if (plan === null || once) return;
@@ -114,15 +111,19 @@ async function runAudit(auditing: Auditing, from: AuditState): Promise<void> {
   context.emit({ type: "audited", job: job.name, destination: name, run: { ...state, endedAt } });
 }
 
-/** Looks at files and records what it found, some at a time. */
+/** Looks at files, while nothing else is sent, and records what it found, some at a time. */
 async function lookAtAll(auditing: Auditing, rows: readonly DeliveryRow[], from: AuditState): Promise<AuditState> {
-  const { context: { system }, over } = auditing;
+  const { context, over } = auditing;
+  const { system, ledger, job, destination } = context;
+  const isBusy = () => context.state.batches > 0 || (ledger.nextDue(job.name, destination.name) ?? Infinity) <= system.now();
   let state = from;
   let looks: Looked[] = [];
   let recordedAt = system.monotonic();
   try {
     for (const row of rows) {
-      if (!await myTurn(auditing)) break;
+      const since = system.monotonic();
+      while (!over.aborted && isBusy() && system.monotonic() - since < SHARE_MS) await system.sleep(BUSY_AGAIN_MS, over);
+      if (over.aborted) break;
       const began = system.monotonic();
       looks.push(await lookAt(auditing, row));
       const now = system.monotonic();
@@ -139,28 +140,8 @@ async function lookAtAll(auditing: Auditing, rows: readonly DeliveryRow[], from:
   return state;
 }
 
-/** Waits while files are sent, but not for ever; false where the session is over. */
-async function myTurn({ context, over }: Auditing): Promise<boolean> {
-  const { system } = context;
-  const since = system.monotonic();
-  while (!over.aborted && isBusy(context) && system.monotonic() - since < SHARE_MS) await system.sleep(BUSY_AGAIN_MS, over);
-  return !over.aborted;
-}
-
-function isBusy({ state, ledger, job, destination, system }: DestinationContext): boolean {
-  if (state.batches > 0) return true;
-  const due = ledger.nextDue(job.name, destination.name);
-  return due !== null && due <= system.now();
-}
-
-export interface Auditing extends OpenSession {
-  readonly plan: AuditPlan;
-  /** Aborted when the session is over. */
-  readonly over: AbortSignal;
-}
-
 /** What was seen. */
-export interface Looked {
+interface Looked {
   readonly row: DeliveryRow;
   readonly verdict: AuditVerdict;
   /** A sentence without a full stop; empty with `equal`. */
@@ -172,7 +153,7 @@ export interface Looked {
  *
  * @throws {Failure} an outage of the destination: nothing is known of the file.
  */
-export async function lookAt(auditing: Auditing, row: DeliveryRow): Promise<Looked> {
+async function lookAt(auditing: Auditing, row: DeliveryRow): Promise<Looked> {
   const { context, over } = auditing;
   try {
     const first = reprove(row, await digest(auditing, row));
@@ -213,18 +194,15 @@ async function lookAgain(auditing: Auditing, row: DeliveryRow): Promise<Omit<Loo
   if (verdict === "missing") return { verdict: "unreadable", reason: "It is there, but cannot be read" };
   const { delivery: { target, source }, deliveredAt } = row;
   const mtimeMs = await session.modifiedAt(target, over);
-  return { verdict: isTouched(mtimeMs, source, deliveredAt) ? "changed" : "damaged", reason: capital(reason ?? "") };
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  const sentence = (reason ?? "").replace(/^./, (first) => first.toUpperCase());
+  return { verdict: isTouched(mtimeMs, source, deliveredAt) ? "changed" : "damaged", reason: sentence };
 }
 
 /** Files that one audit sends again by itself: where more are damaged or gone, somebody should look first. */
 const MOST_SENT_AGAIN = 100;
 
 /** In one transaction with where the audit is. */
-export async function recordLooks(auditing: Auditing, looks: readonly Looked[], from: AuditState): Promise<AuditState> {
+async function recordLooks(auditing: Auditing, looks: readonly Looked[], from: AuditState): Promise<AuditState> {
   const { context } = auditing;
   const { ledger, job, destination, system, emit, state: { audit } } = context;
   const last = looks.at(-1);
@@ -258,7 +236,7 @@ async function findingOf({ row, verdict, reason }: Looked, again: number, auditi
   if (verdict !== "damaged" && verdict !== "vanished") return { id, verdict, reason, then: "list", hint: "" };
   const whyNot = await sourceAway() ? "its watched folder is not there" : await whyNotAgain(source, system);
   const said = `It was delivered to ${name}, but ${verdict === "vanished" ? "is no longer there" : "is damaged there"}`;
-  const message = verdict === "vanished" ? said : `${said}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
+  const message = verdict === "vanished" ? said : `${said}: ${reason.replace(/^./, (first) => first.toLowerCase())}`;
   if (whyNot !== null) {
     const hint = `It cannot be sent again: ${whyNot}. Look for a copy at another destination or in a backup.`;
     return { id, verdict, reason: message, then: "fail", hint };
@@ -282,7 +260,10 @@ async function replacedNow(looks: readonly Looked[], { context }: Auditing): Pro
     const some = ledger.auditRivals(job.name, destination.name, [...mine.keys()], after);
     for (const rival of some.rows) {
       const row = mine.get(rival.target);
-      if (row !== undefined && isLater(rival, row)) replaced.add(row.delivery.id);
+      if (row === undefined || rival.id === row.delivery.id) continue;
+      // What is on its way may be published at any moment.
+      const laterMs = rival.deliveredAt === null || row.deliveredAt === null ? Infinity : rival.deliveredAt - row.deliveredAt;
+      if (laterMs > 0 || (laterMs === 0 && rival.id > row.delivery.id)) replaced.add(row.delivery.id);
     }
     after = some.lookedTo;
     await system.sleep(0);
@@ -291,11 +272,4 @@ async function replacedNow(looks: readonly Looked[], { context }: Auditing): Pro
   const known = new Set(still.map(({ delivery }) => delivery.id));
   for (const { delivery } of rows) if (!known.has(delivery.id)) replaced.add(delivery.id);
   return replaced;
-}
-
-/** What is on its way may be published at any moment. */
-function isLater(rival: { readonly id: number; readonly deliveredAt: number | null }, { delivery, deliveredAt }: DeliveryRow) {
-  if (rival.id === delivery.id) return false;
-  if (rival.deliveredAt === null || deliveredAt === null || rival.deliveredAt > deliveredAt) return true;
-  return rival.deliveredAt === deliveredAt && rival.id > delivery.id;
 }

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { Failure, type FailureRecord } from "../../domain/failure.ts";
+import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { isMirror, type Replaced, takeReplaced } from "../mirror/replaced.ts";
-import { type Batch, giveUp, type Item, undecided } from "../batch.ts";
-import type { DestinationContext } from "../destination_context.ts";
+import { type Batch, giveUp, undecided } from "../batch.ts";
 
 /** Publishes all items that have a receipt in one call. */
 export async function publish(batch: Batch, signal: AbortSignal): Promise<void> {
   const { items, context, session } = batch;
   const verified = undecided(items).filter((item) => item.receipt !== null);
   if (verified.length === 0) return;
-  const { onConflict, fileMode, directoryMode } = context.destination;
+  const { destination, emit } = context;
+  const { onConflict, fileMode, directoryMode } = destination;
   const publications = verified.map((item) => ({
     staged: item.staged,
     target: item.delivery.target,
@@ -27,28 +27,21 @@ export async function publish(batch: Batch, signal: AbortSignal): Promise<void> 
   verified.forEach((item, index) => {
     const outcome = outcomes[index];
     if (!outcome) return giveUp(item, new Error("the method gave no outcome for a publication"));
-    if (!outcome.published) return giveUp(item, refusal(outcome.failure, context));
+    if (!outcome.published) {
+      const { code, message, hint, next } = outcome.failure;
+      const isSkipped = code === "exists" && onConflict === "skip";
+      return giveUp(item, new Failure(isSkipped ? "skipped" : code, message, { hint, next }));
+    }
     const { former } = outcome;
     if (former !== undefined && isMirror(context)) replaced.push({ item, former });
     else if (item.receipt) item.outcome = { receipt: item.receipt };
-    if (former !== undefined) tellFormer(item, former, context);
+    if (former === undefined) return;
+    const names = `"${printable(item.delivery.target)}" at ${destination.name}`;
+    const message = `A different file had the name ${names}: kept as "${printable(former)}"`;
+    emit({ type: "notice", level: "info", message });
   });
   // Without their outcomes: if the destination goes away now, the next attempt finds them there, and comes here again.
   await takeReplaced(replaced, batch, signal);
   for (const { item } of replaced) if (item.receipt) item.outcome = { receipt: item.receipt };
   context.unflushed.forget(verified.flatMap(({ delivery }, index) => outcomes[index]?.published ? [delivery.target] : []));
-}
-
-function refusal({ code, message, hint, next }: FailureRecord, { destination }: DestinationContext): Failure {
-  const skipped = code === "exists" && destination.onConflict === "skip";
-  return new Failure(skipped ? "skipped" : code, message, { hint, next });
-}
-
-function tellFormer(item: Item, former: string, { destination, emit }: DestinationContext): void {
-  const names = `"${printable(item.delivery.target)}" at ${destination.name}`;
-  emit({
-    type: "notice",
-    level: "info",
-    message: `A different file had the name ${names}: kept as "${printable(former)}"`,
-  });
 }

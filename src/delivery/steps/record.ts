@@ -5,7 +5,7 @@
  * @module
  */
 import { defer, deliver, type Delivery, fail, park } from "../../domain/delivery.ts";
-import { type FailureRecord, failureRecord, isOutage } from "../../domain/failure.ts";
+import { failureRecord, isOutage } from "../../domain/failure.ts";
 import { confirmGone } from "./check.ts";
 import { crashPoint } from "../crash_point.ts";
 import type { Outcome, Unread } from "../batch.ts";
@@ -65,14 +65,11 @@ async function stubbornly<T>({ system, emit }: DestinationContext, signal: Abort
 }
 
 /** What the next state depends on besides the outcome. */
-interface StateRules {
+interface StateRules extends Pick<DestinationContext, "once"> {
   readonly destination: Pick<Destination, "retryAttempts" | "retryDelayMs">;
-  /** Milliseconds since 1970 UTC. */
   readonly now: number;
   /** A number in [0, 1) for the jitter. */
   readonly random: number;
-  /** The run ends when all is done: a source that keeps changing is left to the next run. */
-  readonly once: boolean;
   /** The daemon is asked to end: connections end with it, sometimes because their programs were asked as well. */
   readonly stopping: boolean;
 }
@@ -90,11 +87,8 @@ export function nextState(delivery: Delivery, outcome: Outcome, rules: StateRule
   if (tried >= Math.max(1, retryAttempts)) {
     // The intake admits the new version when it is finished, and that ends the wait of this one.
     if (failure.code !== "source_changed") return fail(delivery, failure);
-    if (rules.once) return fail(delivery, superseded(failure));
+    // The run ends when all is done: a source that keeps changing is left to the next run.
+    if (rules.once) return fail(delivery, { ...failure, code: "superseded", next: "never" });
   }
   return defer(delivery, failure, rules.now + backOff(tried, retryDelayMs, rules.random), true);
-}
-
-function superseded(failure: FailureRecord): FailureRecord {
-  return { ...failure, code: "superseded", next: "never" };
 }

@@ -12,10 +12,15 @@ import { hashSources, recheckSources } from "./check.ts";
 
 /** Gives every item its receipt or its failure. One round trip to the destination, whatever the number of items. */
 export async function verifyStaged(batch: Batch, signal: AbortSignal): Promise<void> {
-  const { context: { destination, system }, session } = batch;
+  const { context: { destination, system }, session, writers } = batch;
   const items = undecided(batch.items);
   if (items.length === 0) return;
-  const [found] = await Promise.all([digestsOf(items, batch, signal), hashAfterLook(items, batch, signal)]);
+  const hashSent = async () => {
+    // What was sent before it was known that no program writes to it is hashed now.
+    await writers.over();
+    if (destination.verify === "checksum") await hashSources(items, batch.context, signal);
+  };
+  const [found] = await Promise.all([digestsOf(items, batch, signal), hashSent()]);
   await recheckSources({ ...batch, items }, signal);
   const level = destination.verify === "checksum" ? session.proof : destination.verify;
   items.forEach((item, index) => {
@@ -29,12 +34,6 @@ export async function verifyStaged(batch: Batch, signal: AbortSignal): Promise<v
       giveUp(item, new Failure(code, `${what}: ${message}`, { hint }));
     }
   });
-}
-
-/** Hashes what was sent before it was known that no program writes to it. */
-async function hashAfterLook(items: readonly Item[], { context, writers }: Batch, signal: AbortSignal): Promise<void> {
-  await writers.over();
-  if (context.destination.verify === "checksum") await hashSources(items, context, signal);
 }
 
 /** What the destination has under the staging names, as far as the configured level compares it. */
