@@ -17,7 +17,7 @@ import type { Outbox } from "./outbox.ts";
 import type { System } from "../system/system.ts";
 import { createHash } from "node:crypto";
 import { printable } from "../domain/names/printable.ts";
-import { isOnlyOurs, type Way, wayTo } from "../system/way_to.ts";
+import { isOnlyOurs, wayTo } from "../system/way_to.ts";
 
 /** What removing needs. */
 interface RemovalTools {
@@ -28,24 +28,16 @@ interface RemovalTools {
   readonly wantedByOthers?: (candidate: Removable) => boolean;
 }
 
-/** The removals of one job. */
-interface SourceRemoval {
-  /** Puts back what a process that ended had moved and not yet removed. Never throws. */
-  restore(): Promise<void>;
-  /** Removes what can be removed now; calls during a pass share one more pass. Never throws. */
-  pass(signal: AbortSignal): Promise<void>;
-}
-
 interface Removal extends RemovalTools {
   readonly job: Job;
   readonly outboxes: readonly Outbox[];
-  readonly guarded: GuardedRemoval;
+  readonly guarded: ReturnType<typeof guardedRemoval>;
 }
 
 const AT_ONCE = 500;
 
 /** Source removal of one job; does nothing unless the job asks for it and every destination compares checksums. */
-export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools): SourceRemoval {
+export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools) {
   const removal: Removal = { ...tools, job, outboxes, guarded: guardedRemoval(job, tools) };
   const allowed = job.deleteSource && job.destinations.length > 0 &&
     job.destinations.every(({ verify }) => verify === "checksum");
@@ -67,8 +59,10 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
   }
 
   return {
-    restore: () => removal.guarded.restore(),
-    async pass(signal) {
+    /** Puts back what a process that ended had moved and not yet removed. Never throws. */
+    restore: (): Promise<void> => removal.guarded.restore(),
+    /** Removes what can be removed now; calls during a pass share one more pass. Never throws. */
+    async pass(signal: AbortSignal): Promise<void> {
       if (!allowed) return;
       if (running) {
         again = true;
@@ -216,48 +210,57 @@ async function isInside({ path, absolutePath }: SourceFile, system: System): Pro
   return true;
 }
 
-/** The removals of one job. */
-export interface GuardedRemoval {
-  /**
-   * To be called before the last look at a source: gives what removes it afterwards, which gives false where the file was not the
-   * source, or may not be. Null where it cannot be removed safely now.
-   */
-  prepare(source: SourceFile, signal: AbortSignal): Promise<(() => Promise<boolean>) | null>;
-  /** Puts back what was moved by a process that ended before it could remove it. Never throws. */
-  restore(): Promise<void>;
-}
-
 interface Guard {
   readonly job: Job;
   readonly system: System;
   readonly emit: Emit;
   /** Of the folder of ours. */
   readonly name: string;
-  /** What was said already. */
-  readonly told: Set<string>;
 }
 
-/** Moves nothing yet. */
-export function guardedRemoval(job: Job, { system, emit }: Pick<Guard, "system" | "emit">): GuardedRemoval {
+/**
+ * Removes sources where another account may exchange a folder on the way to them at any moment. What is removed is first moved into
+ * a folder of ours, in which nobody else can exchange anything, and looked at there. If it is another file, it is put back.
+ */
+export function guardedRemoval(job: Job, { system, emit }: Pick<Guard, "system" | "emit">) {
   const name = `.image-transfer-removing-${
     createHash("sha256").update(`${job.name}\0${job.watchPath}`).digest("hex").slice(0, 16)
   }`;
-  const guard: Guard = { job, system, emit, name, told: new Set() };
+  const guard: Guard = { job, system, emit, name };
+  // What was said already.
+  const told = new Set<string>();
   return {
-    async prepare(source, signal) {
+    /**
+     * To be called before the last look at a source: gives what removes it afterwards, which gives false where the file was not the
+     * source, or may not be. Null where it cannot be removed safely now.
+     */
+    async prepare(source: SourceFile, signal: AbortSignal): Promise<(() => Promise<boolean>) | null> {
       const folder = dirname(source.absolutePath);
-      const way = await steadyWay(guard, folder, signal);
-      if (way === null) return null;
+      let way = await wayTo(folder, job.watchPath, system);
+      if (way.is === "fresh") await system.sleep(FRESH_MS, signal);
+      if (way.is !== "steady") way = await wayTo(folder, job.watchPath, system);
+      // Folders are being exchanged.
+      if (way.is !== "steady") return null;
       if (way.exchangeable.length === 0) return () => system.remove(source.absolutePath).then(() => true);
       const place = await placeFor(guard, source);
       if (place === null) {
-        tellUnsafe(guard, way);
+        const { exchangeable: [unsafe = ""] } = way;
+        if (!told.has(unsafe)) {
+          const message =
+            `Job ${job.name} keeps its delivered sources: other accounts may rename what is in "${
+              printable(unsafe)
+            }", and no folder ` +
+            "on that disk is protected from them. Run `chmod go-w` on it, or set its sticky bit (chmod +t)";
+          emit({ type: "notice", level: "warning", message });
+        }
+        told.add(unsafe);
         return null;
       }
       return async () =>
         (await wayTo(folder, job.watchPath, system)).state === way.state && await moveAndRemove(guard, place, source);
     },
-    async restore() {
+    /** Puts back what was moved by a process that ended before it could remove it. Never throws. */
+    async restore(): Promise<void> {
       try {
         for (const base of basesOf(job.watchPath)) await restoreFrom(guard, base);
       } catch (error) {
@@ -265,15 +268,6 @@ export function guardedRemoval(job: Job, { system, emit }: Pick<Guard, "system" 
       }
     },
   };
-}
-
-/** Null where folders are being exchanged. */
-async function steadyWay({ job, system }: Guard, folder: string, signal: AbortSignal): Promise<Way | null> {
-  const way = await wayTo(folder, job.watchPath, system);
-  if (way.is === "steady") return way;
-  if (way.is === "fresh") await system.sleep(FRESH_MS, signal);
-  const later = await wayTo(folder, job.watchPath, system);
-  return later.is === "steady" ? later : null;
 }
 
 /** The watched folder, and those it lies in: a file can be moved only within its file system. */
@@ -370,15 +364,6 @@ async function restoreFrom(guard: Guard, base: string): Promise<void> {
     await tidy(system, place, folder);
   };
   await restoreAll(place);
-}
-
-function tellUnsafe({ job, emit, told }: Guard, { exchangeable: [folder = ""] }: Way): void {
-  if (told.has(folder)) return;
-  told.add(folder);
-  const message =
-    `Job ${job.name} keeps its delivered sources: other accounts may rename what is in "${printable(folder)}", and no folder ` +
-    "on that disk is protected from them. Run `chmod go-w` on it, or set its sticky bit (chmod +t)";
-  emit({ type: "notice", level: "warning", message });
 }
 
 /** Until a change would show. */

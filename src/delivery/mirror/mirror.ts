@@ -26,18 +26,6 @@ interface MirrorTools extends RemovingTools {
   readonly ledger: MirrorLedger & Pick<History, "counts">;
 }
 
-/** The mirrors of one job. */
-export interface Mirrors {
-  /** Works until the signal is aborted. Never throws. */
-  run(signal: AbortSignal): Promise<void>;
-  /** A file was deleted at the source, or a destination is there again. */
-  wake(): void;
-  /** For `--once`: removes what is to be removed. Never throws. */
-  settle(signal: AbortSignal): Promise<void>;
-  /** A person allows what the mirror asks for; false where it asks for nothing. */
-  accept(destination: string): boolean;
-}
-
 /** A file must be missing for so long: programs that replace a file remove it first. */
 const MISSING_MS = 3_000;
 /** After a hint, so long until the first look. */
@@ -61,7 +49,7 @@ interface State extends MirrorTools {
 }
 
 /** Nothing happens before `run` or `settle`. */
-export function mirrors(job: Job, outboxes: readonly Outbox[], tools: MirrorTools): Mirrors {
+export function mirrors(job: Job, outboxes: readonly Outbox[], tools: MirrorTools) {
   const { system, ledger } = tools;
   const hint = bell(system);
   // What lies in a trash is removed in time, whatever the configuration says now.
@@ -72,29 +60,35 @@ export function mirrors(job: Job, outboxes: readonly Outbox[], tools: MirrorTool
     ...tools,
     job,
     outboxes: mine,
-    ...{ missingSince: new Map(), lately: new Map(), clockedAt: new Map(), unripe: false, again: false },
+    missingSince: new Map(),
+    lately: new Map(),
+    clockedAt: new Map(),
+    unripe: false,
+    again: false,
   };
   return {
-    async run(signal) {
+    /** Works until the signal is aborted. Never throws. */
+    async run(signal: AbortSignal): Promise<void> {
       if (mine.length === 0) return;
       while (!signal.aborted) {
         await passes(state, signal);
-        await hint.wait(
-          Math.min(state.again ? AGAIN_MS : Infinity, state.unripe ? MISSING_MS : Infinity, job.rescanIntervalMs),
-          signal,
-        );
+        const dueMs = [job.rescanIntervalMs, ...(state.again ? [AGAIN_MS] : []), ...(state.unripe ? [MISSING_MS] : [])];
+        await hint.wait(Math.min(...dueMs), signal);
         await system.sleep(HINT_MS, signal).catch(() => undefined);
       }
     },
-    wake: () => hint.ring(),
-    async settle(signal) {
+    /** A file was deleted at the source, or a destination is there again. */
+    wake: (): void => hint.ring(),
+    /** For `--once`: removes what is to be removed. Never throws. */
+    async settle(signal: AbortSignal): Promise<void> {
       if (mine.length === 0 || signal.aborted) return;
       await passes(state, signal);
       if (!state.unripe || signal.aborted) return;
       await system.sleep(MISSING_MS, signal).catch(() => undefined);
       await passes(state, signal);
     },
-    accept(name) {
+    /** A person allows what the mirror asks for; false where it asks for nothing. */
+    accept(name: string): boolean {
       const known = ledger.mirrorOf(job.name, name);
       if (known?.held == null) return false;
       ledger.rememberMirror(job.name, name, { ...known, accepted: known.held.files, held: null });
@@ -109,9 +103,7 @@ async function passes(state: State, signal: AbortSignal): Promise<void> {
   const { job, outboxes, ledger, system, emit } = state;
   state.again = false;
   try {
-    const names = outboxes.map(({ destination }) => destination).filter((one) => one.deleteDestinationFiles).map(({ name }) =>
-      name
-    );
+    const names = outboxes.flatMap(({ destination: one }) => one.deleteDestinationFiles ? [one.name] : []);
     const found = await findMissing(job, names, ledger, system, signal);
     if (found === null) return void state.missingSince.clear();
     const now = system.monotonic();
@@ -122,14 +114,12 @@ async function passes(state: State, signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (signal.aborted) return;
     state.again = true;
-    emit({
-      type: "notice",
-      level: "warning",
-      message: `Cannot compare job ${job.name} with its mirror: ${failureRecord(error).message}`,
-    });
+    const message = `Cannot compare job ${job.name} with its mirror: ${failureRecord(error).message}`;
+    emit({ type: "notice", level: "warning", message });
   }
 }
 
+/** Removes what is ripe, unless a person has to be asked first, and empties the trash of what was kept for long enough. */
 async function oneMirror(
   state: State,
   outbox: Outbox,
@@ -138,85 +128,65 @@ async function oneMirror(
   signal: AbortSignal,
 ): Promise<void> {
   const { job, ledger, system, emit } = state;
-  const { name } = outbox.destination;
+  const { name, deleteDestinationFiles, keepDeletedMs } = outbox.destination;
   try {
-    const deliveries = outbox.destination.deleteDestinationFiles ? ledger.keptDeliveries(job.name, name, ripe) : [];
+    const deliveries = deleteDestinationFiles ? ledger.keptDeliveries(job.name, name, ripe) : [];
     const accepted = ledger.mirrorOf(job.name, name)?.accepted ?? 0;
     const elsewhere = deliveries.length > accepted && await seemsUnmounted(deliveries, system);
     // From here to where it is remembered without a pause: a person may have accepted meanwhile.
     const before = ledger.mirrorOf(job.name, name) ?? NEW_MIRROR;
+    const now = system.monotonic();
+    const lately = (state.lately.get(name) ?? []).filter(({ at }) => now - at < HOUR);
+    state.lately.set(name, lately);
     const reason = whyAsk(outbox.destination, before, {
       files: deliveries.length,
-      lately: latelyRemoved(state, name),
+      lately: lately.reduce((sum, { files }) => sum + files, 0),
       delivered: ledger.counts(job.name, name).delivered,
       emptied: found.missing.length === found.known,
       root: found.root,
       elsewhere,
     });
-    const held = reason === null ? null : { files: deliveries.length, reason };
-    if (held !== null && held.reason !== before.held?.reason) tellHeld(state, outbox, held.reason);
+    if (reason !== null && reason !== before.held?.reason) {
+      const message = `Nothing is removed from ${name}: ${reason}. If that is right, run: ${acceptCommand(job.name, name)}`;
+      emit({ type: "notice", level: "warning", message });
+    }
+    const clockedAt = state.clockedAt.get(name);
+    state.clockedAt.set(name, now);
     const after: MirrorState = {
       ...before,
-      held,
+      held: reason === null ? null : { files: deliveries.length, reason },
       // Another folder is the right one once nothing is missing in it, or a person has accepted what is.
-      root: held === null && !state.unripe ? found.root : before.root,
-      ...clock(state, name, before),
+      root: reason === null && !state.unripe ? found.root : before.root,
+      ...clockAt(before, system.now(), clockedAt === undefined ? null : now - clockedAt),
     };
     ledger.rememberMirror(job.name, name, after);
-    if (held !== null) return;
-    if (deliveries.length > 0 && !await removeNow(state, outbox, deliveries, after, signal)) return;
+    if (reason !== null) return;
+    if (deliveries.length > 0) {
+      const session = outbox.session();
+      // The destination is not there now.
+      if (session === null) return void (state.again = true);
+      const folder = keepDeletedMs === 0 ? null : trashFolder(system);
+      // First: a folder that nobody knows of would never be emptied.
+      if (folder !== null) ledger.addTrash(job.name, name, folder, after.clockMs);
+      const files = await removeThere({ outbox, session, deliveries, folder }, state, signal);
+      state.lately.set(name, [...lately, { at: system.monotonic(), files }]);
+    }
     if (before.accepted > 0 && !state.unripe) ledger.rememberMirror(job.name, name, { ...after, accepted: 0 });
-    await purge(state, outbox, after, signal);
+
+    const isOld = ({ bornMs }: { readonly bornMs: number }) => after.clockMs - bornMs >= keepDeletedMs;
+    const old = ledger.trash(job.name, name).filter(isOld).map(({ folder }) => folder);
+    const session = old.length === 0 ? null : outbox.session();
+    if (session === null) return;
+    await session.emptyTrash(old.map((folder) => `${TRASH}/${folder}`), signal);
+    ledger.forgetTrash(job.name, name, old);
+    const message = `Emptied the trash of ${name}: what was removed there is older than keep_deleted`;
+    emit({ type: "notice", level: "info", message });
   } catch (error) {
     if (signal.aborted) return;
     state.again = true;
     const message = `Cannot remove files from ${name} that were deleted here: ${failureRecord(error).message}`;
     emit({ type: "notice", level: "warning", message });
   }
-}
-
-/** False where the destination is not there now. */
-async function removeNow(
-  state: State,
-  outbox: Outbox,
-  deliveries: readonly Delivery[],
-  { clockMs }: MirrorState,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { job, ledger, system } = state;
-  const { name, keepDeletedMs } = outbox.destination;
-  const session = outbox.session();
-  if (session === null) {
-    state.again = true;
-    return false;
-  }
-  const folder = keepDeletedMs === 0 ? null : trashFolder(system);
-  // First: a folder that nobody knows of would never be emptied.
-  if (folder !== null) ledger.addTrash(job.name, name, folder, clockMs);
-  const files = await removeThere({ outbox, session, deliveries, folder }, state, signal);
-  state.lately.set(name, [...state.lately.get(name) ?? [], { at: system.monotonic(), files }]);
-  return true;
-}
-
-/** Empties what was kept for long enough. */
-async function purge(
-  state: State,
-  { destination, session }: Outbox,
-  { clockMs }: MirrorState,
-  signal: AbortSignal,
-): Promise<void> {
-  const { job, ledger, emit } = state;
-  const { name, keepDeletedMs } = destination;
-  const old = ledger.trash(job.name, name).filter(({ bornMs }) => clockMs - bornMs >= keepDeletedMs).map(({ folder }) => folder);
-  const open = old.length === 0 ? null : session();
-  if (open === null) return;
-  await open.emptyTrash(old.map((folder) => `${TRASH}/${folder}`), signal);
-  ledger.forgetTrash(job.name, name, old);
-  emit({
-    type: "notice",
-    level: "info",
-    message: `Emptied the trash of ${name}: what was removed there is older than keep_deleted`,
-  });
 }
 
 /**
@@ -237,31 +207,13 @@ function deviceOf(identity: string): string {
   return identity.split(":")[0]!;
 }
 
-function clock({ system, clockedAt }: State, name: string, before: MirrorState): Pick<MirrorState, "clockMs" | "wallMs"> {
-  const now = system.monotonic();
-  const last = clockedAt.get(name);
-  clockedAt.set(name, now);
-  return clockAt(before, system.now(), last === undefined ? null : now - last);
-}
-
-function latelyRemoved({ lately, system }: State, name: string): number {
-  const kept = (lately.get(name) ?? []).filter(({ at }) => system.monotonic() - at < HOUR);
-  lately.set(name, kept);
-  return kept.reduce((sum, { files }) => sum + files, 0);
-}
-
-function tellHeld({ job, emit }: State, { destination: { name } }: Outbox, reason: string): void {
-  const message = `Nothing is removed from ${name}: ${reason}. If that is right, run: ${acceptCommand(job.name, name)}`;
-  emit({ type: "notice", level: "warning", message });
-}
-
 /** What a person runs to allow the removals. */
 export function acceptCommand(job: string, destination: string): string {
   return `image-transfer resume --accept ${shellQuote(`${job}/${destination}`)}`;
 }
 
-/** What was found. */
-export interface MissingFiles {
+/** What was found missing. */
+interface MissingFiles {
   /** Paths of delivered files that are not there. */
   readonly missing: readonly string[];
   /** So many delivered files are looked for in all. */
@@ -269,8 +221,6 @@ export interface MissingFiles {
   /** The identity of the watched folder. */
   readonly root: string;
 }
-
-type LookingSystem = Pick<System, "names" | "facts" | "followedFacts" | "separator" | "sleep">;
 
 /** Paths are read so many at a time: the ledger blocks everything else meanwhile. */
 const AT_ONCE = 2_000;
@@ -280,7 +230,7 @@ export async function findMissing(
   { name, watchPath }: Pick<Job, "name" | "watchPath">,
   destinations: readonly string[],
   ledger: Pick<MirrorLedger, "keptPaths">,
-  system: LookingSystem,
+  system: Pick<System, "names" | "facts" | "followedFacts" | "separator" | "sleep">,
   signal: AbortSignal,
 ): Promise<MissingFiles | null> {
   const before = await system.followedFacts(watchPath);
@@ -298,7 +248,11 @@ export async function findMissing(
       // Of another folder that the job watched before: nothing is known about it.
       if (absolutePath !== root + path.replaceAll("/", system.separator)) continue;
       known += 1;
-      if (await isMissing(absolutePath, folders, system)) missing.push(path);
+      const cut = absolutePath.lastIndexOf(system.separator);
+      const names = await folders(absolutePath.slice(0, cut));
+      // What cannot be looked at is not missing. Some file systems take several spellings for one name.
+      if (names === "unreadable" || names.has(absolutePath.slice(cut + 1))) continue;
+      if (await system.facts(absolutePath).then((facts) => facts === null, () => false)) missing.push(path);
     }
     after = last.path;
     await system.sleep(0, signal);
@@ -306,14 +260,6 @@ export async function findMissing(
   // Its disk may have gone while it was looked at.
   const now = await system.followedFacts(watchPath);
   return now?.kind === "folder" && now.identity === before.identity ? { missing, known, root: now.identity } : null;
-}
-
-async function isMissing(absolutePath: string, folders: ReturnType<typeof folderNames>, system: LookingSystem): Promise<boolean> {
-  const cut = absolutePath.lastIndexOf(system.separator);
-  const names = await folders(absolutePath.slice(0, cut));
-  if (names === "unreadable" || names.has(absolutePath.slice(cut + 1))) return false;
-  // Some file systems take several spellings for one name.
-  return await system.facts(absolutePath).then((facts) => facts === null, () => false);
 }
 
 /** The names in folders; those of the last folders are kept. */

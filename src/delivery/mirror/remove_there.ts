@@ -30,7 +30,7 @@ export interface RemovingTools {
 type Session = NonNullable<ReturnType<Outbox["session"]>>;
 
 /** The removals that were found for a destination. */
-export interface Removing {
+interface Removing {
   readonly outbox: Outbox;
   readonly session: Session;
   readonly deliveries: readonly Delivery[];
@@ -40,43 +40,42 @@ export interface Removing {
 
 const AT_ONCE = 200;
 
-/** Removes them; returns how many were. @throws {Failure} what the destination says: what was not recorded is looked at again. */
-export async function removeThere(removing: Removing, tools: RemovingTools, signal: AbortSignal): Promise<number> {
-  let removed = 0;
-  for (const some of chunks(removing.deliveries, AT_ONCE)) {
-    signal.throwIfAborted();
-    removed += await removeSome({ ...removing, deliveries: some }, { ...tools, together: removing.deliveries }, signal);
-  }
-  return removed;
-}
-
-/** What is known of a removal at its end; null where it is looked at again. */
+/** What is known of a removal at its end. */
 interface Ended {
   readonly delivery: Delivery;
   readonly message: string;
   readonly hint?: string;
 }
 
+/** Removes them; returns how many were. @throws {Failure} what the destination says: what was not recorded is looked at again. */
+export async function removeThere(removing: Removing, tools: RemovingTools, signal: AbortSignal): Promise<number> {
+  let removed = 0;
+  for (const some of chunks(removing.deliveries, AT_ONCE)) {
+    signal.throwIfAborted();
+    removed += await removeSome(removing, some, tools, signal);
+  }
+  return removed;
+}
+
 async function removeSome(
-  { outbox, session, deliveries, folder }: Removing,
-  tools: RemovingTools & { readonly together: readonly Delivery[] },
+  removing: Removing,
+  some: readonly Delivery[],
+  tools: RemovingTools,
   signal: AbortSignal,
 ): Promise<number> {
+  const { outbox, session, folder } = removing;
   const { system, ledger, emit } = tools;
   const { destination } = outbox;
   const ended: Ended[] = [];
   const leave = (delivery: Delivery, why: string) => {
-    emit({
-      type: "notice",
-      level: "warning",
-      message: `${quoted(delivery)} was deleted, but stays at ${destination.name}: ${why}`,
-    });
+    const source = printable(delivery.source.absolutePath);
+    emit({ type: "notice", level: "warning", message: `"${source}" was deleted, but stays at ${destination.name}: ${why}` });
     ended.push({ delivery, message: `It was deleted at the source, but stays at ${destination.name}: ${why}` });
   };
   // Nothing of ours may be given one of these names meanwhile.
-  using reserved = outbox.reserve(deliveries.map(({ target }) => target));
-  const free = deliveries.filter(({ target }) => reserved.has(target));
-  const claimed = await claimedByOthers(free, destination, tools, session, signal);
+  using reserved = outbox.reserve(some.map(({ target }) => target));
+  const free = some.filter(({ target }) => reserved.has(target));
+  const claimed = await claimedByOthers(free, removing, tools, signal);
   for (const delivery of free) {
     if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
   }
@@ -87,7 +86,9 @@ async function removeSome(
   }
   // Hashing may have taken long: a source that is there again keeps its copy.
   const gone: Delivery[] = [];
-  for (const delivery of looked.same) if (await isGone(delivery, system)) gone.push(delivery);
+  for (const delivery of looked.same) {
+    if (await system.facts(delivery.source.absolutePath).then((facts) => facts === null, () => false)) gone.push(delivery);
+  }
   const items = gone.map(({ target, source }) => ({
     path: target,
     bytes: source.size,
@@ -99,12 +100,10 @@ async function removeSome(
   gone.forEach((delivery, index) => {
     const [outcome, to = null] = [outcomes[index], items[index]?.to];
     if (!outcome?.removed) return outcome && leave(delivery, outcome.failure.message);
-    ended.push(to === null ? forGood(delivery, destination) : toTrash(delivery, destination, to));
-    emit({
-      type: "removed_there",
-      delivery,
-      where: to === null ? "" : `; it is kept as "${printable(to)}" for ${span(destination)}`,
-    });
+    const forGood = { delivery, message: `It was deleted at the source, and removed at ${destination.name}` };
+    ended.push(to === null ? forGood : toTrash(delivery, destination, to));
+    const where = to === null ? "" : `; it is kept as "${printable(to)}" for ${span(destination)}`;
+    emit({ type: "removed_there", delivery, where });
   });
   ledger.recordRemovals(ended.map(({ delivery: { id }, message, hint = "" }) => ({ id, message, hint })), system.now());
   return outcomes.filter(({ removed }) => removed).length;
@@ -138,10 +137,6 @@ async function findAbsent(
 /** The folders of the trash that the last removals may have been made into. */
 const LAST_FOLDERS = 3;
 
-function forGood(delivery: Delivery, { name }: Destination): Ended {
-  return { delivery, message: `It was deleted at the source, and removed at ${name}` };
-}
-
 function toTrash(delivery: Delivery, destination: Destination, to: string): Ended {
   const path = printable(`${destination.basePath.replace(/\/$/, "")}/${to}`);
   return {
@@ -157,40 +152,24 @@ function span({ keepDeletedMs }: Destination): string {
   return ms(keepDeletedMs, { long: true });
 }
 
-/** The source's name leads nowhere, while its folder can be looked at. */
-async function isGone({ source }: Delivery, system: Pick<System, "facts">): Promise<boolean> {
-  return await system.facts(source.absolutePath).then((facts) => facts === null, () => false);
-}
-
-function quoted({ source }: Delivery): string {
-  return `"${printable(source.absolutePath)}"`;
-}
-
-/** Who else may have put something there. */
-interface Others {
-  /** All that are being removed: they claim nothing from each other. */
-  readonly together: readonly Delivery[];
-  readonly ledger: Pick<MirrorLedger, "claimants">;
-  /** All destinations of all jobs: some may have the same folder. */
-  readonly everywhere: () => readonly Destination[];
-}
-
-/** Targets of these deliveries that others have, or will have. */
-export async function claimedByOthers(
+/**
+ * Targets of these deliveries that belong to other ones as well: of this destination, and of all that may have the same folder. Names that
+ * the destination takes for one count as one.
+ */
+async function claimedByOthers(
   deliveries: readonly Delivery[],
-  destination: Destination,
-  others: Others,
-  session: Pick<Session, "survey">,
+  removing: Removing,
+  tools: RemovingTools,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
-  const claims = claimsOf(deliveries, destination, others);
+  const claims = claimsOf(deliveries, removing, tools);
   const alone = deliveries.map(({ target }) => target).filter((target) => !claims.get(target)?.has(target));
   const doubtful = alone.flatMap((target) => {
     const spelled = claims.get(target);
     return spelled === undefined ? [] : [{ target, other: unclaimedSpelling(target, spelled) }];
   });
   const asked = doubtful.filter(({ other }) => other !== null);
-  const stats = asked.length === 0 ? [] : await session.survey(asked.map(({ other }) => other!), signal);
+  const stats = asked.length === 0 ? [] : await removing.session.survey(asked.map(({ other }) => other!), signal);
   // A spelling that nobody has used leads to a file only where the destination takes several for one.
   const distinct = new Set(asked.filter((_, index) => stats[index] === null).map(({ target }) => target));
   return new Set([...claims.keys()].filter((target) => !distinct.has(target)));
@@ -199,10 +178,10 @@ export async function claimedByOthers(
 /** By target, how other deliveries spell its name; none where nobody has it in any spelling. */
 function claimsOf(
   deliveries: readonly Delivery[],
-  destination: Destination,
-  { together, ledger, everywhere }: Others,
+  { outbox: { destination }, deliveries: together }: Removing,
+  { ledger, everywhere }: RemovingTools,
 ): Map<string, Set<string>> {
-  // Former versions of a file had its name as well.
+  // Former versions of a file had its name as well; those that are removed together claim nothing from each other.
   const keyOf = ({ source: { job, path } }: Pick<Delivery, "source">, at: string) => JSON.stringify([job, at, path]);
   const mine = new Set(together.map((delivery) => keyOf(delivery, destination.name)));
   const claims = new Map<string, Set<string>>();
