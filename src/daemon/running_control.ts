@@ -9,7 +9,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { forgetOrphans, oldestToSend } from "../ledger/orphans.ts";
-import type { DaemonControl, LiveReport, Opening, Resumed } from "../reports/daemon_control.ts";
+import type { DaemonControl, Opening } from "../reports/daemon_control.ts";
 import { nightSummary, tonightOf } from "../reports/night/night_summary.ts";
 import { judged } from "../reports/overview/facts.ts";
 import type { DaemonState } from "../reports/page_source.ts";
@@ -35,10 +35,26 @@ interface ControlTools {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
+const DOWN: ReadonlySet<string> = new Set(["backing_off", "on_hold"]);
+
 /** The control of the daemon that runs these jobs. */
-export function runningControl(tools: ControlTools): DaemonControl {
-  const { system, ledger, jobs, state, settings, page, stop, reload, acceptRemoved, inTurn } = tools;
+export function runningControl(
+  { system, ledger, events, jobs, state, settings, page, stop, reload, acceptRemoved, inTurn }: ControlTools,
+): DaemonControl {
   const wakeAll = () => jobs.list().forEach(({ wake }) => wake());
+
+  function jobsNamed(name: string | undefined): Corridor[] {
+    if (name !== undefined) checkName("job", name, jobs.list().map(({ job }) => job.name));
+    return jobs.list().filter(({ job }) => name === undefined || job.name === name);
+  }
+
+  function outboxesNamed(name: string | null): Outbox[] {
+    const all = jobs.outboxes();
+    if (name === null) return all;
+    checkName("destination", name, all.map(({ destination }) => destination.name));
+    return all.filter(({ destination }) => destination.name === name);
+  }
+
   return {
     settings,
     stop,
@@ -46,8 +62,29 @@ export function runningControl(tools: ControlTools): DaemonControl {
     acceptRemoved,
     opening: () => page()?.opening() ?? null,
     status: () => judged(state, system.now()).status,
-    live: () => live(tools),
-    sync: (job) => sync(job, tools),
+    live() {
+      const now = system.now();
+      const running = state.progress.running(now);
+      return {
+        running,
+        ending: running.filter(({ job }) => jobs.ending().includes(job)),
+        oldestWaiting: oldestToSend(ledger, settings().jobs),
+        orphans: state.orphans(),
+        tonight: nightSummary(state, tonightOf(state.jobs(), now)),
+      };
+    },
+    sync(name) {
+      const wanted = jobsNamed(name);
+      for (const { intake, job, sendNow, wake } of wanted) {
+        intake.scanNow().catch((error) => {
+          const message = `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`;
+          events.emit({ type: "notice", level: "error", message, error });
+        });
+        sendNow();
+        wake();
+      }
+      return wanted.map(({ job }) => job.name);
+    },
     retry(ids) {
       const count = ledger.requeue(ids, system.now());
       wakeAll();
@@ -62,95 +99,46 @@ export function runningControl(tools: ControlTools): DaemonControl {
     },
     markGone: (ids, reason) => ledger.markGone(ids, reason, system.now()),
     pause(name, by) {
-      const boxes = outboxesNamed(name, jobs);
+      const boxes = outboxesNamed(name);
       for (const box of boxes) box.pause(by);
       return namesOf(boxes);
     },
     async resume(name, former) {
-      const resumed = await resume(name, former, outboxesNamed(name, jobs));
+      const boxes = outboxesNamed(name);
+      const undecided: { destination: string; images: number }[] = [];
+      for (const box of boxes) {
+        // Another disk is accepted only where the destination is named.
+        if (name === null) {
+          await box.resume();
+          continue;
+        }
+        const { images } = box.otherDisk() ?? { images: null };
+        if (former !== "ask") await box.resume(former);
+        else await box.resume(images === 0 ? "keep" : undefined);
+        if (former === "ask" && images !== null && images > 0) undecided.push({ destination: box.destination.name, images });
+      }
+      const down = boxes.filter((box) => DOWN.has(box.state().state));
       wakeAll();
-      return resumed;
+      return { destinations: namesOf(boxes.filter((box) => !down.includes(box))), retrying: namesOf(down), undecided };
     },
-    acceptRemovals: (name) => acceptRemovals(name, jobs),
+    acceptRemovals(name) {
+      const all = jobs.list().flatMap((corridor) =>
+        corridor.outboxes.map(({ destination }) => ({ corridor, destination, full: `${destination.job}/${destination.name}` }))
+      );
+      const chosen = all.filter(({ destination, full }) => name === null || name === full || name === destination.name);
+      if (name !== null && chosen.length === 0) checkName("destination", name, all.map(({ full }) => full));
+      return chosen.filter(({ corridor, destination }) => corridor.acceptRemovals(destination.name)).map(({ full }) => full);
+    },
     audit: (name) =>
-      jobsNamed(name, jobs).flatMap(({ job, outboxes }) =>
+      jobsNamed(name).flatMap(({ job, outboxes }) =>
         outboxes.filter((box) => box.audit()).map(({ destination }) => `${job.name}/${destination.name}`)
       ),
     acceptAudit: (name) =>
-      jobsNamed(name, jobs).flatMap(({ outboxes }) => outboxes)
+      jobsNamed(name).flatMap(({ outboxes }) => outboxes)
         .reduce((sum, { destination: { job, name } }) => sum + ledger.acceptAudit(job, name), 0),
     // Until a reload has ended, a destination that it removes is still in use.
     forget: (name) => inTurn(() => Promise.resolve(forgetOrphans(ledger, settings().jobs, name, system.now()))),
   };
-}
-
-function live({ state, jobs, ledger, settings, system }: ControlTools): LiveReport {
-  const now = system.now();
-  const running = state.progress.running(now);
-  return {
-    running,
-    ending: running.filter(({ job }) => jobs.ending().includes(job)),
-    oldestWaiting: oldestToSend(ledger, settings().jobs),
-    orphans: state.orphans(),
-    tonight: nightSummary(state, tonightOf(state.jobs(), now)),
-  };
-}
-
-function jobsNamed(name: string | undefined, jobs: Corridors): Corridor[] {
-  if (name !== undefined) checkName("job", name, jobs.list().map(({ job }) => job.name));
-  return jobs.list().filter(({ job }) => name === undefined || job.name === name);
-}
-
-function sync(name: string | undefined, { jobs, events: { emit } }: ControlTools): string[] {
-  const wanted = jobsNamed(name, jobs);
-  for (const { intake, job, sendNow, wake } of wanted) {
-    intake.scanNow().catch((error) => {
-      const message = `Cannot list the folder of ${job.name}: ${failureRecord(error).message}`;
-      emit({ type: "notice", level: "error", message, error });
-    });
-    sendNow();
-    wake();
-  }
-  return wanted.map(({ job }) => job.name);
-}
-
-async function resume(
-  name: string | null,
-  former: Parameters<DaemonControl["resume"]>[1],
-  boxes: readonly Outbox[],
-): Promise<Resumed> {
-  const undecided: { destination: string; images: number }[] = [];
-  for (const box of boxes) {
-    // Another disk is accepted only where the destination is named.
-    if (name === null) {
-      await box.resume();
-      continue;
-    }
-    const { images } = box.otherDisk() ?? { images: null };
-    if (former !== "ask") await box.resume(former);
-    else await box.resume(images === 0 ? "keep" : undefined);
-    if (former === "ask" && images !== null && images > 0) undecided.push({ destination: box.destination.name, images });
-  }
-  const down = boxes.filter((box) => DOWN.has(box.state().state));
-  return { destinations: namesOf(boxes.filter((box) => !down.includes(box))), retrying: namesOf(down), undecided };
-}
-
-const DOWN: ReadonlySet<string> = new Set(["backing_off", "on_hold"]);
-
-function acceptRemovals(name: string | null, jobs: Corridors): string[] {
-  const all = jobs.list().flatMap((corridor) =>
-    corridor.outboxes.map(({ destination }) => ({ corridor, destination, full: `${destination.job}/${destination.name}` }))
-  );
-  const chosen = all.filter(({ destination, full }) => name === null || name === full || name === destination.name);
-  if (name !== null && chosen.length === 0) checkName("destination", name, all.map(({ full }) => full));
-  return chosen.filter(({ corridor, destination }) => corridor.acceptRemovals(destination.name)).map(({ full }) => full);
-}
-
-function outboxesNamed(name: string | null, jobs: Corridors): Outbox[] {
-  const all = jobs.outboxes();
-  if (name === null) return all;
-  checkName("destination", name, all.map(({ destination }) => destination.name));
-  return all.filter(({ destination }) => destination.name === name);
 }
 
 function namesOf(boxes: readonly Outbox[]): string[] {
