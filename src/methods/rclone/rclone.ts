@@ -5,12 +5,10 @@
  */
 import type { Method, MethodContext, Session } from "../method.ts";
 import { type RcloneDestination, startRclone } from "./rclone_daemon.ts";
-import type { Named, Naming } from "./rclone_at_name.ts";
-import { canPutOnlyNew } from "./rclone_only_new.ts";
+import { canPutOnlyNew, type Named, type Naming } from "./rclone_at_name.ts";
 import { rcloneFiles, type Sent } from "./rclone_files.ts";
-import { rclonePublish } from "./rclone_names.ts";
+import { rcloneNaming } from "./rclone_names.ts";
 import { rclonePut } from "./rclone_put.ts";
-import { emptyTrash, remove, sweep } from "./rclone_remove.ts";
 import { openRemote } from "./rclone_remote.ts";
 
 /** Its `proof` is `checksum` where the store itself hashes what it holds, else `read_back`. */
@@ -48,18 +46,8 @@ async function connect(destination: RcloneDestination, context: MethodContext, s
       const found = new Map(rest.map((path, index) => [path, digests[index] ?? null]));
       return paths.map((path) => named.get(path)?.digest ?? found.get(path) ?? null);
     },
-    async sweep(attempts, signal) {
-      await sweep(remote, attempts, signal);
-      for (const staged of [...sent.keys(), ...named.keys()]) {
-        if (attempts !== null && !attempts.includes(staged.split("/")[1] ?? "")) continue;
-        sent.delete(staged);
-        named.delete(staged);
-      }
-    },
     put: rclonePut(naming),
-    publish: rclonePublish(naming),
-    remove: (items, signal) => remove(remote, files.survey, items, signal),
-    emptyTrash: (folders, signal) => emptyTrash(remote, folders, signal),
+    ...rcloneNaming(naming),
     flush: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

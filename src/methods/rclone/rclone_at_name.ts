@@ -10,7 +10,9 @@
  */
 import { join } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";
+import { keyedMutex, perOwner } from "../../async/mutex.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
+import { nameKey } from "../../domain/names/name_key.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { isReservedName } from "../../domain/names/safe_name.ts";
 import type { Digest } from "../../domain/receipt.ts";
@@ -18,8 +20,6 @@ import { isFresh, type SourceFile } from "../../domain/source_file.ts";
 import type { BulkFiles } from "../../system/system.ts";
 import type { System } from "../../system/system.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
-import { claim, inTurn } from "./rclone_claims.ts";
-import { ONLY_NEW } from "./rclone_only_new.ts";
 import { AT_ONCE, type Fields, RcloneError } from "./rclone_daemon.ts";
 import { folderOf, type Sent } from "./rclone_files.ts";
 import { isOfAll, type OnBytes, watched } from "./rclone_progress.ts";
@@ -285,4 +285,99 @@ async function damaged(remote: Remote, { source, target }: Upload, signal: Abort
       hint: "It is sent again. If this happens often, test memory and disks at both ends.",
     },
   );
+}
+
+// Who gives which final name, over all sessions of a program: two that gave the same one at once would both keep the same former file, or one
+// would replace what the other has just delivered.
+
+/** Names that are being put at this moment, with what resolves when that has ended. */
+const claimed = perOwner(() => new Map<string, Promise<void>>());
+const lock = perOwner(keyedMutex);
+
+type Held = Pick<Remote, "where" | "context">;
+
+/** One after the other for each base path. */
+export function inTurn<R>({ where, context: { system } }: Held, work: () => Promise<R>): Promise<R> {
+  return lock(system)(where, work);
+}
+
+/** The indexes of those names that are claimed now; disposing of it gives them back. Only {@linkcode inTurn}. */
+export function claim(
+  remote: Held,
+  targets: readonly (string | null)[],
+): Disposable & { readonly indexes: readonly number[] } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const claims = claimed(remote.context.system);
+  const mine: string[] = [];
+  const indexes = targets.flatMap((target, index) => {
+    const key = target === null ? null : keyOf(remote, target);
+    if (key === null || claims.has(key)) return [];
+    claims.set(key, promise);
+    mine.push(key);
+    return [index];
+  });
+  return {
+    indexes,
+    [Symbol.dispose]() {
+      for (const key of mine) claims.delete(key);
+      resolve();
+    },
+  };
+}
+
+/** Resolves when nobody puts these names any more. {@linkcode inTurn}, nobody else begins to. */
+export async function untilUnclaimed(remote: Held, targets: readonly string[]): Promise<void> {
+  const claims = claimed(remote.context.system);
+  await Promise.all(targets.map((target) => claims.get(keyOf(remote, target))));
+}
+
+function keyOf({ where }: Held, target: string): string {
+  return `${where}\n${nameKey(target)}`;
+}
+
+// A store is told to put a file only where nothing has its name. Not every S3 store can be told; some ignore it. So it is tried once in a
+// session, in our staging folder: a store that puts the same name twice cannot.
+
+/** For `_config` of a call that puts (RFC 9110, section 13.1.2). */
+const ONLY_NEW = { UploadHeaders: [{ Key: "If-None-Match", Value: "*" }] };
+/** How S3 says that something has the name. */
+const TAKEN = /\b412\b|PreconditionFailed/;
+
+/** Tries it with the first call. */
+export function canPutOnlyNew(remote: Remote): (signal: AbortSignal) => Promise<boolean> {
+  if (!remote.putsWhole || remote.type !== "s3") return () => Promise.resolve(false);
+  let known: Promise<boolean> | null = null;
+  return (signal) =>
+    known ??= tryTwice(remote, signal).catch((error) => {
+      known = null;
+      throw error;
+    });
+}
+
+async function tryTwice(remote: Remote, signal: AbortSignal): Promise<boolean> {
+  const { context: { system, workFolder, stagingRoot } } = remote;
+  const name = system.randomHex(16);
+  const folder = `${stagingRoot}/only-new-${name}`;
+  const put = () =>
+    remote.call("operations/copyfile", {
+      srcFs: { type: "local", _root: workFolder },
+      srcRemote: name,
+      dstFs: remote.fs("", "quick"),
+      dstRemote: `${folder}/once`,
+      _config: { NoCheckDest: true, IgnoreTimes: true, ...ONLY_NEW },
+    }, signal);
+  await system.makeFolder(workFolder, 0o700);
+  await system.writeText(join(workFolder, name), "");
+  try {
+    await put();
+    return await put().then(() => false, (error) => error instanceof RcloneError && TAKEN.test(error.message));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof RcloneError || error instanceof Failure) return false;
+    throw error;
+  } finally {
+    await system.remove(join(workFolder, name));
+    // What stays is swept with the rest, by the next start at the latest.
+    await remote.call("operations/purge", { fs: remote.fs(), remote: folder }, signal).catch(() => undefined);
+  }
 }

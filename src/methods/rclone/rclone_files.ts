@@ -1,5 +1,5 @@
 /**
- * What is at a remote: base path, files with their digests, and what attempts of ours have left.
+ * What is at a remote: base path, and files with their digests.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { limitNow } from "../bandwidth.ts";
 import type { Mount, Session, Stat } from "../method.ts";
-import { isAttemptName, unsafeStaging } from "../staging.ts";
+import { unsafeStaging } from "../staging.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
 import { failureOf, keepLimits, type Remote, type StoreHash } from "./rclone_remote.ts";
@@ -38,7 +38,7 @@ const CONTROL = /[\x00-\x1f\x7f]/;
 export function rcloneFiles(
   remote: Remote,
   sent: Sent,
-): Pick<Session, "attach" | "survey" | "digest" | "modifiedAt" | "leftovers"> {
+): Pick<Session, "attach" | "survey" | "digest" | "modifiedAt"> {
   const folders = new Map<string, number>();
   return {
     attach: (create, signal, probe) => attach(remote, create, signal, probe),
@@ -53,12 +53,16 @@ export function rcloneFiles(
       }
     },
     modifiedAt: (path, signal) => modifiedAt(remote, path, signal),
-    leftovers: (signal) => leftovers(remote, signal),
   };
 }
 
 /** The entries of a folder; null where it is not there, as it never is in an object store that has the bucket. */
-async function list(remote: Remote, folder: string, signal: AbortSignal, options: Fields = {}): Promise<readonly Entry[] | null> {
+export async function list(
+  remote: Remote,
+  folder: string,
+  signal: AbortSignal,
+  options: Fields = {},
+): Promise<readonly Entry[] | null> {
   try {
     const opt = { noModTime: true, noMimeType: true, ...options };
     const { list } = await remote.call("operations/list", { fs: remote.fs(), remote: folder, opt }, signal);
@@ -292,18 +296,13 @@ async function readBack(remote: Remote, paths: readonly string[], signal: AbortS
   }));
 }
 
-export async function leftovers(remote: Remote, signal: AbortSignal): Promise<string[]> {
-  const entries = await inStaging(remote, signal) ?? [];
-  return entries.filter(({ IsDir, Name }) => IsDir && isAttemptName(Name)).map(({ Name }) => Name);
-}
-
 /**
  * What is in our folder; null where it is not there. Only the list of the base path shows that a link has its place, so this is not
  * asked before each put.
  *
  * @throws {Failure} `staging_unsafe` where a link has its place.
  */
-async function inStaging(remote: Remote, signal: AbortSignal): Promise<readonly Entry[] | null> {
+export async function inStaging(remote: Remote, signal: AbortSignal): Promise<readonly Entry[] | null> {
   const { context: { stagingRoot }, where } = remote;
   const entries = await list(remote, stagingRoot, signal);
   if (entries === null || !remote.hasSymlinks) return entries;

@@ -1,130 +1,152 @@
 /**
- * Gives staged files their final names: by a move or copy inside the store, which readers see at once and whole.
+ * Names at a remote: given by a move or copy inside the store, which readers see at once and whole. What was put at its name has it already.
  *
  * @module
  */
-import { type Failure, failureRecord } from "../../domain/failure.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
-import { nameKey } from "../../domain/names/name_key.ts";
-import { printable } from "../../domain/names/printable.ts";
-import type { Publication, PublishOutcome, Session, Stat } from "../method.ts";
-import { cannotWrite, folderDenied, resolveConflict } from "../naming.ts";
-import { TURN } from "../turn.ts";
-import { inTurn, untilUnclaimed } from "./rclone_claims.ts";
+import { Failure } from "../../domain/failure.ts";
+import type { Session } from "../method.ts";
+import type { Act, Answer, Names } from "../names.ts";
+import { namesSession } from "../naming.ts";
+import { inTurn, type Naming, untilUnclaimed } from "./rclone_at_name.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
-import type { Naming as SessionNaming } from "./rclone_at_name.ts";
-import { checkBase } from "./rclone_files.ts";
+import { isNotFound, rcloneFailure } from "./rclone_failures.ts";
+import { below, checkBase, folderOf, inStaging, list } from "./rclone_files.ts";
 import { checked, failureOf, type Remote } from "./rclone_remote.ts";
 
 /** A store copies at most 5 GiB in one request, and only a look at the file tells rclone that it is larger. */
-export const LARGE_BYTES = 4 * 2 ** 30;
+const LARGE_BYTES = 4 * 2 ** 30;
 
-/** What giving names needs of the session. */
-interface Naming extends Omit<SessionNaming, "named" | "bulk" | "onlyNew"> {
-  readonly signal: AbortSignal;
-}
+type Call = Fields & { readonly _path: string };
 
-/** What `Session.publish` does. What was put at its name has it. */
-export function rclonePublish({ remote, files, sent, named }: SessionNaming): Session["publish"] {
-  return async (items, signal) => {
-    const staged = items.filter((item) => !named.has(item.staged));
-    const outcomes = staged.length === 0 ? [] : await inTurn(remote, async () => {
-      await untilUnclaimed(remote, staged.map(({ target }) => target));
-      return await publish(staged, { remote, files, sent, signal });
-    });
-    return items.map((item) => named.delete(item.staged) ? { published: true } : outcomes[staged.indexOf(item)]!);
+/** All of a session that names and removes. */
+export function rcloneNaming(
+  naming: Naming,
+): Pick<Session, "publish" | "remove" | "emptyTrash" | "leftovers" | "sweep"> {
+  const { remote, sent, named } = naming;
+  const { publish, sweep, ...others } = namesSession(() => rcloneNames(naming));
+  return {
+    ...others,
+    async publish(items, signal) {
+      const staged = items.filter((item) => !named.has(item.staged));
+      const outcomes = staged.length === 0 ? [] : await inTurn(remote, async () => {
+        await untilUnclaimed(remote, staged.map(({ target }) => target));
+        return await publish(staged, signal);
+      });
+      staged.forEach(({ staged }, index) => outcomes[index]!.published && sent.delete(staged));
+      return items.map((item) => named.delete(item.staged) ? { published: true } : outcomes[staged.indexOf(item)]!);
+    },
+    async sweep(attempts, signal) {
+      await sweep(attempts, signal);
+      for (const staged of [...sent.keys(), ...named.keys()]) {
+        if (attempts !== null && !attempts.includes(staged.split("/")[1] ?? "")) continue;
+        sent.delete(staged);
+        named.delete(staged);
+      }
+    },
   };
 }
 
-async function publish(items: readonly Publication[], naming: Naming): Promise<PublishOutcome[]> {
-  const { remote, files, sent, signal } = naming;
-  signal.throwIfAborted();
-  if (items.length === 0) return [];
-  await checkBase(remote, signal);
-  const outcomes: PublishOutcome[] = [];
-  const usable: number[] = [];
-  for (const [index, item] of items.entries()) {
-    try {
-      checked(remote, item.target);
-      usable.push(index);
-    } catch (error) {
-      outcomes[index] = { published: false, failure: failureRecord(error) };
+function rcloneNames({ remote, files, sent }: Naming): Names {
+  const { where, context: { system, stagingRoot }, destination: { timeoutMs } } = remote;
+  const sizes = new Map<string, number>();
+  const callOf = (act: Act): Call | null => {
+    switch (act.do) {
+      case "give":
+      case "rename":
+      case "replace":
+        return moved(remote, act.from, act.to, (sent.get(act.from)?.bytes ?? sizes.get(act.from) ?? Infinity) < LARGE_BYTES);
+      case "remove":
+        return { _path: "operations/deletefile", fs: remote.fs(), remote: act.path };
+      case "rmdir":
+        return { _path: "operations/rmdir", fs: remote.itself(), remote: act.path };
+      case "mkdir":
+        return remote.isObjectStore ? null : { _path: "operations/mkdir", fs: remote.fs(), remote: act.path };
+      default:
+        return null;
     }
-  }
-  const stats = await files.survey(usable.map((index) => items[index]!.target), signal);
-  const seen = new Set<string>();
-  const free: number[] = [];
-  const taken: number[] = [];
-  usable.forEach((index, place) => {
-    const key = nameKey(items[index]!.target);
-    (stats[place] === null && !seen.has(key) ? free : taken).push(index);
-    seen.add(key);
-  });
-  const results = await remote.callAll(free.map((index) => move(naming, items[index]!.staged, items[index]!.target)), signal)
-    .catch((error) => {
-      throw failureOf(error, `publish files below ${remote.where}`, signal);
+  };
+  const callAll = async (calls: readonly Call[], signal: AbortSignal) => {
+    return await remote.callAll(calls, signal).catch((error) => {
+      throw failureOf(error, `change names below ${where}`, signal);
     });
-  for (const [place, index] of free.entries()) {
-    const result = results[place]!;
-    outcomes[index] = result instanceof RcloneError
-      ? { published: false, failure: failureRecord(await explained(naming, items[index]!, result)) }
-      : { published: true };
-  }
-  for (const index of taken) outcomes[index] = await publishOne(naming, items[index]!);
-  items.forEach(({ staged }, index) => outcomes[index]?.published && sent.delete(staged));
-  return outcomes;
-}
+  };
 
-async function publishOne(naming: Naming, item: Publication): Promise<PublishOutcome> {
-  const { remote, files, signal } = naming;
-  try {
-    const [there = null] = await files.survey([item.target], signal);
-    if (there === null) {
-      await call(naming, item, move(naming, item.staged, item.target));
-      return { published: true };
-    }
-    return { published: true, ...await overTaken(naming, item, there) };
-  } catch (error) {
-    return { published: false, failure: failureRecord(failureOf(error, `publish files below ${remote.where}`, signal)) };
-  }
-}
-
-async function overTaken(naming: Naming, item: Publication, there: Stat): Promise<{ former?: string }> {
-  const { remote, files, signal } = naming;
-  return await resolveConflict(item, there.kind, remote.where, {
-    async isSame() {
-      const [staged] = await files.survey([item.staged], signal);
-      if (staged?.bytes !== there.bytes) return false;
-      const [ours, theirs] = await files.digest([item.staged, item.target], signal);
-      return ours != null && ours.sha256 === theirs?.sha256;
+  return {
+    where,
+    system,
+    stagingRoot,
+    timeoutMs,
+    place: where,
+    known: new Set(),
+    makesFolders: true,
+    check: (path) => checked(remote, path),
+    mayReplace: () => Promise.resolve(true),
+    async act(phases, signal) {
+      const answers = new Map<Act, Answer>();
+      for (const acts of phases) {
+        signal.throwIfAborted();
+        const looks = acts.filter((act) => act.do === "free" || act.do === "stat" || act.do === "folder");
+        const stats = looks.length === 0 ? [] : await files.survey(looks.map(({ path }) => path), signal);
+        for (const [index, act] of looks.entries()) {
+          const stat = stats[index] ?? null;
+          if (stat !== null) sizes.set(act.path, stat.bytes);
+          const done = act.do === "free" ? stat === null : act.do === "folder" ? stat?.kind === "folder" : true;
+          answers.set(act, { done, stat });
+        }
+        const calls = acts.flatMap((act) => {
+          const call = callOf(act);
+          return call === null ? [] : [{ act, call }];
+        });
+        const results = await callAll(calls.map(({ call }) => call), signal);
+        for (const [index, { act, call }] of calls.entries()) {
+          let result = results[index]!;
+          // Most stores replace at once; one that refuses to has the former file removed first.
+          if (act.do === "replace" && result instanceof RcloneError && TAKEN.test(result.message)) {
+            [result] = await callAll([{ ...call, _config: { IgnoreTimes: true } }], signal) as [Fields | RcloneError];
+          }
+          answers.set(act, result instanceof RcloneError ? { done: false, refusal: result } : { done: true });
+        }
+        for (const act of acts.filter((each) => each.do === "link")) answers.set(act, await copied(act, signal));
+        for (const act of acts) if (!answers.has(act)) answers.set(act, { done: act.do === "mode" });
+      }
+      return answers;
     },
-    async keepAs(former) {
-      const [taken] = await files.survey([former], signal);
-      if (taken != null) return false;
-      // With a copy the name is never free; without one, it is for the moment between two moves.
-      const keep = remote.copies ? "operations/copyfile" : "operations/movefile";
-      await call(naming, item, { ...move(naming, item.target, former), _path: keep });
-      return true;
+    async list(folders, signal) {
+      const lists = folders.map((folder) => folder === stagingRoot ? inStaging(remote, signal) : list(remote, folder, signal));
+      return (await Promise.all(lists)).map((entries) =>
+        (entries ?? []).map(({ Name, IsDir }) => ({ name: Name, isFolder: IsDir }))
+      );
     },
-    replace: () => replace(naming, item),
-  });
+    digest: files.digest,
+    checkBase: (signal) => checkBase(remote, signal),
+    // What is removed is never behind a symlink.
+    checkStaging: () => Promise.resolve(true),
+    async strangers(_paths, _what, signal) {
+      await checkBase(remote, signal);
+      return new Map();
+    },
+    ...(remote.hasSymlinks ? { links: (paths, signal) => symlinks(remote, paths, signal) } : {}),
+    lock: () => Promise.resolve(null),
+    removeTrees: (folders, signal) => purge(remote, folders, signal),
+    failure: (what: string, refusal: RcloneError | undefined) =>
+      rcloneFailure(refusal?.message ?? "the store does not tell why", what),
+  };
+
+  /** With a copy the name is never free; without one, it is for the moment between two moves. */
+  async function copied({ from, to }: { readonly from: string; readonly to: string }, signal: AbortSignal): Promise<Answer> {
+    const [taken] = remote.copies ? await files.survey([to], signal) : [];
+    if (!remote.copies || taken) return { done: false };
+    const isSmall = (sizes.get(from) ?? Infinity) < LARGE_BYTES;
+    const [result] = await callAll([{ ...moved(remote, from, to, isSmall), _path: "operations/copyfile" }], signal);
+    return result instanceof RcloneError ? { done: false, refusal: result } : { done: true };
+  }
 }
 
-/** Most stores replace at once; one that refuses to has the former file removed first. */
-async function replace(naming: Naming, item: Publication): Promise<void> {
-  const { remote, signal } = naming;
-  const [result] = await remote.callAll([move(naming, item.staged, item.target)], signal);
-  if (!(result instanceof RcloneError)) return;
-  if (!/exist|overwrit|precondition|conflict/i.test(result.message)) throw await explained(naming, item, result);
-  await call(naming, item, { ...move(naming, item.staged, item.target), _config: { IgnoreTimes: true } });
-}
-
-function move({ remote, sent }: Naming, from: string, to: string): Fields & { readonly _path: string } {
-  return moved(remote, from, to, (sent.get(from)?.bytes ?? Infinity) < LARGE_BYTES);
-}
+/** How stores say that they do not replace. */
+const TAKEN = /exist|overwrit|precondition|conflict/i;
 
 /** The call that gives a file another name, whatever has that. */
-export function moved(remote: Remote, from: string, to: string, isSmall: boolean): Fields & { readonly _path: string } {
+function moved(remote: Remote, from: string, to: string, isSmall: boolean): Call {
   const fs = remote.fs("", isSmall ? "quick" : undefined);
   return {
     _path: "operations/movefile",
@@ -137,32 +159,29 @@ export function moved(remote: Remote, from: string, to: string, isSmall: boolean
   };
 }
 
-async function call(naming: Naming, item: Publication, asked: Fields & { readonly _path: string }): Promise<void> {
-  const [result] = await naming.remote.callAll([asked], naming.signal);
-  if (result instanceof RcloneError) throw await explained(naming, item, result);
-}
-
-/** Why a file could not be given its name. */
-async function explained({ remote, files, signal }: Naming, item: Publication, said: RcloneError): Promise<Failure> {
-  const folders = ancestors(item.target);
-  const stats = await files.survey(folders, signal);
-  const blocked = folders.find((_, index) => stats[index]?.kind === "file");
-  if (blocked !== undefined) {
-    const hint = "Move the file that is in the way, or change the layout.";
-    return cannotWrite(item, remote.where, "exists", `"${printable(blocked)}" is not a folder`, hint);
+async function purge(remote: Remote, folders: readonly string[], signal: AbortSignal): Promise<void> {
+  const what = `remove folders below ${remote.where}`;
+  const calls = folders.map((folder) => ({ _path: "operations/purge", fs: remote.itself(), remote: folder }));
+  const results = await remote.callAll(calls, signal).catch((error) => {
+    throw failureOf(error, what, signal);
+  });
+  for (const result of results) {
+    // A symlink that somebody has put there stays, and so does its folder.
+    const isLeft = result instanceof RcloneError && remote.hasSymlinks && /not empty|SSH_FX_FAILURE|rmdir/i.test(result.message);
+    if (result instanceof RcloneError && !isNotFound(result.message) && !isLeft) throw failureOf(result, what, signal);
   }
-  const failure = failureOf(said, `write "${printable(item.target)}" below ${remote.where}`, signal);
-  const deepest = folders[stats.findLastIndex((stat) => stat !== null)];
-  if (failure.code !== "permission_denied" || deepest === undefined || !await allowsNames(remote, signal)) return failure;
-  return folderDenied(item, remote.where, deepest);
 }
 
-/** Whether the base path allows what a folder in it denies. An object store has no folders to ask for. */
-async function allowsNames(remote: Remote, signal: AbortSignal): Promise<boolean> {
-  if (remote.isObjectStore) return false;
-  const turn = { fs: remote.fs(), remote: TURN };
-  const [made] = await remote.callAll([{ _path: "operations/mkdir", ...turn }], signal);
-  if (made instanceof RcloneError) return false;
-  await remote.callAll([{ _path: "operations/rmdir", ...turn }], signal);
-  return true;
+/** Those that are gone when symlinks are left out. */
+async function symlinks(remote: Remote, paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const opt = { noModTime: true, noMimeType: true, filesOnly: true };
+  const folders = [...new Set(paths.map(folderOf))];
+  const calls = folders.map((folder) => ({ _path: "operations/list", fs: remote.itself(), remote: folder, opt }));
+  const files = new Set<string>();
+  for (const [index, result] of (await remote.callAll(calls, signal)).entries()) {
+    if (result instanceof RcloneError) throw failureOf(result, `list files below ${remote.where}`, signal);
+    const entries = (result["list"] ?? []) as readonly { readonly Name: string }[];
+    for (const { Name } of entries) files.add(below(folders[index]!, Name));
+  }
+  return new Set(paths.filter((path) => !files.has(path)));
 }
