@@ -16,6 +16,8 @@ export type Act =
   | { readonly do: "free"; readonly path: string }
   /** Of a symlink itself, where the destination tells; with `follow`, of what it leads to, if that is there. */
   | { readonly do: "stat"; readonly path: string; readonly follow?: true }
+  /** `done` where a folder is there. */
+  | { readonly do: "folder"; readonly path: string }
   /** `done` where it was made now. */
   | { readonly do: "mkdir"; readonly path: string }
   | { readonly do: "mode"; readonly path: string; readonly mode: number }
@@ -57,6 +59,8 @@ export interface Names {
   readonly place: string;
   /** Folders that are there, made by this session or seen; flushed, where that can be done. */
   readonly known: Set<string>;
+  /** `give` and `rename` make the folders that they need. */
+  readonly makesFolders?: boolean;
   /** `replace` is as good as `give` where on_conflict says so: it needs no look at what has the name. */
   readonly overwrites?: boolean;
   /** Throws where a path cannot be a name there. @throws {Failure} `name_refused` */
@@ -109,11 +113,12 @@ export async function doOne(names: Names, act: Act, signal: AbortSignal): Promis
 
 /** The folders on the way that are not known, outer ones first, and what gives those their modes that were made now. */
 export function foldersFor(
-  names: Pick<Names, "known">,
+  names: Pick<Names, "known" | "makesFolders">,
   items: readonly Pick<Publication, "target" | "directoryMode">[],
 ): { readonly phases: Phases; modes(made: Answers): Act[] } {
   const wanted = new Map<string, number | null>();
   for (const { target, directoryMode } of items) {
+    if (names.makesFolders) break;
     for (const folder of ancestors(target)) if (!names.known.has(folder)) wanted.set(folder, directoryMode);
   }
   const makes = [...wanted].map(([path, mode]) => ({ act: { do: "mkdir", path } as const, mode }));

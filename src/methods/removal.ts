@@ -92,7 +92,7 @@ export async function remove(names: Names, items: readonly Removal[], signal: Ab
   signal.throwIfAborted();
   const answers = going.length === 0
     ? new Map<Act, Answer>()
-    : await names.act([...foldersFor({ known: new Set() }, trash).phases, [...acts.values()]], signal);
+    : await names.act([...foldersFor({ ...names, known: new Set() }, trash).phases, [...acts.values()]], signal);
   const outcomes = await Promise.all(items.map(async (item, index): Promise<RemovalOutcome> => {
     const failure = kept[index];
     if (failure) return { removed: false, failure };
@@ -181,7 +181,7 @@ async function removeTrees(
 /** Those folders that are still there afterwards. */
 async function removeEmpty(names: Names, folders: readonly string[], signal: AbortSignal): Promise<string[]> {
   if (folders.length === 0) return [];
-  const looks = folders.map((path): Act => ({ do: "stat", path }));
+  const looks = folders.map((path): Act => ({ do: "folder", path }));
   const answers = await names.act([folders.map((path): Act => ({ do: "rmdir", path })), looks], signal);
-  return folders.filter((_, index) => answers.get(looks[index]!)!.stat?.kind === "folder");
+  return folders.filter((_, index) => answers.get(looks[index]!)!.done);
 }

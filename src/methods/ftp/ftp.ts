@@ -8,6 +8,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { passwordIn } from "../../system/files/password_file.ts";
 import type { FtpDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
+import { namesSession } from "../naming.ts";
 import { absoluteBase } from "../sftp/sftp_base.ts";
 import { connections } from "./connections.ts";
 import { findCurl } from "./curl.ts";
@@ -16,10 +17,9 @@ import { isYes, type Reply, replyTo } from "./dialogue.ts";
 import { type Features, type FtpBase, modifiedAt, survey } from "./ftp_base.ts";
 import { connectionFailure } from "./ftp_failures.ts";
 import { attach, digest } from "./ftp_files.ts";
-import { publish } from "./ftp_names.ts";
+import { ftpNames } from "./ftp_names.ts";
 import { ftpPut } from "./ftp_put.ts";
 import { refuseStrangersLinks } from "./ftp_staging.ts";
-import { emptyTrash, leftovers, remove, sweep } from "./ftp_remove.ts";
 
 /** FTP in clear: the password, too. */
 export const ftp: Method<"ftp"> = { name: "ftp", connect };
@@ -47,12 +47,8 @@ async function connect(destination: FtpDestination, context: MethodContext, sign
     digest: (paths, signal, calm) => digest(base, paths, signal, undefined, calm),
     modifiedAt: (path, signal) => modifiedAt(base, path, signal),
     put: ftpPut(base),
-    publish: (items, signal) => publish(base, items, signal),
+    ...namesSession(() => ftpNames(base)),
     flush: (paths, signal) => refuseStrangersLinks(base, paths, signal),
-    remove: (items, signal) => remove(base, items, signal),
-    emptyTrash: (folders, signal) => emptyTrash(base, folders, signal),
-    leftovers: (signal) => leftovers(base, signal),
-    sweep: (attempts, signal) => sweep(base, attempts, signal),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -38,15 +38,6 @@ export async function namesIn(base: FtpBase, folders: readonly string[], signal:
   );
 }
 
-/** Those of these paths that are shown as symlinks: a question about one path follows them. */
-export async function symlinksAmong(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const lists = await listsOf(base, "LIST -a", paths, signal);
-  return new Set(paths.filter((path, index) => {
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    return lists[index]!.some((line) => line.startsWith("l") && line.includes(`${name} -> `));
-  }));
-}
-
 /** One line of a long list, as far as it tells. */
 export interface Listed {
   readonly name: string;

@@ -4,13 +4,11 @@
  * @module
  */
 import { ancestors } from "../../domain/names/ancestors.ts";
+import { TRASH } from "../removal.ts";
 import { linkRefused, type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
 import { TURN } from "../turn.ts";
 import { command, folderOf, type FtpBase, pathOf } from "./ftp_base.ts";
 import { type Listed, longLists } from "./ftp_listing.ts";
-
-/** The folder of the trash. */
-const TRASH = ".image-transfer";
 
 /** The first look of a session. @throws {Failure} `staging_unsafe` */
 export async function checkStagingOnce(base: FtpBase, signal: AbortSignal): Promise<void> {

@@ -117,6 +117,8 @@ async function doOne(base: LocalBase, act: Act, changed: Set<string>, signal: Ab
     switch (act.do) {
       case "free":
         return { done: await factsOf(path, system, "itself") === null };
+      case "folder":
+        return { done: (await factsOf(path, system, "itself"))?.kind === "folder" };
       case "stat":
         return { done: true, stat: statOf(await factsOf(path, system, act.follow ? "followed" : "itself")) };
       case "mkdir": {

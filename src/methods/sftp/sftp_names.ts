@@ -89,6 +89,10 @@ async function doOne(base: SftpBase, act: Act): Promise<Answer> {
   switch (act.do) {
     case "free":
       return { done: (await calls.lstat(path)).refusal?.code === STATUS.NO_SUCH_FILE };
+    case "folder": {
+      const { value } = await calls.lstat(path);
+      return { done: value !== null && kindOf(value) === "folder" };
+    }
     case "stat": {
       const [followed, itself] = await Promise.all([act.follow ? calls.stat(path) : null, calls.lstat(path)]);
       const { value, refusal } = followed?.value ? followed : itself;

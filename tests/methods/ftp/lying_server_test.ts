@@ -90,7 +90,7 @@ lied(
     assertEquals(outcomes.map(({ published }) => published), [true, false, true]);
     const failure = outcomes[1]?.published === false ? outcomes[1].failure : null;
     assertEquals([failure?.next, failure && isOutage(failure)], ["later", false]);
-    assert(/the server refuses the folder .*\(550 Invalid folder\)/.test(failure?.message ?? ""), failure?.message);
+    assert(/Cannot create the folder .*refuses it \(550 Invalid folder\)/.test(failure?.message ?? ""), failure?.message);
   },
 );
 

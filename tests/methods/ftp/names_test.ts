@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { ftp } from "../../../src/methods/ftp/ftp.ts";
 import type { PublishOutcome, Session } from "../../../src/methods/method.ts";
+import { inTrash, TRASH } from "../../../src/methods/removal.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
+import { rejectsWith } from "../../conformance/expectations.ts";
 import { anFtpServer } from "../../conformance/over_ftpd.ts";
 import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { startFtpd } from "../../support/ftpd.ts";
@@ -109,5 +111,25 @@ Deno.test({
     await using session = await connected(destination, folder);
     const outcomes = await deliver(session, folder, "night", 1);
     assertEquals(outcomes.map(({ published }) => published), NAMES.map(() => false));
+  },
+});
+
+Deno.test({
+  name: "ftp moves and removes nothing through a link in the place of the trash",
+  ignore: !has("vsftpd"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using server = await startFtpd({ kind: "vsftpd" });
+    await using session = await connected(
+      anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
+      folder,
+    );
+    await folder.write("base/a.fits", "mine");
+    await folder.write("home/t1/a.fits", "theirs");
+    await Deno.symlink(folder.at("home"), folder.at("base", TRASH));
+    const removal = { path: "a.fits", bytes: 4, to: inTrash("t2", "a.fits") };
+    await rejectsWith(() => session.remove([removal], SIGNAL), ["staging_unsafe"]);
+    await rejectsWith(() => session.emptyTrash([`${TRASH}/t1`], SIGNAL), ["staging_unsafe"]);
+    assertEquals([await folder.read("base/a.fits"), await folder.read("home/t1/a.fits")], ["mine", "theirs"]);
   },
 });
