@@ -19,7 +19,7 @@ export interface FtpLogin {
 }
 
 /** How a connection is made safe. */
-export interface FtpTls {
+interface FtpTls {
   readonly mode: "explicit" | "implicit";
   /** A file with certificates; null are those of the system. */
   readonly ca: string | null;
@@ -47,7 +47,7 @@ export type Transfer =
   );
 
 /** How all transfers of a run are done. */
-export interface RunOptions {
+interface RunOptions {
   /** A line that begins so follows each transfer; nothing else can: it is random. */
   readonly mark: string;
   /** Curl tells how far it is. */

@@ -232,4 +232,4 @@ function statOf(size: Reply | null, enter: Reply | null): Stat {
 }
 
 /** The size of a file where the server does not tell: equal to none, so that only its content counts. */
-export const UNKNOWN_BYTES = -1;
+const UNKNOWN_BYTES = -1;

@@ -302,7 +302,7 @@ export function inTurn<R>({ where, context: { system } }: Held, work: () => Prom
 }
 
 /** The indexes of those names that are claimed now; disposing of it gives them back. Only {@linkcode inTurn}. */
-export function claim(
+function claim(
   remote: Held,
   targets: readonly (string | null)[],
 ): Disposable & { readonly indexes: readonly number[] } {

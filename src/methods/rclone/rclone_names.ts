@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { Failure } from "../../domain/failure.ts";
 import type { Session } from "../method.ts";
 import type { Act, Answer, Names } from "../names.ts";
 import { namesSession } from "../naming.ts";

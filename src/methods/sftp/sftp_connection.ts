@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { onAbort } from "../../async/abort.ts";
 import type { System } from "../../system/system.ts";
 import { sftpArgs, type Sharing, type SshSettings } from "../ssh/ssh.ts";
-import { type ByteWindow, byteWindow } from "./byte_window.ts";
 import { type SftpCalls, sftpCalls, type SftpLimits } from "./sftp_calls.ts";
 import { openSftpClient } from "./sftp_client.ts";
 
@@ -47,5 +47,51 @@ export async function openSftp(
     sending: byteWindow(WINDOW_BYTES),
     reading: byteWindow(WINDOW_BYTES),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
+}
+
+/** Room for some bytes. */
+interface ByteWindow {
+  /** Waits for room. @throws the signal's reason */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+  release(bytes: number): void;
+}
+
+/** Room for so many bytes. */
+export function byteWindow(most: number): ByteWindow {
+  const waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
+  let taken = 0;
+
+  function letIn(): void {
+    for (let next = waiting[0]; next && (taken === 0 || taken + next.bytes <= most); next = waiting[0]) {
+      waiting.shift();
+      taken += next.bytes;
+      next.enter();
+    }
+  }
+
+  return {
+    async take(bytes, signal) {
+      signal.throwIfAborted();
+      if (waiting.length === 0 && (taken === 0 || taken + bytes <= most)) {
+        taken += bytes;
+        return;
+      }
+      const room = Promise.withResolvers<void>();
+      const mine = { bytes, enter: room.resolve };
+      waiting.push(mine);
+      using _giveUp = onAbort(signal, () => {
+        if (!waiting.includes(mine)) return;
+        waiting.splice(waiting.indexOf(mine), 1);
+        letIn();
+        room.reject(signal.reason);
+      });
+      letIn();
+      await room.promise;
+    },
+    release(bytes) {
+      taken -= bytes;
+      letIn();
+    },
   };
 }

@@ -3,9 +3,17 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { untilAborted } from "../../async/abort.ts";
+import { mapLimit } from "../../async/map_limit.ts";
+import type { Pace } from "../../async/pace.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
+import { printable } from "../../domain/names/printable.ts";
+import type { Digest } from "../../domain/receipt.ts";
+import { paceOf } from "../bandwidth.ts";
 import type { Mount, Upload } from "../method.ts";
+import { namesSession } from "../naming.ts";
 import type { RemoteFiles } from "../shell/shell_files.ts";
 import {
   checkBase,
@@ -15,14 +23,16 @@ import {
   look,
   pathOf,
   PRIVATE_FOLDER,
+  refused,
   type SftpBase,
   spaceOf,
   tryToWrite,
 } from "./sftp_base.ts";
-import { namesSession } from "../naming.ts";
+import type { Given, Handle, Refusal } from "./sftp_calls.ts";
+import type { SftpConnection } from "./sftp_connection.ts";
 import { flush, tryFlush } from "./sftp_flush.ts";
 import { sftpNames } from "./sftp_names.ts";
-import { digest } from "./sftp_read_back.ts";
+import { STATUS } from "./sftp_protocol.ts";
 
 /** All that a session does there. */
 export function sftpFiles(base: SftpBase): RemoteFiles {
@@ -83,4 +93,101 @@ async function prepare(base: SftpBase, uploads: readonly Pick<Upload, "staged" |
     if (await isFolder(base, flushedEarly(from))) await calls.remove(from);
     else if (leftover !== staged) await calls.rename(from, pathOf(base, staged));
   }));
+}
+
+/** Each open file costs a round trip before its first byte comes, and one after its last. */
+const FILES_AT_ONCE = 64;
+/** Reads of one file that may be under way. */
+const READS_AHEAD = 32;
+/** Asked for behind the end that the size tells. */
+const MORE_BYTES = 4096;
+
+/** What `Session.digest` does. */
+export async function digest(
+  base: SftpBase,
+  paths: readonly string[],
+  signal: AbortSignal,
+  calm?: "calm",
+): Promise<(Digest | null)[]> {
+  const { channels, destination, context: { system } } = base;
+  const limit = calm === undefined ? null : paceOf(destination, { system });
+  const stats = await Promise.all(paths.map((path) => look(base, pathOf(base, path))));
+  const openFiles = await channels.ready(stats.reduce((sum, stat) => sum + (stat?.bytes ?? 0), 0), signal);
+  return await mapLimit(paths, Math.min(FILES_AT_ONCE, openFiles), async (path, index) => {
+    const stat = stats[index]!;
+    if (stat?.kind !== "file") return null;
+    const connection = channels.pick(stat.bytes);
+    try {
+      return await readBack(base, connection, path, stat.bytes, limit, signal);
+    } finally {
+      channels.done(connection, stat.bytes);
+    }
+  }, signal);
+}
+
+async function readBack(
+  base: SftpBase,
+  connection: SftpConnection,
+  relative: string,
+  size: number,
+  limit: Pace | null,
+  signal: AbortSignal,
+): Promise<Digest | null> {
+  const { calls } = connection;
+  const { value: file, refusal } = await calls.open(pathOf(base, relative));
+  if (file === null) return notRead(base, relative, refusal);
+  try {
+    const sum = createHash("sha256");
+    let bytes = 0;
+    for await (const { value, refusal } of readAll(connection, file, size, signal)) {
+      if (value === null) return notRead(base, relative, refusal);
+      sum.update(value);
+      bytes += value.length;
+      await limit?.next(value.length, signal);
+    }
+    return { bytes, sha256: sum.digest("hex") };
+  } finally {
+    calls.close(file).catch(() => undefined); // A lost connection shows in the next call.
+  }
+}
+
+/** The pieces of a file in order, to its end, which may lie before its size said, or a little behind; or a refusal. */
+async function* readAll(
+  { calls, limits: { readBytes }, reading }: SftpConnection,
+  file: Handle,
+  size: number,
+  signal: AbortSignal,
+): AsyncGenerator<Given<Uint8Array>> {
+  const ahead: { readonly at: number; readonly length: number; readonly piece: Promise<Given<Uint8Array>> }[] = [];
+  for (let at = 0; at <= size + MORE_BYTES || ahead.length > 0;) {
+    // One read behind the end says that it is the end.
+    while (at <= size + MORE_BYTES && (ahead.length === 0 || (ahead.length < READS_AHEAD && at <= size))) {
+      const length = at < size ? Math.min(readBytes, size - at) : MORE_BYTES;
+      await reading.take(length, signal);
+      const piece = calls.read(file, at, length).finally(() => reading.release(length));
+      piece.catch(() => undefined); // Heard in its turn.
+      ahead.push({ at, length, piece });
+      at += length;
+    }
+    const next = ahead.shift()!;
+    for (let got = 0; got < next.length;) {
+      signal.throwIfAborted();
+      // A server may give less than it is asked for.
+      const given = got === 0 ? await next.piece : await calls.read(file, next.at + got, next.length - got);
+      if (given.value === null && given.refusal.code === STATUS.EOF) return;
+      yield given;
+      if (given.value === null) return;
+      got += given.value.length;
+      if (given.value.length === 0) return;
+    }
+  }
+}
+
+/** Null where there is no such file. @throws {Failure} */
+function notRead({ destination }: SftpBase, relative: string, refusal: Refusal): null {
+  if (refusal.code === STATUS.NO_SUCH_FILE) return null;
+  const told = refused(`read "${printable(relative)}" back from ${destination.name}`, refusal);
+  if (told.code !== "permission_denied") throw told;
+  // This file's own trouble (servers say "Failure" for a bad sector): it must not hold all others.
+  throw failure(CAUSES.not_read_back, told.message);
 }

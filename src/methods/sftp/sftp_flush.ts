@@ -25,7 +25,7 @@ import type { Handle, Refusal, SftpCalls } from "./sftp_calls.ts";
 import { STATUS } from "./sftp_protocol.ts";
 
 /** With whom something is flushed. */
-export interface Flushing {
+interface Flushing {
   readonly calls: SftpCalls;
   readonly destination: SshDestination;
   readonly context: Pick<MethodContext, "system">;

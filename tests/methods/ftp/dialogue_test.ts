@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { dialogueReader, type Exchange, isYes, lastReply, repliesIn, replyTo } from "../../../src/methods/ftp/dialogue.ts";
-import { contentReader } from "../../../src/methods/ftp/content_reader.ts";
+import { contentReader } from "../../../src/methods/ftp/curl.ts";
 
 /** What is read of a text that arrives in pieces of so many bytes. */
 function read(text: string, size: number): { exchanges: readonly Exchange[]; bytes: number[] } {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Outgoing } from "../../../src/methods/sftp/outgoing.ts";
+import { Outgoing } from "../../../src/methods/sftp/sftp_client.ts";
 import { digestOf, noise } from "../../conformance/rig.ts";
 
 Deno.test("Outgoing gives what was added, in order, whatever its size, and copies it at once", async () => {

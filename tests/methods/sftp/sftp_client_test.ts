@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
-import { byteWindow } from "../../../src/methods/sftp/byte_window.ts";
+import { byteWindow } from "../../../src/methods/sftp/sftp_connection.ts";
 import { sftpCalls } from "../../../src/methods/sftp/sftp_calls.ts";
 import { openSftpClient } from "../../../src/methods/sftp/sftp_client.ts";
 import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
