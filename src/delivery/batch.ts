@@ -112,7 +112,13 @@ export function itemsOf(
   { methodContext, ledger }: DestinationContext,
 ): Item[] {
   // After a failure of its own the remembered hash may be wrong: the source is read again.
-  const hashes = remembered(deliveries.filter(({ attempts }) => attempts === 0), ledger);
+  const firstTried = deliveries.filter(({ attempts }) => attempts === 0);
+  let hashes: ReturnType<OutboxLedger["hashesOf"]> = new Map();
+  try {
+    hashes = ledger.hashesOf(firstTried);
+  } catch {
+    // The sources are read instead: a claimed batch is always finished.
+  }
   return deliveries.map((delivery) => ({
     delivery,
     staged: stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery),
@@ -124,16 +130,4 @@ export function itemsOf(
     receipt: null,
     outcome: null,
   }));
-}
-
-/** If the ledger cannot be read, the sources are read instead: a claimed batch is always finished. */
-function remembered(
-  deliveries: readonly Delivery[],
-  ledger: Pick<OutboxLedger, "hashesOf">,
-): ReturnType<OutboxLedger["hashesOf"]> {
-  try {
-    return ledger.hashesOf(deliveries);
-  } catch {
-    return new Map();
-  }
 }

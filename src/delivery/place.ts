@@ -128,7 +128,7 @@ const AT_ONCE = 500;
  *
  * @throws {Failure} if the destination does not answer: then it has to be done again.
  */
-export async function acceptDisk(
+async function acceptDisk(
   context: DestinationContext,
   session: Pick<Session, "survey">,
   former: FormerFiles,

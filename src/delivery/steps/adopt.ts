@@ -146,43 +146,34 @@ async function areFlushed(
   return true;
 }
 
-interface Refusal {
-  readonly code: "exists" | "skipped";
-  readonly reason: string;
-  readonly hint: string;
-}
-
 /** Why nothing may be sent to a target that holds something different; null where it may. */
-function refusalOf(item: Item, stat: Stat, policy: ConflictPolicy): Refusal | null {
+function refusalOf(
+  item: Item,
+  stat: Stat,
+  policy: ConflictPolicy,
+): { code: "exists" | "skipped"; reason: string; hint: string } | null {
   const target = printable(targetOf(item));
   if (isItself(item, stat)) {
     const hint = "remote_base_path may lead into watch_path, or somebody created a link. Correct the path, or remove the link.";
     return { code: "exists", reason: `"${target}" there is this very file`, hint };
   }
-  if (stat.kind === "folder") return { code: "exists", reason: `a folder has the name "${target}"`, hint: FOLDER };
-  switch (policy) {
-    case "version":
-    case "overwrite":
-      return null;
-    case "skip": {
-      const hint = "Nothing was changed there. on_conflict: version keeps both.";
-      return { code: "skipped", reason: "a different file exists there and on_conflict is skip", hint };
-    }
-    case "fail":
-      return { code: "exists", reason: "a different file exists there and on_conflict is fail", hint: EXISTS };
+  if (stat.kind === "folder") {
+    const hint = "Move the folder away, or change the layout, then retry.";
+    return { code: "exists", reason: `a folder has the name "${target}"`, hint };
   }
-  policy satisfies never;
+  if (policy === "version" || policy === "overwrite") return null;
+  const reason = `a different file exists there and on_conflict is ${policy}`;
+  return policy === "skip"
+    ? { code: "skipped", reason, hint: "Nothing was changed there. on_conflict: version keeps both." }
+    : { code: "exists", reason, hint: "Rename or remove the existing file, then retry. on_conflict: version keeps both." };
 }
-
-const FOLDER = "Move the folder away, or change the layout, then retry.";
-const EXISTS = "Rename or remove the existing file, then retry. on_conflict: version keeps both.";
 
 function targetOf(item: Item): string {
   return item.delivery.target;
 }
 
 /** Gives up items whose name belongs to another delivered file there. Asks further only if another spelling finds a file. */
-export async function refuseNamesakes(
+async function refuseNamesakes(
   taken: readonly { readonly item: Item; readonly stat: Stat }[],
   batch: Batch,
   signal: AbortSignal,
@@ -198,16 +189,12 @@ export async function refuseNamesakes(
   for (const item of new Set(alike.map(({ item }) => item))) {
     const { source, target, destination } = item.delivery;
     const [namesake] = batch.context.ledger.namesakes(source.job, destination, target);
-    if (namesake === undefined || !await isOneFile(item, namesake, batch, signal)) continue;
+    if (namesake === undefined) continue;
+    const [mine, other] = await batch.session.digest([target, namesake], 2 * source.size, signal);
+    if (mine == null || other == null || mine.sha256 !== other.sha256) continue;
     const names = `"${printable(target)}" and "${printable(namesake)}"`;
     const what = `Cannot send "${printable(source.path)}" to ${destination}`;
     const hint = "Rename one of the two, or set on_conflict: version, which keeps both.";
     giveUp(item, new Failure("exists", `${what}: ${names} are the same name there, and the latter would be lost`, { hint }));
   }
-}
-
-async function isOneFile(item: Item, other: string, { session }: Batch, signal: AbortSignal): Promise<boolean> {
-  const { target, source } = item.delivery;
-  const [a, b] = await session.digest([target, other], 2 * source.size, signal);
-  return a != null && b != null && a.sha256 === b.sha256;
 }

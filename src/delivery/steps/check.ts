@@ -156,11 +156,28 @@ function quoted(source: SourceFile): string {
 
 /** Begins to look for the writers of these sources; those that are open for writing are given up. */
 export function lookForWriters(items: readonly Item[], open: OpenSession): WritersLook {
-  const { context: { destination }, session, hard } = open;
+  const { context, session, hard } = open;
+  const { destination } = context;
   const isSmall = items.length <= SENT_EARLY_FILES && sizeOf(items) <= SENT_EARLY_BYTES;
   const maySendEarly = isSmall && destination.verify === "checksum" && session.showsInPut !== true;
+  const pathOf = ({ delivery }: Item) => delivery.source.absolutePath;
   let isOver = false;
-  const looking = giveUpWritten(undecided(items), open, hard).then(() => void (isOver = true));
+  const look = async () => {
+    const waiting = undecided(items);
+    const early = await Promise.all(waiting.map(({ delivery }) => context.looks?.of(delivery.source)?.catch(() => undefined)));
+    // What was open then may be closed by now.
+    const unknown = waiting.filter((_, index) => early[index] !== false);
+    if (unknown.length > 0) await outlastTick(unknown, context, hard);
+    try {
+      const open = unknown.length === 0 ? null : await context.system.openForWriting(unknown.map(pathOf), hard);
+      for (const item of unknown) if (open?.has(pathOf(item))) postpone(item, sourceFailureOf("busy", pathOf(item)));
+    } catch (error) {
+      if (hard.aborted) throw hard.reason;
+      for (const item of unknown) postpone(item, sourceFailure(error, pathOf(item)));
+    }
+    isOver = true;
+  };
+  const looking = look();
   looking.catch(() => undefined); // Awaited before anything is published.
   return {
     over: () => looking,
@@ -169,22 +186,6 @@ export function lookForWriters(items: readonly Item[], open: OpenSession): Write
       return isOver;
     },
   };
-}
-
-async function giveUpWritten(items: readonly Item[], { context }: OpenSession, signal: AbortSignal): Promise<void> {
-  const pathOf = ({ delivery }: Item) => delivery.source.absolutePath;
-  const early = await Promise.all(items.map(({ delivery }) => context.looks?.of(delivery.source)?.catch(() => undefined)));
-  // What was open then may be closed by now.
-  const unknown = items.filter((_, index) => early[index] !== false);
-  if (unknown.length === 0) return;
-  await outlastTick(unknown, context, signal);
-  try {
-    const open = await context.system.openForWriting(unknown.map(pathOf), signal);
-    for (const item of unknown) if (open?.has(pathOf(item))) postpone(item, sourceFailureOf("busy", pathOf(item)));
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    for (const item of unknown) postpone(item, sourceFailure(error, pathOf(item)));
-  }
 }
 
 /** No attempt is used up: nothing is wrong with the file. */

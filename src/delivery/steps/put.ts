@@ -41,31 +41,24 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   using _transfer = await context.parallelTransfers.acquire(signal);
   using _sync = await context.concurrentSyncs.acquire(signal);
   using over = anySignal(signal);
-  const rest = [...whole, ...await finishEarly(early, batch, signal)];
+  const rest = [...whole];
+  for (const item of early) {
+    context.transfers.begin(item.delivery);
+    try {
+      const onBytes = (bytes: number) => {
+        crashPoint("during_put", context.system);
+        context.transfers.at(item.delivery, bytes);
+      };
+      if (!await finishAhead(item, batch, onBytes, signal)) rest.push(item);
+    } finally {
+      context.transfers.end(item.delivery);
+    }
+  }
   if (rest.length === 0) return;
   const hashing = hashes && certain && !session.hashesSource ? hashSources(rest, context, over.signal) : Promise.resolve();
   hashing.catch(() => undefined); // Awaited below, unless sending fails first.
   await send(rest, batch, certain, signal);
   await hashing;
-}
-
-/** Completes files that were sent while they grew; gives those of which nothing can be used. */
-async function finishEarly(items: readonly Item[], batch: Batch, signal: AbortSignal): Promise<Item[]> {
-  const { transfers, system } = batch.context;
-  const left: Item[] = [];
-  for (const item of items) {
-    transfers.begin(item.delivery);
-    try {
-      const onBytes = (bytes: number) => {
-        crashPoint("during_put", system);
-        transfers.at(item.delivery, bytes);
-      };
-      if (!await finishAhead(item, batch, onBytes, signal)) left.push(item);
-    } finally {
-      transfers.end(item.delivery);
-    }
-  }
-  return left;
 }
 
 async function send(items: readonly Item[], { context, session }: Batch, certain: boolean, signal: AbortSignal): Promise<void> {
