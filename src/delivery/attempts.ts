@@ -31,7 +31,6 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
 
   /** Names of attempts that hold a part: once nothing is running, no others are needed. */
   const withParts = (): Set<string> => new Set([...leftovers.values()].map(({ staged }) => attemptIn(staged)));
-  /** Names of attempts whose folders must stay. */
   const kept = (): Set<string> => new Set([...running, ...withParts()]);
   return {
     kept,
@@ -50,9 +49,7 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
       if (delivery.source.size < WORTH_KEEPING_BYTES || doubtful.has(attemptIn(staged))) return;
       leftovers.set(delivery.id, { delivery, staged });
     },
-    /** Where an earlier attempt left part of this delivery. */
     leftover: (delivery: Delivery): string | undefined => leftovers.get(delivery.id)?.staged,
-    /** Deliveries of which a part was left. */
     left: (): readonly Delivery[] => [...leftovers.values()].map(({ delivery }) => delivery),
     /** The part of this delivery is not needed any more. */
     forget(delivery: Delivery): void {
@@ -72,7 +69,6 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
       if (go.length > 0) await sweep(go);
       for (const attempt of go) doubtful.delete(attempt);
     },
-    /** The attempt was never used. */
     abandon: (attempt: string): void => void running.delete(attempt),
     /** The attempt is over; its folder is removed as soon as no part that is still needed lies in it. */
     end(attempt: string): void {
@@ -101,7 +97,6 @@ export function attempts(clock: Pick<Clock, "now" | "random">, left: readonly Le
   };
 }
 
-/** The attempt that a staging name is of. */
 function attemptIn(staged: string): string {
   return staged.split("/").at(-2) ?? "";
 }
@@ -111,7 +106,6 @@ export function stagedName(stagingRoot: string, attempt: string, { id }: Pick<De
   return `${stagingRoot}/${attempt}/${id}`;
 }
 
-/** The attempt that an interrupted delivery was in. */
 export function attemptOf({ state }: Delivery): string {
   return state.state === "sending" ? state.attempt : "none";
 }

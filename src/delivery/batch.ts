@@ -13,7 +13,6 @@ import type { DestinationContext } from "./destination_context.ts";
 import type { Sweeper } from "./sweep.ts";
 import type { TimedSession } from "./timed_session.ts";
 
-/** An open session with the destination that it belongs to. */
 export interface OpenSession {
   readonly context: DestinationContext;
   readonly session: TimedSession;
@@ -61,7 +60,6 @@ export interface WritersLook {
 /** A delivery in a batch. Once its `outcome` is known, the steps skip it. */
 export interface Item {
   readonly delivery: Delivery;
-  /** Its staging name. */
   staged: string;
   /** SHA-256 of the source's bytes, once known. */
   sha256: string | null;
@@ -69,7 +67,6 @@ export interface Item {
   readAt: number | null;
   /** The source's ctime when the attempt began. */
   ctimeMs: number;
-  /** Its permission bits then; null where they are not known. */
   mode: number | null;
   /** What the destination has, where that was compared while the file was put; else `verify` asks. */
   there: Digest | null;
@@ -86,7 +83,6 @@ export type Outcome = { readonly receipt: Receipt; readonly found?: true } | {
   readonly counts?: false;
 };
 
-/** The items without an outcome yet. */
 export function undecided(items: readonly Item[]): Item[] {
   return items.filter((item) => item.outcome === null);
 }
@@ -96,7 +92,6 @@ export function giveUp(item: Item, thrown: unknown): void {
   item.outcome ??= { failure: failureRecord(thrown) };
 }
 
-/** Bytes of the sources in all. */
 export function sizeOf(items: readonly Item[]): number {
   return items.reduce((sum, { delivery }) => sum + delivery.source.size, 0);
 }

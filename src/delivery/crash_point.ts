@@ -6,7 +6,6 @@
  */
 import type { Surroundings } from "../system/system.ts";
 
-/** The steps of the outbox after or within which the process can be made to vanish. */
 export type CrashPoint =
   | "after_claim"
   | "during_put"
@@ -20,7 +19,6 @@ export type CrashPoint =
   | "before_removal"
   | "after_removal";
 
-/** Ends the process here if the environment asks for it. */
 export function crashPoint(point: CrashPoint, system: Pick<Surroundings, "env" | "crash">): void {
   if (system.env("IMAGE_TRANSFER_CRASH_AT") === point) system.crash();
 }

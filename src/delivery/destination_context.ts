@@ -42,7 +42,6 @@ export interface LoopCheck {
   doubts(destination: Destination): boolean;
 }
 
-/** What an outbox is handed. */
 export interface OutboxOptions {
   readonly job: Job;
   readonly destination: Destination;
@@ -57,9 +56,7 @@ export interface OutboxOptions {
   /** Whether this destination may send now: bounded only where `max_concurrent_syncs` is set. */
   readonly concurrentSyncs: Semaphore;
   readonly shutdownTimeoutMs: number;
-  /** Most file operations at once. */
   readonly fileOperations: number;
-  /** Most files in a batch. */
   readonly batchFiles: number;
   /** Looks for writers that the intake has begun; without it, each batch looks for itself. */
   readonly looks?: Pick<EarlyLooks, "of" | "heardSince">;
@@ -136,7 +133,6 @@ export function stateOf({ state, breaker, hostBreaker, system }: DestinationCont
   return destinationState(state, breaker.state(), hostBreaker.state(), system.now());
 }
 
-/** Emits the destination's state if it changed, and rings the bell. */
 export function stateChanged(context: DestinationContext): void {
   const { job, state, destination, emit, bell } = context;
   const [now, before] = [stateOf(context), state.announced];
@@ -154,7 +150,6 @@ export function trip({ state, destination, breaker, hostBreaker }: DestinationCo
   (concernsHost(failure) ? hostBreaker : breaker).trip(failure, destination.retryDelayMs);
 }
 
-/** Notes that the destination works. */
 export function succeed({ breaker, hostBreaker }: DestinationContext): void {
   breaker.succeed();
   hostBreaker.succeed();
@@ -196,7 +191,6 @@ const TELL_EVERY_MS = 200;
 function transfers(clock: Pick<Clock, "monotonic">, emit: Emit) {
   const running = new Map<number, { bytes: number; toldAt: number }>();
   return {
-    /** Begins at 0 bytes. */
     begin(delivery: Delivery): void {
       running.set(delivery.id, { bytes: 0, toldAt: clock.monotonic() });
       emit({ type: "sending", delivery });
@@ -228,11 +222,9 @@ export interface OutboxState {
   keepsParts: boolean;
   readonly audit: AuditNow;
   known: Known;
-  /** The state that was emitted last. */
   announced: DestinationState;
 }
 
-/** The audit of the destination. */
 interface AuditNow {
   /** The one that runs, or the last one; null before the first, and until it was read. */
   run: AuditState | null;

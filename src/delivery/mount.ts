@@ -17,7 +17,6 @@ interface Known {
   readonly ledger: Pick<OutboxLedger, "deviceOf" | "query" | "counts">;
 }
 
-/** Which place is looked for, and what is known of it. */
 interface MountOptions extends Known {
   readonly ledger: Known["ledger"] & Pick<OutboxLedger, "rememberDevice">;
   /** A person accepted the disk that is there now; the caller remembers its device afterwards. */
@@ -242,7 +241,6 @@ function gb(bytes: number): string {
   return (bytes / 1e9).toFixed(1);
 }
 
-/** An outbox that measures it. */
 interface Measured {
   readonly destination: Destination;
   about(): { readonly freeBytes: number | null };

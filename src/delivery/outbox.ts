@@ -78,7 +78,6 @@ export function outbox(options: OutboxOptions) {
       endSession(context);
       stateChanged(context);
     },
-    /** Ends what `close` began. */
     open(): void {
       state.opening = { state: "open" };
       stateChanged(context);

@@ -19,15 +19,12 @@ import type { Session } from "../methods/method.ts";
 const FRESH_MS = 5_000;
 const LOOK_EVERY_MS = 30_000;
 
-/** The place that was found. */
 export interface Place {
-  /** Checks that it is still the same place, unless that was done a moment ago. */
   look(): Promise<void>;
   /** Rejects with `loop` if files would come back. If the last search found no loop, this one runs beside the transfers. */
   readonly loopSearch: Promise<void>;
 }
 
-/** @throws {Failure} what keeps the destination from being used. */
 export async function findPlace(open: OpenSession): Promise<Place> {
   const { context, sweeper, soft, hard } = open;
   const { destination, system, attempts, loops, methodContext, state } = context;

@@ -19,7 +19,6 @@ import { createHash } from "node:crypto";
 import { printable } from "../domain/names/printable.ts";
 import { isOnlyOurs, wayTo } from "../system/way_to.ts";
 
-/** What removing needs. */
 interface RemovalTools {
   readonly system: System;
   readonly ledger: Pick<OutboxLedger, "removable" | "markRemoved">;
@@ -214,7 +213,6 @@ interface Guard {
   readonly job: Job;
   readonly system: System;
   readonly emit: Emit;
-  /** Of the folder of ours. */
   readonly name: string;
 }
 

@@ -12,12 +12,11 @@ import { sendAhead } from "./ahead/send_ahead.ts";
 import type { OpenSession, Workers } from "./batch.ts";
 import { type DestinationContext, stateChanged, succeed, trip } from "./destination_context.ts";
 import { demandRoom, findPlace, type Place, watchPlace } from "./place.ts";
-import { recover } from "./recover.ts";
+import { carry, recover } from "./carry.ts";
 import { finalSweep, sweeper } from "./sweep.ts";
 import { openSession } from "./timed_session.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { attemptOf } from "./attempts.ts";
-import { carry } from "./carry.ts";
 import { crashPoint } from "./crash_point.ts";
 
 const CONNECT_MS = 60_000;
@@ -69,7 +68,6 @@ export async function runSession(context: DestinationContext, soft: AbortSignal,
   }
 }
 
-/** Lets workers carry batches until the session is over. */
 async function work(open: OpenSession, place: Place, over: AbortSignal, end: () => void): Promise<void> {
   const { context } = open;
   const fail = (failure: FailureRecord) => {
@@ -98,13 +96,11 @@ async function close({ context, session, sweeper, soft }: OpenSession, working: 
 const BATCH_BYTES = 64 * 1024 * 1024;
 /** How long a worker waits for more files while another one is busy anyway. */
 const LINGER_MS = 50;
-/** How long to wait while the watched folder is missing. */
 const SOURCE_AGAIN_MS = 2_000;
 const MINUTE = 60_000;
 /** No back-off lasts longer: a delivery that is due later shows that the clock was set back. */
 const LONGEST_WAIT_MS = 10 * MINUTE;
 
-/** Claims and carries batches, one after the other. */
 async function runWorker(open: OpenSession, { look, inTurn, fail, over }: Workers): Promise<void> {
   const { context, sweeper, hard } = open;
   // Who has just waited, or had a full batch, does not wait for more files.

@@ -12,7 +12,6 @@ import { openSession, type TimedSession, withWatchdog } from "./timed_session.ts
 /** Sweeps beside the batches of one session, one call at a time. */
 export interface Sweeper {
   soon(signal: AbortSignal): void;
-  /** Resolves when nothing is being swept. */
   done(): Promise<void>;
 }
 
@@ -61,7 +60,6 @@ export async function finalSweep(context: DestinationContext, session: TimedSess
   state.staging = "empty";
 }
 
-/** The attempts that hold parts of large files. */
 function partsToKeep(context: DestinationContext, session: TimedSession): ReadonlySet<string> {
   const { attempts, ahead, ledger, methodContext, job, destination, state } = context;
   forgetEnded(context);

@@ -20,7 +20,6 @@ export interface TimedSession extends Omit<Session, "digest" | "parts"> {
   digest(paths: readonly string[], bytes: number, signal: AbortSignal, calm?: "calm"): Promise<(Digest | null)[]>;
 }
 
-/** What it is opened with. */
 interface SessionNeeds {
   readonly destination: Destination;
   readonly system: Pick<Clock, "monotonic" | "sleep">;
@@ -175,7 +174,6 @@ const CLOSE_MS = 5_000;
 export interface WatchdogOptions {
   /** What is done, for the message: `send 12 files to nas`. */
   readonly what: string;
-  /** Longest time without a sign of life. */
   readonly timeoutMs: number;
   readonly clock: Pick<Clock, "monotonic" | "sleep">;
   /**

@@ -142,17 +142,17 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the receipt is recorded before the name is given",
-    file: "delivery/recover.ts",
+    file: "delivery/carry.ts",
     from: "  await publish({ ...batch, items: staged }, hard);\n",
     to: "  for (const item of staged) if (item.receipt !== null) item.outcome ??= { receipt: item.receipt };\n",
   },
   {
     name: "a wrong staged file fails its delivery after a crash",
-    file: "delivery/recover.ts",
+    file: "delivery/carry.ts",
     from: 'if (failureOf(item)?.code === "mismatch") item.outcome = null;',
     to: 'if (failureOf(item)?.code === "mismatch") item.outcome = { failure: { ...failureOf(item)!, next: "never" } };',
   },
-  { name: "nothing is swept after a crash", file: "delivery/recover.ts", from: "  await session.sweep(go, hard);\n", to: "" },
+  { name: "nothing is swept after a crash", file: "delivery/carry.ts", from: "  await session.sweep(go, hard);\n", to: "" },
   {
     name: "an outage uses up attempts",
     file: "delivery/steps/record.ts",

@@ -25,7 +25,6 @@ export interface AheadPart {
   /** SHA-256 of each whole chunk as the destination has it. */
   readonly there: (string | null)[];
   stalled: boolean;
-  /** Chunks that were flushed there. */
   flushed: number;
   /** Resolves when what is being flushed is, or has failed; null while nothing is. */
   flushing: Promise<void> | null;
@@ -33,7 +32,6 @@ export interface AheadPart {
   isBroken: boolean;
 }
 
-/** What names a file. */
 export type Growing = Pick<GrowingFile, "path" | "identity">;
 
 export type AheadParts = ReturnType<typeof aheadParts>;
@@ -74,7 +72,6 @@ export function aheadParts(
   };
 
   return {
-    /** For all that is written of them. */
     pace,
     /** Whoever makes, writes or takes a part holds it. */
     inTurn: mutex(),
@@ -127,7 +124,6 @@ export function aheadParts(
         add(newPart(key, "", attempt, null));
       }
     },
-    /** Parts of none of these files. */
     others(files: readonly Growing[]): AheadPart[] {
       const keys = new Set(parts.size === 0 ? [] : files.map(keyOf));
       return [...parts.values()].filter(({ key }) => !keys.has(key));
@@ -144,7 +140,6 @@ export function aheadParts(
   };
 }
 
-/** A part as it is shown. */
 export interface AheadView {
   readonly path: string;
   /** So much is at the destination. */

@@ -116,7 +116,6 @@ async function sendRound({ context, session, look, over, sweeper, hard }: Sendin
   });
 }
 
-/** How many chunks the free space there allows. */
 function chunksThatFit({ state: { known: { freeBytes } }, destination }: DestinationContext): number {
   if (freeBytes === null) return Infinity;
   return Math.floor((freeBytes - destination.minimumFreeBytes - destination.copySafetyMarginBytes) / CHUNK_BYTES);

@@ -83,7 +83,6 @@ function store({ state: { audit }, ledger, job, destination, system }: Destinati
   return audit.run = run;
 }
 
-/** Until it has ended, or the session is over. */
 async function runAudit(auditing: Auditing, from: AuditState): Promise<void> {
   const { context, over } = auditing;
   const { ledger, job, destination, system } = context;
@@ -140,7 +139,6 @@ async function lookAtAll(auditing: Auditing, rows: readonly DeliveryRow[], from:
   return state;
 }
 
-/** What was seen. */
 interface Looked {
   readonly row: DeliveryRow;
   readonly verdict: AuditVerdict;

@@ -20,7 +20,6 @@ import { removeThere, type RemovingTools } from "./remove_there.ts";
 import { faultOf } from "../../system/fault.ts";
 import { counted } from "../../domain/names/counted.ts";
 
-/** What mirrors need. */
 interface MirrorTools extends RemovingTools {
   readonly system: System;
   readonly ledger: MirrorLedger & Pick<History, "counts">;
@@ -38,13 +37,11 @@ interface State extends MirrorTools {
   readonly outboxes: readonly Outbox[];
   /** By path, since when it is missing, by the monotonic clock. */
   missingSince: Map<string, number>;
-  /** What was removed within the last hour, by destination. */
   readonly lately: Map<string, { readonly at: number; readonly files: number }[]>;
   /** When the clock of a trash was last set. */
   readonly clockedAt: Map<string, number>;
   /** Something has not been missing for long enough yet. */
   unripe: boolean;
-  /** A destination could not be asked. */
   again: boolean;
 }
 
@@ -98,7 +95,6 @@ export function mirrors(job: Job, outboxes: readonly Outbox[], tools: MirrorTool
   };
 }
 
-/** One look at the source, then each destination. */
 async function passes(state: State, signal: AbortSignal): Promise<void> {
   const { job, outboxes, ledger, system, emit } = state;
   state.again = false;
@@ -212,13 +208,10 @@ export function acceptCommand(job: string, destination: string): string {
   return `image-transfer resume --accept ${shellQuote(`${job}/${destination}`)}`;
 }
 
-/** What was found missing. */
 interface MissingFiles {
-  /** Paths of delivered files that are not there. */
   readonly missing: readonly string[];
   /** So many delivered files are looked for in all. */
   readonly known: number;
-  /** The identity of the watched folder. */
   readonly root: string;
 }
 
@@ -282,15 +275,11 @@ const MOST_FOLDERS = 16;
 
 /** What a mirror would do. */
 interface Intended {
-  /** Files to be removed now. */
   readonly files: number;
-  /** Files that were removed within the last hour. */
   readonly lately: number;
-  /** Files that the destination has of this job. */
   readonly delivered: number;
   /** Nothing that was delivered is left in the watched folder. */
   readonly emptied: boolean;
-  /** The identity of the watched folder now. */
   readonly root: string;
   /** The disk of a folder in it may not be mounted. */
   readonly elsewhere: boolean;

@@ -18,7 +18,6 @@ import type { Outbox } from "../outbox.ts";
 import { lookThere } from "./replaced.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 
-/** What removing needs. */
 export interface RemovingTools {
   readonly system: System;
   readonly ledger: MirrorLedger;
@@ -29,7 +28,6 @@ export interface RemovingTools {
 
 type Session = NonNullable<ReturnType<Outbox["session"]>>;
 
-/** The removals that were found for a destination. */
 interface Removing {
   readonly outbox: Outbox;
   readonly session: Session;

@@ -15,14 +15,12 @@ import type { Batch, Item } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 import type { TimedSession } from "../timed_session.ts";
 
-/** A file that has its name now. */
 export interface Replaced {
   readonly item: Item;
   /** The name that the replaced version was kept under; null where nobody has heard of one. */
   readonly former: string | null;
 }
 
-/** Whether what is replaced at the destination goes where removed files go. */
 export function isMirror({ destination }: Pick<DestinationContext, "destination">): boolean {
   return destination.deleteDestinationFiles && destination.onConflict === "version";
 }

@@ -8,7 +8,6 @@ import { printable } from "../../domain/names/printable.ts";
 import { isMirror, type Replaced, takeReplaced } from "../mirror/replaced.ts";
 import { type Batch, giveUp, undecided } from "../batch.ts";
 
-/** Publishes all items that have a receipt in one call. */
 export async function publish(batch: Batch, signal: AbortSignal): Promise<void> {
   const { items, context, session } = batch;
   const verified = undecided(items).filter((item) => item.receipt !== null);

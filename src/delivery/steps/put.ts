@@ -117,7 +117,6 @@ function keepRoom({ items, context: { state: { known }, destination, ahead } }: 
   return undecided(waiting);
 }
 
-/** The file waits for more free space. */
 export function doesNotFit({ path }: Pick<SourceFile, "path">, { name }: Pick<Destination, "name">): Failure {
   return failure(CAUSES.does_not_fit, `Cannot send "${printable(path)}" to ${name}`);
 }

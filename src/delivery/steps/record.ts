@@ -64,11 +64,9 @@ async function stubbornly<T>({ system, emit }: DestinationContext, signal: Abort
   }
 }
 
-/** What the next state depends on besides the outcome. */
 interface StateRules extends Pick<DestinationContext, "once"> {
   readonly destination: Pick<Destination, "retryAttempts" | "retryDelayMs">;
   readonly now: number;
-  /** A number in [0, 1) for the jitter. */
   readonly random: number;
   /** The daemon is asked to end: connections end with it, sometimes because their programs were asked as well. */
   readonly stopping: boolean;
