@@ -18,17 +18,23 @@ export const BEAT_MS = 60_000;
 /** After so many that did not come, a computer is offline. */
 export const MISSED = 3;
 
-/** What a heartbeat is made of. */
-export interface BeatParts {
-  readonly status: StatusReport;
-  readonly live: LiveReport;
-  readonly sums: FleetSums;
-  readonly clockAheadMs: number | null;
-  readonly mayDo: readonly string[];
-}
+/** More would not fit into a record where names are long. */
+const MOST_DESTINATIONS = 100;
 
-export function beatReport({ status, live, sums, clockAheadMs, mayDo }: BeatParts): BeatReport {
-  const { deliveries, destinations, started_at, url } = status;
+/** What a heartbeat tells of this computer. */
+export function beatReport(
+  { status, live, sums, clockAheadMs, mayDo }: {
+    readonly status: StatusReport;
+    readonly live: LiveReport;
+    readonly sums: FleetSums;
+    readonly clockAheadMs: number | null;
+    readonly mayDo: readonly string[];
+  },
+): BeatReport {
+  const { deliveries, started_at, url } = status;
+  const troubledFirst = status.destinations.toSorted((one, other) =>
+    Number(one.state === "open") - Number(other.state === "open")
+  );
   return {
     started_at,
     page: url,
@@ -36,26 +42,18 @@ export function beatReport({ status, live, sums, clockAheadMs, mayDo }: BeatPart
     failed: deliveries.failed,
     delivered: deliveries.delivered,
     oldest_waiting: live.oldestWaiting === null ? null : new Date(live.oldestWaiting).toISOString(),
-    destinations: troubledFirst(destinations).slice(0, MOST_DESTINATIONS).map((
-      { job, name, state, queued, sending, deferred, free_bytes },
-    ) => ({
-      job,
-      name,
-      state,
-      waiting: queued + sending + deferred,
-      free_bytes,
-    })),
+    destinations: troubledFirst.slice(0, MOST_DESTINATIONS)
+      .map(({ job, name, state, queued, sending, deferred, free_bytes }) => ({
+        job,
+        name,
+        state,
+        waiting: queued + sending + deferred,
+        free_bytes,
+      })),
     night: sums.night,
     clock_ahead_seconds: clockAheadMs === null ? null : Math.round(clockAheadMs / 100) / 10,
     may_do: mayDo,
   };
-}
-
-/** More would not fit into a record where names are long. */
-const MOST_DESTINATIONS = 100;
-
-function troubledFirst(destinations: StatusReport["destinations"]): StatusReport["destinations"] {
-  return destinations.toSorted((one, other) => Number(one.state === "open") - Number(other.state === "open"));
 }
 
 /** What is written. */
@@ -71,82 +69,66 @@ export interface Beat {
   readonly instance: string;
 }
 
-/** The record of this computer. */
-export interface BeatPlace {
-  /** Null until it is known. */
-  id: string | null;
-  /** How many heartbeats it had when this process last wrote one; null while that is not known. */
-  beats: number | null;
-  /** Whether somebody else has written one since. */
-  isShared: boolean;
-  /** The other daemon that was last seen in it, and how many heartbeats ago. */
-  other: { readonly instance: string; readonly beatsAgo: number } | null;
-}
-
-export function beatPlace(): BeatPlace {
-  return { id: null, beats: null, isShared: false, other: null };
-}
-
-/** Another daemon that writes the same record, because it has the same account; null if none did lately. @throws {Failure} */
-export async function otherDaemon(
-  own: string,
-  place: BeatPlace,
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<string | null> {
-  const { id, isShared, other } = place;
-  place.isShared = false;
-  place.other = other === null || other.beatsAgo >= MISSED ? null : { ...other, beatsAgo: other.beatsAgo + 1 };
-  if (isShared && id !== null) {
-    const query = { fields: "instance" };
-    const { instance } = await server.ask<{ instance: unknown }>(`${RECORDS}/${id}`, { query }, signal);
-    if (typeof instance === "string" && instance !== own) place.other = { instance, beatsAgo: 0 };
-  }
-  return place.other?.instance ?? null;
-}
-
 const RECORDS = `/api/collections/${HEARTBEATS}/records`;
+/** What the server says of a record that it has written. */
+const written = z.object({ id: z.string(), updated: z.unknown().optional(), beats: z.number().nullable().catch(null) });
 
-/** Writes the record of this computer; returns when the server says that it did, by its clock. @throws {Failure} */
-export async function writeBeat(
-  beat: Beat,
-  { id: daemon }: Identity,
-  place: BeatPlace,
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<number> {
-  const write = async (method: "POST" | "PATCH", to: string, body: unknown) => {
-    const former = place.beats;
+/** Writes the record of this computer. */
+export function beatWriter(server: PocketbaseServer) {
+  /** Of the record; null until it is known. */
+  let id: string | null = null;
+  /** How many heartbeats it had when this process last wrote one; null while that is not known. */
+  let beats: number | null = null;
+  /** Whether somebody else has written one since. */
+  let isShared = false;
+  /** The other daemon that was last seen in it, and how many heartbeats ago. */
+  let other: { readonly instance: string; readonly beatsAgo: number } | null = null;
+
+  async function send(method: "POST" | "PATCH", to: string, body: unknown, signal: AbortSignal): Promise<number> {
+    const former = beats;
     // Without an answer, nobody knows whether this one counts.
-    place.beats = null;
-    const { id, updated, beats } = await server.ask<Written>(to, { method, query: { fields: "id,updated,beats" }, body }, signal);
-    const at = timeOf(updated);
-    if (at === 0) throw nonsense(server.url);
-    place.id = String(id);
-    place.beats = typeof beats === "number" ? beats : null;
-    place.isShared = former !== null && (place.beats ?? 0) > former + 1;
+    beats = null;
+    const query = { fields: "id,updated,beats" };
+    const answer = written.safeParse(await server.ask(to, { method, query, body }, signal));
+    const at = timeOf(answer.data?.updated);
+    if (!answer.success || at === 0) throw nonsense(server.url, answer.error);
+    ({ id, beats } = answer.data);
+    isShared = former !== null && (beats ?? 0) > former + 1;
     return at;
-  };
-  const counted = { ...beat, "beats+": 1 };
-  if (place.id !== null) {
-    try {
-      return await write("PATCH", `${RECORDS}/${place.id}`, counted);
-    } catch (error) {
-      // Somebody has removed it, or the account is another one now.
-      if (!(error instanceof ServerFailure) || error.status !== 404) throw error;
-      place.id = null;
-    }
   }
-  const [own] = await server.all<{ id: string }>(HEARTBEATS, { filter: `daemon = "${daemon}"`, fields: "id" }, signal);
-  return own === undefined
-    ? await write("POST", RECORDS, { daemon, beats: 1, ...beat })
-    : await write("PATCH", `${RECORDS}/${own.id}`, counted);
-}
 
-interface Written {
-  readonly id: unknown;
-  readonly updated: unknown;
-  readonly beats: unknown;
+  return {
+    id: (): string | null => id,
+    /** Another daemon that writes the same record, because it has the same account; null if none did lately. @throws {Failure} */
+    async otherDaemon(own: string, signal: AbortSignal): Promise<string | null> {
+      const wasShared = isShared;
+      isShared = false;
+      other = other === null || other.beatsAgo >= MISSED ? null : { ...other, beatsAgo: other.beatsAgo + 1 };
+      if (wasShared && id !== null) {
+        const query = { fields: "instance" };
+        const { instance } = await server.ask<{ instance: unknown }>(`${RECORDS}/${id}`, { query }, signal);
+        if (typeof instance === "string" && instance !== own) other = { instance, beatsAgo: 0 };
+      }
+      return other?.instance ?? null;
+    },
+    /** Returns when the server says that it wrote it, by its clock. @throws {Failure} */
+    async write(beat: Beat, { id: daemon }: Identity, signal: AbortSignal): Promise<number> {
+      const counted = { ...beat, "beats+": 1 };
+      if (id !== null) {
+        try {
+          return await send("PATCH", `${RECORDS}/${id}`, counted, signal);
+        } catch (error) {
+          // Somebody has removed it, or the account is another one now.
+          if (!(error instanceof ServerFailure) || error.status !== 404) throw error;
+          id = null;
+        }
+      }
+      const [own] = await server.all<{ id: string }>(HEARTBEATS, { filter: `daemon = "${daemon}"`, fields: "id" }, signal);
+      return own === undefined
+        ? await send("POST", RECORDS, { daemon, beats: 1, ...beat }, signal)
+        : await send("PATCH", `${RECORDS}/${own.id}`, counted, signal);
+    },
+  };
 }
 
 /** What a record of another computer says is not trusted to have its shape, nor to be in its bounds. */
@@ -190,17 +172,8 @@ export async function readFleet(
 
 function memberOf(name: string, beat: BeatRecord | undefined, now: number): FleetMember {
   if (beat === undefined) {
-    const headline = "It has never reported";
-    return {
-      name,
-      level: "unknown",
-      headline,
-      version: null,
-      seen_at: null,
-      seconds_ago: null,
-      config_error: null,
-      report: null,
-    };
+    const unknown = { version: null, seen_at: null, seconds_ago: null, config_error: null, report: null };
+    return { name, level: "unknown", headline: "It has never reported", ...unknown };
   }
   const seenAt = timeOf(beat.updated);
   const { level: own, every_seconds: every } = beat;

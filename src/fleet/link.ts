@@ -20,7 +20,7 @@ import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import type { System } from "../system/system.ts";
 import { COMMANDS, HEARTBEATS, JOBS } from "./collections.ts";
-import { BEAT_MS, beatPlace, beatReport, fleetNow, MISSED, otherDaemon, writeBeat } from "./heartbeat.ts";
+import { BEAT_MS, beatReport, beatWriter, fleetNow, MISSED } from "./heartbeat.ts";
 import { identify, type Identity } from "./accounts.ts";
 import { fetchJobs, keepJobs } from "./jobs_of_server.ts";
 import { keepLogs } from "./log_upload.ts";
@@ -98,7 +98,7 @@ async function runLink(
   const [back, beaten] = [bell(system), bell(system)];
   /** What was last said to be wrong, by part; a part is away while all is well. */
   const said = new Map<string, string>();
-  const place = beatPlace();
+  const beats = beatWriter(server);
   const oftenMs = Math.min(BEAT_MS, settings.refreshMs);
   /** The record of this computer, as it was last asked for: with the jobs, and after a failure. */
   let identity: Promise<Identity> | null = null;
@@ -166,7 +166,7 @@ async function runLink(
   async function beat(): Promise<void> {
     const computer = await identified();
     const status = await daemon.status();
-    const other = await otherDaemon(instance, place, server, signal);
+    const other = await beats.otherDaemon(instance, signal);
     if (other !== null && other !== otherTold) {
       const message = `PocketBase: another daemon uses the account of ${printable(computer.name)}: ${printable(other)}. ` +
         "Give each computer an account of its own: image-transfer pocketbase setup --add NAME";
@@ -186,7 +186,7 @@ async function runLink(
       config_error: configError.slice(0, 2000),
       instance,
     };
-    const at = await writeBeat(written, computer, place, server, signal);
+    const at = await beats.write(written, computer, signal);
     beaten.ring();
     // The server writes the time somewhere between question and answer.
     clockAheadMs = (asked + system.now()) / 2 - at;
@@ -219,7 +219,7 @@ async function runLink(
       for (const ring of rung.values()) ring();
     };
     // Its own heartbeats come back on a connection that is alive: one that is half open tells nothing.
-    const topics = () => place.id === null ? rung : new Map([...rung, [`${HEARTBEATS}/${place.id}`, () => {}]]);
+    const topics = () => beats.id() === null ? rung : new Map([...rung, [`${HEARTBEATS}/${beats.id()}`, () => {}]]);
     const silentMs = Math.max(MISSED * oftenMs, settings.timeoutMs);
     await beaten.wait(FIRST_BEAT_MS, signal);
     for (let pauseMs = LISTEN_AGAIN_MS; !signal.aborted;) {

@@ -9,7 +9,7 @@ import { Failure } from "../../src/domain/failure.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { COMMANDS, JOBS, LOGS } from "../../src/fleet/collections.ts";
 import { fleetNow } from "../../src/fleet/heartbeat.ts";
-import { type Beat, beatPlace, beatReport, writeBeat } from "../../src/fleet/heartbeat.ts";
+import { type Beat, beatReport, beatWriter } from "../../src/fleet/heartbeat.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import type { StatusReport } from "../../src/reports/overview/status_json.ts";
@@ -119,12 +119,12 @@ async function heartbeats(site: Site, when: string, times = 20): Promise<void> {
   const [writer, reader] = accounts.map((account) => pocketbaseServer(settingsOf(server.url, account), system));
   if (writer === undefined || reader === undefined) return;
   const { id, name } = await writer.account(never);
-  const place = beatPlace();
+  const beats = beatWriter(writer);
   const [written, seen, looks]: number[][] = [[], [], []];
   for (let time = 0; time < times; time++) {
     const headline = crypto.randomUUID();
     const begin = performance.now();
-    await writeBeat({ ...beatOf(status), headline }, { id, name }, place, writer, never);
+    await beats.write({ ...beatOf(status), headline }, { id, name }, never);
     const done = performance.now();
     while (!(await fleetNow(reader, never)).some((member) => member.headline === headline));
     written!.push((done - begin) / 1000);
@@ -235,13 +235,13 @@ async function limits(site: Site): Promise<void> {
     accounts.slice(0, LANES).map(async (account) => {
       const server = pocketbaseServer(settingsOf(site.server.url, account), system);
       const { id, name } = await server.account(never);
-      return { server, identity: { id, name }, place: beatPlace() };
+      return { server, identity: { id, name }, beats: beatWriter(server) };
     }),
   );
   const lane = (index: number) => known[index % known.length]!;
   const beats = async (index: number) => {
-    const { server, identity, place } = lane(index);
-    await writeBeat(beatOf(status), identity, place, server, never);
+    const { identity, beats } = lane(index);
+    await beats.write(beatOf(status), identity, never);
   };
   await limit(site, `heartbeats, ${daemons.length} listening`, beats);
   // The server finds out for each that listens whether the record is for it.
