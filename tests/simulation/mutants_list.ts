@@ -95,8 +95,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "ctime is not compared after sending",
     file: "delivery/steps/check.ts",
-    from: "if (facts && facts.ctimeMs !== item.ctimeMs) doubtful.push(item);",
-    to: "if (!facts) doubtful.push(item);",
+    from: "if (isHeard || facts.ctimeMs !== item.ctimeMs) doubtful.push(item);",
+    to: "if (isHeard) doubtful.push(item);",
   },
   {
     name: "a changed source counts as the same",

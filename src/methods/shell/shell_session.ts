@@ -5,7 +5,7 @@
  * @module
  */
 import { CAUSES, failure } from "../../domain/causes.ts";
-import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
@@ -88,16 +88,8 @@ export async function openShellSession(
   const sender = await senderOf({ destination, context, connection, tools, files });
   if (sender.close) stack.defer(sender.close);
   const rest = stack.move();
-  const { survey, digest, modifiedAt, flush, remove, emptyTrash, leftovers, sweep } = files;
   return {
-    survey,
-    digest,
-    modifiedAt,
-    flush,
-    remove,
-    emptyTrash,
-    leftovers,
-    sweep,
+    ...files,
     async attach(create, signal, probe) {
       const mount = await files.attach(create, signal, probe);
       sender.makeReady?.();
@@ -184,19 +176,13 @@ async function outcomesOf(
       continue;
     }
     // A tool passes over what is no file any more without a word, and finds no copy of what is another file now.
-    const known = said && said.code !== "source_gone"
-      ? said
-      : await sourceFault(upload.source, false, system, signal) ?? said ?? null;
-    outcomes.push({ put: false, failure: known === null ? unexplained(upload, sender) : failureRecord(known) });
+    const known = said && said.code !== "source_gone" ? said : await sourceFault(upload.source, false, system, signal) ?? said;
+    // The tool may have left it out without naming it.
+    const what = `Cannot send "${printable(upload.source.path)}"`;
+    const told = known ?? failure(CAUSES.not_all_sent, what, { words: { method: sender.method } });
+    outcomes.push({ put: false, failure: failureRecord(told) });
   }
   return outcomes;
-}
-
-/** The tool left a file out without naming it. */
-function unexplained({ source }: Upload, { method }: Sender): FailureRecord {
-  return failureRecord(
-    failure(CAUSES.not_all_sent, `Cannot send "${printable(source.path)}"`, { words: { method } }),
-  );
 }
 
 /**

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { CAUSES, failure } from "../../domain/causes.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Stat } from "../method.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";
 import type { RunInBase } from "./remote_shell.ts";
 import type { ShellTools } from "./shell_tools.ts";
-import type { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import type { Digest } from "../../domain/receipt.ts";
 
 /** Makes `Session.survey`. Symlinks are followed; one that leads nowhere is `other`. */
@@ -127,7 +126,9 @@ function fromStat(output: string, paths: readonly string[], radix: 16 | 8): (Sta
 export function shellDigest(inBase: RunInBase, tools: ShellTools) {
   return async (paths: readonly string[], signal: AbortSignal, calm?: "calm"): Promise<(Digest | null)[]> => {
     const digests: (Digest | null)[] = paths.map(() => null);
-    const shares = sharesOf(paths.length, tools.processors);
+    const all = paths.map((_, index) => index);
+    const isHalved = paths.length > 1 && tools.processors > 1;
+    const shares = isHalved ? [0, 1].map((half) => all.filter((index) => index % 2 === half)) : paths.length === 0 ? [] : [all];
     await Promise.all(shares.map(async (share) => {
       const mine = share.map((index) => paths[index]!);
       const script = `${lookScript(mine, tools)}echo ${DONE}\n${hashScript(mine, tools.hash, calm)}`;
@@ -139,7 +140,13 @@ export function shellDigest(inBase: RunInBase, tools: ShellTools) {
         const found = stat[at];
         if (found?.kind !== "file") return;
         const sha256 = hashes[at];
-        if (!sha256) throw unreadable(mine[at]!);
+        // This file's own trouble: an outage would hold all others.
+        if (!sha256) {
+          throw failure(
+            CAUSES.not_read_back,
+            `Cannot read "${printable(mine[at]!)}" back at the destination, though it is there`,
+          );
+        }
         digests[index] = { bytes: found.bytes, sha256 };
       });
     }));
@@ -155,13 +162,6 @@ const CALM = `calm=
 command -v nice >/dev/null 2>&1 && calm="nice -n 19"
 ionice -c 2 -n 7 true >/dev/null 2>&1 && calm="$calm ionice -c 2 -n 7"
 `;
-
-/** The numbers below `count` in one share, or dealt out to two. */
-function sharesOf(count: number, processors: number): number[][] {
-  const all = Array.from({ length: count }, (_, index) => index);
-  if (count < 2 || processors < 2) return count === 0 ? [] : [all];
-  return [all.filter((index) => index % 2 === 0), all.filter((index) => index % 2 === 1)];
-}
 
 /** Prints `<sha256> *./name` for plain names, `<sha256> <number>` for the others. */
 function hashScript(paths: readonly string[], hash: readonly string[], calm?: "calm"): string {
@@ -193,9 +193,4 @@ function fromHashes(output: string, paths: readonly string[]): (string | null)[]
     if (parts) found.set(parts[2]!, parts[1]!);
   }
   return paths.map((path, index) => found.get(isPlain(path) ? `./${path}` : String(index)) ?? null);
-}
-
-function unreadable(path: string): Failure {
-  // A mismatch is this file's own: an outage would hold all others.
-  return failure(CAUSES.not_read_back, `Cannot read "${printable(path)}" back at the destination, though it is there`);
 }

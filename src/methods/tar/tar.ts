@@ -17,7 +17,6 @@ import type { SmallFile, SourceReader, System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import { bytesOf, linkName, stagingOf } from "../links.ts";
 import type { Method, Upload } from "../method.ts";
-import type { ShellTools } from "../shell/shell_tools.ts";
 import { finishPart } from "../shell/shell_parts.ts";
 import { diskTrouble, openShellSession, type Sender, type SenderParts, type Sent } from "../shell/shell_session.ts";
 import { shellWords } from "../shell/shell_quote.ts";
@@ -33,14 +32,7 @@ import {
   type TarStream,
   tarStream,
 } from "./tar_stream.ts";
-import {
-  ChannelRefused,
-  type Receiver,
-  type ReceiverEnd,
-  type ReceiverOptions,
-  type Receivers,
-  tarReceivers,
-} from "./tar_receivers.ts";
+import { ChannelRefused, type Receiver, type ReceiverEnd, type Receivers, tarReceivers } from "./tar_receivers.ts";
 import { isOfAttributesOnly, tarFailure } from "./tar_failures.ts";
 import { streamedWriting } from "./tar_parts.ts";
 
@@ -54,16 +46,12 @@ export const tar: Method<"tar"> = {
   connect: (destination, context, signal) => openShellSession(destination, context, signal, tarSender),
 };
 
-/** What sends a batch. */
-interface Parts extends Pick<SenderParts, "destination" | "files"> {
+/** A batch on its way, and what sends it. */
+interface Batch extends Pick<SenderParts, "destination" | "files"> {
   readonly system: System;
   readonly receivers: Receivers;
   /** Shared by all streams of the session. */
   readonly pace: Pace;
-}
-
-/** A batch on its way. */
-interface Sending {
   readonly sent: Sent;
   readonly failures: Map<string, Failure>;
   readonly signal: AbortSignal;
@@ -73,14 +61,18 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
   const cannot = `Cannot use tar with ${destination.name}`;
   if (tools.tar === null) throw failure(CAUSES.tar_missing, cannot);
   if (/[\r\n]/.test(destination.basePath)) throw failure(CAUSES.tar_line_break, cannot);
-  const receivers = tarReceivers(connection, receiverOptions(destination, tools, connection.sharing !== null), context);
-  const parts: Parts = {
-    destination,
-    files,
-    system: context.system,
-    receivers,
-    pace: paceOf(destination, context),
-  };
+  const { preservePermissions, preserveTimestamps, parallelTransfers } = destination;
+  // `-o`: the files belong to the account there, also where it is root.
+  const own = `-x${preservePermissions ? "p" : ""}${preserveTimestamps ? "" : "m"}o`;
+  const receivers = tarReceivers(connection, {
+    tools,
+    // GNU tar reads 10 kB at a time unless it is told otherwise.
+    flags: tools.tar.includes("GNU tar") ? `${own} -b 128` : own,
+    // Unasked, root's tar keeps modes; `=rw` without "who" gives what the umask allows.
+    after: preservePermissions ? null : "{ chmod =rw ./* 2>/dev/null || :; }",
+    ahead: connection.sharing === null ? 0 : Math.min(2, parallelTransfers),
+  }, context);
+  const session = { destination, files, system: context.system, receivers, pace: paceOf(destination, context) };
   return Promise.resolve({
     method: "tar",
     about: tools.tar,
@@ -89,12 +81,12 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     streams: receivers.streams,
     writing: streamedWriting(connection, files, tools, context),
     async send(uploads, prepared, sent, signal) {
-      const sending: Sending = { sent, signal, failures: new Map() };
+      const batch: Batch = { ...session, sent, signal, failures: new Map() };
       await prepared;
       const fresh: Upload[] = [];
-      for (const upload of uploads) if (!await resume(parts, upload, sending)) fresh.push(upload);
-      if (fresh.length > 0) await sendAll(parts, fresh, sending);
-      return sending.failures.size === 0 ? null : sending.failures;
+      for (const upload of uploads) if (!await resume(batch, upload)) fresh.push(upload);
+      if (fresh.length > 0) await sendAll(batch, fresh);
+      return batch.failures.size === 0 ? null : batch.failures;
     },
     makeReady: receivers.startAhead,
     close: receivers.close,
@@ -102,14 +94,16 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
 }
 
 /** Sends these files as one stream, or as several side by side over a long line. */
-async function sendAll(parts: Parts, uploads: readonly Upload[], sending: Sending): Promise<void> {
-  const { receivers } = parts;
+async function sendAll(batch: Batch, uploads: readonly Upload[]): Promise<void> {
+  const { destination, receivers, signal } = batch;
   const staging = stagingOf(uploads);
-  const first = isQuick(parts, uploads) ? receivers.unpackAndHash(staging) : receivers.unpack(staging);
+  // The batch of a camera that takes one image after the other is hashed at once, which saves a round. More would keep the next one waiting.
+  const isQuick = destination.verify === "checksum" && bytesOf(uploads) <= QUICK_BYTES &&
+    (uploads.length === 1 || receivers.streams() === 1);
+  const first = isQuick ? receivers.unpackAndHash(staging) : receivers.unpack(staging);
   const opening = [first, ...receivers.unpackBeside(staging, bytesOf(uploads), uploads.length - 1)];
   const shares = sharesOf(uploads, opening.length);
-  const groupBytes = GROUP_BYTES / opening.length;
-  using over = anySignal(sending.signal);
+  using over = anySignal(signal);
   const errors: unknown[] = [];
   const refused: Upload[] = [];
   await Promise.all(opening.map(async (receiver, index) => {
@@ -117,25 +111,21 @@ async function sendAll(parts: Parts, uploads: readonly Upload[], sending: Sendin
     // The first one takes over what a refused one should have sent.
     const late = () => index === 0 ? refused.splice(0) : [];
     try {
-      await sendShare(parts, receiver, [share, late], groupBytes, { ...sending, signal: over.signal });
+      await sendShare({ ...batch, signal: over.signal }, receiver, GROUP_BYTES / opening.length, share, late);
     } catch (error) {
       if (error instanceof ChannelRefused) return void refused.push(...share);
       errors.push(error);
       over.abort();
     }
   }));
-  sending.signal.throwIfAborted();
+  signal.throwIfAborted();
   if (errors.length > 0) throw errors[0];
-  if (refused.length > 0) await sendShare(parts, receivers.unpack(staging), [refused], GROUP_BYTES, sending);
-}
-
-/** The batch of a camera that takes one image after the other: hashed at once, which saves a round. More would keep the next batch waiting. */
-function isQuick({ destination: { verify }, receivers }: Parts, uploads: readonly Upload[]): boolean {
-  const isOneStream = uploads.length === 1 || receivers.streams() === 1;
-  return verify === "checksum" && isOneStream && bytesOf(uploads) <= QUICK_BYTES;
+  if (refused.length > 0) await sendShare(batch, receivers.unpack(staging), GROUP_BYTES, refused);
 }
 
 const QUICK_BYTES = 16 * 1024 * 1024;
+/** Of small files, in memory twice; all streams of a batch together. */
+const GROUP_BYTES = 4 * 1024 * 1024;
 
 /** Of about as many bytes each; none is empty where there are as many files. */
 function sharesOf(uploads: readonly Upload[], count: number): Upload[][] {
@@ -150,36 +140,25 @@ function sharesOf(uploads: readonly Upload[], count: number): Upload[][] {
 
 /** Sends these files as one stream; `late` tells, when they are sent, what is to be sent behind them. */
 async function sendShare(
-  parts: Parts,
+  batch: Batch,
   opening: Promise<Receiver>,
-  [uploads, late = () => []]: readonly [readonly Upload[], (() => readonly Upload[])?],
   groupBytes: number,
-  sending: Sending,
+  uploads: readonly Upload[],
+  late: () => readonly Upload[] = () => [],
 ): Promise<void> {
   await using receiver = await opening;
-  const { stdout } = await fill(parts, receiver, uploads, sending.signal, async (stream) => {
-    await addFiles(parts, stream, uploads, groupBytes, sending);
-    await addFiles(parts, stream, late(), groupBytes, sending);
+  const { stdout } = await fill(batch, receiver, uploads, async (stream) => {
+    for (const some of [() => uploads, late]) {
+      for await (const group of readAhead(some(), groupBytes, batch.system, batch.signal)) await addGroup(batch, stream, group);
+    }
     await stream.end();
   });
-  for (const [, sha256, name] of stdout.matchAll(/^([0-9a-f]{64}) [ *]?\.\/(\S+)$/gm)) sending.sent.there(name!, sha256!);
-}
-
-async function addFiles(
-  parts: Parts,
-  stream: TarStream,
-  uploads: readonly Upload[],
-  groupBytes: number,
-  sending: Sending,
-): Promise<void> {
-  for await (const group of readAhead(uploads, groupBytes, parts.system, sending.signal)) {
-    await addGroup(parts, stream, group, sending);
-  }
+  for (const [, sha256, name] of stdout.matchAll(/^([0-9a-f]{64}) [ *]?\.\/(\S+)$/gm)) batch.sent.there(name!, sha256!);
 }
 
 /** Small files are sent from where they were read to, many at a time. */
-async function addGroup(parts: Parts, stream: TarStream, { files, buffer }: Group, sending: Sending): Promise<void> {
-  const { sent, failures, signal } = sending;
+async function addGroup(batch: Batch, stream: TarStream, { files, buffer }: Group): Promise<void> {
+  const { sent, failures, signal } = batch;
   let run: Placed[] = [];
   const send = async () => {
     const [from, to] = [run[0]?.at ?? 0, run.at(-1)?.end ?? 0];
@@ -196,10 +175,10 @@ async function addGroup(parts: Parts, stream: TarStream, { files, buffer }: Grou
   for (const { upload, small, at } of files) {
     try {
       const read = await small;
-      const placed = read && place(parts, upload, read, buffer, at);
+      const placed = read && place(batch, upload, read, buffer, at);
       if (run.length > 0 && run.at(-1)!.end !== placed?.at) await send();
       if (placed !== null) run.push(placed);
-      sent.digest(linkName(upload), placed?.digest ?? await addFile(parts, stream, upload, read, sending));
+      sent.digest(linkName(upload), placed?.digest ?? await addFile(batch, stream, upload, read));
     } catch (error) {
       failures.set(linkName(upload), failureOf(error, upload, signal));
     }
@@ -217,7 +196,7 @@ interface Placed {
 }
 
 /** Completes the entry around a file that was read to its place in the buffer; null where it was read to another. */
-function place({ destination }: Parts, upload: Upload, read: SmallFile, buffer: Uint8Array, at: number): Placed | null {
+function place({ destination }: Batch, upload: Upload, read: SmallFile, buffer: Uint8Array, at: number): Placed | null {
   const { size: bytes, path } = upload.source;
   const { content, sha256 } = read;
   if (content.buffer !== buffer.buffer) return null;
@@ -240,11 +219,10 @@ function entryOf(
 
 /** `small` is the file where it was read already. */
 async function addFile(
-  { destination, system }: Parts,
+  { destination, system, sent, signal }: Batch,
   stream: TarStream,
   upload: Upload,
   small: SmallFile | null,
-  { sent, signal }: Sending,
 ): Promise<Digest> {
   const { source } = upload;
   const { path, size: bytes } = source;
@@ -263,9 +241,9 @@ async function addFile(
 }
 
 /** Sends the rest of a file of which a part stands there; false where there is none, or another one. */
-async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: Sending): Promise<boolean> {
+async function resume(batch: Batch, upload: Upload): Promise<boolean> {
   if (upload.leftover === undefined) return false;
-  const { files, system } = parts;
+  const { files, system, sent, failures, signal, receivers } = batch;
   const { source, staged } = upload;
   const name = linkName(upload);
   const [part] = await files.digest([staged], signal);
@@ -275,9 +253,23 @@ async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: 
       let bytes = 0;
       for await (const piece of reader.read(part.bytes)) sent.bytes(name, bytes += piece.length);
       if (reader.sha256() !== part.sha256) return false;
-      if (!await detach(parts, staged, signal)) return false;
-      await append(parts, upload, bytes, reader, sent, signal);
-      await finishPart(parts, staged, source, signal);
+      // A process of the cut connection may still have the part open: the rest is appended to a copy of it. Where there is no room for
+      // one, the part makes room for the whole file.
+      const [from, copy] = [shellWords([staged]), shellWords([`${staged}.part`])];
+      const detach = `cp ${from} ${copy} 2>&1 && mv -f ${copy} ${from} 2>&1 && echo ${COPIED} || rm -f ${copy} ${from}`;
+      const output = await files.inBase("copy the part of a file that was sent before", detach, signal);
+      if (!output.includes(COPIED)) return false;
+      await using receiver = await receivers.append(stagingOf([upload]), name);
+      await fill(batch, receiver, [upload], async (stream) => {
+        for await (const piece of reader.read(source.size - part.bytes)) {
+          await stream.raw(piece);
+          sent.bytes(name, bytes += piece.length);
+        }
+        await stream.flush();
+      });
+      if (bytes < source.size) throw changed(source.path);
+      sent.digest(name, { bytes, sha256: reader.sha256() });
+      await finishPart(batch, staged, source, signal);
       return true;
     }, signal);
   } catch (error) {
@@ -286,53 +278,16 @@ async function resume(parts: Parts, upload: Upload, { sent, failures, signal }: 
   }
 }
 
-/**
- * A process of the cut connection may still have the part open: the rest is appended to a copy of it. Where there is no room for
- * one, the part makes room for the whole file; false then.
- */
-async function detach({ files }: Parts, staged: string, signal: AbortSignal): Promise<boolean> {
-  const copy = `${staged}.part`;
-  const script = `cp ${shellWords([staged, copy])} 2>&1 && mv -f ${shellWords([copy, staged])} 2>&1 && echo ${COPIED} || rm -f ${
-    shellWords([copy, staged])
-  }`;
-  return (await files.inBase("copy the part of a file that was sent before", script, signal)).includes(COPIED);
-}
-
 const COPIED = "== copied ==";
-
-async function append(
-  parts: Parts,
-  upload: Upload,
-  from: number,
-  reader: Pick<SourceReader, "read" | "sha256">,
-  sent: Sent,
-  signal: AbortSignal,
-): Promise<void> {
-  const { path, size } = upload.source;
-  const name = linkName(upload);
-  await using receiver = await parts.receivers.append(stagingOf([upload]), name);
-  let bytes = from;
-  await fill(parts, receiver, [upload], signal, async (stream) => {
-    for await (const piece of reader.read(size - from)) {
-      await stream.raw(piece);
-      sent.bytes(name, bytes += piece.length);
-    }
-    await stream.flush();
-  });
-  if (bytes < size) throw changed(path);
-  sent.digest(name, { bytes, sha256: reader.sha256() });
-}
 
 /** Has `write` fill the stream, and waits until the far end has taken all of it. @throws {Failure} where it has not. */
 async function fill(
-  parts: Parts,
+  { destination, files, pace, signal }: Batch,
   receiver: Receiver,
   uploads: readonly Upload[],
-  signal: AbortSignal,
   write: (stream: TarStream) => Promise<void>,
 ): Promise<ReceiverEnd> {
-  const { destination, files } = parts;
-  const stream = tarStream(receiver.write, parts.pace, signal);
+  const stream = tarStream(receiver.write, pace, signal);
   let unwritten: unknown = null;
   try {
     await untilAborted(write(stream), signal);
@@ -344,30 +299,12 @@ async function fill(
   if (unwritten === null && (end.code === 0 || isOfAttributesOnly(end))) return end;
   if (end.code === 0 && !(unwritten instanceof StreamError)) throw unwritten;
   if (receiver.isRefused(end)) throw new ChannelRefused();
-  const failure = tarFailure(end, destination);
-  throw failure.code === "interrupted" ? await diskTrouble(failure, uploads, files, signal) : failure;
+  const told = tarFailure(end, destination);
+  throw told.code === "interrupted" ? await diskTrouble(told, uploads, files, signal) : told;
 }
-
-/** Of small files, in memory twice; all streams of a batch together. */
-const GROUP_BYTES = 4 * 1024 * 1024;
 
 /** The mode of a file whose own is not kept, before the umask there. */
 const PLAIN_MODE = 0o666;
-
-function receiverOptions(destination: SshDestination, tools: ShellTools, shared: boolean): ReceiverOptions {
-  const { preservePermissions, preserveTimestamps } = destination;
-  // `-o`: the files belong to the account there, also where it is root.
-  const own = `-x${preservePermissions ? "p" : ""}${preserveTimestamps ? "" : "m"}o`;
-  // GNU tar reads 10 kB at a time unless it is told otherwise.
-  const flags = tools.tar?.includes("GNU tar") ? `${own} -b 128` : own;
-  // Unasked, root's tar keeps modes; `=rw` without "who" gives what the umask allows.
-  return {
-    flags,
-    tools,
-    after: preservePermissions ? null : "{ chmod =rw ./* 2>/dev/null || :; }",
-    ahead: shared ? Math.min(2, destination.parallelTransfers) : 0,
-  };
-}
 
 /** What keeps this file from being sent. @throws what concerns the stream, and so all files. */
 function failureOf(error: unknown, { source }: Upload, signal: AbortSignal): Failure {
