@@ -125,10 +125,11 @@ function fromStat(output: string, paths: readonly string[], radix: 16 | 8): (Sta
 /** Makes `Session.digest`. One round: each shell looks at its share of the files and hashes them. */
 export function shellDigest(inBase: RunInBase, tools: ShellTools) {
   return async (paths: readonly string[], signal: AbortSignal, calm?: "calm"): Promise<(Digest | null)[]> => {
+    if (paths.length === 0) return [];
     const digests: (Digest | null)[] = paths.map(() => null);
     const all = paths.map((_, index) => index);
-    const isHalved = paths.length > 1 && tools.processors > 1;
-    const shares = isHalved ? [0, 1].map((half) => all.filter((index) => index % 2 === half)) : paths.length === 0 ? [] : [all];
+    const isHalved = all.length > 1 && tools.processors > 1;
+    const shares = isHalved ? [0, 1].map((half) => all.filter((index) => index % 2 === half)) : [all];
     await Promise.all(shares.map(async (share) => {
       const mine = share.map((index) => paths[index]!);
       const script = `${lookScript(mine, tools)}echo ${DONE}\n${hashScript(mine, tools.hash, calm)}`;
