@@ -3,7 +3,7 @@
  * process for a whole batch. Input: seven fields a file, as arguments or each ended by NUL (staged, target, policy, stem and ending of
  * former names, file mode, folder mode; modes octal or empty). Output: one line a file, in order, once all is durable:
  * `ok`, `former <number>`, `exists`, `folder`, `link <depth>` (see shell_staging.ts), `denied <depth>` (by a folder so deep, where the base
- * path allows it), or `fail <reason>`. shell_publish.ts does the same without perl.
+ * path allows it), or `fail <reason>`. shell_names.ts does the same without perl.
  *
  * @module
  */

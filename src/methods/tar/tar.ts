@@ -32,8 +32,15 @@ import {
   type TarStream,
   tarStream,
 } from "./tar_stream.ts";
-import { ChannelRefused, type Receiver, type ReceiverEnd, type Receivers, tarReceivers } from "./tar_receivers.ts";
-import { isOfAttributesOnly, tarFailure } from "./tar_failures.ts";
+import {
+  ChannelRefused,
+  isOfAttributesOnly,
+  type Receiver,
+  type ReceiverEnd,
+  type Receivers,
+  tarFailure,
+  tarReceivers,
+} from "./tar_receivers.ts";
 import { streamedWriting } from "./tar_parts.ts";
 
 /**

@@ -11,8 +11,7 @@ import type { ShellFiles } from "../shell/shell_files.ts";
 import { shellWords } from "../shell/shell_quote.ts";
 import type { ShellTools } from "../shell/shell_tools.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
-import { tarFailure } from "./tar_failures.ts";
-import { type Receivers, tarReceivers } from "./tar_receivers.ts";
+import { type Receivers, tarFailure, tarReceivers } from "./tar_receivers.ts";
 
 /** Null where each stream would be a login of its own, or the receiver cannot be told where to write. */
 export function streamedWriting(

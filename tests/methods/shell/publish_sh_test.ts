@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { deviceFunction, PUBLISH_SH } from "../../../src/methods/shell/shell_publish.ts";
+import { deviceFunction, PUBLISH_SH } from "../../../src/methods/shell/shell_names.ts";
 import { flushScript } from "../../../src/methods/shell/shell_flush.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { tempFolder } from "../../support/temp.ts";

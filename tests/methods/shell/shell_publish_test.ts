@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { shellPublish } from "../../../src/methods/shell/shell_publish.ts";
+import { shellPublish } from "../../../src/methods/shell/shell_names.ts";
 import type { ShellTools } from "../../../src/methods/shell/shell_tools.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { publication } from "../../conformance/rig.ts";

@@ -1,6 +1,7 @@
 /**
  * Gives staged files their final names through a remote shell, durably: flush, name, flush the folders. One perl for the
- * whole batch; where there is none, sh with `ln` and `mv`.
+ * whole batch; where there is none (BusyBox, FreeBSD), sh with `ln`, `mv` and `cmp`, a few processes for each file. And takes delivered
+ * files away again.
  *
  * @module
  */
@@ -10,17 +11,18 @@ import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { keyedMutex, perOwner } from "../../async/mutex.ts";
 import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
-import type { MethodContext, Publication, PublishOutcome } from "../method.ts";
+import type { MethodContext, Publication, PublishOutcome, RemovalOutcome, Session } from "../method.ts";
 import { cannotWrite, folderDenied, nameTaken } from "../naming.ts";
 import { linkRefused } from "../staging.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { PUBLISH_PERL } from "./publish_perl.ts";
 import { flushScript, orRemove } from "./shell_flush.ts";
 import { shellQuote, shellWords } from "./shell_quote.ts";
-import type { RunInBase } from "./remote_shell.ts";
+import { FAILED, type RunInBase } from "./remote_shell.ts";
 import { linkIn, strangeFunction } from "./shell_staging.ts";
 import { nulList } from "./shell_survey.ts";
 import type { ShellTools } from "./shell_tools.ts";
+import { checkTrashFolder, notRemoved, TRASH } from "../removal.ts";
 
 /** From how many files on a `sync -f` before each is asked beats an fsync for each; it also waits for what others write there. */
 const MANY = 24;
@@ -45,17 +47,24 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, foll
     if (items.length === 0) return [];
     const script = tools.perl ? perlScript(items, tools, follow) : shScript(items, tools, follow);
     const output = await nameLock(system)(place, () => inBase(`publish files below ${where}`, script, signal));
-    // Something that runs there may print into the answer: a line more would give each file its neighbour's.
-    const lines = output.split("\n").filter((line) => ANSWER.test(line));
-    if (lines.length !== items.length) {
+    const answers = answersIn(output, /^(?:ok|exists|folder|former \d+|link \d+|denied \d+|fail .*)$/s);
+    if (answers.length !== items.length) {
       throw failure(CAUSES.noisy_shell, `Unexpected response while publishing files below ${where}`);
     }
-    return items.map((item, index) => outcomeOf(lines[index]!, item, where));
+    return items.map((item, index): PublishOutcome => {
+      const answer = answers[index]!;
+      if (answer === "ok") return { published: true };
+      const number = /^former (\d+)$/.exec(answer)?.[1];
+      if (number) return { published: true, former: formerName(item.target, Number(number)) };
+      return { published: false, failure: failureRecord(refusal(answer, item, where)) };
+    });
   };
 }
 
-/** What the programs say of one file. */
-const ANSWER = /^(?:ok|exists|folder|former \d+|link \d+|denied \d+|fail .*)$/s;
+/** What the programs say of each file. Something that runs there may print into it: a line more would give each file its neighbour's. */
+function answersIn(output: string, answer: RegExp): string[] {
+  return output.split("\n").filter((line) => answer.test(line));
+}
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
 const nameLock = perOwner(keyedMutex);
@@ -98,13 +107,6 @@ function shScript(items: readonly Publication[], { flush, stat }: ShellTools, fo
 
 function octal(mode: number | null): string {
   return mode === null ? "" : mode.toString(8);
-}
-
-function outcomeOf(line: string, item: Publication, where: string): PublishOutcome {
-  if (line === "ok") return { published: true };
-  const number = /^former (\d+)$/.exec(line)?.[1];
-  if (number) return { published: true, former: formerName(item.target, Number(number)) };
-  return { published: false, failure: failureRecord(refusal(line, item, where)) };
 }
 
 function refusal(line: string, item: Publication, where: string): Failure {
@@ -209,3 +211,85 @@ export function deviceFunction(stat: readonly string[]): string {
   const format = stat.includes("-f") ? "-f %d" : "-c %d";
   return `device() { stat -L ${format} "$1" 2>/dev/null; }\n`;
 }
+
+/** Makes `Session.remove`: to the trash or for good. */
+export function shellRemove(inBase: RunInBase, tools: ShellTools, where: string, follow: boolean): Session["remove"] {
+  const foldersOf = (path: string) => [".", ...ancestors(path).map((folder) => `./${folder}`)];
+  return async (items, signal) => {
+    if (items.length === 0) return [];
+    const folders = new Set(items.flatMap(({ path, to }) => [path, ...(to === null ? [] : [to])].flatMap(foldersOf)));
+    const calls = items.map(({ path, to, bytes }) => {
+      const parents = [path, to].map((one) => one === null ? "" : foldersOf(one).at(-1)!);
+      return `r ${shellWords([`./${path}`, to === null ? "" : `./${to}`, String(bytes), ...parents])}\n`;
+    });
+    const script = [
+      deviceFunction(tools.stat),
+      strangeFunction(follow),
+      REMOVE,
+      ...calls,
+      flushScript(tools.flush, [...folders]),
+    ].join("");
+    const output = await inBase(`remove files below ${where}`, script, signal);
+    const answers = answersIn(output, /^(?:removed|none|no file|changed|taken|link \d+|fail .*)$/s);
+    if (answers.length !== items.length) {
+      throw failure(CAUSES.noisy_shell, `Unexpected response while removing files below ${where}`);
+    }
+    return items.map((item, index): RemovalOutcome => {
+      const answer = answers[index]!;
+      if (answer === "removed") return { removed: true };
+      const kept = KEPT[answer];
+      if (kept !== undefined) return { removed: false, failure: notRemoved(item, where, kept) };
+      const link = linkIn(answer, item.path);
+      if (link !== null) return { removed: false, failure: failureRecord(linkRefused(item.path, link, where, "remove")) };
+      const said = printable(answer.replace(/^fail /, ""));
+      const what = `Cannot remove "${printable(item.path)}" below ${where}`;
+      return { removed: false, failure: failureRecord(failure(meaningOf(answer) ?? CAUSES.said, what, { said })) };
+    });
+  };
+}
+
+const KEPT: Readonly<Record<string, Parameters<typeof notRemoved>[2]>> = {
+  "none": "gone",
+  "no file": "not a file",
+  "changed": "changed",
+  "taken": "taken",
+};
+
+/** Makes `Session.emptyTrash`. */
+export function shellEmptyTrash(inBase: RunInBase, where: string, follow: boolean): Session["emptyTrash"] {
+  return async (folders, signal) => {
+    folders.forEach(checkTrashFolder);
+    if (folders.length === 0) return;
+    const check = `${
+      strangeFunction(follow)
+    }! strange ./${TRASH} || { echo "${TRASH} is a link of another account"; exit ${FAILED}; }\n`;
+    const script = `${check}rm -rf ${shellWords(folders)} 2>&1 || exit ${FAILED}\n`;
+    await inBase(`empty the trash below ${where}`, script, signal);
+  };
+}
+
+/** One call: `r path to bytes folder folder-of-to`. */
+const REMOVE = `
+say() { printf '%s\\n' "$1"; }
+# The last words of an error message, on one line; its first words may hold hostile names.
+fail() { e=$(printf '%s' "$1" | tr '\\n\\r' '  '); say "fail \${e##*: }"; }
+r() {
+  if strange "$4"; then say "link $depth"; return; fi
+  if [ -L "$1" ]; then say "no file"; return; fi
+  if [ ! -e "$1" ]; then say none; return; fi
+  if [ ! -f "$1" ]; then say "no file"; return; fi
+  size=$(wc -c < "$1") || size=0
+  if [ $((size)) != "$3" ]; then say changed; return; fi
+  if [ -z "$2" ]; then
+    e=$(rm -f "$1" 2>&1) || { fail "$e"; return; }
+    say removed; return
+  fi
+  if strange "$5"; then say "fail $5: a link of another account is on the way to the trash"; return; fi
+  [ -d "$5" ] || e=$(mkdir -p "$5" 2>&1) || { fail "$e"; return; }
+  if [ -e "$2" ] || [ -L "$2" ]; then say taken; return; fi
+  # mv would copy to another file system.
+  if [ "$(device "$4")" != "$(device "$5")" ]; then say "fail Invalid cross-device link"; return; fi
+  e=$(mv -f "$1" "$2" 2>&1) || { fail "$e"; return; }
+  say removed
+}
+`;
