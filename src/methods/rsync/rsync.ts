@@ -134,14 +134,11 @@ interface Run extends Waiting {
   readonly child: Child;
 }
 
-/** The files of one run. */
 interface Batch {
   readonly uploads: readonly Upload[];
-  /** Resolves when their staging folder is there. */
   readonly prepared: Promise<void>;
   /** Bytes per second; null is no limit. */
   readonly limit: number | null;
-  /** What rsync prints. */
   readonly onText: (text: string) => void;
 }
 

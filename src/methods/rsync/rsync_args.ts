@@ -8,13 +8,10 @@ import type { Destination, Transport } from "../../config/settings.ts";
 import { shellQuote } from "../shell/shell_quote.ts";
 import { remoteBase, remoteSpec } from "../ssh/ssh.ts";
 
-/** What one run depends on. */
 interface RsyncRun {
   readonly destination: Destination<Transport<"rsync">>;
   readonly pair: RsyncPair;
-  /** `ssh` with its options, as one word. */
   readonly shell: string;
-  /** The rsync at the far end. */
   readonly remotePath: string;
   /** The folder to send into, relative to the base path; made of safe characters. */
   readonly into: string;
@@ -24,7 +21,6 @@ interface RsyncRun {
   readonly limit: number | null;
 }
 
-/** To be run in the folder of links. */
 export function rsyncArgs(run: RsyncRun): string[] {
   const { destination, pair } = run;
   // The dot keeps rsync from making the folder: one that was started ahead and got no names must leave nothing behind.
@@ -84,14 +80,12 @@ export function rsyncVersion(firstLine: string): RsyncVersion | null {
   };
 }
 
-/** True from this version on; never for openrsync. */
 function atLeast(version: RsyncVersion, major: number, minor: number, patch = 0): boolean {
   if (version.kind !== "rsync") return false;
   const { major: a, minor: b, patch: c } = version;
   return a !== major ? a > major : b !== minor ? b > minor : c >= patch;
 }
 
-/** What the two ends have in common. */
 export interface RsyncPair {
   /** Arguments can travel outside of the remote shell's command line (`-s`). */
   readonly protectsArgs: boolean;

@@ -12,7 +12,6 @@ import { hostNamed, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
 import { untilAborted } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 
-/** What a script printed on its standard output, and its exit status. */
 export interface Answer {
   readonly status: number;
   readonly output: string;
@@ -42,7 +41,6 @@ export async function openShell(
 const PRELUDE =
   `LC_ALL=C; export LC_ALL; PATH="$PATH:/usr/local/bin:/opt/bin:/opt/homebrew/bin"; export PATH; unset CDPATH IFS; set +e +u\n`;
 
-/** Longest answer, in UTF-16 units. */
 const LONGEST = 64 * 1024 * 1024;
 
 interface Request {
@@ -60,7 +58,6 @@ export class RemoteShell implements AsyncDisposable {
   startupOutput = "";
   /** The shortest time from a question to the beginning of its answer so far, milliseconds; Infinity before the second script. */
   roundTripMs = Infinity;
-  /** Called whenever a script has ended. */
   onIdle: (() => void) | null = null;
   #request: Request | null = null;
   #begun = false;
@@ -81,7 +78,6 @@ export class RemoteShell implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  /** True while a script runs. */
   get busy(): boolean {
     return this.#request !== null;
   }
@@ -131,7 +127,6 @@ export class RemoteShell implements AsyncDisposable {
     }
   }
 
-  /** Takes answers out of the text that has come so far. */
   #take(): void {
     const request = this.#request;
     if (request && !this.#begun) {

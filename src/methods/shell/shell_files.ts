@@ -30,12 +30,10 @@ export interface RemoteFiles extends DestinationFiles {
   path(relative: string): string;
 }
 
-/** What a shell alone can do, besides. */
 export interface ShellFiles extends RemoteFiles {
   readonly inBase: RunInBase;
 }
 
-/** What all calls of a session share. */
 interface ShellBase {
   readonly connection: SshConnection;
   readonly tools: ShellTools;
@@ -160,7 +158,6 @@ async function attach(base: ShellBase, create: boolean, signal: AbortSignal, pro
   return output.split("\n").includes(BASE_MADE) ? { ...mount, made: true } : mount;
 }
 
-/** Printed where the base path was made. */
 const BASE_MADE = "image-transfer: made";
 /** Prints the input of {@linkcode mountOf}; prints nothing if the remote computer has no `df`. */
 const ASK_FOR_SPACE = "df -Pk . 2>/dev/null || :";

@@ -69,7 +69,6 @@ sub flush {
 }
 `;
 
-/** Takes names, each ended by NUL. */
 export const FLUSH_PERL = String.raw`
 use strict; use IO::Handle; use Errno qw(EINVAL ENOTSUP ENOTTY);
 ${FLUSH_SUB}

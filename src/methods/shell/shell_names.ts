@@ -30,18 +30,14 @@ const MANY = 24;
 /** So many files are named on a command line. */
 const FEW = 4;
 
-/** Where names are given. */
 interface NamingPlace {
-  /** The destination, for messages. */
   readonly where: string;
-  /** `follow_links`. */
   readonly follow: boolean;
   /** The same for all destinations that give names in the same folder. */
   readonly place: string;
   readonly system: MethodContext["system"];
 }
 
-/** Makes `Session.publish`. */
 export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, follow, place, system }: NamingPlace) {
   return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
     if (items.length === 0) return [];
@@ -206,7 +202,6 @@ here=$(device .)
 if command -v flock >/dev/null 2>&1 && [ -r . ]; then exec 9<.; flock 9 2>/dev/null || :; fi
 `;
 
-/** The function `device` for the stat that is there. */
 export function deviceFunction(stat: readonly string[]): string {
   const format = stat.includes("-f") ? "-f %d" : "-c %d";
   return `device() { stat -L ${format} "$1" 2>/dev/null; }\n`;
@@ -255,7 +250,6 @@ const KEPT: Readonly<Record<string, Parameters<typeof notRemoved>[2]>> = {
   "taken": "taken",
 };
 
-/** Makes `Session.emptyTrash`. */
 export function shellEmptyTrash(inBase: RunInBase, where: string, follow: boolean): Session["emptyTrash"] {
   return async (folders, signal) => {
     folders.forEach(checkTrashFolder);

@@ -17,7 +17,6 @@ export function shellQuote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Several words in a row. */
 export function shellWords(words: readonly string[]): string {
   return words.map(shellQuote).join(" ");
 }

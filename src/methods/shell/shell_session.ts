@@ -19,13 +19,10 @@ import { aboutTools, durabilityOf, probeShell, type ShellTools } from "./shell_t
 import { sourceFault } from "../../system/source_failure.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 
-/** What sends a batch. */
 export interface Sender {
   readonly method: "rsync" | "scp" | "tar";
   readonly about: string;
-  /** It resumes what an earlier attempt left. */
   readonly resumes: boolean;
-  /** It tells the digest of every file that it sends. */
   readonly hashesSource: boolean;
   /**
    * Sends the files once `prepared` says that its staging folder is there. Gives null when all went well, else what the tool
@@ -39,11 +36,9 @@ export interface Sender {
     sent: Sent,
     signal: AbortSignal,
   ): Promise<FileFailures | null>;
-  /** As {@linkcode Session.streams}. */
   readonly streams?: () => number;
   /** How it writes into parts of files that are still being written; null or absent where it cannot. */
   readonly writing?: Pick<PartFiles, "append" | "replace"> | null;
-  /** Called with what has arrived. */
   readonly finish?: (uploads: readonly Upload[], signal: AbortSignal) => Promise<void>;
   /** Called when nothing urgent is to be done: after attaching, and after each publication. Never throws. */
   readonly makeReady?: () => void;
@@ -52,11 +47,9 @@ export interface Sender {
 
 /** What is told while files are sent, by the last part of their staged names. */
 export interface Sent {
-  /** How far the file is. */
   bytes(name: string, bytes: number): void;
   /** It waits for others: nothing hangs. */
   alive(): void;
-  /** What was read of the source: all of it. */
   digest(name: string, digest: Digest): void;
   /** SHA-256 of what the destination has now. */
   there(name: string, sha256: string): void;
@@ -65,7 +58,6 @@ export interface Sent {
 /** What a tool said of single files, by the name of their link. */
 export type FileFailures = ReadonlyMap<string, Failure>;
 
-/** What a sender is made of. */
 export interface SenderParts {
   readonly destination: SshDestination;
   readonly context: MethodContext;
@@ -74,7 +66,6 @@ export interface SenderParts {
   readonly files: ShellFiles;
 }
 
-/** Connects, probes, and gives a Session with this sender. */
 export async function openShellSession(
   destination: SshDestination,
   context: MethodContext,

@@ -15,7 +15,6 @@ export function checkPlace(stagingRoot: string, owned: boolean): string {
   return `[ ! -L ${stagingRoot} ] && { [ ! -e ${stagingRoot} ] || [ -d ${stagingRoot} ]; }${own} || exit ${UNSAFE}\n`;
 }
 
-/** Printed where it is safe, and the account's own. */
 export const OWNED = "image-transfer: owned";
 
 /** Compares the staging folder with one that is made in it now. Where none can be made, nothing will be written there either. */
@@ -55,7 +54,6 @@ export function eachAttempt(work: string): string {
 /** Words of the answer where a link of another account is on the way: how many folders deep it lies. */
 export const LINK = /^link (\d+)$/;
 
-/** The link that an answer names. */
 export function linkIn(answer: string, path: string): string | null {
   const depth = LINK.exec(answer)?.[1];
   return depth === undefined ? null : ancestors(path)[Number(depth) - 1] ?? path;

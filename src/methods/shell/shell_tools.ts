@@ -13,7 +13,6 @@ import type { SshConnection } from "../ssh/ssh_connection.ts";
 /** How files get to the disk: file systems as a whole before files and folders one by one, only these, or everything. */
 export type Flush = "sync -f" | "fsync" | "sync";
 
-/** What a shell at the far end can do. */
 export interface ShellTools {
   /** Words of a command that prints `<sha256> *<name>` for each file named behind it, or for its input. */
   readonly hash: readonly string[];
@@ -21,7 +20,6 @@ export interface ShellTools {
   readonly perl: boolean;
   /** Words of a command that prints `<mode> <size> <name>` for what each name leads to. */
   readonly stat: readonly string[];
-  /** How `stat` prints the mode. */
   readonly statRadix: 16 | 8;
   readonly flush: Flush;
   /** At least 1: so many files are hashed side by side. */

@@ -15,30 +15,24 @@ import { isLimited } from "../bandwidth.ts";
 import type { MethodContext } from "../method.ts";
 import type { Sharing } from "./ssh.ts";
 
-/** A place for one channel. */
 export interface Channel {
   readonly sharing: Sharing;
-  /** It has something to carry from now on. */
   begin(): void;
   carried(bytes: number): void;
-  /** It has nothing to carry any more. */
   end(): void;
   /** False once its connection turned out to be of no use. */
   isOfUse(): boolean;
   /** The server did not give it: no more are asked for than there are. */
   refused(): void;
-  /** It is closed. */
   leave(): void;
 }
 
-/** A further connection of a session. */
 export interface Further extends AsyncDisposable {
   /** The socket of its master. */
   readonly path: string;
   readonly isLost: () => boolean;
 }
 
-/** What it is made of. */
 export interface LongLineParts {
   readonly destination: SshDestination;
   readonly context: Pick<MethodContext, "system" | "log" | "logIn">;
@@ -46,7 +40,6 @@ export interface LongLineParts {
   readonly sharing: Sharing;
   /** The shortest so far; Infinity while it is not known. */
   readonly roundTripMs: () => number;
-  /** Of the session's connection. */
   readonly isLost: () => boolean;
   /** Logs in once more, for further channels; used only where the connection is shared. */
   readonly connectAgain: (signal: AbortSignal) => Promise<Further>;
@@ -83,7 +76,6 @@ export function channelsWorth(roundTripMs: number, bytes: number, connections = 
   return Math.max(1, Math.min(useful, Math.ceil(bytes / CHANNEL_BYTES)));
 }
 
-/** The line of a session that has this connection. */
 export function sessionLine(
   connection: Omit<LongLineParts, "context" | "roundTripMs"> & { readonly roundTripMs: number },
   context: LongLineParts["context"],
@@ -92,7 +84,6 @@ export function sessionLine(
   return new LongLine({ destination, context, sharing, isLost, connectAgain, roundTripMs: () => connection.roundTripMs });
 }
 
-/** A connection, and how many channels it has. */
 interface Connection {
   readonly sharing: Sharing;
   readonly further: Further | null;

@@ -17,22 +17,18 @@ import type { System } from "../../system/system.ts";
  */
 export type Sharing = { readonly role: "master" | "client" | "channel"; readonly path: string } | null;
 
-/** The programs of OpenSSH that are used. */
 export type SshProgram = "ssh" | "scp";
 
-/** What is needed to build a command line. */
 export interface SshSettings {
   readonly destination: SshDestination;
   /** A file in place of the user's ssh_config; null = the user's own. */
   readonly configFile: string | null;
 }
 
-/** For a destination, with the ssh_config that the environment names. */
 export function sshSettings(destination: SshDestination, system: Pick<System, "env">): SshSettings {
   return { destination, configFile: system.env("IMAGE_TRANSFER_SSH_CONFIG") || null };
 }
 
-/** Options that `ssh` and `scp` understand alike. */
 export function sshOptions(settings: SshSettings, sharing: Sharing): string[] {
   const { destination } = settings;
   const alive = Math.min(15, Math.max(1, Math.floor(destination.timeoutMs / 4000)));
@@ -86,7 +82,6 @@ export function sshArgs(settings: SshSettings, sharing: Sharing, command: string
   ];
 }
 
-/** The arguments of `ssh` that give the server's SFTP on its input and output. */
 export function sftpArgs(settings: SshSettings, sharing: Sharing): string[] {
   const options = ["-o", "RemoteCommand=none", "-e", "none", "-T", "-s"];
   return [...sshOptions(settings, sharing), ...options, "--", hostOf(settings.destination), "sftp"];

@@ -22,11 +22,8 @@ import { type Bell, bell } from "../../async/bell.ts";
 export interface SshConnection extends AsyncDisposable {
   readonly destination: SshDestination;
   readonly settings: SshSettings;
-  /** The absolute path of the local `ssh`. */
   readonly ssh: string;
-  /** How other programs share this connection. */
   readonly sharing: Sharing;
-  /** What start-up files printed. */
   readonly startupOutput: string;
   /** The shortest so far; Infinity while it is not known. */
   readonly roundTripMs: number;

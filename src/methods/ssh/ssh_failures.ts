@@ -14,7 +14,6 @@ import { shellQuote } from "../shell/shell_quote.ts";
 import { meaningOf } from "./error_texts.ts";
 import { connectSeconds, type SshProgram } from "./ssh.ts";
 
-/** What is needed of a destination to explain why a connection to it failed. */
 export interface Reached extends Pick<SshDestination, "name" | "timeoutMs"> {
   readonly transport: Login;
 }
@@ -36,7 +35,6 @@ export function sshFailure(
   return failure(CAUSES.ssh_ended, `Lost ${hostNamed(destination)}`, { said, words: { tool, status: `code ${code}` } });
 }
 
-/** `said` is what shows that, if anything does. */
 export function noUsableShell({ name }: Pick<Reached, "name">, said: string): Failure {
   return failure(CAUSES.no_usable_shell, `Cannot use ${name}`, { said });
 }

@@ -7,9 +7,7 @@
  */
 import { reasonOf } from "../../domain/names/reason.ts";
 
-/** A program that waits. */
 export interface Waiting extends AsyncDisposable {
-  /** It has ended. */
   readonly over: boolean;
 }
 

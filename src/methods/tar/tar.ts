@@ -193,7 +193,6 @@ async function addGroup(batch: Batch, stream: TarStream, { files, buffer }: Grou
   await send();
 }
 
-/** An entry of the stream in a buffer. */
 interface Placed {
   readonly name: string;
   readonly bytes: number;
@@ -224,7 +223,6 @@ function entryOf(
   return { name: linkName(upload), bytes, mode: preservePermissions ? mode : PLAIN_MODE, mtimeMs };
 }
 
-/** `small` is the file where it was read already. */
 async function addFile(
   { destination, system, sent, signal }: Batch,
   stream: TarStream,

@@ -23,7 +23,6 @@ import { hostNamed, isConnectionTrouble, sshFailure } from "../ssh/ssh_failures.
 export interface ReceiverEnd {
   readonly code: number;
   readonly stderr: string;
-  /** What `unpackAndHash` printed. */
   readonly stdout: string;
 }
 
@@ -39,7 +38,6 @@ export interface Receiver extends AsyncDisposable {
 /** The server takes no more channels than are open: what was meant for this one goes through another one. */
 export class ChannelRefused extends Error {}
 
-/** The receivers of one session. */
 export type Receivers = ReturnType<typeof tarReceivers>;
 
 /** Exit status where the folder cannot be entered. */
@@ -50,13 +48,11 @@ export const NO_LINES = 93;
 /** The last line of a far end that has done all. Its exit status takes longer: shell, channel and `ssh` end one after the other. */
 const DONE = "image-transfer: done";
 
-/** How long it may take to end after that. */
 const PATIENCE_MS = 5_000;
 
 /** Exit status where the files could not be flushed. */
 const NOT_FLUSHED = 94;
 
-/** The second line: what is done with the rest. */
 const UNPACK = "unpack";
 const UNPACK_AND_HASH = "unpack-and-hash";
 const APPEND = "append";
@@ -69,7 +65,6 @@ export interface ReceiverOptions {
   readonly ahead: number;
 }
 
-/** Starts nothing yet. */
 export function tarReceivers(connection: SshConnection, options: ReceiverOptions, context: MethodContext) {
   const { system, log } = context;
   const { ssh, destination } = connection;
@@ -122,7 +117,6 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
     },
     /** How many much data is worth, as far as is known. */
     streams: () => line.worth(Infinity),
-    /** Appends to a file of that folder. */
     append: (staging: string, name: string) => receive(staging, `${APPEND} ${name}`, line.first()),
     /** Starts one ahead, if none waits and the server takes one more. Never throws. */
     startAhead(): void {
@@ -201,7 +195,6 @@ async function textOf(pieces: AsyncIterable<Uint8Array>, onText: (text: string) 
 /** Characters of what is printed: a start-up file may print what it likes. */
 const LONGEST = 64 * 1024;
 
-/** Exit status of ssh itself. */
 export const CONNECTION_LOST = 255;
 
 /**

@@ -14,10 +14,8 @@ type Write = (bytes: Uint8Array) => Promise<void>;
 /** One stream. Calls are made one after the other. */
 export type TarStream = ReturnType<typeof tarStream>;
 
-/** The source failed, not the stream. */
 export class SourceError extends Error {}
 
-/** The stream takes no more. */
 export class StreamError extends Error {}
 
 /** Written at a time: small files share a write. */
@@ -42,7 +40,6 @@ export function tarStream(write: Write, pace: Pace, signal: AbortSignal) {
     atOnce = Math.min(WRITE_BYTES, pace.atOnce);
   }
 
-  /** Adds bytes of a source as they are. */
   async function raw(bytes: Uint8Array): Promise<void> {
     for (let from = 0; from < bytes.length;) {
       const part = bytes.subarray(from, from + atOnce - filled);
@@ -57,7 +54,6 @@ export function tarStream(write: Write, pace: Pace, signal: AbortSignal) {
     for (let left = count; left > 0; left -= ZEROS.length) await raw(ZEROS.subarray(0, left));
   }
 
-  /** Writes what has been gathered so far. */
   async function flush(): Promise<void> {
     if (filled > 0) await swap();
     await writing;
@@ -115,7 +111,6 @@ export function tarStream(write: Write, pace: Pace, signal: AbortSignal) {
       if (broken !== null) throw new SourceError(`"${entry.name}" could not be read to its end`, { cause: broken });
       return digest;
     },
-    /** Says that all files are there. */
     async end(): Promise<void> {
       await zeros(2 * TAR_BLOCK);
       await flush();
@@ -130,12 +125,10 @@ function takesNoMore(cause: unknown): never {
 /** Bytes of a header; contents are padded to a multiple, and two empty blocks say that the stream is whole. */
 export const TAR_BLOCK = 512;
 
-/** A regular file of the stream. */
 export interface TarEntry {
   /** Of safe ASCII characters, at most 100. */
   readonly name: string;
   readonly bytes: number;
-  /** Permission bits. */
   readonly mode: number;
   /** Milliseconds since 1970 UTC; a tar header keeps whole seconds. */
   readonly mtimeMs: number;
@@ -191,7 +184,6 @@ function ascii(block: Uint8Array, at: number, text: string): void {
 
 const ZERO = 0x30;
 
-/** A file and what is read of it. */
 interface Ahead {
   readonly upload: Upload;
   /** Null for a large file, which is read while it is sent. */
@@ -248,7 +240,6 @@ function roomFor({ source: { size } }: Upload): number {
   return size < SMALL_BYTES ? TAR_BLOCK + size + tarPadding(size) : 0;
 }
 
-/** In order. */
 function grouped(uploads: readonly Upload[], groupBytes: number): Upload[][] {
   const groups: Upload[][] = [];
   let bytes = Infinity;
