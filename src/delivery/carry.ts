@@ -122,7 +122,7 @@ const OWN_IF_OTHERS_ARRIVE: ReadonlySet<string> = new Set(["permission_denied", 
  * Reserves the targets, and puts off the items whose namesake is in this or another batch: the destination cannot be asked about
  * that one yet. Disposing of the result gives the names back.
  */
-export function takeNames(items: readonly Item[], { destination, names, removing }: DestinationContext): Disposable {
+function takeNames(items: readonly Item[], { destination, names, removing }: DestinationContext): Disposable {
   const mine: string[] = [];
   for (const item of removing.size === 0 ? [] : undecided(items)) {
     const { target } = item.delivery;

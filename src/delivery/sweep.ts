@@ -46,10 +46,17 @@ export async function sweepAll(context: DestinationContext): Promise<void> {
 
 /** Removes everything of ours except the parts of large files that the next start resumes. */
 export async function finalSweep(context: DestinationContext, session: TimedSession): Promise<void> {
-  const { destination, system, attempts, state } = context;
+  const { job, destination, system, ledger, attempts, ahead, state, methodContext } = context;
   const watchdog = { what: `clean up at ${destination.name}`, timeoutMs: SWEEP_MS, clock: system };
   await withWatchdog(watchdog, new AbortController().signal, async (end) => {
-    const kept = partsToKeep(context, session);
+    forgetEnded(context);
+    // If this process did not recover what a former one had in hand, the next start does.
+    for (const delivery of state.staging === "own" ? [] : ledger.inFlight(job.name, destination.name)) {
+      attempts.leave(delivery, stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery));
+    }
+    const resumed = session.resumes ? attempts.withParts() : [];
+    const growing = session.parts ? ahead.attemptsOf(wantedFiles(context)) : [];
+    const kept = new Set(state.keepsParts ? [...resumed, ...growing] : []);
     const there = kept.size === 0 ? [] : await session.leftovers(end);
     if (there.some((attempt) => kept.has(attempt))) {
       return await session.sweep(there.filter((attempt) => !kept.has(attempt)), end);
@@ -58,20 +65,6 @@ export async function finalSweep(context: DestinationContext, session: TimedSess
     attempts.clear();
   });
   state.staging = "empty";
-}
-
-function partsToKeep(context: DestinationContext, session: TimedSession): ReadonlySet<string> {
-  const { attempts, ahead, ledger, methodContext, job, destination, state } = context;
-  forgetEnded(context);
-  // If this process did not recover what a former one had in hand, the next start does.
-  for (const delivery of state.staging === "own" ? [] : ledger.inFlight(job.name, destination.name)) {
-    attempts.leave(delivery, stagedName(methodContext.stagingRoot, attemptOf(delivery), delivery));
-  }
-  if (!state.keepsParts) return new Set();
-  return new Set([
-    ...session.resumes ? attempts.withParts() : [],
-    ...session.parts ? ahead.attemptsOf(wantedFiles(context)) : [],
-  ]);
 }
 
 /** The files that grow, and those that are finished and not sent yet. */

@@ -110,15 +110,14 @@ async function sendRound({ context, session, look, over, sweeper, hard }: Sendin
         message: `Sending "${file.path}" to ${destination.name} while it is being written${left}`,
       });
     }
-    const count = Math.min(ready - part.there.length, ROUND_CHUNKS, chunksThatFit(context));
-    if (count > 0) await appendChunks(context, part, file, count, over);
-    if (count > 0) flushSoon(context, part, over);
+    const { minimumFreeBytes, copySafetyMarginBytes } = destination;
+    const freeBytes = state.known.freeBytes ?? Infinity;
+    const fitting = Math.floor((freeBytes - minimumFreeBytes - copySafetyMarginBytes) / CHUNK_BYTES);
+    const count = Math.min(ready - part.there.length, ROUND_CHUNKS, fitting);
+    if (count <= 0) return;
+    await appendChunks(context, part, file, count, over);
+    flushSoon(context, part, over);
   });
-}
-
-function chunksThatFit({ state: { known: { freeBytes } }, destination }: DestinationContext): number {
-  if (freeBytes === null) return Infinity;
-  return Math.floor((freeBytes - destination.minimumFreeBytes - destination.copySafetyMarginBytes) / CHUNK_BYTES);
 }
 
 /** Ends early, after a whole chunk, where others are to be sent. */

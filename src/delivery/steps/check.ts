@@ -1,5 +1,5 @@
 /**
- * Checks that the sources of a batch are still the versions that were admitted, and hashes them.
+ * Checks that the sources of a batch are still the versions that were admitted and that no program writes to them, and hashes them.
  *
  * @module
  */
@@ -115,7 +115,7 @@ async function factsOf(item: Item, context: DestinationContext): Promise<PathFac
   const { source } = item.delivery;
   const facts = await context.system.facts(source.absolutePath);
   if (facts === null) {
-    if (!await context.sourceAway()) throw gone(source);
+    if (!await context.sourceAway()) throw failure(CAUSES.source_gone, `Cannot send ${quoted(source)}`);
     // The folder is at fault, not the file: wait for it without using up attempts.
     item.outcome = { failure: failureRecord(folderMissing(source)), counts: false };
     return null;
@@ -140,10 +140,6 @@ async function each(
 
 function folderMissing(source: SourceFile): Failure {
   return failure(CAUSES.watched_folder_missing, `Cannot read ${quoted(source)}`);
-}
-
-function gone(source: SourceFile): Failure {
-  return failure(CAUSES.source_gone, `Cannot send ${quoted(source)}`);
 }
 
 function changed(source: SourceFile): Failure {

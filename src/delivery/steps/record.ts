@@ -35,7 +35,18 @@ export async function record(batch: Unread, signal: AbortSignal): Promise<void> 
     const staged = session.resumes ? attempts.leftover(delivery) : undefined;
     return staged === undefined ? [] : [[delivery.id, staged]];
   }));
-  const rewritten = await stubbornly(context, signal, () => ledger.record(deliveries, system.now(), reads, parts));
+  let rewritten: boolean | null = null;
+  for (let told = false; rewritten === null; told = true) {
+    try {
+      rewritten = ledger.record(deliveries, system.now(), reads, parts);
+    } catch (error) {
+      const message = `Cannot write the ledger: ${failureRecord(error).message}. Retrying`;
+      if (!told) emit({ type: "notice", level: "error", message, error });
+      // The next start asks the destination.
+      if (signal.aborted) throw error;
+      await system.sleep(RETRY_MS, signal);
+    }
+  }
   crashPoint("after_record", system);
   if (rewritten) context.rewritten?.();
   deliveries.forEach((delivery, index) => {
@@ -46,22 +57,6 @@ export async function record(batch: Unread, signal: AbortSignal): Promise<void> 
     if (state === "delivered" || state === "failed") begun.delete(delivery.id);
     emit(state === "delivered" ? { type: state, delivery, ...found } : { type: state, delivery });
   });
-}
-
-/** Repeats a write to the ledger until it works or the daemon stops; the next start asks the destination. */
-async function stubbornly<T>({ system, emit }: DestinationContext, signal: AbortSignal, write: () => T): Promise<T> {
-  for (let told = false;; told = true) {
-    try {
-      return write();
-    } catch (error) {
-      const { message } = failureRecord(error);
-      if (!told) {
-        emit({ type: "notice", level: "error", message: `Cannot write the ledger: ${message}. Retrying`, error });
-      }
-      if (signal.aborted) throw error;
-      await system.sleep(RETRY_MS, signal);
-    }
-  }
 }
 
 interface StateRules extends Pick<DestinationContext, "once"> {
