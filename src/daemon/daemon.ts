@@ -24,7 +24,7 @@ import { mutex } from "../async/mutex.ts";
 import type { Finish } from "./corridor.ts";
 import { type Corridors, corridors } from "./corridors.ts";
 import { lockState } from "../system/files/lock.ts";
-import { type WorkFolder, workFolder } from "../delivery/work_folder.ts";
+import { type WorkFolder, workFolder } from "./work_folder.ts";
 import type { Lock, System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
