@@ -18,7 +18,11 @@ import { identityOf } from "./open_source.ts";
  */
 export async function lock(path: string): Promise<Lock | null> {
   while (true) {
-    if ((await lookAt(path))?.isFile === false) throw new Error("it is not a regular file");
+    const facts = await Deno.lstat(path).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return null;
+      throw error;
+    });
+    if (facts?.isFile === false) throw new Error("it is not a regular file");
     const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
     let held = false;
     try {
@@ -71,15 +75,6 @@ async function isStillThere(file: Deno.FsFile, path: string): Promise<boolean> {
   }
 }
 
-async function lookAt(path: string): Promise<Deno.FileInfo | null> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
 /** Makes the directory if needed. Null if another process holds it. @throws {Failure} `configuration` if it cannot be used. */
 export async function lockState(
   folder: string,
@@ -91,21 +86,12 @@ export async function lockState(
     return await system.lock(path);
   } catch (cause) {
     // A full or read-only disk is not the file's fault.
-    const isFile = ABOUT_THE_FILE.has(faultOf(cause)) && await isThere(path, system);
-    throw isFile ? unusableLock(path, cause) : unusableState(folder, cause);
+    const isThere = ABOUT_THE_FILE.has(faultOf(cause)) && await system.facts(path).catch(() => null) !== null;
+    throw isThere ? unusableLock(path, cause) : unusableState(folder, cause);
   }
 }
 
 const ABOUT_THE_FILE: ReadonlySet<Fault> = new Set(["permission", "is_a_folder", "other"]);
-
-async function isThere(path: string, { facts }: Pick<System, "facts">): Promise<boolean> {
-  try {
-    return await facts(path) !== null;
-  } catch (error) {
-    // The folder is at fault.
-    return !(error instanceof Error);
-  }
-}
 
 /** The failure of a lock file that is there and cannot be locked. */
 export function unusableLock(path: string, cause: unknown): Failure {

@@ -42,7 +42,9 @@ const SMALL_ANSWERS = { automaticCompression: true };
 export async function boundedServer(options: ListenOptions, signal: AbortSignal, limits = SERVER_LIMITS): Promise<Listening> {
   signal.throwIfAborted();
   const { host: hostname, port, tls } = options;
-  const tools: ConnectionTools = { options, limits, folder: await privateFolder() };
+  // Without one where no folder can be kept from others: on Windows, and where nothing can be written.
+  const folder = Deno.build.os === "windows" ? null : await runtimeFolder().catch(() => null);
+  const tools: ConnectionTools = { options, limits, folder };
   const listener = tls === undefined ? Deno.listen({ hostname, port }) : Deno.listenTls({ hostname, port, ...tls });
   const open = new Set<Connection>();
   const over = Promise.withResolvers<void>();
@@ -59,17 +61,6 @@ export async function boundedServer(options: ListenOptions, signal: AbortSignal,
     void connection.finished.then(() => open.delete(connection));
   });
   return { host: listener.addr.hostname, port: listener.addr.port, finished: over.promise };
-}
-
-/** Null where no folder can be kept from others: on Windows, and where nothing can be written. */
-async function privateFolder(): Promise<string | null> {
-  if (Deno.build.os === "windows") return null;
-  try {
-    return await runtimeFolder();
-  } catch (error) {
-    if (error instanceof Error) return null;
-    throw error;
-  }
 }
 
 async function acceptAll(
@@ -96,7 +87,8 @@ async function acceptAll(
 /** Programs on this computer all come from one address, as do all users of a reverse proxy here: only the bound on all holds for them. */
 function makeRoom(open: ReadonlySet<Connection>, peer: string, { connections, ofOnePeer }: ServerLimits): boolean {
   const ofPeer = [...open].filter((one) => one.peer === peer);
-  const candidates = !isLoopback(peer) && ofPeer.length >= ofOnePeer ? ofPeer : [...open];
+  const isHere = peer === "::1" || /^(?:::ffff:)?127\./.test(peer);
+  const candidates = !isHere && ofPeer.length >= ofOnePeer ? ofPeer : [...open];
   if (candidates.length < (candidates === ofPeer ? ofOnePeer : connections)) return true;
   // The oldest one of those in the least useful phase; a set is in the order of its beginnings.
   for (const phase of ["head", "body", "idle"] as const) {
@@ -106,10 +98,6 @@ function makeRoom(open: ReadonlySet<Connection>, peer: string, { connections, of
     return true;
   }
   return false;
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || /^(?:::ffff:)?127\./.test(address);
 }
 
 interface ConnectionTools {

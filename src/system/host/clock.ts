@@ -17,7 +17,11 @@ export const clock: Clock = {
   randomHex: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)).toHex(),
   async sleep(ms, signal, inStep) {
     for (let left = inStep ? untilStep(ms, clock.monotonic()) : ms; left > 0 && !signal?.aborted; left -= LONGEST_TIMER_MS) {
-      await nap(Math.min(left, LONGEST_TIMER_MS), signal);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, Math.min(left, LONGEST_TIMER_MS));
+      using _listening = signal && onAbort(signal, resolve);
+      await promise;
+      clearTimeout(timer);
     }
   },
 };
@@ -32,11 +36,3 @@ export function untilStep(ms: number, now: number): number {
 
 const STEP_MS = 2_000;
 const EARLY_MS = 20;
-
-async function nap(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  using _listening = signal && onAbort(signal, resolve);
-  await promise;
-  clearTimeout(timer);
-}

@@ -5,36 +5,47 @@
  */
 import { X509Certificate } from "node:crypto";
 import { onAbort } from "../../async/abort.ts";
-import type { LocalAnswer, LocalQuestion, Serving } from "../system.ts";
+import type { RemoteStream, Serving } from "../system.ts";
 import { boundedServer } from "./bounded_server.ts";
-import type { RemoteQuestion, RemoteStream } from "./host.ts";
+
+const MOST_ANSWER = 1024 * 1024;
 
 export const serving: Serving = {
   listen: (options, signal) => boundedServer(options, signal),
-  askLocal,
-  askRemote,
-  hearRemote,
-  certifies,
+  async askLocal(port, { path, mostCharacters = Infinity, ...rest }, signal) {
+    // Without a proxy: HTTP_PROXY, common in institutes, would otherwise receive what is meant for this computer.
+    using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname: "127.0.0.1", port } });
+    const question = { ...rest, redirect: "manual", client, signal } as const;
+    const { status, headers, body } = await fetch(`http://127.0.0.1:${port}${path}`, question);
+    return { status, headers, text: await firstOf(textOf(body, signal), mostCharacters) };
+  },
+  async askRemote(url, question, signal) {
+    const { status, headers, pieces } = await serving.hearRemote(url, question, signal);
+    return { status, headers, text: await firstOf(pieces, question.mostCharacters ?? MOST_ANSWER) };
+  },
+  async hearRemote(url, { ca, mostCharacters: _most, ...question }, signal) {
+    const client = ca === undefined ? {} : { client: trusting(ca) };
+    try {
+      const { status, headers, body } = await fetch(url, { ...question, redirect: "manual", signal, ...client });
+      return { status, headers, pieces: textOf(body, signal) };
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      // The address may be a secret. Deno 2.9 has the reason in the cause.
+      const { message } = error.cause instanceof Error ? error.cause : error;
+      throw new TypeError(message.replace(/^error sending request for url \(\S*\): (client error \(\w+\): )?/, ""));
+    }
+  },
+  certifies(cert, host) {
+    try {
+      const named = new X509Certificate(cert);
+      return (named.checkHost(host) ?? named.checkIP(host)) !== undefined;
+    } catch {
+      // Not a certificate, so it names no host. Serving with it fails with a message.
+      return false;
+    }
+  },
   upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
 };
-
-async function askLocal(port: number, question: LocalQuestion, signal: AbortSignal): Promise<LocalAnswer> {
-  // Without a proxy: HTTP_PROXY, common in institutes, would otherwise receive what is meant for this computer.
-  using client = Deno.createHttpClient({ proxy: { transport: "tcp", hostname: "127.0.0.1", port } });
-  const { path, mostCharacters = Infinity, ...rest } = question;
-  const { status, headers, body } = await fetch(`http://127.0.0.1:${port}${path}`, {
-    ...rest,
-    redirect: "manual",
-    client,
-    signal,
-  });
-  return { status, headers, text: await firstOf(textOf(body, signal), mostCharacters) };
-}
-
-async function askRemote(url: string, question: RemoteQuestion, signal: AbortSignal): Promise<LocalAnswer> {
-  const { status, headers, pieces } = await hearRemote(url, question, signal);
-  return { status, headers, text: await firstOf(pieces, question.mostCharacters ?? MOST_ANSWER) };
-}
 
 /** A little more than so many characters of a longer answer. */
 async function firstOf(pieces: RemoteStream["pieces"], mostCharacters: number): Promise<string> {
@@ -45,26 +56,6 @@ async function firstOf(pieces: RemoteStream["pieces"], mostCharacters: number): 
     if (text.length > mostCharacters) break;
   }
   return text;
-}
-
-async function hearRemote(
-  url: string,
-  { ca, mostCharacters: _most, ...question }: RemoteQuestion,
-  signal: AbortSignal,
-): Promise<RemoteStream> {
-  const client = ca === undefined ? {} : { client: trusting(ca) };
-  try {
-    const { status, headers, body } = await fetch(url, { ...question, redirect: "manual", signal, ...client });
-    return { status, headers, pieces: textOf(body, signal) };
-  } catch (error) {
-    throw error instanceof TypeError ? withoutAddress(error) : error;
-  }
-}
-
-/** The address may be a secret. Deno 2.9 has the reason in the cause. */
-function withoutAddress(error: TypeError): TypeError {
-  const { message } = error.cause instanceof Error ? error.cause : error;
-  return new TypeError(message.replace(/^error sending request for url \(\S*\): (client error \(\w+\): )?/, ""));
 }
 
 /** Ends with the signal, read or not: Deno itself no longer listens to that once the response has been collected as garbage. */
@@ -101,16 +92,4 @@ function trusting(ca: string): Deno.HttpClient {
   trusted?.client.close();
   trusted = { ca, client };
   return client;
-}
-
-const MOST_ANSWER = 1024 * 1024;
-
-function certifies(cert: string, host: string): boolean {
-  try {
-    const named = new X509Certificate(cert);
-    return (named.checkHost(host) ?? named.checkIP(host)) !== undefined;
-  } catch {
-    // Not a certificate, so it names no host. Serving with it fails with a message.
-    return false;
-  }
 }
