@@ -86,6 +86,29 @@ for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
   });
 }
 
+Deno.test({
+  name: "ftp publishes into a folder that it has seen with two logins, whatever the number of files",
+  ignore: !has("vsftpd"),
+  async fn() {
+    await using folder = await tempFolder();
+    await using server = await startFtpd({ kind: "vsftpd" });
+    await using session = await connected(
+      anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
+      folder,
+    );
+    const logins = async () => (await server.log()).split("OK LOGIN").length;
+    for (const [batch, expected] of [[1, 3], [2, 2]] as const) {
+      const sources = NAMES.map((_, index) => makeSource(folder.at("source"), `${batch}-${index}`, noise(100)));
+      const uploads = (await Promise.all(sources)).map((source, index) => upload(source, index, `a${batch}`));
+      await session.put(uploads, ignoreBytes, SIGNAL);
+      const before = await logins();
+      const items = uploads.map(({ staged }, index) => publication(staged, `night/${batch}-${index}.fits`));
+      assertEquals((await session.publish(items, SIGNAL)).map(({ published }) => published), items.map(() => true));
+      assertEquals(await logins() - before, expected);
+    }
+  },
+});
+
 for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
   Deno.test({
     name: `ftp sees many names in the root of ${kind}`,
