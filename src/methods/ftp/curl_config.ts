@@ -40,8 +40,8 @@ export type Transfer =
   & (
     | { readonly kind: "commands" }
     | { readonly kind: "send"; readonly from: string; readonly to: string; readonly skip: number }
-    /** Its content is printed, or written to the file `into`, which is made. */
-    | { readonly kind: "fetch"; readonly path: string; readonly into?: string }
+    /** Its content is printed. */
+    | { readonly kind: "fetch"; readonly path: string }
     /** `request` is the command that lists: `MLSD`, `NLST -a`, … */
     | { readonly kind: "list"; readonly path: string; readonly request: string }
   );
@@ -119,7 +119,6 @@ function transferLines(login: FtpLogin, transfer: Transfer, { bytesPerSecond, fe
     case "fetch":
       return [
         line("url", urlOf(login, transfer.path)),
-        ...(transfer.into === undefined ? [] : [line("output", transfer.into)]),
         ...limit(fetchedPerSecond),
       ];
     case "list":

@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { Failure } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { limitNow } from "../bandwidth.ts";
 import type { Mount } from "../method.ts";
-import { contentQuestion, type Copies, type DigestQuestion, type OnBytes } from "./content_question.ts";
+import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, lastReply, repliesIn, type Reply } from "./dialogue.ts";
 import {
   command,
@@ -73,19 +74,58 @@ export async function digest(
   return known.map((path) => path === null ? null : digests.shift()!);
 }
 
-/** Asks for the digests of files as {@linkcode digest} does; those that are not told are asked for by that. */
-export function digestQuestion(base: FtpBase, paths: readonly string[], onBytes: OnBytes, copies?: Copies): DigestQuestion {
+/** The end of a run, which asks for the digests of files: its transfers, and what they tell. */
+interface DigestQuestion {
+  readonly transfers: readonly Transfer[];
+  /** For the content that these transfers print. */
+  onPiece(index: number, piece: Uint8Array): void;
+  /** `ends` are theirs, as far as the run came. Null for a file of which nothing was told. */
+  answers(ends: readonly Ended[]): (Digest | null)[];
+}
+
+export type OnBytes = (index: number, bytes: number) => void;
+
+/** Asks for the digests of files of these lengths as {@linkcode digest} does; those that are not told are asked for by that. */
+export function digestQuestion(
+  base: FtpBase,
+  paths: readonly string[],
+  lengths: readonly number[],
+  onBytes: OnBytes,
+): DigestQuestion {
   const { hash } = base.features;
-  if (hash === null || paths.length === 0) return contentQuestion(paths, onBytes, copies);
+  if (hash === null || paths.length === 0) return contentQuestion(paths, onBytes, lengths);
   return {
     transfers: [{ kind: "commands", commands: hashCommands(base, hash, paths) }],
     onPiece: () => undefined,
-    onDone: () => undefined,
     answers([ended]) {
       const told = ended ? hashesIn(base, hash, paths, repliesIn(ended)) : null;
-      return Promise.resolve(paths.map((path) => told?.get(path) ?? null));
+      return paths.map((path) => told?.get(path) ?? null);
     },
   };
+}
+
+/** Fetches files one after the other; the first that is not there ends the run. One that is longer than its length is read no further. */
+function contentQuestion(paths: readonly string[], onBytes: OnBytes, lengths: readonly number[] = []): DigestQuestion {
+  const sums = paths.map(() => ({ hash: createHash("sha256"), bytes: 0 }));
+  return {
+    transfers: paths.map((path) => ({ kind: "fetch", path, commands: [] })),
+    onPiece(index, piece) {
+      const sum = sums[index]!;
+      sum.hash.update(piece);
+      onBytes(index, sum.bytes += piece.length);
+      const most = lengths[index] ?? Infinity;
+      if (sum.bytes > most) throw tooLong(most);
+    },
+    answers: (ends) =>
+      sums.map(({ bytes, hash }, index) => ends[index]?.exit === 0 ? { bytes, sha256: hash.digest("hex") } : null),
+  };
+}
+
+/** It is the file's own trouble: all others are sent without it. */
+function tooLong(bytes: number): Failure {
+  return new Failure("mismatch", `Cannot verify a file: the server sends back more than the ${bytes} bytes that it was sent`, {
+    hint: "It is sent again. If it persists, check the FTP server and its disk.",
+  });
 }
 
 /** Bytes and hashes of files that are fetched for it. */
@@ -110,7 +150,7 @@ async function readBack(
       const path = paths[first + ends.length - 1]!;
       throw connectionFailure(last, base.destination) ?? notRead(base, path, lastReply(last));
     }
-    digests.push(...(await question.answers(ends)).slice(0, ends.length));
+    digests.push(...question.answers(ends).slice(0, ends.length));
     // One that is missing ended the run: there may be more of them.
     const behind = paths.slice(digests.length);
     if (last.exit !== 0 && behind.length > 0) digests.push(...await readBackWhatIsThere(base, behind, signal, calm));

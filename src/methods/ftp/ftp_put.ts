@@ -17,7 +17,6 @@ import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
 import { paceOf } from "../bandwidth.ts";
 import { bytesOf, exposedUploads, linkName, linkUploads } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
-import { type DigestQuestion, makeCopies } from "./content_question.ts";
 import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, lastReply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, opening, pathOf, tryToWrite } from "./ftp_base.ts";
@@ -132,25 +131,26 @@ async function sendShare(batch: Batch, sendings: readonly Sending[], links?: str
 /** Sends to the first that cannot be sent, and says why it cannot; gives how many were sent. What was sent is read back in the same run. */
 async function sendSome(batch: Batch, sendings: readonly Sending[], before: readonly string[], links?: string): Promise<number> {
   const { base, outcomes, limit, signal } = batch;
-  await using proof = await proofOf(batch, sendings);
-  const { question } = proof;
-  using over = anySignal(signal, proof.over);
+  const lengths = sendings.map(({ upload }) => upload.source.size);
+  const isProven = base.destination.verify === "checksum" &&
+    (base.features.hash === null || lengths.reduce((sum, bytes) => sum + bytes, 0) <= HASHED_BYTES);
+  const asked = isProven ? sendings : [];
+  // Each piece that is read back is a sign of life.
+  const question = digestQuestion(base, asked.map(({ staged }) => staged), lengths, (number) => {
+    tellBytes(batch, asked[number], Infinity);
+  });
   const last: Transfer = { kind: "commands", commands: afterwards(base, sendings.at(-1)!) };
   const transfers = [...sendings.map((_, number) => sendingOf(base, sendings, number, before, links)), last];
   const large = sendings.some(({ upload }) => upload.source.size >= LARGE_BYTES);
-  const ends = await base.curl.talk([...transfers, ...question.transfers], over.signal, {
-    onEnd: (number, exit) => {
-      if (exit !== 0) return;
-      tellBytes(batch, sendings[number], Infinity);
-      if (number >= transfers.length) question.onDone(number - transfers.length);
-    },
+  const ends = await base.curl.talk([...transfers, ...question.transfers], signal, {
+    onEnd: (number, exit) => exit === 0 && tellBytes(batch, sendings[number], Infinity),
     ...(large ? { onBytes: (number: number, bytes: number) => tellBytes(batch, sendings[number], bytes) } : {}),
     onPiece: (number, piece) => question.onPiece(number - transfers.length, piece),
     bytesPerSecond: limit,
     ...(links === undefined ? {} : { cwd: links }),
   });
   const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;
-  const there = await question.answers(ends.slice(transfers.length));
+  const there = question.answers(ends.slice(transfers.length));
   for (const [number, { index }] of sendings.slice(0, done).entries()) {
     outcomes[index] = { put: true, ...(there[number] ? { there: there[number] } : {}) };
   }
@@ -185,26 +185,6 @@ function sendingOf(
 
 /** A server that hashes so much for long tells nothing meanwhile: `Session.digest` has the time for it. */
 const HASHED_BYTES = 64 * 1024 * 1024;
-
-interface Proof extends AsyncDisposable {
-  readonly question: DigestQuestion;
-  /** Aborted where the server sends back more than it was sent. */
-  readonly over: AbortSignal;
-}
-
-/** Asks for the digests of what was sent, where that is what proves it. Each piece that is read back is a sign of life. */
-async function proofOf(batch: Batch, sendings: readonly Sending[]): Promise<Proof> {
-  const { base, signal } = batch;
-  const { features, context, destination } = base;
-  const lengths = sendings.map(({ upload }) => upload.source.size);
-  const all = lengths.reduce((sum, bytes) => sum + bytes, 0);
-  const isAsked = destination.verify === "checksum" && (features.hash === null || all <= HASHED_BYTES);
-  const asked = isAsked ? sendings : [];
-  const copies = await makeCopies(context, isAsked && features.hash === null ? lengths : [], signal);
-  const tell = (number: number) => tellBytes(batch, asked[number], Infinity);
-  const question = digestQuestion(base, asked.map(({ staged }) => staged), tell, copies);
-  return { question, over: copies.over, [Symbol.asyncDispose]: () => copies[Symbol.asyncDispose]() };
-}
 
 function tellBytes({ onBytes }: Batch, sending: Sending | undefined, bytes: number): void {
   if (sending && bytes > 0) onBytes(sending.index, Math.min(sending.upload.source.size, sending.skip + bytes));
