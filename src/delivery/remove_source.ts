@@ -81,7 +81,7 @@ async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
     const last = found.at(-1);
     if (last === undefined) return;
     after = last.versionId;
-    const candidates = found.filter((candidate) => !isWanted(candidate, removal));
+    const candidates = found.filter((candidate) => !removal.wantedByOthers?.(candidate));
     // The ledger blocks everything else.
     if (candidates.length === 0) await system.sleep(0, signal);
     const present = await presentEverywhere(candidates, removal.outboxes, signal);
@@ -96,10 +96,6 @@ async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
     }
     if (removed.length > 0) ledger.markRemoved(removed, system.now());
   }
-}
-
-function isWanted(candidate: Removable, { wantedByOthers }: Removal): boolean {
-  return wantedByOthers?.(candidate) ?? false;
 }
 
 /** The candidates that every destination still has: of the same size, and with the same hash if others may replace them. */
@@ -154,18 +150,25 @@ async function notKept(
 
 /** True when the source is gone afterwards, by us or by somebody else. */
 async function removeOne(candidate: Removable, removal: Removal, signal: AbortSignal): Promise<boolean> {
-  const { job, system, emit } = removal;
+  const { job: { name, watchPath, destinations }, ledger, system, emit } = removal;
   const { source } = candidate;
+  // By its facts, it is the version that was delivered.
+  const isStill = async () => {
+    const facts = await system.facts(source.absolutePath);
+    const isSame = facts?.kind === "file" && sameFingerprint(facts, source) && facts.ctimeMs === source.ctimeMs;
+    return isSame && await isInside(source, system);
+  };
   try {
-    if (await system.facts(source.absolutePath) === null) return await system.followedFacts(job.watchPath) !== null;
+    if (await system.facts(source.absolutePath) === null) return await system.followedFacts(watchPath) !== null;
     const remove = await removal.guarded.prepare(source, signal);
     if (remove === null) return false;
     // A ctime in whole seconds does not show a rewrite in the same second, so the file is read, and then checked once more.
-    const isDelivered = await isStill(source, system) && await isProven(candidate, system, signal) &&
-      await isStill(source, system);
-    // After a reload a file may be wanted elsewhere, or not be removed at all.
-    if (!isDelivered || signal.aborted || !isRemovable(candidate, removal)) return false;
-    if (!await remove()) return false;
+    if (!await isStill() || !await isProven(candidate, system, signal) || !await isStill() || signal.aborted) return false;
+    // Reading may have taken long: meanwhile an audit may have found a copy damaged, a person may have asked to send it again, or a reload
+    // may want it elsewhere.
+    const names = destinations.map((one) => one.name);
+    const isRemovable = ledger.removable(name, names, 1, { watchPath, versionId: candidate.versionId }).length > 0;
+    if (!isRemovable || removal.wantedByOthers?.(candidate) || !await remove()) return false;
   } catch (error) {
     if (signal.aborted || faultOf(error) === "not_found") return false;
     const message = `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`;
@@ -173,23 +176,8 @@ async function removeOne(candidate: Removable, removal: Removal, signal: AbortSi
     return false;
   }
   crashPoint("after_source_removed", system);
-  emit({ type: "removed_source", job: job.name, path: source.path });
+  emit({ type: "removed_source", job: name, path: source.path });
   return true;
-}
-
-/** By its facts, it is the version that was delivered. */
-async function isStill(source: SourceFile, system: System): Promise<boolean> {
-  const facts = await system.facts(source.absolutePath);
-  const same = facts?.kind === "file" && sameFingerprint(facts, source) && facts.ctimeMs === source.ctimeMs;
-  return same && await isInside(source, system);
-}
-
-/** Reading may have taken long: meanwhile an audit may have found a copy damaged, or a person may have asked to send it again. */
-function isRemovable(candidate: Removable, removal: Removal): boolean {
-  const { job: { name, watchPath, destinations }, ledger } = removal;
-  const names = destinations.map((one) => one.name);
-  return ledger.removable(name, names, 1, { watchPath, versionId: candidate.versionId }).length > 0 &&
-    !isWanted(candidate, removal);
 }
 
 /** Its bytes are what every destination has. */
@@ -260,7 +248,11 @@ export function guardedRemoval(job: Job, { system, emit }: Pick<Guard, "system" 
     /** Puts back what was moved by a process that ended before it could remove it. Never throws. */
     async restore(): Promise<void> {
       try {
-        for (const base of basesOf(job.watchPath)) await restoreFrom(guard, base);
+        for (const base of basesOf(job.watchPath)) {
+          const place = join(base, name);
+          if (await system.facts(place) === null || !await isOurs(place, system) || !await isOnlyOurs(base, system)) continue;
+          if (await isThere(job.watchPath, system)) await putBackAll(guard, place, place);
+        }
       } catch (error) {
         emit({ type: "notice", level: "warning", message: `Cannot look for sources that were being removed: ${error}` });
       }
@@ -336,32 +328,26 @@ async function isThere(folder: string, system: System): Promise<boolean> {
   return (await system.followedFacts(folder))?.kind === "folder";
 }
 
+async function putBackAll(guard: Guard, place: string, folder: string): Promise<void> {
+  const { job, system } = guard;
+  for (const { name, facts } of (await system.list(folder)).entries) {
+    const moved = join(folder, name);
+    if (facts.kind === "folder") await putBackAll(guard, place, moved);
+    else {
+      const path = join(job.watchPath, moved.slice(place.length + 1));
+      await system.makeFolder(dirname(path));
+      await putBack(guard, moved, path, 1);
+    }
+  }
+  await tidy(system, place, folder);
+}
+
 /** Removes the folders that are empty now, from the innermost up to the one of ours. */
 async function tidy(system: System, place: string, innermost: string): Promise<void> {
   for (let folder = innermost; folder.length >= place.length; folder = dirname(folder)) {
     const isRemoved = await system.remove(folder).then(() => true, () => false);
     if (!isRemoved) return;
   }
-}
-
-async function restoreFrom(guard: Guard, base: string): Promise<void> {
-  const { job, system } = guard;
-  const place = join(base, guard.name);
-  if (await system.facts(place) === null || !await isOurs(place, system) || !await isOnlyOurs(base, system)) return;
-  if (!await isThere(job.watchPath, system)) return;
-  const restoreAll = async (folder: string): Promise<void> => {
-    for (const { name, facts } of (await system.list(folder)).entries) {
-      const moved = join(folder, name);
-      if (facts.kind === "folder") await restoreAll(moved);
-      else {
-        const path = join(job.watchPath, moved.slice(place.length + 1));
-        await system.makeFolder(dirname(path));
-        await putBack(guard, moved, path, 1);
-      }
-    }
-    await tidy(system, place, folder);
-  };
-  await restoreAll(place);
 }
 
 /** Until a change would show. */
