@@ -23,7 +23,7 @@ export const growing: Scenario = async (say, { without }) => {
     await using server = method === "local" ? null : await startSshd();
     for (const rewrites of [false, true]) {
       const taken = await measure(method, rewrites, server === null ? {} : { remote_host: server.host }, server?.env ?? {});
-      const limit = method === "local" ? 1 : 2;
+      const limit = 2;
       const how = rewrites ? "header written again" : "straight through";
       say({
         what: `2 GB cube at 50 MB/s, close() to visible, ${method}, ${how}`,

@@ -31,47 +31,40 @@ export async function takeReplaced(
   { context, session }: Pick<Batch, "context" | "session">,
   signal: AbortSignal,
 ): Promise<void> {
+  const { ledger, system, emit, destination: { job, name, keepDeletedMs } } = context;
+  const tell = (level: "info" | "warning", message: string) => emit({ type: "notice", level, message });
   const candidates = replaced.flatMap(({ item, former }) => {
-    const before = context.ledger.replacedBy(item.delivery);
+    const before = ledger.replacedBy(item.delivery);
     const names = former !== null ? [former] : FIRST.map((number) => formerName(item.delivery.target, number));
     return before === null ? [] : names.map((name): Delivery => ({ ...before, target: name }));
   });
   if (candidates.length === 0) return;
   try {
     const { same } = await lookThere(candidates, session, signal);
-    if (same.length > 0) await take(same, { context, session }, signal);
+    if (same.length === 0) return;
+    const folder = keepDeletedMs === 0 ? null : trashFolder(system);
+    if (folder !== null) {
+      const { clockMs } = clockAt(ledger.mirrorOf(job, name) ?? NEW_MIRROR, system.now(), null);
+      // First: a folder that nobody knows of would never be emptied.
+      ledger.addTrash(job, name, folder, clockMs);
+    }
+    const items = same.map(({ target, source }) => ({
+      path: target,
+      bytes: source.size,
+      to: folder === null ? null : inTrash(folder, target),
+    }));
+    const outcomes = await session.remove(items, signal);
+    outcomes.forEach((outcome, index) => {
+      const { path, to } = items[index]!;
+      const kept = to === null ? "" : `: it is kept as "${printable(to)}" for ${ms(keepDeletedMs, { long: true })}`;
+      if (outcome.removed) tell("info", `Removed the replaced "${printable(path)}" at ${name}${kept}`);
+      else tell("warning", `The replaced "${printable(path)}" stays at ${name}: ${outcome.failure.message}`);
+    });
   } catch (error) {
     const failure = failureRecord(error);
     if (isOutage(failure)) throw error;
-    tell(context, "warning", `A previous version stays at ${context.destination.name} beside the newer one: ${failure.message}`);
+    tell("warning", `A previous version stays at ${name} beside the newer one: ${failure.message}`);
   }
-}
-
-async function take(
-  former: readonly Delivery[],
-  { context, session }: Pick<Batch, "context" | "session">,
-  signal: AbortSignal,
-): Promise<void> {
-  const { ledger, system, destination: { job, name, keepDeletedMs } } = context;
-  const folder = keepDeletedMs === 0 ? null : trashFolder(system);
-  if (folder !== null) {
-    const { clockMs } = clockAt(ledger.mirrorOf(job, name) ?? NEW_MIRROR, system.now(), null);
-    // First: a folder that nobody knows of would never be emptied.
-    ledger.addTrash(job, name, folder, clockMs);
-  }
-  const to = (path: string) => folder === null ? null : inTrash(folder, path);
-  const items = former.map(({ target, source }) => ({ path: target, bytes: source.size, to: to(target) }));
-  const outcomes = await session.remove(items, signal);
-  outcomes.forEach((outcome, index) => {
-    const { path, to } = items[index]!;
-    const kept = to === null ? "" : `: it is kept as "${printable(to)}" for ${ms(keepDeletedMs, { long: true })}`;
-    if (outcome.removed) tell(context, "info", `Removed the replaced "${printable(path)}" at ${name}${kept}`);
-    else tell(context, "warning", `The replaced "${printable(path)}" stays at ${name}: ${outcome.failure.message}`);
-  });
-}
-
-function tell({ emit }: DestinationContext, level: "info" | "warning", message: string): void {
-  emit({ type: "notice", level, message });
 }
 
 /** How the files at a destination compare with what was delivered. */
