@@ -25,7 +25,6 @@ import { sourceRemoval } from "../delivery/remove_source.ts";
 import { jobSchedule } from "./job_schedule.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 
-/** What a corridor is handed. */
 export interface CorridorTools {
   readonly system: System;
   readonly ledger: Ledger;
@@ -34,9 +33,7 @@ export interface CorridorTools {
   readonly once: boolean;
   /** What the outbox of a destination is handed; asked once for each. */
   readonly outboxOptions: (destination: Destination) => OutboxOptions;
-  /** All jobs of the configuration. */
   readonly jobs: () => readonly Job[];
-  /** Called after this job has delivered files. */
   readonly delivered: (job: Job) => void;
 }
 
@@ -71,7 +68,6 @@ export interface Finish {
   readonly unreached: readonly { readonly destination: string; readonly idleness: Idleness }[];
 }
 
-/** Nothing happens before {@linkcode Corridor.run}. */
 export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, jobs, delivered }: CorridorTools): Corridor {
   const ending = new AbortController();
   const looks = earlyLooks(system);

@@ -26,7 +26,6 @@ const TIDYING_MS = 30_000;
 /** Settings that all jobs use: a change restarts all. */
 const COMMON = ["maxConcurrentSyncs", "maxFileOperations", "syncQueueSize", "shutdownTimeoutMs"] as const;
 
-/** What all corridors share. */
 export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit" | "once"> {
   readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
   /** A folder on this side, for links. */
@@ -34,7 +33,6 @@ export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" 
   /** The same on a disk, for what is large. */
   readonly diskFolder: string;
   readonly progress: Pick<Progress, "transfers">;
-  /** Called when a corridor ended because of an internal error. */
   readonly broken: () => void;
 }
 

@@ -37,12 +37,10 @@ import { runningControl } from "./running_control.ts";
 import { runningState } from "./running_state.ts";
 import { type PidFile, pidFile, type StateWatch, stateWatch, sweepState } from "./state_directory.ts";
 
-/** What a daemon is handed; `demo` and tests hand it others. */
 interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly system: System;
   /** Reads the configuration again, for a reload; null where it does not come from a file. */
   readonly readSettings: (() => Promise<Settings>) | null;
-  /** Receive every event, from the first. */
   readonly listeners: readonly ((event: TransferEvent) => void)[];
   /** The checks of `doctor`, for the page; without it, the page has no button for them. */
   readonly check?: (settings: Settings, signal: AbortSignal) => Promise<readonly CheckFinding[]>;
@@ -52,7 +50,6 @@ interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly adopt?: (settings: Settings) => Promise<void>;
 }
 
-/** How it runs. */
 export interface DaemonOptions {
   /** Deliver what is there, then end: see {@linkcode Daemon.finished}. */
   readonly once?: boolean;
@@ -189,7 +186,6 @@ interface Opened {
   readonly hooks: Hooks;
   readonly work: WorkFolder;
   readonly pid: PidFile;
-  /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
 }
 
@@ -247,7 +243,6 @@ interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   readonly fleet: FleetView;
   readonly state: StateWatch;
-  /** The current ones. */
   settings: Settings;
   broken: boolean;
   web: DaemonWeb | null;

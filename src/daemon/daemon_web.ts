@@ -23,7 +23,6 @@ interface DaemonWebTools {
   readonly source: PageSource;
   readonly http: HttpApp;
   readonly settings: () => Settings;
-  /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
   /** Told where the page is now; null for nowhere. */
   readonly moved: (url: string | null) => unknown;

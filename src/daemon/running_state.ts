@@ -31,13 +31,11 @@ interface RunningTools {
   readonly state: Pick<StateWatch, "trouble">;
   readonly settings: () => Settings;
   readonly system: Pick<System, "pid" | "now">;
-  /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
   /** Null where no page is served. */
   readonly page: () => { readonly url: string } | null;
 }
 
-/** Everything is read when it is requested. */
 export function runningState(
   { ledger, progress, fleet, cadence, jobs, hooks, state, settings, system, startedAt, page }: RunningTools,
 ): DaemonState {

@@ -35,7 +35,6 @@ export function cadences(ledger: Pick<AvailabilityHistory, "lastAdmitted">) {
   };
   for (const { job, at } of ledger.lastAdmitted(READ_AT_START).toReversed()) add(job, at);
   return {
-    /** Hears the event stream. */
     listen(event: TransferEvent): void {
       if (event.type === "ready") add(event.job, event.at);
     },

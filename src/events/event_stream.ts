@@ -11,10 +11,7 @@ type Listener = (event: TransferEvent) => void;
 
 export type EventStream = ReturnType<typeof eventStream>;
 
-/**
- * A stream that stamps events with `now()`; listeners hear them in the order of `listen`. A listener that throws is reported to the others,
- * once.
- */
+/** A stream that stamps events with `now()`; listeners hear them in the order of `listen`. A listener that throws is reported to the others, once. */
 export function eventStream(now: () => number) {
   const listeners = new Set<Listener>();
   const faulty = new WeakSet<Listener>();

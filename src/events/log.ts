@@ -38,17 +38,13 @@ const MARKS: Readonly<Record<LogRecord["level"], () => string>> = {
   fatal: () => bold(red("✗")),
 };
 
-/** Where lines for people go. */
 interface ConsoleOutput {
   write(text: string): void;
   /** Colours and bars, for a terminal. */
   readonly pretty: boolean;
 }
 
-/**
- * One for the process, as LogTape has one configuration: a second one takes the place of the first. Disposing of it writes what
- * waits.
- */
+/** One for the process, as LogTape has one configuration: a second one takes the place of the first. Disposing of it writes what waits. */
 export interface Log extends AsyncDisposable {
   listen(event: TransferEvent): void;
   /** For what is no event. */
@@ -192,7 +188,6 @@ function cannotWrite(settings: LogSettings, error: unknown): string {
   return `Cannot write the log file "${logFileOf(settings)}": ${reasonOf(error)}`;
 }
 
-/** The path of the log file. */
 export function logFileOf(settings: LogSettings): string {
   return join(settings.directory, settings.file);
 }

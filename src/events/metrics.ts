@@ -36,22 +36,16 @@ export interface Gauges {
     /** The audit that runs or ran last; null where it has none. */
     readonly audit: AuditRun | null;
   }[];
-  /** Events that wait for each hook. */
   readonly hooks: readonly { readonly job: string; readonly hook: string; readonly waiting: number }[];
 }
 
-/** The label `state` of `image_transfer_destination_state`. */
 const DESTINATION_STATES = ["open", "backing_off", "on_hold", "paused", "closed"] as const;
 
-/** The label `state` of `image_transfer_queue_deliveries`. */
 const DELIVERY_STATES = ["queued", "sending", "deferred", "failed"] as const;
 
-/** What the metrics are made of. */
 interface MetricsSources {
-  /** Milliseconds since 1970 UTC. */
   readonly startedAt: number;
   readonly version: string;
-  /** Called at each scrape. */
   readonly read: () => Gauges;
   /** Lines below it are not written. */
   readonly logLevel: () => LogLevel;
@@ -67,13 +61,11 @@ export function metrics({ startedAt, version, read, logLevel }: MetricsSources) 
   return {
     /** The media type of Prometheus' text exposition format. */
     type: registry.contentType,
-    /** Hears the event stream. */
     listen(event: TransferEvent): void {
       count(event, all, known);
       const level = logLine(event, logLevel())?.level;
       if (level !== undefined && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel())) all.logEntries.inc({ level });
     },
-    /** What Prometheus reads. */
     async text(): Promise<string> {
       const gauges = read();
       const { now, usage, jobs, destinations } = gauges;

@@ -57,7 +57,6 @@ export function trackProgress() {
   }
 
   return {
-    /** Hears the event stream. */
     listen(event: TransferEvent): void {
       switch (event.type) {
         case "sending": {

@@ -18,7 +18,6 @@ export interface NewAccount {
   readonly admin_password: string;
 }
 
-/** The record of a computer that has an account. */
 export interface Identity {
   readonly id: string;
   readonly name: string;
@@ -76,7 +75,6 @@ export function theComputer(name: string, known: readonly Identity[]): Identity 
   });
 }
 
-/** The computer of that name, in any case. */
 export function named(name: string, known: readonly Identity[]): Identity | undefined {
   return known.find((one) => one.name.toLowerCase() === name.toLowerCase());
 }

@@ -19,7 +19,6 @@ import { addAccount, daemons, type Identity, named, superuser } from "./accounts
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense } from "./server_failure.ts";
 
-/** A record of the collection. */
 interface JobRecord {
   readonly id: string;
   readonly name: string;
@@ -59,7 +58,6 @@ function isShallow(value: unknown, levels: number): boolean {
 
 type Files = Pick<System, "read" | "writeText" | "sync" | "rename" | "makeFolder" | "now">;
 
-/** What became of what was fetched. */
 interface Kept {
   readonly hasChanged: boolean;
   /** Names of jobs that the server has had until now. */

@@ -58,11 +58,9 @@ const LONGEST_SETTLE_MS = 10_000;
 /** How long it waits before it hears changes again: first, and at most. */
 const LISTEN_AGAIN_MS = 1_000;
 const LONGEST_LISTEN_AGAIN_MS = 60_000;
-/** How long it waits at most before it asks again a server that does not answer. */
 const LONGEST_PAUSE_MS = 300_000;
 /** How long it waits at most for the first heartbeat before it hears changes. */
 const FIRST_BEAT_MS = 10_000;
-/** Clocks that differ by more are told of. */
 const CLOCKS_DIFFER_MS = 60_000;
 const DAY_MS = 86_400_000;
 

@@ -14,9 +14,7 @@ import { type LogSpool, logSpool, type SpooledLine } from "./log_spool.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
 
-/** What the collection takes. */
 const LONGEST = 4_900;
-/** What waits in memory for the disk. */
 const MOST_GATHERED = 10_000;
 /** Lines that come within this time are put on the disk together. */
 const GATHER_MS = 2_000;
@@ -25,7 +23,6 @@ const OFFER_MS = 30_000;
 const LONGEST_OFFER_MS = 300_000;
 const DAY_MS = 86_400_000;
 
-/** What it takes. */
 export interface LogTools {
   readonly system: Pick<
     System,

@@ -19,7 +19,6 @@ import { CLAIMS, COMMANDS } from "./collections.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { nonsense, ServerFailure } from "./server_failure.ts";
 
-/** What one computer can ask of another. */
 export type RemoteAction = PocketbaseSettings["mayDo"][number];
 
 const commandAnswer = z.object({ state: z.enum(["done", "refused", "failed", "waiting"]), answer: z.string() });
@@ -36,7 +35,6 @@ const commandRecord = z.object({
   issued_by: text,
   /** The name of that account; where `issued_by` is the computer that is asked, also of a superuser, who has no record. */
   issued_as: text,
-  /** The name of the computer that is asked. */
   computer: text,
   action: text,
   argument: text,
@@ -83,7 +81,6 @@ export async function sendCommand(
 
 const UNTOLD = { state: "waiting", answer: "" } as const;
 
-/** Returns the ID of the record. @throws {Failure} */
 async function give(
   body: { readonly computer: string; readonly issued_as: string },
   server: PocketbaseServer,
@@ -161,7 +158,6 @@ function isExpired(created: string, now: number): boolean {
 const LOOK_MS = 1_000;
 const LOOKS = 30;
 
-/** What commands of others may change. */
 export type Commanded = Pick<DaemonControl, "pause" | "resume" | "retry" | "sync">;
 
 /**
@@ -239,7 +235,6 @@ export async function takeCommands(
   }
 }
 
-/** Who gave a command. */
 interface Giver {
   readonly name: string;
   /** `removed`: the account is gone. */

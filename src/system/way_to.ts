@@ -7,7 +7,6 @@
 import { dirname } from "@std/path";
 import type { PathFacts, System } from "./system.ts";
 
-/** What finding out needs. */
 export type WaySystem = Pick<System, "platform" | "uid" | "now" | "facts" | "followedFacts" | "realPath" | "readText">;
 
 /** The way to a folder. */

@@ -19,15 +19,12 @@ export interface DaemonClient {
   readonly version: string;
   /** Where its page is; null without one. */
   readonly url: string | null;
-  /** What of `COMMAND_QUESTIONS` is named. */
   ask<Name extends keyof CommandQuestions>(name: Name): Promise<Awaited<ReturnType<CommandQuestions[Name]>>>;
-  /** Has something of `COMMAND_ACTIONS` done. */
   ask<Name extends keyof CommandActions>(name: Name, body: AskOf<CommandActions[Name]>): Promise<AnswerOf<CommandActions[Name]>>;
   /** Asks for a clean stop; `false` when it does not end within `waitMs`. */
   stop(waitMs: number): Promise<boolean>;
 }
 
-/** Which daemon: the one that uses this state directory. */
 interface ControlClientOptions {
   readonly stateDirectory: string;
   readonly system: Pick<System, "readText" | "facts" | "lock" | "askLocal" | "sleep" | "monotonic">;

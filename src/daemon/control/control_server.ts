@@ -15,7 +15,6 @@ const controlFile = z.object({
   secret: z.string().regex(/^[0-9a-f]{64}$/),
   pid: z.int().positive(),
   version: z.string(),
-  /** Where the page is; null without one. */
   url: z.string().nullable(),
 });
 
@@ -42,18 +41,15 @@ export type SentFailure = Pick<Failure, "code" | "message" | "hint">;
 /** Every answer of the daemon carries its process id: another program on the same port does not. */
 export const PID_HEADER = "image-transfer-pid";
 
-/** Where `control.json` is written, and its content. */
 interface ControlServerOptions {
   readonly stateDirectory: string;
   readonly version: string;
   /** Where the page is; null without one. */
   readonly url: string | null;
   readonly system: Pick<System, "listen" | "writeText" | "readText" | "remove" | "pid" | "randomHex">;
-  /** Told of errors of the listener. */
   readonly onError: (error: unknown) => void;
 }
 
-/** What answers the commands. */
 interface CommandsApp {
   fetch(request: Request, origin: { readonly listener: "commands"; readonly secret: string }): Response | Promise<Response>;
 }

@@ -20,7 +20,6 @@ import type { System } from "../../system/system.ts";
 import { bearerOf, sameText } from "../../web/auth/access.ts";
 import { PID_HEADER } from "./control_server.ts";
 
-/** What a route knows of a request besides the request. */
 interface CommandEnv {
   /** The secret of `control.json`. */
   readonly Bindings: { readonly secret: string };
@@ -34,12 +33,10 @@ export type Origin =
   | ({ readonly listener: "commands" } & CommandEnv["Bindings"])
   | ({ readonly listener: "page" } & WebEnv["Bindings"]);
 
-/** Answers requests. */
 export interface HttpApp {
   fetch(request: Request, origin: Origin): Response | Promise<Response>;
 }
 
-/** What the answers are made from. */
 interface HttpTools {
   readonly control: DaemonControl;
   /** Null without a page: then its listener answers nothing. */
@@ -49,7 +46,6 @@ interface HttpTools {
   readonly onError: (error: unknown, listener: Origin["listener"]) => void;
 }
 
-/** Works until `signal` is aborted. */
 export function httpApp({ control, source, system, onError }: HttpTools, signal: AbortSignal): HttpApp {
   const app = new Hono<{ Bindings: Origin }>({
     // The listener comes first in the path that is routed; whatever path a request asks for stays below it.

@@ -29,7 +29,6 @@ const MOST_WAITING = 1_000;
 /** Events that are kept, for all hooks: about 100 MB. */
 const MOST_KEPT = 500_000;
 
-/** One hook with what waits for it. */
 interface Running {
   readonly job: string;
   readonly hook: Hook;
@@ -119,7 +118,6 @@ export function hooks(
     return false;
   }
 
-  /** For the events that are not kept. */
   async function callForPassing(one: Running): Promise<void> {
     for (let next = one.queue.shift(); next !== undefined; next = one.queue.shift()) await call(one, next.event, next.id);
   }
@@ -140,7 +138,6 @@ export function hooks(
   }
 
   return {
-    /** Hears the event stream. */
     listen(event: TransferEvent): void {
       if (running.size === 0) return;
       if (event.type === "report") ledger.noteReport(event.text, event.at);

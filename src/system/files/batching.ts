@@ -18,14 +18,11 @@ import { uncarried, workerCalls } from "../workers/worker_calls.ts";
 import type { Answer, Ask, FileCalls, Found, ReadInto } from "./file_worker.ts";
 import { expectedOnly } from "./open_source.ts";
 
-/** Longest read in a batch, bytes. */
 export const SHORT_BYTES = 32 * 1024;
 /** The Worker is started for at least so many calls at once, unless told otherwise; one that runs is used for at least so many. */
 const START_FOR = 96;
 const USE_FOR = 8;
-/** Most calls in one message. */
 const AT_ONCE = 500;
-/** The Worker ends after so long without work. */
 const REST_MS = 5_000;
 /** When it has not answered for so long, new calls are made directly. */
 const SILENCE_MS = 250;
@@ -49,7 +46,6 @@ export function createBatching({ startFor = START_FOR, longSilenceMs = LONG_SILE
   const options = { name: "file_worker", here: import.meta.url, what: "Reading many files", restMs: REST_MS };
   const worker = workerCalls<FileCalls>(options);
   const waiting: Waiting[] = [];
-  /** Batches without an answer yet. */
   let unanswered = 0;
   /** When the Worker last answered, or was first asked. */
   let lastSign = 0;

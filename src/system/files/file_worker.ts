@@ -26,12 +26,10 @@ export type Ask =
 /** What was found; null if nothing is there, or if the file is not small. */
 export type Found = PathFacts | Digest | Uint8Array<ArrayBuffer> | SmallFile | ReadInto | null;
 
-/** What `content` has read into its buffer. */
 export interface ReadInto extends Omit<SmallFile, "content"> {
   readonly bytes: number;
 }
 
-/** One for each question, in the order of the questions. */
 export type Answer = { readonly found: Found } | { readonly failed: CarriedError };
 
 /** Not zero once the caller has given up: nothing more is begun, and what is being read ends at the next piece. */
@@ -41,7 +39,6 @@ export type Stop = Int32Array<SharedArrayBuffer>;
 interface UnderWay {
   /** Null where another thread reads it. */
   readonly file: OpenFile | null;
-  /** Of the whole, or of the chunk in hand. */
   sum: Hash;
   bytes: number;
   /** Of the chunk in hand. */
@@ -49,7 +46,6 @@ interface UnderWay {
 }
 
 const SMALL_BYTES = 1024 * 1024;
-/** Each takes a thread, and its memory. */
 const FLUSHES_AT_ONCE = 8;
 
 const small = new Uint8Array(SMALL_BYTES);
@@ -140,15 +136,12 @@ const calls = {
     adding.sum.update(content);
     adding.bytes += content.length;
   },
-  /** SHA-256 of all that was added. */
   sumOf: (id: number): string => underWay.get(id)!.sum.digest("hex"),
-  /** Forgets a file that is not to be read or hashed any further. */
   drop(id: number): void {
     underWay.get(id)?.file?.[Symbol.dispose]();
     underWay.delete(id);
   },
 
-  /** What SQLite finds wrong with a database; empty where nothing is. */
   checkDatabase(path: string): string[] {
     const db = new DatabaseSync(path, { readOnly: true });
     try {
@@ -163,7 +156,6 @@ const calls = {
   },
 };
 
-/** What this Worker can be asked. */
 export type FileCalls = typeof calls;
 
 function find(ask: Ask, room: Uint8Array<ArrayBuffer>): Found {
@@ -268,7 +260,6 @@ function eachPiece(file: OpenFile, most: number, use: (bytes: Uint8Array) => voi
   return bytes;
 }
 
-/** The next bytes of a file, in this buffer. */
 function fill<B extends ArrayBufferLike>(buffer: Uint8Array<B>, file: Pick<OpenFile, "readSync">): Uint8Array<B> {
   let filled = 0;
   while (filled < buffer.length) {

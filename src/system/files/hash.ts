@@ -16,7 +16,6 @@ import { type OpenFile, openToRead } from "./open_source.ts";
 export const CHUNK_BYTES = 256 * 1024;
 /** What is hashed in a Worker: its start takes as long as hashing this much. */
 const LARGE_BYTES = 64 * 1024 * 1024;
-/** What {@linkcode readSmall} reads. */
 const SMALL_BYTES = 1024 * 1024;
 
 /** Reads and hashes the file; throws the signal's reason when aborted. `onBytes` is called with the bytes of each piece. */
@@ -123,7 +122,6 @@ export async function readSource<T>(
   });
 }
 
-/** See `Files.readSmall`. */
 export async function readSmall(from: ToRead, signal: AbortSignal, inPlace: InPlace): Promise<SmallFile | null> {
   const readAll = async (source: SourceReader) => {
     if (source.bytes >= SMALL_BYTES) return null;

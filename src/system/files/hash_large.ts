@@ -10,7 +10,6 @@ import { expectedOnly } from "./open_source.ts";
 import type { Files, SharedBytes } from "../system.ts";
 import type { FileCalls } from "./file_worker.ts";
 
-/** Each Worker ends when it had nothing to do for so long, milliseconds. */
 const REST_MS = 2_000;
 /** Hashed with one call, bytes: an abort is heard between two. */
 const CALL_BYTES = 64 * 1024 * 1024;

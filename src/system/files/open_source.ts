@@ -17,7 +17,6 @@ export function expectedOnly(what: ToRead): ToRead {
   return { absolutePath, identity, ...(size === undefined ? {} : { size }), ...(mtimeMs === undefined ? {} : { mtimeMs }) };
 }
 
-/** What is known of an open file. */
 export type OpenFacts = Pick<PathFacts, "kind" | "size" | "mtimeMs" | "mode" | "identity">;
 
 /** A file that is open for reading; closed when it is disposed of. */
@@ -27,7 +26,6 @@ export interface OpenFile extends Disposable {
   /** The next bytes; null at the end. */
   read(into: Uint8Array): Promise<number | null>;
   readSync(into: Uint8Array): number | null;
-  /** Goes to this byte. */
   seek(offset: number): void;
 }
 
@@ -43,7 +41,6 @@ export async function openToRead(what: ToRead): Promise<OpenFile> {
   }
 }
 
-/** The same for Workers. */
 export function openToReadSync(what: ToRead): OpenFile {
   if (typeof what === "string") return plainFile(Deno.openSync(what));
   const fd = openSync(what.absolutePath, FLAGS);
@@ -124,7 +121,6 @@ function readFrom(fd: number, into: Uint8Array, at: number): Promise<number> {
   });
 }
 
-/** The part of `Deno.FileInfo` that is used. */
 type Info = Pick<
   Deno.FileInfo,
   | "isFile"

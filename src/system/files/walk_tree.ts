@@ -12,13 +12,11 @@ import { identityOf, timeOf } from "./open_source.ts";
 export interface Disk {
   entries(folder: string): readonly Deno.DirEntry[] | Promise<readonly Deno.DirEntry[]>;
   look(path: string): Deno.FileInfo | Promise<Deno.FileInfo>;
-  /** Milliseconds since 1970 UTC. */
   now(): number;
 }
 
 /** Why a name is left out, as in `"night/???.fits" was left out: its name is not valid UTF-8`: Deno cannot open it under any name. */
 export const NOT_UTF8 = "its name is not valid UTF-8";
-/** Why, where {@linkcode isDeviceName}. */
 const DEVICE_NAME = "Windows reserves this name for a device: rename the file on the computer that created it";
 
 const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
@@ -28,10 +26,8 @@ const MOST_FOLDERS = 50_000;
 /** What comes within the tick of a clock in which the folder was read does not show in its times. */
 const RACY_MS = 3_000;
 const LATELY_MS = 24 * 3_600_000;
-/** Files, and stretches, in a batch. */
 const BATCH = 2_000;
 const STRETCHES = 500;
-/** In a stretch. */
 const FILES_ON_AVERAGE = 1_000;
 
 /** Batch after batch. @throws where the root itself cannot be read. */
@@ -107,7 +103,6 @@ function folderStamps(base: string, disk: Disk, seed: number, known: ReadonlySet
     device ??= info.dev;
     if (info.dev !== device) return null;
     const facts = factsOf(folder, info);
-    // It changes with the times of the folder.
     const stamp = walkDigest(seed);
     stamp.add(facts);
     const digest = `folder/${stamp.take()}`;
@@ -159,7 +154,6 @@ function walkBatches(known: FormerWalks | undefined) {
       unreadableInAll += 1;
       unreadable.push({ path, reason });
     },
-    /** How many were unreadable so far in the whole walk. */
     unreadable: () => unreadableInAll,
     endStretch,
     /** All files of a folder of its own stretches were added; its digest, if it need not be read the next time. */
@@ -178,7 +172,6 @@ function walkBatches(known: FormerWalks | undefined) {
       endStretch();
       return files.length + unreadable.length + stretches.length > 0;
     },
-    /** The batch so far; the next one begins. */
     take(): WalkBatch {
       // What is open belongs to the next batch.
       const open = digest === null ? [] : files.splice(start);
@@ -197,7 +190,6 @@ export function walkDigest(seed: number) {
   let count = 0;
   let a = seed | 0;
   let b = ~seed | 0;
-  // The hash of Fowler, Noll and Vo twice, with other primes.
   const mix = (value: number) => {
     a = Math.imul(a ^ value, 0x01000193);
     b = Math.imul(b ^ value, 0x85ebca6b) ^ (b >>> 15);
@@ -228,7 +220,6 @@ export function walkDigest(seed: number) {
       }
       return (hash >>> 8) % FILES_ON_AVERAGE === 0;
     },
-    /** The digest of those added since the last call. */
     take(): string {
       const digest = `${count}/${a >>> 0}/${b >>> 0}`;
       [count, a, b] = [0, seed | 0, ~seed | 0];

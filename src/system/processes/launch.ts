@@ -15,16 +15,13 @@ import { type Start, type Started, startHere } from "./start_here.ts";
 import type { Output, StartCalls } from "./start_worker.ts";
 
 const WINDOWS = Deno.build.os === "windows";
-/** How long a program is given to end. */
 const PATIENCE_MS = 2_000;
 /** What was found on the PATH is not looked for again for so long. */
 const REMEMBERED_MS = 60_000;
 /** As many programs as a Worker has threads for: two to read, one to write. */
 const PROGRAMS_EACH = Math.max(1, Math.floor(4 * navigator.hardwareConcurrency / 3));
-/** A Worker without a program ends after so long. */
 const REST_MS = 5_000;
 
-/** The variables that are dropped for children, where this build may drop them. */
 const LOADER_VARIABLES: readonly string[] = [
   "LD_LIBRARY_PATH",
   "LD_PRELOAD",
@@ -38,13 +35,11 @@ const LOADER_VARIABLES: readonly string[] = [
   "DYLD_FALLBACK_LIBRARY_PATH",
 ];
 
-/** A running program with its raw pipes. */
 export interface Launched extends Omit<Started, "kill"> {
   /** Asks it to end, kills it two seconds later; resolves when it is gone (or cannot be killed: a dead disk). */
   end(): Promise<void>;
 }
 
-/** How {@linkcode launch} is called. */
 export type Launch = (command: Command, signal: AbortSignal) => Promise<Launched>;
 
 const running = new Set<Started>();
@@ -97,7 +92,6 @@ export function giveUp(programs: readonly string[]): void {
   }
 }
 
-/** See `Lifetime.gaveUp`. */
 export function gaveUp(program: string): boolean {
   return givenUp.has(program) || givenUp.has(basename(program).replace(/\.(exe|com)$/i, ""));
 }

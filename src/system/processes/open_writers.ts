@@ -75,10 +75,8 @@ async function realPaths(paths: readonly string[]): Promise<Map<string, string[]
   return real;
 }
 
-/** What processes have open for writing. */
 interface Open {
   readonly names: Set<string>;
-  /** `device:inode` of what is mapped. */
   readonly mapped: Set<string>;
   /** `/proc/<pid>/fd/<number>` by the last part of the name, or {@linkcode DELETED}. */
   readonly handles: Map<string, string[]>;
@@ -214,7 +212,6 @@ function deviceNumber(major: number, minor: number): number {
   return minor % 256 + major * 256 + Math.trunc(minor / 256) * 2 ** 20;
 }
 
-/** Paths given to lsof at a time. */
 const LSOF_BATCH = 500;
 
 async function lookWithLsof(paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string> | null> {

@@ -13,7 +13,6 @@ import { which } from "./launch.ts";
 
 export const processes: Processes = processesWith(launch);
 
-/** Programs that are started with this `launch`. */
 export function processesWith(launch: Launch): Processes {
   return {
     run: (command, signal, stdin) => run(launch, command, signal, stdin),
@@ -24,14 +23,12 @@ export function processesWith(launch: Launch): Processes {
 
 /** Kept of each output of `run`, and of a child's standard output while nobody reads it. */
 const KEPT_BYTES = 1024 * 1024;
-/** Kept of a child's standard error: its end. */
 const KEPT_ERROR_BYTES = 64 * 1024;
 /** When a reader is so far behind, the child has to wait. */
 const WAITING_BYTES = 4 * 1024 * 1024;
 /** How long outputs are still read after the program has ended; background processes that it left may keep them open longer. */
 const LAST_WORDS_MS = 500;
 
-/** See `Processes.run`. */
 async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?: string | Uint8Array): Promise<Finished> {
   const launched = await launch(command, signal);
   const stdout = createHead(KEPT_BYTES);
@@ -48,7 +45,6 @@ async function run(launch: Launch, command: Command, signal: AbortSignal, stdin?
   return { ...finished, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-/** See `Processes.spawn`. */
 async function spawn(
   launch: Launch,
   command: Command,
@@ -158,7 +154,6 @@ async function drain(reader: ReadableStreamDefaultReader<Uint8Array>, take: Take
   }
 }
 
-/** Keeps the first bytes. */
 export function createHead(limit: number) {
   const pieces: Uint8Array[] = [];
   let kept = 0;
@@ -172,7 +167,6 @@ export function createHead(limit: number) {
   };
 }
 
-/** Keeps the last bytes. */
 export function createTail(limit: number) {
   let pieces: Uint8Array[] = [];
   let kept = 0;

@@ -8,7 +8,6 @@ import { clock } from "../host/clock.ts";
 import { BEFORE_DENO_2_9 } from "../host/deno_version.ts";
 import type { WatchEvent } from "../system.ts";
 
-/** Hints that may wait. */
 const MOST_WAITING = 8_192;
 /** Something may have been lost: everything should be listed again. */
 export const LOST_TRACK: WatchEvent = { kind: "other", paths: [] };

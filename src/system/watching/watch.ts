@@ -42,7 +42,6 @@ interface Watched {
   readonly end: (error?: unknown) => void;
 }
 
-/** Nothing is started before it is used. */
 export function createWatch(limits: WatchLimits = LIMITS): Pick<Watching, "watch" | "guardMainThread"> {
   const worker = workerCalls<WatchCalls>({ name: "watch_worker", here: import.meta.url, what: "The file watcher" });
   const all = new Map<number, Watched>();

@@ -11,7 +11,6 @@ import type { WatchEvent } from "../system.ts";
 import { carried, type CarriedError, serveCalls } from "../workers/serve_calls.ts";
 import { createBurst, hintsOf } from "./hints.ts";
 
-/** What has come since the last call. */
 export interface WatchNews {
   readonly hints: readonly (readonly [id: number, hints: readonly WatchEvent[]])[];
   /** Watchers that are over: with an error, or because their root was removed. */
@@ -68,7 +67,6 @@ const calls = {
   },
 };
 
-/** What this Worker can be asked. */
 export type WatchCalls = typeof calls;
 
 function close(id: number): void {

@@ -10,7 +10,6 @@
 /** What a Worker can be asked. Its module exports the type of its calls: `export type WalkCalls = typeof calls`. */
 export type Calls = Readonly<Record<string, (...args: never[]) => unknown>>;
 
-/** To the Worker. */
 export interface Call {
   readonly id: number;
   readonly name: string;
@@ -37,7 +36,6 @@ export class HandedOver<T> {
   constructor(readonly value: T, readonly buffers: ArrayBuffer[]) {}
 }
 
-/** Answers from now on. */
 export function serveCalls(calls: Calls): void {
   let running = 0;
   let rest: ReturnType<typeof setTimeout> | undefined;
@@ -59,7 +57,6 @@ export function serveCalls(calls: Calls): void {
   };
 }
 
-/** The error as it can be sent. */
 export function carried(error: unknown): CarriedError {
   if (!(error instanceof Error)) return { name: "Error", message: String(error), code: "" };
   return { name: error.name, message: error.message, code: "code" in error ? String(error.code) : "" };

@@ -14,14 +14,11 @@ export interface WorkerCalls<C extends Calls> extends Disposable {
   readonly running: boolean;
 }
 
-/** What arrives here of what a function there returns. */
 type Given<R> = Awaited<R> extends HandedOver<infer T> ? T : Awaited<R>;
 
-/** Which Worker, and how it lives. */
 interface WorkerOptions {
   /** Its module, see {@linkcode workerUrl}. */
   readonly name: string;
-  /** The URL of the module that starts it. */
   readonly here: string;
   /** For the message when it breaks: `The walk of "/data"`. */
   readonly what: string;
@@ -93,7 +90,6 @@ export function workerUrl(name: string, here: string): string {
   return new URL(`./${name}${here.endsWith(".ts") ? ".ts" : ".js"}`, here).href;
 }
 
-/** The error with its class again. */
 export function uncarried({ name, message, code }: CarriedError): Error {
   const classes: Readonly<Record<string, new (message: string) => Error>> = { ...Deno.errors };
   const error = new (classes[name] ?? Error)(message);
