@@ -31,7 +31,7 @@ async function main(argv: readonly string[], system: System): Promise<number> {
     version: about.version,
     calledAs: process.argv0,
     known: async (...asked) =>
-      (await import("./src/commands/text/known_names.ts")).knownNames(...asked, { system, cwd: Deno.cwd(), readLedger }),
+      (await import("./src/commands/completions.ts")).knownNames(...asked, { system, cwd: Deno.cwd(), readLedger }),
     stdout,
     // What the parser says is wrapped already.
     stderr: (text) => system.print("stderr", text),

@@ -6,9 +6,8 @@
 import { runParserSync } from "@optique/core/facade";
 import type { Parser } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
-import { SHELLS } from "./completions.ts";
+import { type KnownNames, SHELLS } from "./completions.ts";
 import { EXIT, plain, type Runnable } from "./command.ts";
-import type { KnownNames } from "./text/known_names.ts";
 
 /** The result of parsing: something to run, or an answer that was already printed (help, version, a mistake). */
 export type Parsed = { readonly kind: "run"; readonly run: Runnable } | { readonly kind: "done"; readonly code: number };

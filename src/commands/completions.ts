@@ -6,9 +6,10 @@
  */
 import { bash, fish, pwsh, zsh } from "@optique/core/completion";
 import { type Suggestion, suggestSync } from "@optique/core/parser";
-import type { CommandList } from "./command.ts";
-import { plain } from "./command.ts";
-import { type KnownNames, withNames } from "./text/known_names.ts";
+import { type CommandList, plain, type Tools } from "./command.ts";
+import type { NameKind } from "./options.ts";
+import { partialSettings } from "../config/read/partial_settings.ts";
+import { orphans } from "../ledger/orphans.ts";
 
 /** Shells by the names of `completions SHELL`. */
 export const SHELLS = { bash, zsh, fish, powershell: pwsh };
@@ -43,7 +44,16 @@ async function suggested(
   // Options before a command are those of `run`.
   const [name = "run", ...given] = isNamed ? before : ["run", ...before];
   const { parser } = await commands[name]!();
-  const found = await withNames(suggestSync(parser, [name, ...given, current]), current, (kind) => known(kind, given));
+  const found: Suggestion[] = [];
+  for (const one of suggestSync(parser, [name, ...given, current])) {
+    if (one.kind !== "literal" || !one.text.startsWith("\0")) {
+      found.push(one);
+      continue;
+    }
+    const names = await known(one.text.slice(1) as NameKind, given);
+    const fitting = names.filter((name) => name.startsWith(current) && PLAIN.test(name));
+    found.push(...fitting.map((text): Suggestion => ({ kind: "literal", text })));
+  }
   const ours = beginning(["--help", ...(first === undefined ? ["--version"] : [])], current);
   const isOption = (one: Suggestion) => one.kind === "literal" && one.text.startsWith("-");
   // Options are suggested only after a `-`: a word may be the name of a destination.
@@ -55,3 +65,33 @@ async function suggested(
 function beginning(texts: readonly string[], prefix: string): Suggestion[] {
   return texts.filter((text) => text.startsWith(prefix)).map((text) => ({ kind: "literal", text, description: plain("") }));
 }
+
+/** Names that every shell takes as they are. */
+const PLAIN = /^[\p{L}\p{N}_@%+=:,./-]+$/u;
+
+/** The names of a kind for a command line. */
+export type KnownNames = (kind: NameKind, words: readonly string[]) => Promise<readonly string[]>;
+
+/** From the configuration of the command line and its ledger, which is only read; none where one of them is missing or broken. */
+export async function knownNames(
+  kind: NameKind,
+  words: readonly string[],
+  { system, cwd, readLedger }: Pick<Tools, "system" | "cwd" | "readLedger">,
+): Promise<readonly string[]> {
+  try {
+    const joined = words.find((word) => word.startsWith("--config="));
+    const at = words.findIndex((word) => word === "-c" || word === "--config");
+    const config = joined?.slice("--config=".length) ?? (at < 0 ? undefined : words[at + 1]);
+    const { settings: { jobs, stateDirectory } } = await partialSettings(config, cwd, system);
+    if (kind === "JOB") return jobs.map(({ name }) => name);
+    if (kind === "DEST") return [...new Set(jobs.flatMap(({ destinations }) => destinations.map(({ name }) => name)))];
+    using ledger = readLedger(stateDirectory);
+    if (kind === "NIGHT") return ["last", ...ledger.nights().slice(-MOST_NIGHTS).toReversed()];
+    return [...new Set(orphans(ledger, jobs).map(({ destination }) => destination))];
+  } catch {
+    // A person is typing: an error would be printed into the line.
+    return [];
+  }
+}
+
+const MOST_NIGHTS = 20;

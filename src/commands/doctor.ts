@@ -21,7 +21,7 @@ import { fault, type Finding, findingText, HERE, ok, warning } from "./checks/fi
 import { defineCommand, EXIT, say, type Tools } from "./command.ts";
 import { configOption, flag, given, jsonOption, text } from "./options.ts";
 import { asServiceAccount } from "./service/meant.ts";
-import { askingLine } from "./text/asking_line.ts";
+import { askingLine } from "./text/waiting_for.ts";
 
 /** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */
 export const doctor = defineCommand({

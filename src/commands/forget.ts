@@ -7,8 +7,7 @@ import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { printable } from "../domain/names/printable.ts";
 import { defineCommand, EXIT, tell } from "./command.ts";
-import { configOption, jsonOption, word } from "./options.ts";
-import { nameValue } from "./text/known_names.ts";
+import { configOption, jsonOption, nameValue, word } from "./options.ts";
 import { askOrChange, seekDaemon } from "./seek_daemon.ts";
 
 /** By the daemon, else in the ledger. Exit code 2 where the destination is configured, or nothing waits for it. */

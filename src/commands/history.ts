@@ -16,10 +16,9 @@ import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
 import { type DeliveryJson, deliveryJson } from "../reports/delivery/delivery_json.ts";
 import { columnsOf, defineCommand, EXIT, notices, plain } from "./command.ts";
-import { configOption, flag, given, jsonOption, text } from "./options.ts";
+import { configOption, flag, given, jsonOption, nameValue, text } from "./options.ts";
 import { settingsMeant } from "./seek_daemon.ts";
 import { failureText } from "./text/failure_text.ts";
-import { nameValue } from "./text/known_names.ts";
 import { emptyNight, nightOf, nightOption, notSentLines, notSentNow } from "./text/night.ts";
 
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;

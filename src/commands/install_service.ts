@@ -5,6 +5,7 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
+import type { InferValue } from "@optique/core/parser";
 import { withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
@@ -21,7 +22,7 @@ import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { METHOD_PROGRAMS } from "../methods/programs.ts";
 import { needsOf } from "../services/needs.ts";
-import type { Account, Scope, ServiceKind, ServicePlace, ServicePlan } from "../services/service.ts";
+import type { Account, ServiceKind, ServicePlace, ServicePlan } from "../services/service.ts";
 import { accountFor, isOther, runAs, seenFrom } from "../services/service_account.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
 import { SERVICES } from "../services/services.ts";
@@ -47,20 +48,22 @@ import {
   writePlanned,
 } from "./service/installed_service.ts";
 
+const options = object({
+  name: nameOption,
+  description: withDefault(
+    option("--description", string({ metavar: "TEXT" }), { description: plain("Description shown in lists of services") }),
+    "Delivers every finished image, complete and verified, to its destinations",
+  ),
+  config: configOption,
+  scope: scopeOption,
+  runAs: given("--run-as", text("USER"), "With --system: account to run as (default: the user who called sudo)"),
+  dryRun: flag("--dry-run", "Show what would be written and run, without doing it"),
+});
+
 const definition = {
   description: "Makes the system start the daemon and restart it whenever it exits: with sudo for the whole computer, from " +
     "boot; otherwise for the calling user. Checks first that the service can work. Install again to apply changes.",
-  parser: object({
-    name: nameOption,
-    description: withDefault(
-      option("--description", string({ metavar: "TEXT" }), { description: plain("Description shown in lists of services") }),
-      "Delivers every finished image, complete and verified, to its destinations",
-    ),
-    config: configOption,
-    scope: scopeOption,
-    runAs: given("--run-as", text("USER"), "With --system: account to run as (default: the user who called sudo)"),
-    dryRun: flag("--dry-run", "Show what would be written and run, without doing it"),
-  }),
+  parser: options,
   run: install,
 };
 
@@ -74,17 +77,7 @@ export const installService = defineCommand({
 /** As seed 2 spells it. */
 export const installAlias = defineCommand({ ...definition, name: "install", help: "Same as install-service" });
 
-async function install(
-  input: {
-    readonly name: string | undefined;
-    readonly description: string;
-    readonly config: string | undefined;
-    readonly scope: Scope | undefined;
-    readonly runAs: string | undefined;
-    readonly dryRun: boolean;
-  },
-  tools: Tools,
-): Promise<number> {
+async function install(input: InferValue<typeof options>, tools: Tools): Promise<number> {
   const { system, signal, stdout, stderr } = tools;
   const kind = SERVICES[system.platform];
   const scope = input.scope ?? (system.uid === 0 ? "system" : "user");

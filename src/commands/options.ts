@@ -1,5 +1,5 @@
 /**
- * Options that several commands share, each declared once.
+ * How options and words of the command line are declared, and those that several commands share.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { optional } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { choice, string, type ValueParser } from "@optique/core/valueparser";
 import type { NonEmptyString } from "@optique/core/nonempty";
-import type { Parser } from "@optique/core/parser";
+import type { Parser, Suggestion } from "@optique/core/parser";
 import type { OptionName } from "@optique/core/usage";
 import { plain } from "./command.ts";
 
@@ -36,6 +36,19 @@ export function word<T>(value: ValueParser<"sync", T>, help: string): Parser<"sy
 /** Any text. */
 export function text(metavar: NonEmptyString): ValueParser<"sync", string> {
   return string({ metavar });
+}
+
+/** What is named; `FORMER`: a destination that is no longer configured. */
+export type NameKind = "JOB" | "DEST" | "FORMER" | "NIGHT";
+
+/** A word that is a name of this kind; shells complete it. */
+export function nameValue(kind: NameKind, metavar: "JOB" | "DEST" | "NIGHT"): ValueParser<"sync", string> {
+  return { ...string({ metavar }), suggest: () => [placeholder(kind)] };
+}
+
+/** Stands for names among suggestions, which must be made without waiting. No argument can hold a NUL. */
+export function placeholder(kind: NameKind): Suggestion {
+  return { kind: "literal", text: `\0${kind}` };
 }
 
 /** A path of this computer, which shells complete. */

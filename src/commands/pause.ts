@@ -13,8 +13,7 @@ import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { defineCommand, EXIT, tell, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { resumedText } from "../reports/daemon_control.ts";
-import { configOption, flag, jsonOption, word } from "./options.ts";
-import { nameValue } from "./text/known_names.ts";
+import { configOption, flag, jsonOption, nameValue, word } from "./options.ts";
 import { ledgerToChange, sayNoDaemon, seekDaemon, type Sought, whoAsks } from "./seek_daemon.ts";
 
 const destinationArgument = optional(word(nameValue("DEST", "DEST"), "Name of the destination (default: all)"));

@@ -7,7 +7,7 @@ import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { DaemonClient } from "../daemon/control/control_client.ts";
-import { askingLine } from "./text/asking_line.ts";
+import { askingLine } from "./text/waiting_for.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { failureText } from "./text/failure_text.ts";
 import { configOption, jsonOption } from "./options.ts";

@@ -20,13 +20,12 @@ import { nightToReport } from "../reports/night/night_summary.ts";
 import { absence } from "../reports/morning/report_schedule.ts";
 import { reportHtml } from "../reports/morning/report_html.ts";
 import { reportText } from "../reports/morning/report_text.ts";
-import { askingLine } from "./text/asking_line.ts";
+import { askingLine } from "./text/waiting_for.ts";
 import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, say, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { nightOf } from "./text/night.ts";
-import { configOption, flag, given, jsonOption } from "./options.ts";
-import { nameValue } from "./text/known_names.ts";
+import { configOption, flag, given, jsonOption, nameValue } from "./options.ts";
 import { asServiceAccount } from "./service/meant.ts";
 
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */

@@ -44,10 +44,16 @@ export async function seekQuietly(named: string | undefined, caller: Tools): Pro
   const { settings, fault, guessed, former } = await partialSettings(config, tools.cwd, system);
   const { stateDirectory } = settings;
   const daemon = await findDaemon({ stateDirectory, system }, signal);
-  if (fault === null) {
-    return daemon === null && former !== null ? await seekFormer(settings, former, tools) : { settings, daemon, fault };
+  if (fault === null && daemon === null && former !== null) {
+    // A daemon that was started before its state_directory was changed is still the daemon of this file.
+    const other = await findDaemon({ stateDirectory: former, system }, signal);
+    if (other === null || (await other.ask("settings")).file !== settings.file) return { settings, daemon, fault };
+    tools.stderr(
+      `Warning: state_directory has been changed. The running daemon still uses "${former}"; restart it to use the new one.\n`,
+    );
+    return { settings: { ...settings, stateDirectory: former }, daemon: other, fault };
   }
-  if (daemon === null) return { settings, daemon, fault };
+  if (fault === null || daemon === null) return { settings, daemon, fault };
   const { hasPage, ...inForce } = await daemon.ask("settings");
   if (guessed && settings.file !== null && inForce.file !== settings.file) {
     tools.stderr(failureText(fault).text);
@@ -76,16 +82,6 @@ export async function wholeSettings(config: string | undefined, tools: Tools): P
 export async function settingsMeant(named: string | undefined, caller: Tools): ReturnType<typeof partialSettings> {
   const { config, tools } = await oneMeant(named, caller);
   return await partialSettings(config, tools.cwd, tools.system);
-}
-
-/** A daemon that was started before its state_directory was changed is still the daemon of this file. */
-async function seekFormer(settings: Settings, former: string, tools: Tools): Promise<Sought> {
-  const daemon = await findDaemon({ stateDirectory: former, system: tools.system }, tools.signal);
-  if (daemon === null || (await daemon.ask("settings")).file !== settings.file) return { settings, daemon: null, fault: null };
-  tools.stderr(
-    `Warning: state_directory has been changed. The running daemon still uses "${former}"; restart it to use the new one.\n`,
-  );
-  return { settings: { ...settings, stateDirectory: former }, daemon, fault: null };
 }
 
 function warning({ daemon, settings }: Sought, fault: Failure): string {

@@ -7,7 +7,9 @@ import { bold } from "@std/fmt/colors";
 import { object } from "@optique/core/constructs";
 import { VERSION } from "../domain/version.ts";
 import { orphans } from "../ledger/orphans.ts";
-import { isWell, overviewOf } from "../reports/overview/overview.ts";
+import type { LiveReport } from "../reports/daemon_control.ts";
+import { isWell, type Overview, overviewOf } from "../reports/overview/overview.ts";
+import type { StatusReport } from "../reports/overview/status_json.ts";
 import { atRest, restingReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, say, type Tools } from "./command.ts";
 import { allMeant } from "./service/meant.ts";
@@ -26,7 +28,23 @@ export const status = defineCommand({
     watch: flag("--watch", "Show it again every two seconds, until Ctrl+C"),
   }),
   async run(input, tools) {
-    return input.watch ? await watched(input, tools) : await show(input, tools);
+    if (!input.watch) return await show(input, tools);
+    // Until Ctrl+C, or until nobody reads it any more; on a terminal in the same place. With --json, one object a line.
+    const { system, signal } = tools;
+    const isScreen = system.isTerminal("stdout") && !input.json;
+    while (!signal.aborted) {
+      let text = "";
+      const stdout = (more: string) => {
+        text += more;
+        return true;
+      };
+      await show(input, { ...tools, stdout, stderr: (more) => void (text += input.json ? "" : more) });
+      const place = isScreen ? HOME_AND_CLEAR : "";
+      const shown = input.json ? JSON.stringify(JSON.parse(text)) : `${place}${text}`;
+      if (!tools.stdout(isScreen ? shown : `${shown}\n`)) break;
+      await system.sleep(WATCH_MS, signal);
+    }
+    return EXIT.done;
   },
 });
 
@@ -34,28 +52,6 @@ interface StatusInput {
   readonly config: string | undefined;
   readonly json: boolean;
   readonly check: boolean;
-}
-
-/** Shows it again and again until Ctrl+C, or until nobody reads it any more; on a terminal in the same place. With `--json`, one object a line. */
-async function watched(input: StatusInput, tools: Tools): Promise<number> {
-  const { system, signal, stdout } = tools;
-  const isScreen = system.isTerminal("stdout") && !input.json;
-  while (!signal.aborted) {
-    let text = "";
-    const kept = {
-      ...tools,
-      stdout: (more: string) => {
-        text += more;
-        return true;
-      },
-      stderr: (more: string) => void (text += input.json ? "" : more),
-    };
-    await show(input, kept);
-    const shown = input.json ? `${JSON.stringify(JSON.parse(text))}\n` : isScreen ? `${HOME_AND_CLEAR}${text}` : `${text}\n`;
-    if (!stdout(shown)) break;
-    await system.sleep(WATCH_MS, signal);
-  }
-  return EXIT.done;
 }
 
 /** ECMA-48: the cursor goes home, and the screen below it is erased. */
@@ -79,34 +75,24 @@ async function show(input: StatusInput, tools: Tools): Promise<number> {
 
 async function showOne({ config, json, check }: StatusInput, tools: Tools): Promise<number> {
   const { settings, daemon, fault } = await seekDaemon(config, tools);
-  const room = { now: tools.system.now(), columns: tools.system.columns() ?? 80 };
+  const { system, stdout } = tools;
+  const now = system.now();
+  const print = (report: StatusReport, live: LiveReport | null, overview: Overview) => {
+    if (json) stdout(`${JSON.stringify(report, null, 2)}\n`);
+    else say(statusText(report, { now, columns: system.columns() ?? 80, live, overview }), tools);
+  };
   if (daemon !== null) {
     const [report, live] = [await daemon.ask("status"), await daemon.ask("live")];
     // A daemon of an older version, before it is restarted, does not report all of these.
     const besides = { orphans: live.orphans ?? [], tonight: live.tonight ?? { destinations: [] } };
-    if (json) tools.stdout(asJson(report));
-    else say(statusText(report, { ...room, live, overview: overviewOf(report, besides) }), tools);
+    print(report, live, overviewOf(report, besides));
     return check && !isWell(overviewOf(report, { ...besides, fault })) ? EXIT.notDelivered : EXIT.done;
   }
   using ledger = tools.readLedger(settings.stateDirectory);
-  const report = restingReport(VERSION, settings, ledger, room.now);
+  const report = restingReport(VERSION, settings, ledger, now);
   // If the configuration has an error, it is unknown what is no longer configured.
-  const left = (fault === null ? orphans(ledger, settings.jobs) : []).map((orphan) => ({
-    ...orphan,
-    counts: atRest(orphan.counts),
-  }));
-  if (json) tools.stdout(asJson(report));
-  else {say(
-      statusText(report, {
-        ...room,
-        live: null,
-        overview: overviewOf(report, { orphans: left, tonight: { destinations: [] } }),
-      }),
-      tools,
-    );}
+  const left = fault === null ? orphans(ledger, settings.jobs) : [];
+  const resting = left.map((orphan) => ({ ...orphan, counts: atRest(orphan.counts) }));
+  print(report, null, overviewOf(report, { orphans: resting, tonight: { destinations: [] } }));
   return sayNoDaemon(tools, settings);
-}
-
-function asJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

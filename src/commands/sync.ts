@@ -18,8 +18,7 @@ import { asideFailure } from "../intake/watch/left_aside.ts";
 import { relativePathOf } from "../intake/source_path.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";
 import { defineCommand, EXIT, notices, tell, type Tools } from "./command.ts";
-import { configOption, jsonOption, pathValue, word } from "./options.ts";
-import { placeholder } from "./text/known_names.ts";
+import { configOption, jsonOption, pathValue, placeholder, word } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { deliveriesOf, isPattern } from "./text/chosen_files.ts";
 

@@ -5,9 +5,9 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
+import type { InferValue } from "@optique/core/parser";
 import { Failure } from "../domain/failure.ts";
 import type { Mark } from "../config/read/service_mark.ts";
-import type { Scope } from "../services/service.ts";
 import { SERVICES } from "../services/services.ts";
 import { faultOf } from "../system/fault.ts";
 import {
@@ -24,13 +24,15 @@ import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { removeProgram } from "../services/service_program.ts";
 import { flag } from "./options.ts";
 
+const options = object({
+  name: nameOption,
+  scope: scopeOption,
+  purge: flag("--purge", "Also remove the state (delivery history and queue) and the log"),
+  dryRun: flag("--dry-run", "Show what would be removed and run, without doing it"),
+});
+
 const definition = {
-  parser: object({
-    name: nameOption,
-    scope: scopeOption,
-    purge: flag("--purge", "Also remove the state (delivery history and queue) and the log"),
-    dryRun: flag("--dry-run", "Show what would be removed and run, without doing it"),
-  }),
+  parser: options,
   run: uninstall,
 };
 
@@ -44,15 +46,7 @@ export const uninstallService = defineCommand({
 /** As seed 2 spells it. */
 export const uninstallAlias = defineCommand({ ...definition, name: "uninstall", help: "Same as uninstall-service" });
 
-async function uninstall(
-  input: {
-    readonly name: string | undefined;
-    readonly scope: Scope | undefined;
-    readonly purge: boolean;
-    readonly dryRun: boolean;
-  },
-  tools: Tools,
-): Promise<number> {
+async function uninstall(input: InferValue<typeof options>, tools: Tools): Promise<number> {
   const { system, stdout, stderr } = tools;
   const kind = SERVICES[system.platform];
   const name = serviceName(input.name, kind);

@@ -19,12 +19,11 @@ import type { ReadLedger } from "../ledger/ledger.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, say, type Tools } from "./command.ts";
-import { configOption, flag, given, jsonOption } from "./options.ts";
+import { configOption, flag, given, jsonOption, nameValue } from "./options.ts";
 import { askOrChange, wholeSettings } from "./seek_daemon.ts";
 import { asServiceAccount } from "./service/meant.ts";
-import { askingLine, WIPE } from "./text/asking_line.ts";
+import { askingLine, WIPE } from "./text/waiting_for.ts";
 import { chosenDeliveries, filesArgument } from "./text/chosen_files.ts";
-import { nameValue } from "./text/known_names.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";
 
 /**

@@ -16,7 +16,6 @@ import { verify } from "../../domain/receipt.ts";
 import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { History } from "../../ledger/history.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
-import type { Session } from "../../methods/method.ts";
 import { auditStatus } from "../../reports/overview/audit_status.ts";
 import type { System } from "../../system/system.ts";
 import { auditLine } from "../text/status_text.ts";
@@ -65,10 +64,23 @@ async function mount(
   using ledger = readLedger(settings.stateDirectory);
   const known = knownPlace({ destination, ledger });
   const probe = `doctor-${system.randomHex(4)}`;
-  const { result: found, ...made } = await around(system, () => attach(session, { destination, ledger, known, probe }, signal));
-  let clock: Finding[] = [];
+  const before = system.now();
+  const found = await attach(session, { destination, ledger, known, probe }, signal);
+  const after = system.now();
+  const clock: Finding[] = [];
   try {
-    clock = await checkClock(session, `${stagingRoot}/${probe}`, made, about, signal);
+    // The folder that was just made there has the time of its clock.
+    const madeAt = await session.modifiedAt(`${stagingRoot}/${probe}`, signal);
+    if (madeAt !== null) {
+      const ahead = clockAhead(madeAt, before, after);
+      const off = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? "ahead of" : "behind"}`;
+      const hint =
+        "Synchronise both with NTP: an audit tells damage from edits by file times, and files made there get wrong ages and nights.";
+      const isOff = Math.abs(ahead) > CLOCKS_DIFFER_MS;
+      clock.push(
+        isOff ? warning(about, `Its clock is ${off} this computer's`, hint) : ok(about, "Its clock agrees with this computer's"),
+      );
+    }
     const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
     guards.set(settings, guard);
     await guard.check(destination, { stagingRoot, name: probe }, signal);
@@ -204,7 +216,7 @@ function checkAudit(
 }
 
 /** Beyond this, times that were made here and there must not be compared. */
-const MOST_MS = 2_000;
+const CLOCKS_DIFFER_MS = 2_000;
 
 /** By how much the clock of a destination is ahead of this computer's for certain; negative where it is behind. */
 export function clockAhead(there: number, before: number, after: number): number {
@@ -212,36 +224,6 @@ export function clockAhead(there: number, before: number, after: number): number
   const latest = there % 1000 === 0 ? there + 999 : there;
   if (there > after) return there - after;
   return latest < before ? latest - before : 0;
-}
-
-/** Nothing where the destination does not tell. `folder` was made there between two moments of this computer's clock. */
-async function checkClock(
-  session: Pick<Session, "modifiedAt">,
-  folder: string,
-  made: { readonly before: number; readonly after: number },
-  about: string,
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  const there = await session.modifiedAt(folder, signal);
-  if (there === null) return [];
-  const ahead = clockAhead(there, made.before, made.after);
-  if (Math.abs(ahead) <= MOST_MS) return [ok(about, "Its clock agrees with this computer's")];
-  const seconds = Math.round(Math.abs(ahead) / 1000);
-  return [warning(
-    about,
-    `Its clock is ${seconds} s ${ahead > 0 ? "ahead of" : "behind"} this computer's`,
-    "Synchronise both with NTP: an audit tells damage from edits by file times, and files made there get wrong ages and nights.",
-  )];
-}
-
-/** The moments around making the folder. */
-async function around<T>(
-  system: Pick<System, "now">,
-  make: () => Promise<T>,
-): Promise<{ readonly result: T; readonly before: number; readonly after: number }> {
-  const before = system.now();
-  const result = await make();
-  return { result, before, after: system.now() };
 }
 
 /** Nights that the rate is taken from. */

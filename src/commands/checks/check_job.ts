@@ -53,7 +53,13 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
       )],
       ...await checkRemoval(job, access),
       ...checkSchedule(job, system.now()),
-      ...await checkHooks(job, system, signal),
+      ...await Promise.all(
+        job.hooks.map(({ on, receiver }) =>
+          receiver.kind === "url"
+            ? checkAddress(receiver, on.join(", "), about, system, signal)
+            : checkProgram(receiver, on.join(", "), about, system)
+        ),
+      ),
       ...checkGrowing(job),
       ...job.dryRun ? [warning(about, "This job is a dry run: nothing is sent", "To send, remove dry_run.")] : [],
     ];
@@ -150,6 +156,9 @@ export function checkSchedule(
 ): Finding[] {
   const about = `job ${name}`;
   if (destinations.length === 0) return [];
+  // Two clocks in one line are told apart.
+  const timezone = "timezone" in schedule ? schedule.timezone : null;
+  const [zone, here] = timezone === null ? ["", ""] : [` (${timezone})`, " (this computer's time)"];
   switch (schedule.kind) {
     case "continuous":
       return [];
@@ -159,21 +168,14 @@ export function checkSchedule(
       return [ok(about, `Files are sent every ${ms(schedule.everyMs, { long: true })}, first when the daemon starts`)];
     case "window": {
       const { isOpen, until } = windowAt(schedule, now);
-      const times = `between ${schedule.from} and ${schedule.to}${zoned(schedule)}`;
-      return [
-        ok(
-          about,
-          `Files are sent ${times}: ${isOpen ? `now, until ${localTime(until)}` : `next from ${localTime(until)}`}${
-            here(schedule)
-          }`,
-        ),
-      ];
+      const when = isOpen ? `now, until ${localTime(until)}` : `next from ${localTime(until)}`;
+      return [ok(about, `Files are sent between ${schedule.from} and ${schedule.to}${zone}: ${when}${here}`)];
     }
     case "cron": {
       const runs: number[] = [];
       for (let at: number | null = now; runs.length < RUNS && (at = nextRun(schedule, at)) !== null;) runs.push(at);
       const [first] = runs;
-      const text = `Next runs${zoned(schedule)}: ${runs.map(localTime).join(", ")}${here(schedule)}`;
+      const text = `Next runs${zone}: ${runs.map(localTime).join(", ")}${here}`;
       if (first !== undefined && first - now <= LONG_MS) return [ok(about, text)];
       const late = first === undefined ? "The schedule never runs again" : text;
       return [warning(about, late, "Correct the cron expression; image-transfer sync sends at any time.")];
@@ -183,37 +185,14 @@ export function checkSchedule(
   }
 }
 
-interface Zoned {
-  readonly timezone: string | null;
-}
-
-function zoned({ timezone }: Zoned): string {
-  return timezone === null ? "" : ` (${timezone})`;
-}
-
-/** Two clocks in one line are told apart. */
-function here({ timezone }: Zoned): string {
-  return timezone === null ? "" : " (this computer's time)";
-}
-
 type HookSystem = Pick<System, "which" | "askRemote" | "sleep" | "compiled" | "gaveUp" | "followedFacts">;
-
-/** One finding for each hook. */
-async function checkHooks(job: Job, system: HookSystem, signal: AbortSignal): Promise<Finding[]> {
-  const about = `job ${job.name}`;
-  return await Promise.all(job.hooks.map(async ({ on, receiver }) => {
-    const when = on.join(", ");
-    return receiver.kind === "url"
-      ? await checkAddress(receiver, when, about, system, signal)
-      : await checkProgram(receiver, when, about, system);
-  }));
-}
 
 /** Of the hooks that start a program, those that cannot: for `config validate`, which asks nobody in the network. */
 export async function checkHookPrograms(job: Job, system: HookSystem): Promise<Finding[]> {
+  const about = `job ${job.name}`;
   const found = await Promise.all(
     job.hooks.map(async ({ on, receiver }) =>
-      receiver.kind === "url" ? [] : [await checkProgram(receiver, on.join(", "), `job ${job.name}`, system)]
+      receiver.kind === "url" ? [] : [await checkProgram(receiver, on.join(", "), about, system)]
     ),
   );
   return found.flat().filter(({ level }) => level !== "ok");
@@ -239,15 +218,12 @@ async function checkAddress(
     if (status >= 300 && status < 400) {
       return warning(about, `${what}: it redirects to another address`, "Redirects are not followed: set url to that address.");
     }
-    if (status === 404 || status === 410) {
-      return warning(about, `${what}: it responded with status ${status}`, "Correct the url, or create the webhook there again.");
-    }
-    if (status >= 500) {
-      return warning(
-        about,
-        `${what}: it responded with status ${status}`,
-        "Check that server; it is called again until it works.",
-      );
+    const isGone = status === 404 || status === 410;
+    if (isGone || status >= 500) {
+      const hint = isGone
+        ? "Correct the url, or create the webhook there again."
+        : "Check that server; it is called again until it works.";
+      return warning(about, `${what}: it responded with status ${status}`, hint);
     }
     return ok(about, `A hook on ${when} posts to ${host}, which responds`);
   } catch (error) {
@@ -269,19 +245,20 @@ async function checkProgram(
   const missing = (why: string, hint: string) => fault(about, new Failure("tool_missing", `${what}: ${why}`, { hint }));
   const found = await system.which(program);
   if (found === null) {
-    const hint =
-      "Correct its command, make the file executable, or put it in a folder on the PATH of the account that runs the daemon.";
-    return missing("there is no such program", hint);
+    return missing(
+      "there is no such program",
+      "Correct its command, make the file executable, or put it in a folder on the PATH of the account that runs the daemon.",
+    );
   }
   if (system.compiled && basename(found).replace(/\.exe$/i, "") !== HOOK_PROGRAM) {
-    const hint = `Give it the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`;
-    return missing("the compiled program may not start any other program", hint);
+    return missing(
+      "the compiled program may not start any other program",
+      `Give it the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`,
+    );
   }
   if (system.gaveUp(found)) {
-    return missing(
-      "no hook needed a program when image-transfer started, so the permission was given back",
-      "Restart image-transfer.",
-    );
+    const why = "no hook needed a program when image-transfer started, so the permission was given back";
+    return missing(why, "Restart image-transfer.");
   }
   if (cwd !== null && (await system.followedFacts(cwd).catch(() => null))?.kind !== "folder") {
     return missing(`its working_directory "${cwd}" is not a folder`, "Create it, or correct working_directory.");
@@ -294,17 +271,14 @@ export function checkGrowing({ name, growingFiles, destinations }: Job): Finding
   if (growingFiles === null) return [];
   return destinations.flatMap((destination) => {
     const { transport: { method }, verify } = destination;
-    const because = !SENDS_GROWING.has(method)
-      ? `transfer_method: ${method}`
-      : verify !== "checksum"
-      ? `verify_transfer: ${verify}`
-      : null;
-    if (because === null) return [];
+    const isHashed = verify === "checksum";
+    if (SENDS_GROWING.has(method) && isHashed) return [];
+    const because = SENDS_GROWING.has(method) ? `verify_transfer: ${verify}` : `transfer_method: ${method}`;
     const what = `growing_files has no effect for ${destination.name} with ${because}`;
-    const hint = "Files are sent there once they are finished. " +
-      (verify === "checksum"
-        ? "Use local, rsync, sftp or tar to send them earlier."
-        : "Set verify_transfer: true to send them earlier.");
+    const cure = isHashed
+      ? "Use local, rsync, sftp or tar to send them earlier."
+      : "Set verify_transfer: true to send them earlier.";
+    const hint = `Files are sent there once they are finished. ${cure}`;
     return [warning(`job ${name}`, what, hint)];
   });
 }

@@ -8,11 +8,12 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { cyan, dim, green, yellow } from "@std/fmt/colors";
 import { join } from "@std/path";
 import { object } from "@optique/core/constructs";
+import type { InferValue } from "@optique/core/parser";
 import ms, { type StringValue } from "ms";
 import { deadline } from "../../async/deadline.ts";
 import { parseSettings } from "../../config/read/parse_settings.ts";
 import { absolutePath } from "../../config/read/search_path.ts";
-import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
+import { startDaemon } from "../../daemon/daemon.ts";
 import { Failure } from "../../domain/failure.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -23,22 +24,24 @@ import { defineCommand, EXIT, type Tools } from "../command.ts";
 import { type Exposure, fakeCamera } from "./fake_camera.ts";
 import { flag, given, pathValue, text } from "../options.ts";
 
+const options = object({
+  for: given("--for", text("TIME"), "End after this time, such as 20s or 2m"),
+  every: given("--every", text("TIME"), "Time between exposures (2s)"),
+  folder: given(
+    "--folder",
+    pathValue("DIR"),
+    "Use this new folder and keep it (default: a temporary folder, removed at the end)",
+  ),
+  faults: flag("--faults", "Cause faults on purpose: the camera pauses and renames files, the destination disappears"),
+});
+
 /** Exit code 1 where an image was lost or is not proven. */
 export const demo = defineCommand({
   name: "demo",
   help: "Run a demonstration: a fake camera, a local destination, no setup",
   description: "A fake camera writes a FITS image every two seconds; each is delivered to a folder, verified, and shown here. " +
     "When it stops (Ctrl+C or --for), every byte is compared. Exit code 0 only if nothing was lost.",
-  parser: object({
-    for: given("--for", text("TIME"), "End after this time, such as 20s or 2m"),
-    every: given("--every", text("TIME"), "Time between exposures (2s)"),
-    folder: given(
-      "--folder",
-      pathValue("DIR"),
-      "Use this new folder and keep it (default: a temporary folder, removed at the end)",
-    ),
-    faults: flag("--faults", "Cause faults on purpose: the camera pauses and renames files, the destination disappears"),
-  }),
+  parser: options,
   run: runDemo,
 });
 
@@ -50,15 +53,7 @@ const LAST_WAIT_MS = 30_000;
  *
  * @throws {Failure} `configuration` for a folder that is there already, or a time that is none.
  */
-async function runDemo(
-  input: {
-    readonly for: string | undefined;
-    readonly every: string | undefined;
-    readonly folder: string | undefined;
-    readonly faults: boolean;
-  },
-  tools: Tools,
-): Promise<number> {
+async function runDemo(input: InferValue<typeof options>, tools: Tools): Promise<number> {
   const { system } = tools;
   const lastsMs = input.for === undefined ? Infinity : duration("--for", input.for);
   const everyMs = input.every === undefined ? 2000 : duration("--every", input.every);
@@ -71,7 +66,24 @@ async function runDemo(
   const closedAt = new Map<string, number>();
   let proven = 0;
   {
-    await using daemon = await start(places, folder, tools, (path) => closedAt.get(path));
+    const config = {
+      watch_path: places.camera,
+      transfer_method: "local",
+      remote_base_path: places.archive,
+      state_directory: places.state,
+      web: { listen: "127.0.0.1:0" },
+    };
+    const show = (event: TransferEvent) => {
+      const line = lineOf(event, (path) => closedAt.get(path));
+      if (line !== null) emit(tools, line);
+    };
+    await using daemon = await startDaemon(parseSettings(JSON.stringify(config), "demo", "yaml", system), {
+      system,
+      openLedger: tools.openLedger,
+      readSettings: null,
+      listeners: [show],
+    });
+    if (daemon === null) throw new Failure("configuration", `Cannot use "${folder}": another demo is using it`);
     emit(tools, `Camera writes to   ${places.camera}`, `Images go to       ${places.archive}`);
     const url = daemon.startUrl();
     // The token is in it: a file could be read by others.
@@ -115,8 +127,6 @@ async function runDemo(
   return lost === 0 && proven >= exposures.length ? EXIT.done : EXIT.notDelivered;
 }
 
-type Places = Awaited<ReturnType<typeof makePlaces>>;
-
 async function makePlaces(folder: string, system: System) {
   const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
   if (await system.facts(folder) !== null) {
@@ -136,34 +146,6 @@ async function makePlaces(folder: string, system: System) {
     });
   }
   return places;
-}
-
-async function start(
-  places: Places,
-  folder: string,
-  tools: Tools,
-  closedAt: (path: string) => number | undefined,
-): Promise<Daemon> {
-  const config = {
-    watch_path: places.camera,
-    transfer_method: "local",
-    remote_base_path: places.archive,
-    state_directory: places.state,
-    web: { listen: "127.0.0.1:0" },
-  };
-  const settings = parseSettings(JSON.stringify(config), "demo", "yaml", tools.system);
-  const show = (event: TransferEvent) => {
-    const line = lineOf(event, closedAt);
-    if (line !== null) emit(tools, line);
-  };
-  const daemon = await startDaemon(settings, {
-    system: tools.system,
-    openLedger: tools.openLedger,
-    readSettings: null,
-    listeners: [show],
-  });
-  if (daemon === null) throw new Failure("configuration", `Cannot use "${folder}": another demo is using it`);
-  return daemon;
 }
 
 /** The demo's line for an event; the log of `run` has more. */

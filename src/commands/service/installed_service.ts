@@ -102,7 +102,10 @@ export async function writePlanned(file: PlannedFile, { system }: Pick<Tools, "s
     if (file.encoding === "utf-16le") {
       await system.remove(file.path);
       await using writer = await system.createFile(file.path);
-      await writer.write(utf16(file.text));
+      const text = `\ufeff${file.text}`;
+      const bytes = new DataView(new ArrayBuffer(2 * text.length));
+      for (let at = 0; at < text.length; at++) bytes.setUint16(2 * at, text.charCodeAt(at), true);
+      await writer.write(new Uint8Array(bytes.buffer));
       return true;
     }
     if (await readIfThere(file.path, system) === file.text) return false;
@@ -157,14 +160,6 @@ export function commandLine({ program, args }: Pick<Command, "program" | "args">
   return [program, ...args].map((word) => /^[\w@%+=:,./\\-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`).join(
     " ",
   );
-}
-
-function utf16(text: string): Uint8Array {
-  const bytes = new Uint8Array(2 + 2 * text.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, 0xfeff, true);
-  for (let at = 0; at < text.length; at++) view.setUint16(2 + 2 * at, text.charCodeAt(at), true);
-  return bytes;
 }
 
 const PATIENCE_MS = 20_000;

@@ -11,8 +11,7 @@ import type { History } from "../../ledger/history.ts";
 import type { NotSent } from "../../reports/overview/status_json.ts";
 import { type Tools } from "../command.ts";
 import { reportOf } from "../service/installed_service.ts";
-import { nameValue } from "./known_names.ts";
-import { given } from "../options.ts";
+import { given, nameValue } from "../options.ts";
 
 /** `--night NIGHT`; what is given is read by {@linkcode nightOf}. */
 export const nightOption = given("--night", nameValue("NIGHT", "NIGHT"), "Only this observing night: YYYYMMDD, or last");

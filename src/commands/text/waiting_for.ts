@@ -1,15 +1,16 @@
 /**
- * What `run --once` is waiting for: files that are not finished yet. Printed once it takes longer than usual: updated
- * continuously on a terminal, elsewhere once a minute.
+ * One line that says what a command is waiting for, so that it never looks as if it did nothing: `run --once` for files that are not finished
+ * yet (on a terminal updated continuously, elsewhere once a minute), others for the destination that they ask.
  *
  * @module
  */
 import type { Job } from "../../config/settings.ts";
-import { pathField } from "../../domain/names/printable.ts";
+import { pathField, printable } from "../../domain/names/printable.ts";
+import { span } from "../../domain/span.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import { absolutePathOf } from "../../intake/source_path.ts";
 import type { System } from "../../system/system.ts";
-import { span } from "../../domain/span.ts";
+import type { Tools } from "../command.ts";
 
 /** The files of a job that are not sent yet, as reported by its intake. */
 export interface Unsettled {
@@ -99,3 +100,52 @@ const LONG_MS = 3_000;
 const LOOK_MS = 1_000;
 /** Where lines are not replaced, as in a log. */
 const AGAIN_MS = 60_000;
+
+/** One destination that is being checked. Disposing of it removes the line. */
+interface AskingLine extends AsyncDisposable {
+  /** There is progress. */
+  heard(progress: string): void;
+}
+
+/** Shows nothing during the first second, or if standard error is not a terminal. */
+export function askingLine(
+  destination: string,
+  { system, stderr }: Pick<Tools, "stderr"> & {
+    readonly system: Pick<Tools["system"], "isTerminal" | "columns" | "monotonic" | "sleep">;
+  },
+): AskingLine {
+  const closed = new AbortController();
+  let progress = "connecting";
+  let since = system.monotonic();
+
+  const draw = () => {
+    const seconds = Math.floor((system.monotonic() - since) / 1000);
+    const silence = seconds >= LONG_S ? `, waiting for an answer for ${seconds} s` : "";
+    const line = `${printable(destination)}: ${progress}${silence}`;
+    stderr(`${WIPE}${line.slice(0, (system.columns() ?? 80) - 1)}`);
+  };
+  const drawing = (async () => {
+    if (!system.isTerminal("stderr")) return;
+    for (let drawn = false;; drawn = true) {
+      await system.sleep(DRAW_EVERY_MS, closed.signal);
+      if (closed.signal.aborted) return drawn ? stderr(WIPE) : undefined;
+      draw();
+    }
+  })();
+
+  return {
+    heard(now) {
+      progress = now;
+      since = system.monotonic();
+    },
+    async [Symbol.asyncDispose]() {
+      closed.abort();
+      await drawing;
+    },
+  };
+}
+
+/** Moves to the first column and clears the line. */
+export const WIPE = "\r\x1b[K";
+const DRAW_EVERY_MS = 1_000;
+const LONG_S = 3;

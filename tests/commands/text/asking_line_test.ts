@@ -1,6 +1,6 @@
 /** What a terminal shows while a destination is asked. */
 import { assertEquals } from "@std/assert";
-import { askingLine, WIPE } from "../../../src/commands/text/asking_line.ts";
+import { askingLine, WIPE } from "../../../src/commands/text/waiting_for.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 function onTerminal(isTerminal = true, columns = 80) {
