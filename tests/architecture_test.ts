@@ -138,11 +138,11 @@ Deno.test("architecture: time and chance come from system/ alone, so that a simu
 /** The ledger is handed to the daemon as `System` is: the simulated world opens it with a name of its own. */
 const NAMES_THE_INSTALLATION = `${SQLITE}open_ledger.ts`;
 
-Deno.test("architecture: what a module of the corridor keeps is kept apart for each System: nothing outlives a simulated crash", () => {
+Deno.test("architecture: what a module of the pipeline keeps is kept apart for each System: nothing outlives a simulated crash", () => {
   const kept =
     /^(?:export )?(?:let\b|(?:const|var) \w+\b(?!: Readonly(?:Map|Set)\b)[^=\n]*= (?:new (?:Map|Set)\b|\w*(?:[mM]utex|[sS]emaphore|bell|queue)\(|\[\];|\{\};))/m;
-  const corridor = all.filter(({ path }) => ["intake", "delivery", "methods"].includes(room(path)));
-  assertEquals(corridor.filter(({ text }) => kept.test(withoutComments(text))).map(({ path }) => path), []);
+  const pipeline = all.filter(({ path }) => ["intake", "delivery", "methods"].includes(room(path)));
+  assertEquals(pipeline.filter(({ text }) => kept.test(withoutComments(text))).map(({ path }) => path), []);
 });
 
 Deno.test("architecture: races, abort listeners and time limits are made by the async kit alone", () => {

@@ -65,7 +65,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
         "commands/doctor_rclone_test.ts",
         "commands/seeds/seeds_test.ts",
         "commands/spoilt_config_test.ts",
-        "daemon/corridors_test.ts",
+        "daemon/pipelines_test.ts",
         "delivery/outbox_outage_test.ts",
         "events/hooks/hooks_test.ts",
         "intake/intake_faults_test.ts",

@@ -1,5 +1,5 @@
 /**
- * The daemon: one lock, one ledger, one corridor for each job, one event stream. It starts, reloads and stops
+ * The daemon: one lock, one ledger, one pipeline for each job, one event stream. It starts, reloads and stops
  * them, and answers the commands and the page.
  *
  * @module
@@ -21,8 +21,8 @@ import type { Waiting } from "../intake/settle/candidate.ts";
 import { aborted } from "../async/abort.ts";
 import type { Bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
-import type { Finish } from "./corridor.ts";
-import { type Corridors, corridors } from "./corridors.ts";
+import type { Finish } from "./pipeline.ts";
+import { type Pipelines, pipelines } from "./pipelines.ts";
 import { lockState } from "../system/files/lock.ts";
 import { type WorkFolder, workFolder } from "./work_folder.ts";
 import type { Lock, System } from "../system/system.ts";
@@ -90,7 +90,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
   const { emit } = events;
   const once = options.once ?? false;
   const method = tools.methodNamed ?? methodNamed;
-  const jobs = corridors({
+  const jobs = pipelines({
     system,
     ledger,
     emit,
@@ -165,7 +165,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, options: 
       const all = jobs.list();
       const results = await Promise.all(all.map(async (one) => ({ job: one.job.name, finish: await one.finished(signal) })));
       // A source may only have waited for another job.
-      await Promise.all(all.map((corridor) => corridor.removeDelivered()));
+      await Promise.all(all.map((pipeline) => pipeline.removeDelivered()));
       return results;
     },
     async [Symbol.asyncDispose]() {
@@ -234,7 +234,7 @@ function noteAvailability(ledger: Ledger): (event: TransferEvent) => void {
 
 /** What one daemon consists of while it runs. */
 interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
-  readonly jobs: Corridors;
+  readonly jobs: Pipelines;
   /** Aborted to ask for the end. */
   readonly ending: AbortController;
   /** Aborted when the jobs have stopped: commands are answered until then. */

@@ -14,8 +14,8 @@ import { nightSummary, tonightOf } from "../reports/night/night_summary.ts";
 import { judged } from "../reports/overview/facts.ts";
 import type { DaemonState } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
-import type { Corridor } from "./corridor.ts";
-import type { Corridors } from "./corridors.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { Pipelines } from "./pipelines.ts";
 import { checkName } from "./known_name.ts";
 
 /** What the answers come from; functions where they may change with a reload. */
@@ -23,7 +23,7 @@ interface ControlTools {
   readonly system: Pick<System, "now">;
   readonly ledger: Ledger;
   readonly events: { readonly emit: Emit };
-  readonly jobs: Corridors;
+  readonly jobs: Pipelines;
   readonly state: DaemonState;
   readonly settings: () => Settings;
   /** Null where no page is served. */
@@ -43,7 +43,7 @@ export function runningControl(
 ): DaemonControl {
   const wakeAll = () => jobs.list().forEach(({ wake }) => wake());
 
-  function jobsNamed(name: string | undefined): Corridor[] {
+  function jobsNamed(name: string | undefined): Pipeline[] {
     if (name !== undefined) checkName("job", name, jobs.list().map(({ job }) => job.name));
     return jobs.list().filter(({ job }) => name === undefined || job.name === name);
   }
@@ -122,12 +122,12 @@ export function runningControl(
       return { destinations: namesOf(boxes.filter((box) => !down.includes(box))), retrying: namesOf(down), undecided };
     },
     acceptRemovals(name) {
-      const all = jobs.list().flatMap((corridor) =>
-        corridor.outboxes.map(({ destination }) => ({ corridor, destination, full: `${destination.job}/${destination.name}` }))
+      const all = jobs.list().flatMap((pipeline) =>
+        pipeline.outboxes.map(({ destination }) => ({ pipeline, destination, full: `${destination.job}/${destination.name}` }))
       );
       const chosen = all.filter(({ destination, full }) => name === null || name === full || name === destination.name);
       if (name !== null && chosen.length === 0) checkName("destination", name, all.map(({ full }) => full));
-      return chosen.filter(({ corridor, destination }) => corridor.acceptRemovals(destination.name)).map(({ full }) => full);
+      return chosen.filter(({ pipeline, destination }) => pipeline.acceptRemovals(destination.name)).map(({ full }) => full);
     },
     audit: (name) =>
       jobsNamed(name).flatMap(({ job, outboxes }) =>

@@ -16,7 +16,7 @@ import { limitNow } from "../methods/bandwidth.ts";
 import type { Waiting } from "../intake/settle/candidate.ts";
 import type { DaemonState, JobNow } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
-import type { Corridors } from "./corridors.ts";
+import type { Pipelines } from "./pipelines.ts";
 import type { FleetView } from "./fleet_view.ts";
 import type { StateWatch } from "./state_directory.ts";
 
@@ -26,7 +26,7 @@ interface RunningTools {
   readonly progress: Progress;
   readonly fleet: Pick<FleetView, "now" | "rejected">;
   readonly cadence: Cadences;
-  readonly jobs: Pick<Corridors, "list" | "outboxes">;
+  readonly jobs: Pick<Pipelines, "list" | "outboxes">;
   readonly hooks: Pick<Hooks, "waiting">;
   readonly state: Pick<StateWatch, "trouble">;
   readonly settings: () => Settings;

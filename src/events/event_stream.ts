@@ -1,5 +1,5 @@
 /**
- * The one event stream: the corridor tells, everyone else listens. Telling never throws and never waits, so no
+ * The one event stream: the pipeline tells, everyone else listens. Telling never throws and never waits, so no
  * listener can hold up a delivery.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * The corridor of one job, both halves: the intake fills the ledger, one outbox per destination empties it, and
+ * The pipeline of one job, both halves: the intake fills the ledger, one outbox per destination empties it, and
  * sources are removed where the job asks for it.
  *
  * @module
@@ -25,7 +25,7 @@ import { sourceRemoval } from "../delivery/remove_source.ts";
 import { jobSchedule } from "./job_schedule.ts";
 import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
 
-export interface CorridorTools {
+export interface PipelineTools {
   readonly system: System;
   readonly ledger: Ledger;
   readonly emit: Emit;
@@ -38,7 +38,7 @@ export interface CorridorTools {
 }
 
 /** The work of one job; `outboxes` are in the order of its destinations. */
-export interface Corridor {
+export interface Pipeline {
   readonly job: Job;
   readonly intake: Intake;
   readonly outboxes: readonly Outbox[];
@@ -56,7 +56,7 @@ export interface Corridor {
   owesRun(): boolean;
   /** When the schedule sends next, milliseconds since 1970 UTC; null while it does, or when only a person knows. */
   nextRun(): number | null;
-  /** Resolves when everything there is was delivered, or the rest cannot be delivered now. Needs {@linkcode Corridor.run} to run. */
+  /** Resolves when everything there is was delivered, or the rest cannot be delivered now. Needs {@linkcode Pipeline.run} to run. */
   finished(signal: AbortSignal): Promise<Finish>;
 }
 
@@ -68,7 +68,7 @@ export interface Finish {
   readonly unreached: readonly { readonly destination: string; readonly idleness: Idleness }[];
 }
 
-export function corridor(job: Job, { system, ledger, emit, once, outboxOptions, jobs, delivered }: CorridorTools): Corridor {
+export function pipeline(job: Job, { system, ledger, emit, once, outboxOptions, jobs, delivered }: PipelineTools): Pipeline {
   const ending = new AbortController();
   const looks = earlyLooks(system);
   const remove = () => void removal.pass(ending.signal);
@@ -149,7 +149,7 @@ async function allDone(
   job: Job,
   taking: Intake,
   outboxes: readonly Outbox[],
-  { system, ledger }: Pick<CorridorTools, "system" | "ledger">,
+  { system, ledger }: Pick<PipelineTools, "system" | "ledger">,
   signal: AbortSignal,
 ): Promise<Finish> {
   using watched = whileWatched(taking, system, signal);
@@ -212,7 +212,7 @@ function isIn(folder: string, path: string, separator: System["separator"]): boo
 }
 
 /** With `dry_run: true` the folder is watched, and the log says what would be sent where. Nothing is queued, sent or removed. */
-export function dryCorridor(job: Job, { system, ledger, emit }: Pick<CorridorTools, "system" | "ledger" | "emit">): Corridor {
+export function dryPipeline(job: Job, { system, ledger, emit }: Pick<PipelineTools, "system" | "ledger" | "emit">): Pipeline {
   const tell = ({ source, targets }: Admission) => {
     for (const { destination, target } of targets) {
       const where = target === source.path ? destination : `${destination} as ${pathField(target)}`;

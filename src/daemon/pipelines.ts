@@ -1,5 +1,5 @@
 /**
- * The corridors of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
+ * The pipelines of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
  * on one host share a breaker; where `max_concurrent_syncs` is set, all destinations share that many places to send.
  *
  * @module
@@ -9,7 +9,7 @@ import { join } from "@std/path";
 import { type Destination, type Job, loginOf, serverOf, type Settings } from "../config/settings.ts";
 import { bandwidth } from "../methods/bandwidth.ts";
 import type { Method } from "../methods/method.ts";
-import { type Corridor, corridor, type CorridorTools, dryCorridor, mayShare } from "./corridor.ts";
+import { dryPipeline, mayShare, type Pipeline, pipeline, type PipelineTools } from "./pipeline.ts";
 import { type Breaker, circuitBreaker } from "../delivery/breaker.ts";
 import type { OutboxOptions } from "../delivery/destination_context.ts";
 import { loopGuard } from "./loop_guard.ts";
@@ -26,7 +26,7 @@ const TIDYING_MS = 30_000;
 /** Settings that all jobs use: a change restarts all. */
 const COMMON = ["maxConcurrentSyncs", "maxFileOperations", "syncQueueSize", "shutdownTimeoutMs"] as const;
 
-export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" | "emit" | "once"> {
+export interface PipelinesTools extends Pick<PipelineTools, "system" | "ledger" | "emit" | "once"> {
   readonly methodOf: (destination: Destination) => Pick<Method, "connect">;
   /** A folder on this side, for links. */
   readonly workFolder: string;
@@ -37,17 +37,17 @@ export interface CorridorsTools extends Pick<CorridorTools, "system" | "ledger" 
 }
 
 interface Running {
-  readonly corridor: Corridor;
+  readonly pipeline: Pipeline;
   readonly stop: AbortController;
   readonly over: Promise<void>;
   /** How long its transfers may take to finish: as it was configured when it was started. */
   readonly shutdownTimeoutMs: number;
 }
 
-export type Corridors = ReturnType<typeof corridors>;
+export type Pipelines = ReturnType<typeof pipelines>;
 
-/** The corridors that run now; none before `adopt`. */
-export function corridors(tools: CorridorsTools) {
+/** The pipelines that run now; none before `adopt`. */
+export function pipelines(tools: PipelinesTools) {
   const { system, ledger, emit } = tools;
   /** By job, in the order of the configuration. */
   const running = new Map<string, Running>();
@@ -65,18 +65,18 @@ export function corridors(tools: CorridorsTools) {
     const isCommon = before !== null && COMMON.every((key) => before[key] === next[key]);
     if (!isCommon) concurrentSyncsOf = groupSemaphore(next.maxConcurrentSyncs ?? Infinity);
     settings = next;
-    const isKept = (job: Job) => isCommon && JSON.stringify(job) === JSON.stringify(running.get(job.name)?.corridor.job);
+    const isKept = (job: Job) => isCommon && JSON.stringify(job) === JSON.stringify(running.get(job.name)?.pipeline.job);
     const kept = next.jobs.filter(isKept).map(({ name }) => name);
     const exchanged = [...running.keys()].filter((name) => !kept.includes(name));
     tellWaiting(exchanged);
     await Promise.all(exchanged.map(async (name) => {
-      const former = running.get(name)?.corridor;
+      const former = running.get(name)?.pipeline;
       await stop(name, next);
       // At once: a job whose transfers take long to finish must not delay the others.
       const job = next.jobs.find((job) => job.name === name);
       if (job === undefined) return;
-      const corridor = start(job, next);
-      if (former !== undefined) passOn(former, corridor);
+      const pipeline = start(job, next);
+      if (former !== undefined) passOn(former, pipeline);
     }));
     // An account that is configured again later must not find its old breaker.
     const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));
@@ -86,13 +86,13 @@ export function corridors(tools: CorridorsTools) {
       // A destination that led to no watched folder may lead to one now.
       for (const name of kept) {
         loops.forget(name);
-        for (const box of running.get(name)?.corridor.outboxes ?? []) box.attachAgain();
+        for (const box of running.get(name)?.pipeline.outboxes ?? []) box.attachAgain();
       }
     }
     // A map keeps the order of insertion.
     const ordered = next.jobs.flatMap(({ name }) => running.get(name) ?? []);
     running.clear();
-    for (const one of ordered) running.set(one.corridor.job.name, one);
+    for (const one of ordered) running.set(one.pipeline.job.name, one);
   }
 
   /** A reload may take as long as running transfers get to finish: that must not look like a daemon that hangs. */
@@ -106,24 +106,24 @@ export function corridors(tools: CorridorsTools) {
     emit({ type: "notice", level: "info", message });
   }
 
-  function start(job: Job, settings: Settings): Corridor {
+  function start(job: Job, settings: Settings): Pipeline {
     const stop = new AbortController();
     loops.forget(job.name);
-    const corridorOf = job.dryRun ? dryCorridor : corridor;
-    const made = corridorOf(job, {
+    const pipelineOf = job.dryRun ? dryPipeline : pipeline;
+    const made = pipelineOf(job, {
       ...tools,
       outboxOptions: (destination) => outboxOptions(job, destination, settings),
       jobs: jobsNow,
       // Sources that only waited for this job may be removed by others now.
       delivered(job) {
-        for (const { corridor } of running.values()) if (mayShare(job, corridor.job, system)) void corridor.removeDelivered();
+        for (const { pipeline } of running.values()) if (mayShare(job, pipeline.job, system)) void pipeline.removeDelivered();
       },
     });
     const over = made.run(stop.signal).catch((error) => {
       emit({ type: "notice", level: "error", message: `Job ${job.name} stopped after an internal error`, error });
       tools.broken();
     });
-    running.set(job.name, { corridor: made, stop, over, shutdownTimeoutMs: settings.shutdownTimeoutMs });
+    running.set(job.name, { pipeline: made, stop, over, shutdownTimeoutMs: settings.shutdownTimeoutMs });
     return made;
   }
 
@@ -132,7 +132,7 @@ export function corridors(tools: CorridorsTools) {
     const job = running.get(name);
     if (!job) return;
     const stay = next === null ? null : new Set(next.jobs.flatMap(({ destinations }) => destinations.map(placeKey)));
-    for (const box of job.corridor.outboxes) if (stay?.has(placeKey(box.destination)) === false) box.abandonParts();
+    for (const box of job.pipeline.outboxes) if (stay?.has(placeKey(box.destination)) === false) box.abandonParts();
     job.stop.abort();
     const late = "late";
     if (await within(job.over, job.shutdownTimeoutMs + TIDYING_MS, system, late) === late) {
@@ -176,8 +176,8 @@ export function corridors(tools: CorridorsTools) {
   }
 
   return {
-    list: (): Corridor[] => [...running.values()].map(({ corridor }) => corridor),
-    outboxes: (): Outbox[] => [...running.values()].flatMap(({ corridor }) => [...corridor.outboxes]),
+    list: (): Pipeline[] => [...running.values()].map(({ pipeline }) => pipeline),
+    outboxes: (): Outbox[] => [...running.values()].flatMap(({ pipeline }) => [...pipeline.outboxes]),
     /** The jobs that were asked to end and have not yet. */
     ending: (): readonly string[] => [...running].filter(([, { stop }]) => stop.signal.aborted).map(([name]) => name),
     /** Makes these settings' jobs the running ones. Unchanged jobs are not interrupted. */
@@ -190,7 +190,7 @@ export function corridors(tools: CorridorsTools) {
 }
 
 /** What a person has asked the former one for is not forgotten. */
-function passOn(former: Corridor, next: Corridor): void {
+function passOn(former: Pipeline, next: Pipeline): void {
   // Another schedule says itself when it sends.
   const isSame = JSON.stringify(former.job.schedule) === JSON.stringify(next.job.schedule);
   if (isSame && former.owesRun()) next.sendNow();

@@ -3,7 +3,7 @@ import { type Job, loginOf, type Settings } from "../../src/config/settings.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { type Corridors, corridors, type CorridorsTools } from "../../src/daemon/corridors.ts";
+import { type Pipelines, pipelines, type PipelinesTools } from "../../src/daemon/pipelines.ts";
 import { trackProgress } from "../../src/events/progress.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
@@ -32,14 +32,14 @@ function settingsOf(folder: TempFolder, jobs: readonly Job[]): Settings {
   };
 }
 
-/** The corridors over real files, with destinations in memory. */
-function corridorsOn(
+/** The pipelines over real files, with destinations in memory. */
+function pipelinesOn(
   folder: TempFolder,
   ledger: Ledger,
-  methodOf: CorridorsTools["methodOf"],
-  changes: Partial<CorridorsTools> = {},
-): Corridors {
-  return corridors({
+  methodOf: PipelinesTools["methodOf"],
+  changes: Partial<PipelinesTools> = {},
+): Pipelines {
+  return pipelines({
     system: createSystem(),
     ledger,
     emit: () => {},
@@ -72,7 +72,7 @@ Deno.test("a login that is refused to one account stops no other account of the 
     if (step === "connect") throw aFailure("login_refused");
   };
   const works = fakeDestination();
-  const all = corridorsOn(folder, ledger, ({ transport }) => (loginOf(transport)?.user === "guest" ? refused : works).method);
+  const all = pipelinesOn(folder, ledger, ({ transport }) => (loginOf(transport)?.user === "guest" ? refused : works).method);
   const job = (name: string, user: string) =>
     aJob(folder.at(name), {
       name,
@@ -105,7 +105,7 @@ Deno.test("stop() comes to an end although a dead network disk never answers", a
   };
   using ledger = openLedger(folder.at("state"));
   const events: NewEvent[] = [];
-  const all = corridorsOn(folder, ledger, () => fakeDestination().method, {
+  const all = pipelinesOn(folder, ledger, () => fakeDestination().method, {
     system,
     emit: (event) => void events.push(event),
   });
@@ -137,16 +137,16 @@ Deno.test("a file that is rewritten under the same time while it is sent arrives
     proven.resolve();
     await rewritten.promise;
   };
-  const all = corridorsOn(folder, ledger, () => fake.method);
+  const all = pipelinesOn(folder, ledger, () => fake.method);
   await all.adopt(settingsOf(folder, [aJob(folder.at("a"), { name: "a", destinations: [aDestination({ job: "a" })] })]));
   await proven.promise;
   // Some systems tell the time of the last change in whole seconds.
   await new Promise((resolve) => setTimeout(resolve, 1100));
   await Deno.writeTextFile(source, "omega");
   await Deno.utime(source, mtime!, mtime!);
-  const [corridor] = all.list();
+  const [pipeline] = all.list();
   while (ledger.query({})[0]?.sha256 === null) {
-    await corridor!.intake.scanNow();
+    await pipeline!.intake.scanNow();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   rewritten.resolve();
@@ -169,7 +169,7 @@ Deno.test("finished() waits for a file that came while the last one was sent, al
     }
     if (step === "put" && fake.calls.put === 2) await goOn.promise;
   };
-  const all = corridorsOn(folder, ledger, () => fake.method, { once: true });
+  const all = pipelinesOn(folder, ledger, () => fake.method, { once: true });
   const waits = { destinations: [aDestination()], minFileAgeMs: 3000, completeness: "quiet" as const };
   await all.adopt(settingsOf(folder, [aJob(folder.at("data"), waits)]));
   let finish: unknown = null;
@@ -208,7 +208,7 @@ Deno.test("a removal that is under way at a reload removes nothing that a new de
       await real.remove(path);
     },
   };
-  const all = corridorsOn(folder, ledger, ({ name }) => (name === "nas" ? nas : freya).method, { system });
+  const all = pipelinesOn(folder, ledger, ({ name }) => (name === "nas" ? nas : freya).method, { system });
   const one = [aDestination()];
   const both = [aDestination(), aDestination({ name: "freya" })];
   // First without removal, so that both files are candidates of one pass.
@@ -239,7 +239,7 @@ Deno.test("adopt() starts a changed job anew while another one has not ended yet
     begun.resolve();
     await goOn.promise;
   };
-  const all = corridorsOn(folder, ledger, ({ job }) => (job === "slow" ? slow : quick).method);
+  const all = pipelinesOn(folder, ledger, ({ job }) => (job === "slow" ? slow : quick).method);
   const jobs = (retryDelayMs: number) =>
     ["slow", "quick"].map((name) =>
       aJob(folder.at(name), { name, destinations: [aDestination({ job: name, retryDelayMs })], minFileAgeMs: 0 })
@@ -272,7 +272,7 @@ Deno.test("adopt() gives transfers the time they began with, not the shorter one
   };
   const clock = createFakeClock({ startMs: Date.now() });
   const events: NewEvent[] = [];
-  const all = corridorsOn(folder, ledger, () => nas.method, {
+  const all = pipelinesOn(folder, ledger, () => nas.method, {
     system: { ...createSystem(), ...clock },
     emit: (event) => void events.push(event),
   });
@@ -314,7 +314,7 @@ Deno.test("adopt() goes on with a run that it interrupts: what a person asked fo
     begun.resolve();
     await goOn.promise;
   };
-  const all = corridorsOn(folder, ledger, () => fake.method);
+  const all = pipelinesOn(folder, ledger, () => fake.method);
   const settings = (minFileAgeMs: number) => {
     const job = aJob(folder.at("data"), { schedule: { kind: "manual" }, minFileAgeMs });
     return { ...settingsOf(folder, [job]), syncQueueSize: 1, shutdownTimeoutMs: 600_000 };
@@ -335,7 +335,7 @@ Deno.test("adopt() keeps an audit in mind that a person has asked for", async ()
   await using folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
   using ledger = openLedger(folder.at("state"));
-  const all = corridorsOn(folder, ledger, () => fakeDestination().method);
+  const all = pipelinesOn(folder, ledger, () => fakeDestination().method);
   const settings = (minFileAgeMs: number) => {
     const audit = { everyMs: 2_592_000_000, share: 1, repair: false };
     const job = { schedule: { kind: "manual" as const }, minFileAgeMs, destinations: [aDestination({ audit })] };
@@ -360,7 +360,7 @@ Deno.test("a source stays until the other jobs that watch it have delivered it a
     if (step === "put") await goOn.promise;
   };
   const removed: string[] = [];
-  const all = corridorsOn(folder, ledger, ({ job }) => (job === "slow" ? slow : quick).method, {
+  const all = pipelinesOn(folder, ledger, ({ job }) => (job === "slow" ? slow : quick).method, {
     emit: (event) => {
       if (event.type === "removed_source") removed.push(event.path);
     },
