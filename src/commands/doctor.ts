@@ -17,7 +17,7 @@ import { copyKeyWords } from "../methods/ssh/ssh_failures.ts";
 import type { System } from "../system/system.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkHere } from "./checks/check_here.ts";
-import { fault, type Finding, findingText, HERE, ok, warning } from "./checks/finding.ts";
+import { fault, type Finding, findingsAbout, findingText, HERE, ok, type Remark, warning } from "./checks/finding.ts";
 import { defineCommand, EXIT, say, type Tools } from "./command.ts";
 import { configOption, flag, given, jsonOption, text } from "./options.ts";
 import { asServiceAccount } from "./service/meant.ts";
@@ -46,7 +46,7 @@ export const doctor = defineCommand({
     } catch (error) {
       // For programs it is the only finding; people get the error itself.
       if (!input.json || !(error instanceof Failure)) throw error;
-      tools.stdout(`${JSON.stringify([fault("configuration", error)], null, 2)}\n`);
+      tools.stdout(`${JSON.stringify(findingsAbout("configuration", [fault(error)]), null, 2)}\n`);
       return EXIT.usage;
     }
     const findings: Finding[] = [];
@@ -61,24 +61,22 @@ export const doctor = defineCommand({
     // Keys and permissions of this account say nothing of another one.
     const service = (await installedServices(tools.system)).find(({ mark }) => mark.config === settings.file);
     const isOthers = service !== undefined && service.mark.home !== tools.system.home && tools.system.uid !== 0;
-    found([
-      ...await checkHere(settings, tools),
-      ...!isOthers ? [] : [warning(
-        HERE,
-        `The service ${service.name} runs as ${printable(service.mark.account)}; what that account may do was not checked`,
-        "Run it with sudo to check that: sudo image-transfer doctor",
-      )],
-    ]);
+    found(await checkHere(settings, tools));
+    if (isOthers) {
+      const account = printable(service.mark.account);
+      const what = `The service ${service.name} runs as ${account}; what that account may do was not checked`;
+      found(findingsAbout(HERE, [warning(what, "Run it with sudo to check that: sudo image-transfer doctor")]));
+    }
     for (const destination of settings.jobs.flatMap(({ destinations }) => destinations)) {
       found(await attend(destination, settings, input, tools));
     }
     const faults = findings.filter(({ level }) => level === "fault").length;
     const warnings = findings.filter(({ level }) => level === "warning").length;
     if (input.json) tools.stdout(`${JSON.stringify(findings, null, 2)}\n`);
-    else {say(
-        faults + warnings === 0 ? "\nAll is well.\n" : `\n${counted(faults, "error")}, ${counted(warnings, "warning")}.\n`,
-        tools,
-      );}
+    else {
+      const sum = `\n${counted(faults, "error")}, ${counted(warnings, "warning")}.\n`;
+      say(faults + warnings === 0 ? "\nAll is well.\n" : sum, tools);
+    }
     return faults === 0 ? EXIT.done : EXIT.notDelivered;
   },
 });
@@ -93,15 +91,16 @@ async function attend(
     await using _line = askingLine(destination.name, tools);
     return await withoutKey(await checkDestination(destination, settings, tools), destination, tools);
   };
+  const about = `destination ${destination.name} of job ${destination.job}`;
   const first = await check();
   if (!input.enroll || !isOverSsh(destination) || !first.some(({ code }) => code === "host_key_unknown")) return first;
   try {
     const enrolled = await enroll(destination, settings, input.accept ?? null, tools);
-    if (enrolled.level !== "ok") return [...first, enrolled];
-    return [enrolled, ...await check()];
+    const said = findingsAbout(about, [enrolled]);
+    return enrolled.level === "ok" ? [...said, ...await check()] : [...first, ...said];
   } catch (error) {
     tools.signal.throwIfAborted();
-    return [...first, fault(`destination ${destination.name} of job ${destination.job}`, error)];
+    return [...first, ...findingsAbout(about, [fault(error)])];
   }
 }
 
@@ -116,9 +115,8 @@ async function enroll(
   settings: Settings,
   accept: string | null,
   tools: Tools,
-): Promise<Finding> {
+): Promise<Remark> {
   const { system, signal } = tools;
-  const about = `destination ${destination.name} of job ${destination.job}`;
   const fetched = join(settings.stateDirectory, `host-key-${system.pid}`);
   try {
     const keys = await fetchKeys(destination, fetched, system, signal);
@@ -140,7 +138,6 @@ async function enroll(
     }
     if (accept === null && !await agreed(fingerprints, tools)) {
       return warning(
-        about,
         "The host key was not accepted",
         "Compare the fingerprint with the server's administrator, then run doctor --enroll again.",
       );
@@ -152,7 +149,7 @@ async function enroll(
     const before = await system.facts(file) === null ? "" : await system.readText(file);
     const gap = before === "" || before.endsWith("\n") ? "" : "\n";
     await system.writeText(file, before + gap + keys, 0o600);
-    return ok(about, `The host key was added to ${file}`);
+    return ok(`The host key was added to ${file}`);
   } finally {
     await system.remove(fetched);
   }

@@ -31,7 +31,7 @@ import type { AskTools } from "./checks/ask_destination.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkFolder, checkPidFile } from "./checks/check_here.ts";
 import { checkRemoval, checkWatched } from "./checks/check_job.ts";
-import { fault, type Finding, HERE, warning } from "./checks/finding.ts";
+import { fault, type Finding, type Remark, warning } from "./checks/finding.ts";
 import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
 import { configOption, flag, given, text } from "./options.ts";
 import {
@@ -87,25 +87,27 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
     });
   }
   if (!input.dryRun && scope === "system" && system.uid !== 0 && system.platform !== "windows") {
-    const given = Object.entries({ "--name": input.name, "--config": input.config, "--run-as": input.runAs });
-    const args = ["install-service", "--system", ...given.flatMap(([name, value]) => value === undefined ? [] : [name, value])];
+    const options = Object.entries({ "--name": input.name, "--config": input.config, "--run-as": input.runAs });
+    const args = ["install-service", "--system", ...options.flatMap(([name, value]) => value === undefined ? [] : [name, value])];
     throw new Failure("permission_denied", "Cannot install a system service: this requires root", {
       hint: `Run: sudo ${commandLine({ program: system.executable, args })}`,
     });
   }
   const account = await accountFor(scope, input.runAs, system, signal);
   const place = { name: serviceName(input.name, kind), scope, account };
-  const given = kind.stateFolder(place);
+  const managed = kind.stateFolder(place);
   const named = input.config ?? (system.env(CONFIG_VARIABLE) || undefined);
   const load = (state: string | null) => loadSettings(named, tools.cwd, seenFrom(account, state, system));
-  const fresh = await load(given);
-  const former = given === null || fresh.stateDirectory !== given ? null : await formerState(place, given, fresh, kind, tools);
+  const fresh = await load(managed);
+  const former = managed === null || fresh.stateDirectory !== managed
+    ? null
+    : await formerState(place, managed, fresh, kind, tools);
   const inPlace = former?.owner === null ? former.state : null;
   const settings = inPlace === null ? fresh : await load(inPlace);
   if (former !== null) {
     const moves = former.owner === null
       ? ""
-      : `, which moves to ${given}: ${former.owner} ran it, and the service runs as ${account.name}`;
+      : `, which moves to ${managed}: ${former.owner} ran it, and the service runs as ${account.name}`;
     stderr(`The service continues with the ledger of earlier runs in ${former.state}${moves}\n`);
   }
   const { log } = settings;
@@ -143,7 +145,7 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
     return EXIT.otherInstance;
   }
   const checks = { ...tools, settings, account };
-  mustBeFine(await checkNeeds(checks, given), tools);
+  mustBeFine(await checkNeeds(checks, managed), tools);
   const marks = [before?.mark, ...(await othersBeside(place, kind, tools)).map(({ mark }) => mark)];
   const copiedBefore = marks.some((mark) => mark?.program === request.program && mark.copied);
   const { copied, changed } = await placeProgram(request.program, copiedBefore, system, signal);
@@ -151,7 +153,7 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
   mustBeFine(await checkConfiguration(checks, request.program), tools);
   mustBeFine(await checkDestinations(checks, request.program), tools);
 
-  if (former?.owner != null && given !== null) await takeOver(former, given, account, tools);
+  if (former?.owner != null && managed !== null) await takeOver(former, managed, account, tools);
   const plan = kind.plan({ ...request, copied }, template);
   const isNew = await carryOut(plan, kind, tools);
   const { start, restart, logs } = kind.controls(place);
@@ -174,7 +176,7 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
 }
 
 /** Prints what is wrong; throws if there is an error, with which the service could not work. */
-function mustBeFine(findings: readonly Finding[], { stderr }: Tools): void {
+function mustBeFine(findings: readonly Remark[], { stderr }: Tools): void {
   const wrong = findings.filter(({ level }) => level !== "ok");
   for (const { level, what, hint } of wrong) {
     stderr(`${level === "fault" ? "Error" : "Warning"}: ${what}\n${hint === "" ? "" : `  ${hint}\n`}`);
@@ -211,7 +213,7 @@ interface ServiceChecks extends AskTools {
 }
 
 /** What is wrong with the folders, files and programs that the configuration needs; `given` is a folder that the service manager makes. */
-export async function checkNeeds({ settings, account, system, signal }: ServiceChecks, given: string | null): Promise<Finding[]> {
+export async function checkNeeds({ settings, account, system, signal }: ServiceChecks, given: string | null): Promise<Remark[]> {
   const { jobs, stateDirectory, log, pidFile } = settings;
   const access = accessOf(account, system, signal);
   if (pidFile !== null) await access.makeFolder(dirname(pidFile)).catch(() => undefined);
@@ -223,8 +225,7 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
   for (const job of jobs) findings.push(...await checkWatched(job, access, system), ...await checkRemoval(job, access));
   const destinations = jobs.flatMap((job) => job.destinations);
   // The folders of local destinations, made where they are missing.
-  for (const { job, name, basePath } of destinations.filter(isOnThisComputer)) {
-    const about = `destination ${name} of job ${job}`;
+  for (const { basePath } of destinations.filter(isOnThisComputer)) {
     const who = access.account ?? "this account";
     try {
       await access.makeFolder(basePath);
@@ -232,12 +233,12 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
       const what = `"${basePath}" does not exist, and ${who} cannot create it: ${reasonOf(error)}`;
       const hint =
         "Create the folder or mount its disk, then install again: the service can write only to folders that exist now.";
-      findings.push(warning(about, what, hint));
+      findings.push(warning(what, hint));
       continue;
     }
     await access.write(basePath).catch((error) => {
       const message = `Cannot write to "${basePath}": ${reasonOf(error)}`;
-      findings.push(fault(about, new Failure("permission_denied", message, { hint: `Make it writable for ${who}.` })));
+      findings.push(fault(new Failure("permission_denied", message, { hint: `Make it writable for ${who}.` })));
     });
   }
   // The configuration, certificates, and the folder of the ssh keys.
@@ -247,18 +248,18 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
     if (await system.followedFacts(path).catch(() => null) === null) {
       const keys = `${who} needs an SSH key there.`;
       const hint = path.endsWith(".ssh") ? keys : "Create it, or correct its path in the configuration.";
-      findings.push(warning(HERE, `"${path}" does not exist`, hint));
+      findings.push(warning(`"${path}" does not exist`, hint));
       continue;
     }
     await access.read(path).catch(() => {
       const hint = "Give it permission to read this file or folder.";
-      findings.push(fault(HERE, new Failure("permission_denied", `${who} cannot read "${path}"`, { hint })));
+      findings.push(fault(new Failure("permission_denied", `${who} cannot read "${path}"`, { hint })));
     });
   }
   const programs = new Set(destinations.flatMap(({ transport }) => METHOD_PROGRAMS[transport.method].needs));
   for (const name of programs) {
     if (await system.which(name) !== null) continue;
-    findings.push(fault(HERE, new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` })));
+    findings.push(fault(new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` })));
   }
   return findings;
 }
@@ -267,11 +268,11 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
 async function checkConfiguration(
   { settings: { file }, account, system, signal }: ServiceChecks,
   program: string,
-): Promise<Finding[]> {
+): Promise<Remark[]> {
   if (!isOther(account, system)) return [];
   const { code, stderr } = await runAs(account, [program, "config", "validate", "--config", file ?? ""], system, signal);
   if (code === 0) return [];
-  return [fault(HERE, new Failure("configuration", `${account.name} cannot use the configuration: ${stderr.trim()}`))];
+  return [fault(new Failure("configuration", `${account.name} cannot use the configuration: ${stderr.trim()}`))];
 }
 
 /** Long enough for a server that does not respond. */
@@ -281,7 +282,7 @@ const PATIENCE_MS = 60_000;
  * What does not work at the destinations; `program` is where the account can start it. Only warnings: a server that is off now may
  * be there at night.
  */
-export async function checkDestinations(checks: ServiceChecks, program: string): Promise<Finding[]> {
+export async function checkDestinations(checks: ServiceChecks, program: string): Promise<Remark[]> {
   using limit = deadline(PATIENCE_MS, checks.system, checks.signal);
   try {
     const all = await findingsAt({ ...checks, signal: limit.signal }, program);
@@ -290,7 +291,7 @@ export async function checkDestinations(checks: ServiceChecks, program: string):
   } catch (error) {
     if (!limit.passed) throw error;
     const hint = "For details, run image-transfer doctor.";
-    return [warning(HERE, "The destinations could not be checked within a minute", hint)];
+    return [warning("The destinations could not be checked within a minute", hint)];
   }
 }
 

@@ -21,7 +21,7 @@ import type { System } from "../../system/system.ts";
 import { auditLine } from "../text/status_text.ts";
 import { checkHere, type HereTools } from "./check_here.ts";
 import { askDestination, type Asking, type AskTools } from "./ask_destination.ts";
-import { fault, type Finding, ok, warning } from "./finding.ts";
+import { fault, type Finding, findingsAbout, ok, type Remark, warning } from "./finding.ts";
 
 /** All checks of `doctor`: this computer first, then one destination after the other; the order of `doctor --json`. */
 export async function checkAll(settings: Settings, tools: HereTools): Promise<Finding[]> {
@@ -39,35 +39,33 @@ export async function checkDestination(
   tools: AskTools,
 ): Promise<Finding[]> {
   const { system, signal } = tools;
-  const about = `destination ${destination.name} of job ${destination.job}`;
-  const findings: Finding[] = [];
+  const found: Remark[] = [];
   try {
     await askDestination(destination, settings, tools, async (asking) => {
-      findings.push(ok(about, `Connected by ${asking.session.method}: ${asking.session.about}`));
-      findings.push(...await mount(destination, about, settings, asking, tools));
-      findings.push(await roundTrip(destination, about, settings, asking, system, signal));
+      found.push(ok(`Connected by ${asking.session.method}: ${asking.session.about}`));
+      found.push(...await mount(destination, settings, asking, tools));
+      found.push(await roundTrip(destination, settings, asking, system, signal));
     });
   } catch (error) {
     signal.throwIfAborted();
-    findings.push(fault(about, error));
+    found.push(fault(error));
   }
-  return findings;
+  return findingsAbout(`destination ${destination.name} of job ${destination.job}`, found);
 }
 
 async function mount(
   destination: Destination,
-  about: string,
   settings: Settings,
   { session, stagingRoot }: Asking,
   { system, signal, readLedger }: AskTools,
-): Promise<Finding[]> {
+): Promise<Remark[]> {
   using ledger = readLedger(settings.stateDirectory);
   const known = knownPlace({ destination, ledger });
   const probe = `doctor-${system.randomHex(4)}`;
   const before = system.now();
   const found = await attach(session, { destination, ledger, known, probe }, signal);
   const after = system.now();
-  const clock: Finding[] = [];
+  const clock: Remark[] = [];
   try {
     // The folder that was just made there has the time of its clock.
     const madeAt = await session.modifiedAt(`${stagingRoot}/${probe}`, signal);
@@ -78,7 +76,7 @@ async function mount(
         "Synchronise both with NTP: an audit tells damage from edits by file times, and files made there get wrong ages and nights.";
       const isOff = Math.abs(ahead) > CLOCKS_DIFFER_MS;
       clock.push(
-        isOff ? warning(about, `Its clock is ${off} this computer's`, hint) : ok(about, "Its clock agrees with this computer's"),
+        isOff ? warning(`Its clock is ${off} this computer's`, hint) : ok("Its clock agrees with this computer's"),
       );
     }
     const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
@@ -91,20 +89,17 @@ async function mount(
   await demandPlace(session, { destination, ledger, known, place: placeOf(found, destination) }, signal);
   const { method, user } = { user: null, ...destination.transport };
   const [lacks, avoids] = NO_HASH[method] ?? ["the destination has no shell to hash them", " Shell access avoids it."];
-  const proof = session.proof === "checksum" ? ok(about, "Files are verified by a hash computed at the destination") : warning(
-    about,
-    `Files are verified by reading them back: ${lacks}`,
-    `This is as safe, but doubles the traffic.${avoids}`,
-  );
+  const proof = session.proof === "checksum"
+    ? ok("Files are verified by a hash computed at the destination")
+    : warning(`Files are verified by reading them back: ${lacks}`, `This is as safe, but doubles the traffic.${avoids}`);
   const inClear = method === "ftp" && user !== null
-    ? [warning(about, "FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS.")]
+    ? [warning("FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS.")]
     : [];
   const doubt = notMounted(destination, found);
-  const isNew = found.made ? [warning(about, ...madeNow(destination))] : [];
+  const isNew = found.made ? [warning(...madeNow(destination))] : [];
   const held = ledger.mirrorOf(destination.job, destination.name)?.held ?? null;
   const asks = held === null ? [] : [
     warning(
-      about,
       `Nothing is removed there: ${held.reason}`,
       `If the files were deleted on purpose, run: ${acceptCommand(destination.job, destination.name)}`,
     ),
@@ -112,13 +107,13 @@ async function mount(
   const place = [
     ...inClear,
     proof,
-    ...checkAudit(destination, about, ledger, system.now()),
+    ...checkAudit(destination, ledger, system.now()),
     ...clock,
     ...isNew,
     ...asks,
-    ...doubt === null ? [] : [warning(about, doubt.message, doubt.hint)],
+    ...doubt === null ? [] : [warning(doubt.message, doubt.hint)],
   ];
-  return [...place, checkSpace(destination, freeBytes, about, ledger)];
+  return [...place, checkSpace(destination, freeBytes, ledger)];
 }
 
 const NO_FTP_HASH = [
@@ -133,8 +128,8 @@ const NO_HASH: Readonly<Record<string, readonly [string, string]>> = {
 };
 
 /** @throws {Failure} `disk_full` */
-function checkSpace(destination: Destination, freeBytes: number | null, about: string, ledger: ReadLedger): Finding {
-  if (freeBytes === null) return warning(about, `Folder ${destination.basePath}: free space is unknown`, "");
+function checkSpace(destination: Destination, freeBytes: number | null, ledger: ReadLedger): Remark {
+  if (freeBytes === null) return warning(`Folder ${destination.basePath}: free space is unknown`, "");
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
   if (freeBytes < destination.minimumFreeBytes) {
     throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
@@ -142,10 +137,10 @@ function checkSpace(destination: Destination, freeBytes: number | null, about: s
     });
   }
   const nights = nightsLeft(destination, freeBytes, ledger);
-  if (nights === null) return ok(about, free);
+  if (nights === null) return ok(free);
   const text = `${free}: enough for ${counted(nights, "night")} like the most recent ones`;
-  if (nights >= FEW_NIGHTS) return ok(about, text);
-  return warning(about, text, "Free some space there before it is full; delivery would wait then.");
+  if (nights >= FEW_NIGHTS) return ok(text);
+  return warning(text, "Free some space there before it is full; delivery would wait then.");
 }
 
 /** With fewer nights left, a person should act. */
@@ -156,12 +151,11 @@ const guards = new WeakMap<Settings, LoopGuard>();
 
 async function roundTrip(
   destination: Destination,
-  about: string,
   settings: Settings,
   { session, stagingRoot }: Asking,
   system: System,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<Remark> {
   const name = `doctor-${system.pid}.txt`;
   const path = join(settings.stateDirectory, name);
   await system.writeText(path, `image-transfer doctor, ${new Date(system.now()).toISOString()}\n`);
@@ -192,7 +186,7 @@ async function roundTrip(
     await system.remove(path);
   }
   const verified = session.durability === "unconfirmed" ? "verified" : "flushed, hashed";
-  return ok(about, `A small file was written, ${verified}, renamed, read and removed there`);
+  return ok(`A small file was written, ${verified}, renamed, read and removed there`);
 }
 
 function failureOf({ code, message, hint, next }: FailureRecord): Failure {
@@ -202,17 +196,16 @@ function failureOf({ code, message, hint, next }: FailureRecord): Failure {
 /** Nothing where it is not audited. `now` is milliseconds since 1970 UTC. */
 function checkAudit(
   { job, name, audit, verify }: Pick<Destination, "job" | "name" | "audit" | "verify">,
-  about: string,
   ledger: Pick<AuditHistory, "auditOf">,
   now: number,
-): Finding[] {
+): Remark[] {
   if (audit === null) return [];
   if (verify !== "checksum") {
     const what = `Audits can compare only sizes here: verify_transfer is ${verify}, so no hash is recorded`;
-    return [warning(about, what, "Set verify_transfer: true; files delivered earlier remain without a hash.")];
+    return [warning(what, "Set verify_transfer: true; files delivered earlier remain without a hash.")];
   }
   const line = auditLine(auditStatus(audit, ledger.auditOf(job, name), now));
-  return [ok(about, line.charAt(0).toUpperCase() + line.slice(1))];
+  return [ok(line.charAt(0).toUpperCase() + line.slice(1))];
 }
 
 /** Beyond this, times that were made here and there must not be compared. */

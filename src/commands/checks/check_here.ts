@@ -20,7 +20,7 @@ import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
 import { checkPocketbase } from "./check_pocketbase.ts";
-import { fault, type Finding, HERE, ok, warning } from "./finding.ts";
+import { fault, type Finding, findingsAbout, HERE, ok, type Remark, warning } from "./finding.ts";
 
 /** What looking at this computer needs. */
 export type HereTools = AskTools & Pick<Tools, "markDamaged">;
@@ -29,8 +29,8 @@ export type HereTools = AskTools & Pick<Tools, "markDamaged">;
 export async function checkHere(settings: Settings, tools: HereTools): Promise<Finding[]> {
   const { system, signal } = tools;
   const access = ownAccess(system);
-  return [
-    ok(HERE, `Configuration ${settings.file ?? "without a file"}: ${counted(settings.jobs.length, "job")}`),
+  const here = [
+    ok(`Configuration ${settings.file ?? "without a file"}: ${counted(settings.jobs.length, "job")}`),
     ...await checkSecrets(settings, system),
     await checkFolder("state", settings.stateDirectory, access, system),
     await checkFolder("log", settings.log.directory, access, system),
@@ -40,8 +40,9 @@ export async function checkHere(settings: Settings, tools: HereTools): Promise<F
     ...await checkPage(settings, system, signal),
     ...await checkPocketbase(settings, system, signal),
     ...await checkPidFile(settings.pidFile, access, system),
-    ...(await Promise.all(settings.jobs.map((job) => checkJob(job, system, signal)))).flat(),
   ];
+  const jobs = await Promise.all(settings.jobs.map((job) => checkJob(job, system, signal)));
+  return [...findingsAbout(HERE, here), ...jobs.flat()];
 }
 
 /** A folder of the daemon's own: made where it is missing. */
@@ -50,19 +51,19 @@ export async function checkFolder(
   folder: string,
   access: Access,
   system: Pick<System, "space">,
-): Promise<Finding> {
+): Promise<Remark> {
   try {
     await access.makeFolder(folder, what === "state" ? 0o700 : undefined);
     await access.write(folder);
     const { freeBytes } = await system.space(folder);
     const free = formatBytes(freeBytes);
     const title = what === "state" ? "State directory" : "Log directory";
-    if (freeBytes >= 100e6) return ok(HERE, `${title} ${folder}: ${free} free`);
-    return warning(HERE, `${title} ${folder}: only ${free} free`, "Free some space on this disk.");
+    if (freeBytes >= 100e6) return ok(`${title} ${folder}: ${free} free`);
+    return warning(`${title} ${folder}: only ${free} free`, "Free some space on this disk.");
   } catch (error) {
     const message = `Cannot write to the ${what} directory "${folder}": ${reasonOf(error)}`;
     const hint = `Make it writable for ${access.account ?? "this account"}, or set ${what}_directory to another folder.`;
-    return fault(HERE, new Failure("permission_denied", message, { hint }));
+    return fault(new Failure("permission_denied", message, { hint }));
   }
 }
 
@@ -71,36 +72,36 @@ export async function checkPidFile(
   path: string | null,
   access: Access,
   system: Pick<System, "followedFacts">,
-): Promise<Finding[]> {
+): Promise<Remark[]> {
   if (path === null) return [];
   try {
     if ((await system.followedFacts(path))?.kind === "folder") throw new Error("it is a folder");
     await access.write(dirname(path));
-    return [ok(HERE, `pid_file ${path} can be written`)];
+    return [ok(`pid_file ${path} can be written`)];
   } catch (error) {
     const hint = `Make its folder writable for ${
       access.account ?? "this account"
     }, or remove pid_file from the configuration; it is optional.`;
-    return [warning(HERE, `Cannot write pid_file "${path}": ${reasonOf(error)}`, hint)];
+    return [warning(`Cannot write pid_file "${path}": ${reasonOf(error)}`, hint)];
   }
 }
 
-function ledger(settings: Settings, { readLedger, markDamaged }: HereTools): Finding {
+function ledger(settings: Settings, { readLedger, markDamaged }: HereTools): Remark {
   try {
     using opened = readLedger(settings.stateDirectory);
     const damage = opened.integrity();
     const { queued, sending, deferred, delivered, failed } = opened.counts();
     if (damage.length === 0) {
-      return ok(HERE, `Ledger is intact: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
+      return ok(`Ledger is intact: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
     }
     throw new Failure("internal", `The ledger is damaged: ${damage[0]}`, { hint: REPAIR });
   } catch (error) {
     const isDamaged = error instanceof Failure && error.code === "internal";
     const problem = isDamaged ? markDamaged(settings.stateDirectory) : null;
-    if (problem === null) return fault(HERE, error);
+    if (problem === null) return fault(error);
     const hint =
       `Restart image-transfer to repair it. It could not be marked for the repair: ${problem.message}. ${problem.hint}`;
-    return fault(HERE, new Failure("internal", failureRecord(error).message, { hint, cause: error }));
+    return fault(new Failure("internal", failureRecord(error).message, { hint, cause: error }));
   }
 }
 
@@ -109,7 +110,7 @@ const REPAIR =
   "What cannot be repaired is kept beside a new one, and delivered files are recognised at the destinations.";
 
 /** Nothing if it cannot be determined: the daemon itself reports folders that it has to poll. */
-async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
+async function limits(system: System, signal: AbortSignal): Promise<Remark[]> {
   if (system.platform !== "linux") return [];
   // By sysctl, because the compiled program may not read /proc. Users have no /sbin on their PATH.
   let most: number | null = null;
@@ -127,10 +128,9 @@ async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
     }
   }
   if (most === null) return [];
-  if (most >= 8192) return [ok(HERE, `The system can watch up to ${most} folders`)];
+  if (most >= 8192) return [ok(`The system can watch up to ${most} folders`)];
   return [
     warning(
-      HERE,
       `The system can watch only ${most} folders at once`,
       "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then, the remaining folders are polled.",
     ),
@@ -141,7 +141,7 @@ async function limits(system: System, signal: AbortSignal): Promise<Finding[]> {
 export async function checkDescriptors(
   system: Pick<System, "platform" | "which" | "run">,
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<Remark[]> {
   if (system.platform !== "linux") return [];
   const program = await system.which("grep");
   if (program === null) return [];
@@ -150,7 +150,6 @@ export async function checkDescriptors(
   if (!(most < 1024)) return [];
   return [
     warning(
-      HERE,
       `This account can open only ${most} files at once`,
       "Raise it to 1024 or more: ulimit -n 4096 in a shell, LimitNOFILE=4096 in a systemd unit.",
     ),
@@ -158,7 +157,7 @@ export async function checkDescriptors(
 }
 
 /** Listens for a moment, as the daemon would; at any free port where the daemon itself has the configured one. */
-async function checkPage({ web, stateDirectory }: Settings, system: System, signal: AbortSignal): Promise<Finding[]> {
+async function checkPage({ web, stateDirectory }: Settings, system: System, signal: AbortSignal): Promise<Remark[]> {
   if (web === null) return [];
   let url: string | null = null;
   try {
@@ -166,7 +165,7 @@ async function checkPage({ web, stateDirectory }: Settings, system: System, sign
   } catch (error) {
     signal.throwIfAborted();
     const { message, hint } = failureRecord(error);
-    return [warning(HERE, message, hint)];
+    return [warning(message, hint)];
   }
   try {
     const tls = await readTls(web, system);
@@ -179,29 +178,30 @@ async function checkPage({ web, stateDirectory }: Settings, system: System, sign
     }, end.signal);
     end.abort();
     await listening.finished;
-    return [ok(HERE, url === null ? `The page can be served at ${placeOf(web)}` : `The page is at ${url}`)];
+    return [ok(url === null ? `The page can be served at ${placeOf(web)}` : `The page is at ${url}`)];
   } catch (error) {
     const { message, hint } = listenFailure(web, error);
     const said = `Cannot show the page at ${placeOf(web)}: ${message}`;
     // A port may be free again by the time the daemon starts; the rest only a person can change.
-    if (faultOf(error) === "busy") return [warning(HERE, said, `${hint} Delivery does not need the page.`)];
-    return [{ ...fault(HERE, error), what: said, hint, code: "configuration" }];
+    if (faultOf(error) === "busy") return [warning(said, `${hint} Delivery does not need the page.`)];
+    return [{ ...fault(error), what: said, hint, code: "configuration" }];
   }
 }
 
 const MOST_BYTES = 1024 * 1024;
 
+/** Secrets that other accounts can read: in the configuration file, and the key of the page. */
 export async function checkSecrets(
   { file, full, web }: Pick<Settings, "file" | "full" | "web">,
   system: Pick<System, "platform" | "followedFacts" | "read">,
-): Promise<Finding[]> {
+): Promise<Remark[]> {
   if (system.platform === "windows") return [];
-  const findings: Finding[] = [];
+  const findings: Remark[] = [];
   // A group may be meant to read a certificate's key.
   if (web !== null && web.tlsKey !== null && await isReadable(web.tlsKey, 0o004, system)) {
     const what = `Other accounts can read web.tls_key ${printable(web.tlsKey)}`;
     findings.push(
-      warning(HERE, what, `Run \`chmod o= ${printable(web.tlsKey)}\`, and have a new key made if others had access.`),
+      warning(what, `Run \`chmod o= ${printable(web.tlsKey)}\`, and have a new key made if others had access.`),
     );
   }
   if (file === null || !await isReadable(file, 0o044, system)) return findings;
@@ -215,7 +215,7 @@ export async function checkSecrets(
   const keep = names.some((name) => name.endsWith("password"))
     ? "or use password_file or password: $NAME instead."
     : "or take them from the environment, like token: $NAME.";
-  return [...findings, warning(HERE, what, `Run \`chmod 600 ${printable(file)}\`, ${keep}`)];
+  return [...findings, warning(what, `Run \`chmod 600 ${printable(file)}\`, ${keep}`)];
 }
 
 async function isReadable(path: string, by: number, system: Pick<System, "followedFacts">): Promise<boolean> {

@@ -22,7 +22,7 @@ import { unreadablePaths } from "../../intake/watch/unreadable_paths.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { type Access, ownAccess } from "./access.ts";
-import { fault, type Finding, ok, warning } from "./finding.ts";
+import { fault, type Finding, findingsAbout, ok, type Remark, warning } from "./finding.ts";
 
 /** If clocks differ by more than this, nights and ages are doubtful. Milliseconds. */
 const CLOCK_DRIFT_MS = 5_000;
@@ -31,52 +31,52 @@ const MOST_NAMED = 5;
 
 /** One job, without its destinations. */
 export async function checkJob(job: Job, system: System, signal: AbortSignal): Promise<Finding[]> {
-  const about = `job ${job.name}`;
   const access = ownAccess(system);
-  const night = ok(about, `Tonight is night ${observingNight(system.now(), job.night)}`);
+  const night = ok(`Tonight is night ${observingNight(system.now(), job.night)}`);
+  const findings = (remarks: readonly Remark[]) => findingsAbout(`job ${job.name}`, remarks);
   try {
     const wrong = await checkWatched(job, access, system);
-    if (wrong.length > 0) return [...wrong, night];
+    if (wrong.length > 0) return findings([...wrong, night]);
     const isUnseen = job.completeness === "auto" &&
       !(await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system));
     // Files on a network drive have the times of its server's clock, and ages and nights depend on them.
     const { entries } = await system.list(job.watchPath);
     const ahead = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0) - system.now();
-    return [
-      ...await content(job, about, system, signal),
+    return findings([
+      ...await content(job, system, signal),
       night,
-      ...isUnseen ? [ok(about, UNSEEN_WRITERS)] : [],
-      ...ahead < CLOCK_DRIFT_MS ? [] : [warning(
-        about,
-        `A file in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
-        "Synchronise the clocks of the camera and this computer with NTP.",
-      )],
+      ...isUnseen ? [ok(UNSEEN_WRITERS)] : [],
+      ...ahead < CLOCK_DRIFT_MS ? [] : [
+        warning(
+          `A file in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
+          "Synchronise the clocks of the camera and this computer with NTP.",
+        ),
+      ],
       ...await checkRemoval(job, access),
       ...checkSchedule(job, system.now()),
       ...await Promise.all(
         job.hooks.map(({ on, receiver }) =>
           receiver.kind === "url"
-            ? checkAddress(receiver, on.join(", "), about, system, signal)
-            : checkProgram(receiver, on.join(", "), about, system)
+            ? checkAddress(receiver, on.join(", "), system, signal)
+            : checkProgram(receiver, on.join(", "), system)
         ),
       ),
       ...checkGrowing(job),
-      ...job.dryRun ? [warning(about, "This job is a dry run: nothing is sent", "To send, remove dry_run.")] : [],
-    ];
+      ...job.dryRun ? [warning("This job is a dry run: nothing is sent", "To send, remove dry_run.")] : [],
+    ]);
   } catch (error) {
     signal.throwIfAborted();
-    return [fault(about, error), night];
+    return findings([fault(error), night]);
   }
 }
 
 /** What keeps the folder of a job from being watched. */
-export async function checkWatched(job: Job, access: Access, system: Pick<System, "followedFacts">): Promise<Finding[]> {
-  const about = `job ${job.name}`;
+export async function checkWatched(job: Job, access: Access, system: Pick<System, "followedFacts">): Promise<Remark[]> {
   try {
     const facts = await system.followedFacts(job.watchPath);
     if (facts === null) {
       const hint = "Correct watch_path, or create the folder; it will be watched as soon as it appears.";
-      return [warning(about, `The watched folder ${job.watchPath} does not exist`, hint)];
+      return [warning(`The watched folder ${job.watchPath} does not exist`, hint)];
     }
     if (facts.kind !== "folder") {
       throw new Failure("not_a_folder", `watch_path "${job.watchPath}" is not a folder`, {
@@ -86,29 +86,28 @@ export async function checkWatched(job: Job, access: Access, system: Pick<System
     await access.read(job.watchPath);
     return [];
   } catch (error) {
-    if (faultOf(error) !== "permission") return [fault(about, error)];
+    if (faultOf(error) !== "permission") return [fault(error)];
     const message = `${access.account ?? "This account"} cannot read "${job.watchPath}"`;
     const hint = "Give it permission to list the folder and read its files.";
-    return [fault(about, new Failure("source_unreadable", message, { hint }))];
+    return [fault(new Failure("source_unreadable", message, { hint }))];
   }
 }
 
 /** With `delete_source`: whether files can be removed. */
-export async function checkRemoval(job: Job, access: Access): Promise<Finding[]> {
+export async function checkRemoval(job: Job, access: Access): Promise<Remark[]> {
   if (!job.deleteSource) return [];
-  const about = `job ${job.name}`;
   try {
     await access.write(job.watchPath);
-    return [ok(about, "Files can be deleted here once they are verified everywhere (delete_source)")];
+    return [ok("Files can be deleted here once they are verified everywhere (delete_source)")];
   } catch (error) {
     const hint = "delete_source needs write permission in the watched folder.";
     const message = `Cannot remove files in "${job.watchPath}": ${reasonOf(error)}`;
-    return [fault(about, new Failure("permission_denied", message, { hint }))];
+    return [fault(new Failure("permission_denied", message, { hint }))];
   }
 }
 
 /** Looks at everything, as the daemon does at its start. */
-async function content(job: Job, about: string, system: System, signal: AbortSignal): Promise<Finding[]> {
+async function content(job: Job, system: System, signal: AbortSignal): Promise<Remark[]> {
   const patterns = patternsOf(job);
   let files = NOTHING_FOUND;
   const unread = unreadablePaths(job.name, { patterns, emit: () => {}, system });
@@ -120,20 +119,20 @@ async function content(job: Job, about: string, system: System, signal: AbortSig
     ? "empty so far"
     : `${files.wanted} of ${counted(files.all, "file")} ${files.wanted === 1 ? "matches" : "match"}`;
   const unmatched = unmatchedOf(files);
-  const watches = ok(about, `Watches ${job.watchPath}: ${found}`);
+  const watches = ok(`Watches ${job.watchPath}: ${found}`);
   const findings = [watches];
   if (unmatched !== null) {
     const { message, hint } = unmatchedText(job, unmatched);
-    findings[0] = warning(about, message, hint);
+    findings[0] = warning(message, hint);
   }
   const unreadable = unread.waiting();
   for (const { detail, hint } of unreadable.slice(0, MOST_NAMED)) {
-    findings.push(fault(about, new Failure("source_unreadable", detail, { hint })));
+    findings.push(fault(new Failure("source_unreadable", detail, { hint })));
   }
   const left = unreadable.length - MOST_NAMED;
   if (left > 0) {
     findings.push(
-      fault(about, new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`)),
+      fault(new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`)),
     );
   }
   return findings;
@@ -153,8 +152,7 @@ const LONG_MS = 32 * 86_400_000;
 export function checkSchedule(
   { name, schedule, destinations }: Pick<Job, "name" | "schedule" | "destinations">,
   now: number,
-): Finding[] {
-  const about = `job ${name}`;
+): Remark[] {
   if (destinations.length === 0) return [];
   // Two clocks in one line are told apart.
   const timezone = "timezone" in schedule ? schedule.timezone : null;
@@ -163,22 +161,22 @@ export function checkSchedule(
     case "continuous":
       return [];
     case "manual":
-      return [ok(about, `Files are sent only when you run: image-transfer sync ${name}`)];
+      return [ok(`Files are sent only when you run: image-transfer sync ${name}`)];
     case "interval":
-      return [ok(about, `Files are sent every ${ms(schedule.everyMs, { long: true })}, first when the daemon starts`)];
+      return [ok(`Files are sent every ${ms(schedule.everyMs, { long: true })}, first when the daemon starts`)];
     case "window": {
       const { isOpen, until } = windowAt(schedule, now);
       const when = isOpen ? `now, until ${localTime(until)}` : `next from ${localTime(until)}`;
-      return [ok(about, `Files are sent between ${schedule.from} and ${schedule.to}${zone}: ${when}${here}`)];
+      return [ok(`Files are sent between ${schedule.from} and ${schedule.to}${zone}: ${when}${here}`)];
     }
     case "cron": {
       const runs: number[] = [];
       for (let at: number | null = now; runs.length < RUNS && (at = nextRun(schedule, at)) !== null;) runs.push(at);
       const [first] = runs;
       const text = `Next runs${zone}: ${runs.map(localTime).join(", ")}${here}`;
-      if (first !== undefined && first - now <= LONG_MS) return [ok(about, text)];
+      if (first !== undefined && first - now <= LONG_MS) return [ok(text)];
       const late = first === undefined ? "The schedule never runs again" : text;
-      return [warning(about, late, "Correct the cron expression; image-transfer sync sends at any time.")];
+      return [warning(late, "Correct the cron expression; image-transfer sync sends at any time.")];
     }
     default:
       return schedule satisfies never;
@@ -188,11 +186,10 @@ export function checkSchedule(
 type HookSystem = Pick<System, "which" | "askRemote" | "sleep" | "compiled" | "gaveUp" | "followedFacts">;
 
 /** Of the hooks that start a program, those that cannot: for `config validate`, which asks nobody in the network. */
-export async function checkHookPrograms(job: Job, system: HookSystem): Promise<Finding[]> {
-  const about = `job ${job.name}`;
+export async function checkHookPrograms(job: Job, system: HookSystem): Promise<Remark[]> {
   const found = await Promise.all(
     job.hooks.map(async ({ on, receiver }) =>
-      receiver.kind === "url" ? [] : [await checkProgram(receiver, on.join(", "), about, system)]
+      receiver.kind === "url" ? [] : [await checkProgram(receiver, on.join(", "), system)]
     ),
   );
   return found.flat().filter(({ level }) => level !== "ok");
@@ -206,43 +203,41 @@ const ANSWER_MS = 10_000;
 async function checkAddress(
   { url }: Receiver<"url">,
   when: string,
-  about: string,
   system: HookSystem,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<Remark> {
   const { host } = new URL(url);
   const what = `The hook on ${when} cannot post to ${host}`;
   using limit = deadline(ANSWER_MS, system, signal);
   try {
     const { status } = await system.askRemote(url, { method: "HEAD", headers: {} }, limit.signal);
     if (status >= 300 && status < 400) {
-      return warning(about, `${what}: it redirects to another address`, "Redirects are not followed: set url to that address.");
+      return warning(`${what}: it redirects to another address`, "Redirects are not followed: set url to that address.");
     }
     const isGone = status === 404 || status === 410;
     if (isGone || status >= 500) {
       const hint = isGone
         ? "Correct the url, or create the webhook there again."
         : "Check that server; it is called again until it works.";
-      return warning(about, `${what}: it responded with status ${status}`, hint);
+      return warning(`${what}: it responded with status ${status}`, hint);
     }
-    return ok(about, `A hook on ${when} posts to ${host}, which responds`);
+    return ok(`A hook on ${when} posts to ${host}, which responds`);
   } catch (error) {
     signal.throwIfAborted();
     // The address may be a secret.
     const reason = limit.passed ? `no answer within ${ANSWER_MS / 1000} s` : reasonOf(error).replaceAll(url, "…");
-    return warning(about, `${what}: ${reason}`, "Check the address and the network; events are kept and sent when it responds.");
+    return warning(`${what}: ${reason}`, "Check the address and the network; events are kept and sent when it responds.");
   }
 }
 
 async function checkProgram(
   { argv, cwd }: Receiver<"command">,
   when: string,
-  about: string,
   system: HookSystem,
-): Promise<Finding> {
+): Promise<Remark> {
   const [program = ""] = argv;
   const what = `The hook on ${when} cannot start "${program}"`;
-  const missing = (why: string, hint: string) => fault(about, new Failure("tool_missing", `${what}: ${why}`, { hint }));
+  const missing = (why: string, hint: string) => fault(new Failure("tool_missing", `${what}: ${why}`, { hint }));
   const found = await system.which(program);
   if (found === null) {
     return missing(
@@ -263,11 +258,11 @@ async function checkProgram(
   if (cwd !== null && (await system.followedFacts(cwd).catch(() => null))?.kind !== "folder") {
     return missing(`its working_directory "${cwd}" is not a folder`, "Create it, or correct working_directory.");
   }
-  return ok(about, `A hook on ${when} starts ${found}`);
+  return ok(`A hook on ${when} starts ${found}`);
 }
 
 /** One for each destination that files are sent to only once they are finished. */
-export function checkGrowing({ name, growingFiles, destinations }: Job): Finding[] {
+export function checkGrowing({ growingFiles, destinations }: Pick<Job, "growingFiles" | "destinations">): Remark[] {
   if (growingFiles === null) return [];
   return destinations.flatMap((destination) => {
     const { transport: { method }, verify } = destination;
@@ -279,6 +274,6 @@ export function checkGrowing({ name, growingFiles, destinations }: Job): Finding
       ? "Use local, rsync, sftp or tar to send them earlier."
       : "Set verify_transfer: true to send them earlier.";
     const hint = `Files are sent there once they are finished. ${cure}`;
-    return [warning(`job ${name}`, what, hint)];
+    return [warning(what, hint)];
   });
 }

@@ -10,7 +10,7 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { span } from "../../domain/span.ts";
 import type { System } from "../../system/system.ts";
-import { fault, type Finding, HERE, ok, warning } from "./finding.ts";
+import { fault, ok, type Remark, warning } from "./finding.ts";
 
 /** Longer is told of. */
 const CLOCKS_DIFFER_MS = 60_000;
@@ -21,7 +21,7 @@ export async function checkPocketbase(
   settings: Pick<Settings, "pocketbase" | "file">,
   system: System,
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<Remark[]> {
   const { pocketbase } = settings;
   if (pocketbase === null) return [];
   const once = { ...pocketbase, timeoutMs: Math.min(pocketbase.timeoutMs, ANSWER_MS) };
@@ -33,35 +33,33 @@ export async function checkPocketbase(
     const lines = permissionLines(held, pocketbase, kindOf(settings.file ?? ""));
     const reasons = heldReasons(held);
     return [
-      ok(HERE, `PocketBase ${url}: connected as ${printable(name)}`),
-      ok(HERE, `Whoever owns that server ${rightsOf(pocketbase)}`),
-      ...isInClear
-        ? [warning(HERE, `${url} is asked over http, which sends the password in clear (allow_http)`, "Use https.")]
-        : [],
-      ...wrong === null ? [] : [fault(HERE, wrong)],
+      ok(`PocketBase ${url}: connected as ${printable(name)}`),
+      ok(`Whoever owns that server ${rightsOf(pocketbase)}`),
+      ...isInClear ? [warning(`${url} is asked over http, which sends the password in clear (allow_http)`, "Use https.")] : [],
+      ...wrong === null ? [] : [fault(wrong)],
       // One for each reason; with the last one, the lines that would allow what waits.
       ...reasons.map((reason, index) =>
         index === reasons.length - 1 && lines.length > 0
           ? warning(
-            HERE,
             [reason, ...lines].join("\n"),
             `If you want them to run, add these lines to "pocketbase" in ${settings.file}.`,
           )
-          : warning(HERE, reason, "Correct it on the server.")
+          : warning(reason, "Correct it on the server.")
       ),
       ...Math.abs(aheadMs) > CLOCKS_DIFFER_MS
-        ? [warning(
-          HERE,
-          `The clock of this computer is ${span(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead of" : "behind"} that of ${url}`,
-          "Set both clocks by NTP.",
-        )]
+        ? [
+          warning(
+            `The clock of this computer is ${span(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead of" : "behind"} that of ${url}`,
+            "Set both clocks by NTP.",
+          ),
+        ]
         : [],
     ];
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Failure)) throw error;
     // Deliveries do not need it, and an outage passes; a mistake does not.
-    return [error.next === "later" ? warning(HERE, error.message, error.hint) : fault(HERE, error)];
+    return [error.next === "later" ? warning(error.message, error.hint) : fault(error)];
   }
 }
 

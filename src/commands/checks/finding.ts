@@ -18,32 +18,36 @@ export interface Finding {
   readonly code: string | null;
 }
 
+/** A finding before it is said what it is about. */
+export type Remark = Omit<Finding, "about">;
+
 /** What is looked at that belongs to no job. */
 export const HERE = "this computer";
 
+/** The findings that these remarks are, in the order of keys that scripts know. */
+export function findingsAbout(about: string, remarks: readonly Remark[]): Finding[] {
+  return remarks.map(({ level, what, hint, code }) => ({ level, about, what, hint, code }));
+}
+
 /** Nothing needs to be done. */
-export function ok(about: string, what: string): Finding {
-  return { level: "ok", about, what, hint: "", code: null };
+export function ok(what: string): Remark {
+  return { level: "ok", what, hint: "", code: null };
 }
 
 /** `hint` says what a person may do about it. */
-export function warning(about: string, what: string, hint: string): Finding {
-  return { level: "warning", about, what, hint, code: null };
+export function warning(what: string, hint: string): Remark {
+  return { level: "warning", what, hint, code: null };
 }
 
-/** The finding for an error that was thrown. */
-export function fault(about: string, thrown: unknown): Finding {
+/** What an error that was thrown says. */
+export function fault(thrown: unknown): Remark {
   const { message, hint, code } = failureRecord(thrown);
-  return { level: "fault", about, what: message, hint, code };
+  return { level: "fault", what: message, hint, code };
 }
 
 /** A finding as people read it: a mark, the matter, and below it the fix. */
 export function findingText({ level, what, hint }: Finding): string {
   const mark = level === "ok" ? green("✓") : level === "warning" ? yellow("!") : bold(red("✗"));
-  const lines = printableLines(what);
+  const lines = what.split("\n").map(printable).join("\n    ");
   return `  ${mark} ${lines}\n${hint === "" ? "" : `    ${dim(`→ ${printable(hint)}`)}\n`}`;
-}
-
-function printableLines(text: string): string {
-  return text.split("\n").map(printable).join("\n    ");
 }

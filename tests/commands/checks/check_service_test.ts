@@ -1,7 +1,7 @@
 /** What install-service finds before it installs anything. */
 import { assertEquals } from "@std/assert";
 import { checkDestinations, checkNeeds } from "../../../src/commands/install_service.ts";
-import type { Finding } from "../../../src/commands/checks/finding.ts";
+import type { Remark } from "../../../src/commands/checks/finding.ts";
 import { loadSettings } from "../../../src/config/read/load.ts";
 import type { System } from "../../../src/system/system.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
@@ -37,7 +37,7 @@ async function service(dir: TempFolder, refuses: (words: string) => boolean, key
   return { asked, checks: { ...tools, settings, account: observer } };
 }
 
-const told = (findings: readonly Finding[], dir: TempFolder) =>
+const told = (findings: readonly Remark[], dir: TempFolder) =>
   findings.filter(({ level }) => level !== "ok").map(({ level, what }) => `${level}: ${what.replaceAll(dir.path, "")}`);
 
 Deno.test("checkNeeds() asks as the account, makes its folders, and leaves out the folder that the service manager makes", async () => {
