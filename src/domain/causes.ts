@@ -68,7 +68,7 @@ const MOUNT = "Mount the disk or network drive there, or correct remote_base_pat
 const GONE = "If it was moved or deleted on purpose, ignore this. To deliver it, put it back.";
 const LOOK_THERE = `${RETRIED} If it persists, check the load, the disks and the log of that computer.`;
 const READABLE_BACK =
-  "Give the remote account permission to read it, or move it away; if its permissions are right, check the disk there.";
+  "Give the account permission to read it, or move it away; if its permissions are right, check the disk there.";
 const QUIET_SHELL = `${RETRIED} If it persists, make sure that the start-up files of the remote shell print nothing.`;
 // `watch` and `copy` have no configuration that doctor could check.
 const ENROLL = "`image-transfer doctor --enroll`, or without a configuration `{login}`, shows its fingerprint and accepts it.";
@@ -317,6 +317,10 @@ export const CAUSES = {
       "Check the disk and the mount at the destination.",
     ],
     base_missing: ["", MOUNT],
+    ftp_base_missing: [
+      "",
+      "Mount the disk there, or correct remote_base_path: a path that begins with / begins where the account may go; one without begins at its home folder.",
+    ],
     unmounted: ["it is no longer mounted", "Mount the disk or network drive there again."],
     temporary_folder_gone: ["the temporary folder there is gone", "Check whether the disk there is still mounted."],
     no_bucket: ["there is no such bucket", "Create the bucket, or correct remote_base_path."],

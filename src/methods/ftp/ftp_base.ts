@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { FtpDestination } from "../../config/settings.ts";
@@ -12,7 +13,7 @@ import type { Connections } from "./connections.ts";
 import type { Curl } from "./curl.ts";
 import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, repliesIn, type Reply } from "./dialogue.ts";
-import { connectionFailure, refused } from "./ftp_failures.ts";
+import { connectionFailure, refused, replyText } from "./ftp_failures.ts";
 
 /** What a server says that it can do (FEAT). */
 export interface Features {
@@ -98,8 +99,8 @@ export async function converse(
   told: Parameters<Curl["talk"]>[2] = {},
 ): Promise<Ended[]> {
   const ends = await curl.talk(transfers, signal, told);
-  const failure = connectionFailure(ends.at(-1)!, destination);
-  if (failure) throw failure;
+  const lost = connectionFailure(ends.at(-1)!, destination);
+  if (lost) throw lost;
   return ends;
 }
 
@@ -121,24 +122,18 @@ export async function tryToWrite(base: FtpBase, signal: AbortSignal): Promise<vo
   const replies = await command(base, [`MKD ${root}`, make, `RNFR ${probe}`, rename, `RMD ${moved}`, `RMD ${probe}`], signal);
   const refusing = [make, rename].find((each) => !isYes(replies(each)));
   if (refusing === undefined) return;
-  const failure = refused(`write below ${where}`, replies(refusing));
-  if (refusing === make || failure.code !== "permission_denied") throw failure;
-  throw new Failure(failure.code, failure.message, { hint: RENAME, cause: failure });
+  const told = refused(`write below ${where}`, replies(refusing));
+  if (refusing === make || told.code !== "permission_denied") throw told;
+  throw new Failure(told.code, told.message, { hint: RENAME, cause: told });
 }
 
 const RENAME = "Give the account on the server permission to rename (RNFR, RNTO) below the base path.";
 
 /** Why the base path cannot be entered. */
 export function noBase({ where }: FtpBase, reply: Reply | null, exists: boolean): Failure {
-  if (exists) {
-    return new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
-  }
-  const failure = refused(`enter the folder ${where}`, reply);
-  if (reply?.code !== 550) return failure;
-  return new Failure("device_missing", `Cannot find the folder ${where} (${reply.code} ${printable(reply.lines.at(-1) ?? "")})`, {
-    hint:
-      "Mount the disk there, or correct remote_base_path: a path that begins with / begins where the account may go; one without begins at its home folder.",
-  });
+  if (exists) return failure(CAUSES.base_not_a_folder, `Cannot use ${where}`);
+  if (reply?.code !== 550) return refused(`enter the folder ${where}`, reply);
+  return failure(CAUSES.ftp_base_missing, `Cannot find the folder ${where}`, { said: replyText(reply) });
 }
 
 /** What `Session.survey` does. Of many names in a folder that is not there, none is. */

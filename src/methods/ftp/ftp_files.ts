@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -211,10 +212,7 @@ function hashesIn(base: FtpBase, hash: Hash, paths: readonly string[], replies: 
 
 /** Its own trouble (a bad sector, no permission to read): it must not hold all others. */
 function notRead({ destination }: FtpBase, path: string, reply: Reply | null): Failure {
-  const failure = refused(`read "${printable(path)}" back from ${destination.name}`, reply);
-  return new Failure("mismatch", failure.message, {
-    hint: "Give the account there permission to read it; if it has, check the disk.",
-  });
+  return failure(CAUSES.not_read_back, refused(`read "${printable(path)}" back from ${destination.name}`, reply).message);
 }
 
 /** Nothing was there to be fetched. */

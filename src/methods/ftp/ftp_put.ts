@@ -9,7 +9,8 @@ import { createHash } from "node:crypto";
 import { anySignal } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
-import { Failure, failureRecord } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import { type Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
@@ -20,7 +21,7 @@ import type { PutOutcome, Session, Upload } from "../method.ts";
 import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, lastReply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, opening, pathOf, tryToWrite } from "./ftp_base.ts";
-import { connectionFailure, meaningOfReply, refused } from "./ftp_failures.ts";
+import { connectionFailure, meaningOfReply, refused, replyText } from "./ftp_failures.ts";
 import { chmod, digest, digestQuestion } from "./ftp_files.ts";
 import { checkStagingOnce } from "./ftp_staging.ts";
 
@@ -231,23 +232,19 @@ async function failureOf({ base, signal }: Batch, { upload: { source } }: Sendin
   if (own) return own;
   if (reply === null || isYes(reply)) {
     if (ended.exit === 18 || ended.exit === 26) {
-      return new Failure("source_changed", `Cannot ${what}: it changed while it was sent (${printable(ended.error)})`, {
-        hint: "It is checked again.",
-      });
+      return failure(CAUSES.source_changed, `Cannot ${what}`, { said: printable(ended.error) });
     }
-    return new Failure("interrupted", `Cannot ${what}: ${printable(ended.error)} (curl's exit code ${ended.exit})`, {
-      hint: "It is retried automatically.",
-    });
+    return failure(CAUSES.said, `Cannot ${what}`, { said: `${printable(ended.error)} (curl's exit code ${ended.exit})` });
   }
-  const failure = refused(what, reply);
+  const told = refused(what, reply);
   if (meaningOfReply(reply) === null) {
     await checkBase(base, signal);
     await tryToWrite(base, signal);
     // Something else can be written there: it is this file's trouble, or one that passes.
-    return new Failure("interrupted", failure.message, { hint: "It is retried automatically. A quota may be used up." });
+    return failure(CAUSES.refused_once, `Cannot ${what}`, { said: reply === null ? "" : replyText(reply) });
   }
-  if (failure.next === "hold") throw failure;
-  return failure;
+  if (told.next === "hold") throw told;
+  return told;
 }
 
 /** So much fits into the buffers on the way: the server's answer is heard. */

@@ -6,6 +6,7 @@
  */
 import { dirname, join } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { type Destination, isOnThisComputer, type Job } from "../../config/settings.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
@@ -160,12 +161,10 @@ export async function checkMount(base: LocalBase): Promise<void> {
   const { where, device } = base;
   const facts = await baseFacts(base);
   if (facts === null || (device !== null && facts.device !== device)) {
-    throw new Failure("device_missing", `Cannot find the folder ${where}${facts ? " on the disk it was on" : ""}`, {
-      hint: "Mount the disk or network drive, or correct remote_base_path.",
-    });
+    throw failure(CAUSES.base_missing, `Cannot find the folder ${where}${facts ? " on the disk it was on" : ""}`);
   }
   if (facts.kind !== "folder") {
-    throw new Failure("not_a_folder", `Cannot use ${where}: it is not a folder`, { hint: "Correct remote_base_path." });
+    throw failure(CAUSES.base_not_a_folder, `Cannot use ${where}`);
   }
 }
 

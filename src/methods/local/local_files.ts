@@ -4,7 +4,7 @@
  * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
@@ -89,17 +89,13 @@ async function digestOf(base: LocalBase, relative: string, signal: AbortSignal):
     signal.throwIfAborted();
     if (faultOf(error) === "not_found") return null;
     const what = `read "${printable(relative)}" back from ${base.where}`;
-    const failure = localFailure(error, what);
-    if (!OF_ONE_FILE.has(faultOf(error))) throw failure;
+    const told = localFailure(error, what);
+    if (!OF_ONE_FILE.has(faultOf(error))) throw told;
     await checkMount(base).catch((lost) => {
       throw localFailure(lost, what);
     });
     // The disk is there: this is the file's own trouble, and must not hold all others.
-    throw new Failure("mismatch", failure.message, {
-      hint:
-        "Give the account that runs image-transfer permission to read it, or move it away; if its permissions are right, check the disk.",
-      cause: error,
-    });
+    throw failure(CAUSES.not_read_back, told.message, { cause: error });
   }
 }
 

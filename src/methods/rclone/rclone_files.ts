@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "@std/path";
-import { Failure } from "../../domain/failure.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
+import type { Failure } from "../../domain/failure.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { limitNow } from "../bandwidth.ts";
 import type { Mount, Session, Stat } from "../method.ts";
@@ -89,11 +90,7 @@ async function attach(remote: Remote, create: boolean, signal: AbortSignal, prob
 }
 
 function missing({ where, isObjectStore }: Remote): Failure {
-  return new Failure("device_missing", `Cannot find ${where}`, {
-    hint: isObjectStore
-      ? "Create the bucket, or correct remote_base_path."
-      : "Mount the disk or network drive there, or correct remote_base_path.",
-  });
+  return failure(isObjectStore ? CAUSES.no_bucket : CAUSES.base_missing, `Cannot find ${where}`);
 }
 
 /** rclone makes every folder that it needs. @throws {Failure} `device_missing` where it would make the base path, too. */
@@ -139,7 +136,7 @@ async function makeFolder(remote: Remote, folder: string, signal: AbortSignal): 
     await remote.call("operations/mkdir", { fs: { _name, _root }, remote: folder }, signal);
   } catch (error) {
     if (folder === "" && error instanceof RcloneError && /file exists|is a file|not a directory/i.test(error.message)) {
-      throw new Failure("not_a_folder", `Cannot use ${remote.where}: it is not a folder`, { hint: "Correct remote_base_path." });
+      throw failure(CAUSES.base_not_a_folder, `Cannot use ${remote.where}`);
     }
     throw failureOf(error, `create ${folder === "" ? remote.where : `a folder below ${remote.where}`}`, signal);
   }

@@ -7,6 +7,7 @@
 import { anySignal } from "../../async/abort.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import type { Lease } from "../../async/pace.ts";
+import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { sourceFault } from "../../system/source_failure.ts";
 import { isLimited, paceOf } from "../bandwidth.ts";
@@ -94,18 +95,16 @@ async function orFull(
   copying: Promise<Failure | null>,
   signal: AbortSignal,
 ): Promise<Failure | null> {
-  const failure = await copying.catch((error: unknown) => error);
-  if (failure === null) return null;
-  if (!(failure instanceof Failure) || failure.code !== "interrupted" && failure.code !== "permission_denied") throw failure;
+  const told = await copying.catch((error: unknown) => error);
+  if (told === null) return null;
+  if (!(told instanceof Failure) || told.code !== "interrupted" && told.code !== "permission_denied") throw told;
   const free = await freeSpace(remote, signal);
   const wanted = uploads.reduce((sum, { source }) => Math.max(sum, source.size), 0);
   if (free !== null && free < wanted) {
-    throw new Failure("disk_full", `Cannot send files to ${remote.where}: it is full (rclone failed: ${failure.message})`, {
-      hint: "Free some space there; delivery resumes automatically.",
-    });
+    throw failure(CAUSES.full, `Cannot send files to ${remote.where}`, { said: `rclone failed: ${told.message}` });
   }
-  if (failure.next === "hold") throw failure;
-  return failure;
+  if (told.next === "hold") throw told;
+  return told;
 }
 
 /** Sends all of a folder. @throws {Failure} where the whole batch is lost; gives one that may be of some files only. */
