@@ -86,7 +86,7 @@ function atLeast(version: RsyncVersion, major: number, minor: number, patch = 0)
   return a !== major ? a > major : b !== minor ? b > minor : c >= patch;
 }
 
-export interface RsyncPair {
+interface RsyncPair {
   /** Arguments can travel outside of the remote shell's command line (`-s`). */
   readonly protectsArgs: boolean;
   /** The local one escapes arguments for the remote shell unless told not to (`--old-args`). */

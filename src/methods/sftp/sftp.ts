@@ -18,9 +18,8 @@ import { shellFiles } from "../shell/shell_files.ts";
 import { shellParts } from "../shell/shell_parts.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "../shell/shell_tools.ts";
 import { type Sharing, sshSettings, toolPath } from "../ssh/ssh.ts";
-import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
+import { connectSsh, controlSocket, type SshConnection } from "../ssh/ssh_connection.ts";
 import { LongLine, sessionLine } from "../ssh/long_line.ts";
-import { controlSocket } from "../ssh/control_socket.ts";
 
 /** Its `proof` is `checksum` where the server gives a shell that hashes, else `read_back`. */
 export const sftp: Method<"sftp"> = { name: "sftp", connect };

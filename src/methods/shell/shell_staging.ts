@@ -52,7 +52,7 @@ export function eachAttempt(work: string): string {
 }
 
 /** Words of the answer where a link of another account is on the way: how many folders deep it lies. */
-export const LINK = /^link (\d+)$/;
+const LINK = /^link (\d+)$/;
 
 export function linkIn(answer: string, path: string): string | null {
   const depth = LINK.exec(answer)?.[1];

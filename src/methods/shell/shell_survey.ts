@@ -36,7 +36,7 @@ export function shellModifiedAt(inBase: RunInBase) {
 }
 
 /** Looks at the paths; what it prints is for {@linkcode stats}. */
-export function lookScript(paths: readonly string[], tools: ShellTools): string {
+function lookScript(paths: readonly string[], tools: ShellTools): string {
   return tools.perl ? `${nulList(paths)} | perl -e ${LOOK}\n` : statScript(paths, tools);
 }
 
@@ -70,7 +70,7 @@ export function nulList(words: readonly string[]): string {
 }
 
 /** A name that fits on a line of a tool's output without being changed or split; U+2028 and U+2029 would split ours. */
-export function isPlain(name: string): boolean {
+function isPlain(name: string): boolean {
   // deno-lint-ignore no-control-regex
   return !/[\x00-\x1f\x7f\\\u2028\u2029]/.test(name);
 }

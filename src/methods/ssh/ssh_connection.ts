@@ -3,6 +3,8 @@
  * through which rsync, scp and SFTP get channels without a login of their own. The first shell is the ControlMaster
  * itself: one process and one login less, and it ends when its input does, so nothing outlives the daemon.
  *
+ * The socket has a short name in the runtime folder, and a lock that lives as long as the process that made it. So a later start finds the
+ * masters of a run that crashed, and ends them: else a half-dead rsync behind one could write after its staging folder was swept.
  * On Windows, and where a socket cannot be made, every shell is a connection of its own; `sharing` is null then.
  *
  * @module
@@ -12,11 +14,13 @@ import type { SshDestination } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
-import { connectSeconds, type Sharing, sshArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
+import { connectSeconds, type Sharing, sshArgs, sshExitArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
 import type { Further } from "./long_line.ts";
-import { controlSocket } from "./control_socket.ts";
 import { noUsableShell } from "./ssh_failures.ts";
 import { type Bell, bell } from "../../async/bell.ts";
+import { join } from "@std/path";
+import { anySignal, untilAborted } from "../../async/abort.ts";
+import { within } from "../../async/deadline.ts";
 
 /** Disposing of it ends its shells, and with them whatever uses its socket. */
 export interface SshConnection extends AsyncDisposable {
@@ -151,4 +155,60 @@ class ShellPool implements AsyncDisposable {
     const at = this.#more.indexOf(shell);
     if (at >= 0) this.#ended.push(...this.#more.splice(at, 1));
   }
+}
+
+/** A name for a socket, ours until disposed of. `path` is null where masters cannot be used. */
+interface ControlSocket extends AsyncDisposable {
+  readonly path: string | null;
+}
+
+/** OpenSSH adds a dot and 16 characters while it makes the socket; `sun_path` holds 104 bytes on macOS, 108 on Linux. */
+const LONGEST_PATH = 104 - 1 - 17;
+const EXIT_TIMEOUT_MS = 5000;
+
+/** Ends what a former run left for this destination, and gives a fresh name. On Windows, OpenSSH knows no masters. */
+export async function controlSocket(
+  settings: SshSettings,
+  ssh: string,
+  { system, stagingRoot, log }: MethodContext,
+  signal: AbortSignal,
+): Promise<ControlSocket> {
+  const none: ControlSocket = { path: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+  if (system.platform === "windows") return none;
+  const folder = await system.runtimeFolder();
+  // The same for the same destination of the same installation, whatever the run.
+  const { job, name, transport: { host, user, port } } = settings.destination;
+  const parts = [stagingRoot, job, name, host, user, port];
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)));
+  const key = `${new Uint8Array(hash, 0, 4).toHex()}-`;
+  const { entries } = await system.list(folder);
+  for (const entry of entries.filter((entry) => entry.name.startsWith(key) && entry.name.endsWith(".lock"))) {
+    const left = join(folder, entry.name.slice(0, -".lock".length));
+    await using lock = await system.lock(`${left}.lock`);
+    // Somebody alive holds it: a session of this process, or a command beside the daemon.
+    if (lock === null) continue;
+    if (await system.facts(left)) {
+      log("info", `Ending the connection to ${name} that an earlier run left open`);
+      using ending = anySignal(signal);
+      const exit = system.run({ program: ssh, args: sshExitArgs(settings, left) }, ending.signal);
+      await untilAborted(within(exit, EXIT_TIMEOUT_MS, system, null), signal);
+      await system.remove(left);
+    }
+    await system.remove(`${left}.lock`);
+  }
+  const path = join(folder, `${key}${system.randomHex(4)}`);
+  if (new TextEncoder().encode(path).length > LONGEST_PATH) {
+    log("debug", `No shared connections to ${name}: the path ${path} is too long for a socket`);
+    return none;
+  }
+  const lock = await system.lock(`${path}.lock`);
+  if (lock === null) return none;
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await system.remove(path);
+      await system.remove(`${path}.lock`);
+      await lock[Symbol.asyncDispose]();
+    },
+  };
 }

@@ -41,9 +41,9 @@ export class ChannelRefused extends Error {}
 export type Receivers = ReturnType<typeof tarReceivers>;
 
 /** Exit status where the folder cannot be entered. */
-export const NO_FOLDER = 91;
+const NO_FOLDER = 91;
 /** Exit status where something else read the lines that were meant for us. */
-export const NO_LINES = 93;
+const NO_LINES = 93;
 
 /** The last line of a far end that has done all. Its exit status takes longer: shell, channel and `ssh` end one after the other. */
 const DONE = "image-transfer: done";
@@ -58,7 +58,7 @@ const UNPACK_AND_HASH = "unpack-and-hash";
 const APPEND = "append";
 
 /** `flags` are those of `tar`; `after` is done where it ended well. `ahead` is how many may wait. */
-export interface ReceiverOptions {
+interface ReceiverOptions {
   readonly tools: Pick<ShellTools, "hash" | "flush">;
   readonly flags: string;
   readonly after: string | null;
@@ -195,7 +195,7 @@ async function textOf(pieces: AsyncIterable<Uint8Array>, onText: (text: string) 
 /** Characters of what is printed: a start-up file may print what it likes. */
 const LONGEST = 64 * 1024;
 
-export const CONNECTION_LOST = 255;
+const CONNECTION_LOST = 255;
 
 /**
  * Reads two lines, the folder and what to do there, and gives the rest of its input to `cat` or `tar`; `read` takes no byte more

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { controlSocket } from "../../../src/methods/ssh/control_socket.ts";
+import { controlSocket } from "../../../src/methods/ssh/ssh_connection.ts";
 import { sshSettings } from "../../../src/methods/ssh/ssh.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { aServer } from "../../conformance/rig.ts";
