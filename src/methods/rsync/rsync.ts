@@ -209,14 +209,13 @@ async function startupOutputFailure(connection: SshConnection, signal: AbortSign
   return failure(CAUSES.shell_prints_to_rsync, `Cannot use rsync with ${destination.name}`, { words });
 }
 
+/** What is true on a terminal only, in shells that are not like `sh`. */
+const CONDITIONS = [["cshrc", "if ( $?prompt )"], [".fish", "status is-interactive; and"]] as const;
+
 function adviceFor(file: string): string {
   if (file === "") return SILENCE_STARTUP;
   if (/ssh\/(ssh)?rc$/.test(file)) return `Let "${file}" there print to standard error: put \`>&2\` behind the line that prints.`;
-  const condition = file.endsWith("cshrc")
-    ? "if ( $?prompt )"
-    : file.endsWith(".fish")
-    ? "status is-interactive; and"
-    : "[ -t 1 ] &&";
+  const [, condition] = CONDITIONS.find(([ending]) => file.endsWith(ending)) ?? ["", "[ -t 1 ] &&"];
   return `Let "${file}" there print only on a terminal: put \`${condition}\` in front of the line that prints.`;
 }
 

@@ -81,9 +81,8 @@ export function rsyncVersion(firstLine: string): RsyncVersion | null {
 }
 
 function atLeast(version: RsyncVersion, major: number, minor: number, patch = 0): boolean {
-  if (version.kind !== "rsync") return false;
-  const { major: a, minor: b, patch: c } = version;
-  return a !== major ? a > major : b !== minor ? b > minor : c >= patch;
+  const ordered = (...parts: readonly number[]) => parts.reduce((sum, part) => sum * 1000 + part, 0);
+  return version.kind === "rsync" && ordered(version.major, version.minor, version.patch) >= ordered(major, minor, patch);
 }
 
 interface RsyncPair {

@@ -52,12 +52,14 @@ export async function probeShell(connection: SshConnection, signal: AbortSignal)
     perl,
     stat: stat === "bsd" ? ["stat", "-L", "-f", "%p %z %N"] : ["stat", "-L", "-c", "%f %s %n"],
     statRadix: stat === "bsd" ? 8 : 16,
-    flush: said.get("flush") === "sync -f" ? "sync -f" : said.get("flush") === "fsync" ? "fsync" : "sync",
+    flush: FLUSHES.find((each) => each === said.get("flush")) ?? "sync",
     processors: Math.max(1, Number(said.get("processors")) || 1),
     tar: said.get("tar") ?? null,
     rsync: path && version ? { path, version } : null,
   };
 }
+
+const FLUSHES: readonly Flush[] = ["sync -f", "fsync"];
 
 /** Of what is published with these tools. `sync` without arguments tells of no error, and may return before all is on the disk. */
 export function durabilityOf({ perl, flush }: ShellTools): Durability {
