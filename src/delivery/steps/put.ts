@@ -28,10 +28,10 @@ export async function put(batch: Batch, signal: AbortSignal): Promise<void> {
   if (fitting.length === 0) return;
   for (const { delivery } of fitting) context.begun.add(delivery.id);
   const hashes = context.destination.verify === "checksum";
-  // Without a hash, only their facts can show a rewrite.
-  // Of a file that was sent while it grew little is left: it is read again when it is certain.
+  // Of a file that was sent while it grew little is left: it is read when it is certain that nobody writes to it.
   const early = hashes && session.parts ? fitting.filter(({ delivery }) => context.ahead.get(delivery.source)) : [];
   const whole = fitting.filter((item) => !early.includes(item));
+  // Without a hash, only their facts can show a rewrite.
   if (!hashes) await outlastRacy(fitting, context, signal);
   else if (session.hashesSource) {
     await outlastRacy(whole.filter((item) => item.sha256 === null && isLongRead(item)), context, signal);
