@@ -9,26 +9,20 @@ import { attemptOf, stagedName } from "./attempts.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { openSession, type TimedSession, withWatchdog } from "./timed_session.ts";
 
-/** Sweeps beside the batches of one session, one call at a time. */
-export interface Sweeper {
-  soon(signal: AbortSignal): void;
-  done(): Promise<void>;
-}
+export type Sweeper = ReturnType<typeof sweeper>;
 
-/** A failure is only a debug line in the log: the next call tries again. */
-export function sweeper(context: DestinationContext, session: TimedSession): Sweeper {
+/** Sweeps beside the batches of one session, one call at a time. A failure is only a debug line in the log: the next call tries again. */
+export function sweeper(context: DestinationContext, session: TimedSession) {
   let last: Promise<void> = Promise.resolve();
-  const sweep = async (signal: AbortSignal) => {
-    forgetEnded(context);
-    await context.attempts.sweep(session, signal);
-  };
   return {
-    soon(signal) {
-      last = last.then(() => sweep(signal)).catch((error) =>
-        context.emit({ type: "notice", level: "debug", message: failureRecord(error).message })
-      );
+    soon(signal: AbortSignal): void {
+      last = last.then(() => {
+        forgetEnded(context);
+        return context.attempts.sweep(session, signal);
+      }).catch((error) => context.emit({ type: "notice", level: "debug", message: failureRecord(error).message }));
     },
-    done: () => last,
+    /** Resolves when nothing is being swept. */
+    done: (): Promise<void> => last,
   };
 }
 
