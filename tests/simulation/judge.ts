@@ -10,7 +10,7 @@ import type { StatusReport } from "../../src/reports/overview/status_json.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import type { Witness } from "./camera.ts";
 import type { Change, Device, Inode, Tree } from "./disk.ts";
-import { MINUTE } from "./scenario.ts";
+import { MINUTE, type NightOptions } from "./scenario.ts";
 import { isTheirs } from "./strangers.ts";
 import type { World } from "./world.ts";
 
@@ -54,7 +54,19 @@ export class Judge implements Witness {
   readonly #hashes = new WeakMap<Uint8Array, string>();
   #falselyWellSince: number | null = null;
 
-  constructor(readonly world: World, readonly tree: Tree, readonly routes: readonly Route[], readonly isMirror: boolean) {
+  /** What each name at a destination shows, as far as it was seen since the last power cut. */
+  readonly #shown = new Map<string, string>();
+  readonly isMirror: boolean;
+  /** Files of another account at destinations. */
+  readonly #theirs: { readonly path: string; readonly inode: Inode }[] = [];
+
+  constructor(
+    readonly world: World,
+    readonly tree: Tree,
+    readonly routes: readonly Route[],
+    readonly options: Pick<NightOptions, "mirror" | "onConflict">,
+  ) {
+    this.isMirror = options.mirror;
     tree.hearers.push((change) => this.#see(change));
   }
 
@@ -124,6 +136,7 @@ export class Judge implements Witness {
 
   /** I2: what was recorded as delivered to this disk is on it after a power cut. */
   afterPowerCut(device: Device): void {
+    this.#shown.clear();
     for (const { target, route, sha, device: on } of this.#delivered) {
       if (on !== device) continue;
       const versions = this.#versionsAt(target);
@@ -147,8 +160,18 @@ export class Judge implements Witness {
     }
   }
 
+  /** Another account has put a file at this path of a destination. */
+  keepTheirs(path: string | null): void {
+    const inode = path === null ? undefined : this.#look(path);
+    if (path !== null && inode !== undefined) this.#theirs.push({ path, inode });
+  }
+
   /** When everything has healed and is quiet. */
   end(status: StatusReport): void {
+    for (const { path, inode } of this.#theirs) {
+      const isKept = this.#versionsAt(path).has(this.#sha(inode.data));
+      if (!isKept && this.options.onConflict === "version") this.accuse(`another account's file is gone: ${path}`);
+    }
     for (const path of this.notMirrored(status)) this.accuse(`mirror: ${path} is still there, and its source is not`);
     for (const [key, { sha }] of this.owed) this.accuse(`I3: not delivered: ${key} ${sha.slice(0, 8)}`);
     if (!this.isSatisfied(status)) this.accuse(`truth: all is mended, and it still says "${status.headline.text}"`);
@@ -184,13 +207,19 @@ export class Judge implements Witness {
   afterStop(): void {
     for (const { base } of this.routes) {
       for (const name of this.tree.look(base, true)?.entries.keys() ?? []) {
-        if (name.startsWith(".image-transfer") && !name.endsWith("-trash")) this.accuse(`I5: left behind: ${base}/${name}`);
+        const theirs = this.#theirs.some(({ path }) => path.startsWith(`${base}/${name}/`));
+        if (name.startsWith(".image-transfer") && !name.endsWith("-trash") && !theirs) {
+          this.accuse(`I5: left behind: ${base}/${name}`);
+        }
       }
     }
   }
 
   #see({ kind, path, inode }: Change): void {
-    if (isTheirs(inode) && this.tree.byProgram) this.accuse(`another account's file was changed: ${kind} ${path}`);
+    // Whatever has the name of an image is kept under another one; `end` looks whether it is there.
+    if (isTheirs(inode) && this.tree.byProgram && !this.#theirs.some((one) => one.inode === inode)) {
+      this.accuse(`another account's file was changed: ${kind} ${path}`);
+    }
     if (kind === "remove" && path.startsWith("/cam/") && this.newest.has(path)) this.#seeSourceGone(path);
     for (const route of this.routes) {
       if (!path.startsWith(`${route.base}/`)) continue;
@@ -198,17 +227,28 @@ export class Judge implements Witness {
       if (name.startsWith(".image-transfer-") || name.startsWith(".image-transfer/")) return;
       const now = this.#look(path);
       if (kind !== "remove" && now === inode && inode.kind === "file") this.#checkVersion(route, name, inode);
+      this.#checkFormer(route, path, now);
       this.#settle(route, name, now);
       return;
     }
   }
 
   #checkVersion(route: Route, name: string, inode: Inode): void {
+    if (isTheirs(inode)) return;
     const sha = this.#sha(inode.data);
     const source = `${route.source}/${name}`;
     const former = `${route.source}/${name.replace(/\.v\d+(?=\.[^.]*$|$)/, "")}`;
     if (this.#complete.get(source)?.has(sha) || this.#complete.get(former)?.has(sha)) return;
     this.accuse(`I1: ${route.base}/${name} shows ${inode.data.length} bytes (${sha.slice(0, 8)}) that no complete version had`);
+  }
+
+  /** With `on_conflict: version`, what had a name is there under another one as soon as it has lost its own. */
+  #checkFormer({ base }: Route, path: string, now: Inode | undefined): void {
+    if (now?.kind !== "file" || now.device !== this.tree.disks.get(base.split("/")[1]!)) return;
+    const [former, sha] = [this.#shown.get(path), this.#sha(now.data)];
+    this.#shown.set(path, sha);
+    if (former === undefined || former === sha || this.isMirror || this.options.onConflict !== "version") return;
+    if (!this.#versionsAt(path).has(former)) this.accuse(`on_conflict: the former version of ${path} is not kept`);
   }
 
   /** Keeps the account of what is not there. */

@@ -17,7 +17,7 @@ import { type LedgerDisk, ledgerDisk } from "./ledger_disk.ts";
 import { type DiskName, type Fault, MINUTE, type NightOptions, type Scenario } from "./scenario.ts";
 import { type Step, STEP_OF_EVENT, stepOf } from "./steps.ts";
 import { type OnCall, simulatedSystem, type Weather } from "./system.ts";
-import { exchangeFolder, linkStaging, plantHome } from "./strangers.ts";
+import { exchangeFolder, linkStaging, plantFile, plantHome } from "./strangers.ts";
 import { createLife, createWorld, type Life, type World } from "./world.ts";
 
 /** How a night came out. */
@@ -71,6 +71,8 @@ interface Site {
   readonly waiting: { fault: Fault; left: number }[];
   readonly active: Set<string>;
   readonly met: Map<string, number>;
+  /** What a person puts right in the morning, besides disks and lines. */
+  readonly mending: (() => void)[];
   /** The program's calls so far, of each kind below each folder. */
   readonly calls: Map<string, number>;
   /** Faults that came since the last call. */
@@ -104,7 +106,7 @@ function runNight(scenario: Scenario): Verdict {
   const world = createWorld(scenario.order, EVENING);
   const tree = new Tree(world);
   makeDisks(tree);
-  const judge = new Judge(world, tree, ROUTES, scenario.options.mirror);
+  const judge = new Judge(world, tree, ROUTES, scenario.options);
   using ledger = ledgerDisk(world.chance);
   const site: Site = {
     world,
@@ -118,6 +120,7 @@ function runNight(scenario: Scenario): Verdict {
     waiting: [],
     active: new Set(),
     met: new Map(),
+    mending: [],
     calls: new Map(),
     unbound: [],
     bound: new Map(),
@@ -326,7 +329,7 @@ function called(call: string, path: string, site: Site): void {
   for (const each of [...site.waiting]) {
     if (each.fault.call !== call || !path.startsWith(`${each.fault.below}/`) || --each.left > 0) continue;
     site.waiting.splice(site.waiting.indexOf(each), 1);
-    happen(each.fault, site);
+    happen(each.fault, site, path);
   }
 }
 
@@ -346,8 +349,8 @@ function arm(fault: Fault, site: Site): void {
   happen(fault, site);
 }
 
-/** The fault, now; it is taken back after its time. */
-function happen(fault: Fault, site: Site): void {
+/** The fault, now, or in front of the call for this path; it is taken back after its time. */
+function happen(fault: Fault, site: Site, path = ""): void {
   const { world, tree, line, weather, ledger, judge } = site;
   const name = "disk" in fault ? `${fault.kind} ${fault.disk}` : fault.kind;
   world.tell(`FAULT ${name} for ${fault.forMs} ms`);
@@ -404,8 +407,15 @@ function happen(fault: Fault, site: Site): void {
       world.setClock(fault.forMs);
       line.generation += 1;
       return later(nothing);
-    case "a stranger's link":
-      return later(linkStaging(tree, "/nas/a"));
+    case "a stranger's link": {
+      const undo = linkStaging(tree, "/nas/a");
+      // A power cut may bring the link back, and while the disk is at fault it stays.
+      site.mending.push(undo);
+      return later(undo);
+    }
+    case "a stranger's file":
+      judge.keepTheirs(plantFile(tree, path, "/nas/a"));
+      return later(nothing);
     case "an exchanged folder": {
       const undo = exchangeFolder(tree, "/cam/a/M31");
       return later(() => {
@@ -526,6 +536,7 @@ function heal(site: Site): void {
     tree.mount(device, `/${name}`);
     judge.acceptSources();
   }
+  for (const undo of site.mending) undo();
   mend(line);
   line.losesAnswer = false;
   [weather.deaf, weather.tooManyOpenFiles, ledger.fault] = [false, false, "none"];

@@ -1,7 +1,9 @@
 /** The whole daemon in the simulated world: short nights and kept ones; `deno task simulate` lets as many happen as there is time for. */
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { has } from "../support/needs.ts";
+import { planted } from "./mutants.ts";
+import { MUTANTS } from "./mutants_list.ts";
 import { night } from "./night.ts";
 import { aNight, type Scenario } from "./scenario.ts";
 import { kindOf, shrink, tale } from "./shrink.ts";
@@ -98,4 +100,11 @@ Deno.test({
     assertEquals(lines.at(-1), "  deno task simulate --scenario FILE");
     assertEquals(kindOf("I1: /nas/a/1 shows 3 bytes"), kindOf("I1: /usb/b shows 9 bytes"));
   },
+});
+
+Deno.test("each mutant can be planted: its text is there exactly once", async () => {
+  for (const { name, file, from, to } of MUTANTS) {
+    const text = await Deno.readTextFile(new URL(`../../src/${file}`, import.meta.url));
+    assert(planted(text, from, to) !== text, name);
+  }
 });

@@ -52,7 +52,7 @@ export type Fault =
     | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
     | { readonly kind: "kill" | "stop" | "power cut at home" | "power cut far away" }
     | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
-    | { readonly kind: "sleep of the computer" | "a stranger's link" | "an exchanged folder" }
+    | { readonly kind: "sleep of the computer" | "a stranger's link" | "a stranger's file" | "an exchanged folder" }
     | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" }
     | { readonly kind: "clock set"; readonly byMs: number }
     | { readonly kind: "pause"; readonly destination: string }
@@ -175,7 +175,10 @@ function aFault(span: number, chance: Dice): Fault {
     case "self":
       return { ...base, kind: chance.pick(["watcher deaf", "too many open files", "ledger full", "ledger read only"] as const) };
     case "around":
-      return { ...base, kind: chance.pick(["sleep of the computer", "a stranger's link", "an exchanged folder"] as const) };
+      return chance.chance(0.3) ? { ...base, kind: "a stranger's file", ...TAKES_A_NAME, nth: chance.int(1, 20) } : {
+        ...base,
+        kind: chance.pick(["sleep of the computer", "a stranger's link", "a stranger's file", "an exchanged folder"] as const),
+      };
     case "clock":
       return { ...base, kind: "clock set", byMs: chance.pick([-1, 1]) * 60 * MINUTE };
     case "person":
@@ -185,6 +188,9 @@ function aFault(span: number, chance: Dice): Fault {
       };
   }
 }
+
+/** In the moment in which an image gets its name. */
+const TAKES_A_NAME = { call: "link", below: "/nas" };
 
 const FAULTS = [
   "disk",

@@ -9,6 +9,7 @@
  *     --first                           ends at the first offence, as it is
  *     --story                           tells each call
  *     --mutants                         plants one fault after the other in a copy of the sources, and says which are found
+ *     --only TEXT                       of the faults, those with this in their names
  *
  * @module
  */
@@ -36,6 +37,7 @@ const { values } = parseArgs({
     first: { type: "boolean", default: false },
     story: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
   },
 });
 
@@ -126,7 +128,7 @@ async function digestOfSources(): Promise<string> {
 const [nights, seed, minutes] = [Number(values.nights), Number(values.seed), Number(values.minutes)];
 Deno.exit(
   values.mutants
-    ? await tryMutants(ROOT, join(STATE, "mutants.json"), nights)
+    ? await tryMutants(ROOT, join(STATE, "mutants.json"), nights, values.only)
     : values.scenario
     ? await playScenario(values.scenario)
     : await playNights(nights, seed, minutes),

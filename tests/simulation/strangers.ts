@@ -25,15 +25,35 @@ export function linkStaging(tree: Tree, base: string): () => void {
   return tried(() => {
     const name = tree.names(base).find((each) => each.startsWith(".image-transfer-") && !each.endsWith("-trash"));
     if (name === undefined || tree.need(`${base}/${name}`, false, "stat").kind !== "folder") return nothing;
-    tree.rename(`${base}/${name}`, `${base}/.image-transfer-moved-trash`);
-    tree.symlink(HOME, `${base}/${name}`);
+    const [ours, moved] = [`${base}/${name}`, `${base}/.image-transfer-moved-trash`];
+    tree.rename(ours, moved);
+    tree.symlink(HOME, ours);
     flush(tree, base);
     return () => {
-      tree.unlink(`${base}/${name}`);
-      tree.rename(`${base}/.image-transfer-moved-trash`, `${base}/${name}`);
+      if (tree.look(moved, false) === undefined || tree.look(ours, false)?.kind !== "symlink") return;
+      tree.unlink(ours);
+      tree.rename(moved, ours);
       flush(tree, base);
     };
   });
+}
+
+/**
+ * A file of theirs at this path, if nothing is there yet and it is the name of an image, else in our temporary folder; gives its path, or null.
+ */
+export function plantFile(tree: Tree, path: string, base: string): string | null {
+  let planted: string | null = null;
+  tried(() => {
+    const isName = path.startsWith(`${base}/`) && !path.includes("/.") && tree.look(path, false) === undefined;
+    const folder = tree.names(base).find((name) => name.startsWith(".image-transfer-") && !name.endsWith("-trash"));
+    const at = isName ? path : folder === undefined ? null : `${base}/${folder}/notes.txt`;
+    if (at === null || tree.look(at, false) !== undefined) return;
+    write(tree, at, 5760);
+    flush(tree, at);
+    flush(tree, at.slice(0, at.lastIndexOf("/")));
+    planted = at;
+  });
+  return planted;
 }
 
 /** A folder of the camera is exchanged for a link to theirs, in which files have the same names and lengths; gives what undoes it. */
