@@ -245,6 +245,7 @@ export class Judge implements Witness {
   /** With `on_conflict: version`, what had a name is there under another one as soon as it has lost its own. */
   #checkFormer({ base }: Route, path: string, now: Inode | undefined): void {
     if (now?.kind !== "file" || now.device !== this.tree.disks.get(base.split("/")[1]!)) return;
+    if (isTheirs(now)) return void this.#shown.delete(path);
     const [former, sha] = [this.#shown.get(path), this.#sha(now.data)];
     this.#shown.set(path, sha);
     if (former === undefined || former === sha || this.isMirror || this.options.onConflict !== "version") return;
