@@ -25,7 +25,7 @@ export const CLAIMS = "image_transfer_claims";
 export const THROUGH_CLAIMS = `${CLAIMS}_via_daemon.daemon.name != ""`;
 
 /** A field of a collection. */
-export interface Field {
+interface Field {
   readonly name: string;
   readonly type: "text" | "number" | "bool" | "json" | "relation" | "email";
   readonly required?: boolean;
@@ -40,7 +40,7 @@ export interface Field {
 }
 
 /** Who may do what, as PocketBase's filters; null: superusers only. */
-export interface Rules {
+interface Rules {
   readonly list: string | null;
   readonly view: string | null;
   readonly create: string | null;

@@ -23,7 +23,7 @@ const OFFER_MS = 30_000;
 const LONGEST_OFFER_MS = 300_000;
 const DAY_MS = 86_400_000;
 
-export interface LogTools {
+interface LogTools {
   readonly system: Pick<
     System,
     "now" | "sleep" | "randomHex" | "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder"

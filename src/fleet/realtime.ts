@@ -11,7 +11,7 @@ import type { RemoteQuestion, System } from "../system/system.ts";
 import { nonsense, refused, unreached } from "./server_failure.ts";
 
 /** What is heard, and what is done about it. */
-export interface Hearing {
+interface Hearing {
   readonly url: string;
   readonly timeoutMs: number;
   readonly ca: Pick<RemoteQuestion, "ca">;

@@ -35,7 +35,7 @@ export class ServerFailure extends Failure {
 }
 
 /** An answer as it came. */
-export interface Answered {
+interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

@@ -10,7 +10,7 @@ import type { PathFacts, System } from "./system.ts";
 export type WaySystem = Pick<System, "platform" | "uid" | "now" | "facts" | "followedFacts" | "realPath" | "readText">;
 
 /** The way to a folder. */
-export interface Way {
+interface Way {
   /** Folders in which other accounts may exchange what leads there. None: nobody but this account and root can. */
   readonly exchangeable: readonly string[];
   /** Compared with that of a later look. */

@@ -24,7 +24,7 @@ export type HookSystem = Pick<System, "now" | "monotonic" | "sleep" | "random" |
  * `retry`: it may work the next time, but not for ever. `wait`: the receiver is away or not allowed, the event is kept until it is
  * back. `refused`: the receiver does not want this event.
  */
-export type Outcome =
+type Outcome =
   | { readonly result: "ok"; readonly said: string }
   | { readonly result: "retry" | "wait" | "refused"; readonly said: string };
 

@@ -17,7 +17,7 @@ export function expectedOnly(what: ToRead): ToRead {
   return { absolutePath, identity, ...(size === undefined ? {} : { size }), ...(mtimeMs === undefined ? {} : { mtimeMs }) };
 }
 
-export type OpenFacts = Pick<PathFacts, "kind" | "size" | "mtimeMs" | "mode" | "identity">;
+type OpenFacts = Pick<PathFacts, "kind" | "size" | "mtimeMs" | "mode" | "identity">;
 
 /** A file that is open for reading; closed when it is disposed of. */
 export interface OpenFile extends Disposable {

@@ -19,7 +19,7 @@ import { hintsOf, LOST_TRACK } from "./hints.ts";
 import type { WatchCalls } from "./watch_worker.ts";
 
 /** When watchers count as standing still; times in milliseconds. */
-export interface WatchLimits {
+interface WatchLimits {
   readonly probeEveryMs: number;
   /** So many seconds of this process without an answer. */
   readonly patienceSeconds: number;

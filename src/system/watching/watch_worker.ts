@@ -11,7 +11,7 @@ import type { WatchEvent } from "../system.ts";
 import { carried, type CarriedError, serveCalls } from "../workers/serve_calls.ts";
 import { createBurst, hintsOf } from "./hints.ts";
 
-export interface WatchNews {
+interface WatchNews {
   readonly hints: readonly (readonly [id: number, hints: readonly WatchEvent[]])[];
   /** Watchers that are over: with an error, or because their root was removed. */
   readonly ended: readonly (readonly [id: number, error: CarriedError | null])[];
