@@ -17,7 +17,6 @@ import { configOption, flag, jsonOption, text, word } from "./options.ts";
 import { askOrChange, sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { auditLine } from "./text/status_text.ts";
 
-/** Files listed for each destination. */
 const MOST = 1_000;
 
 /** What `audit --json` prints, one for each destination. */
@@ -33,7 +32,6 @@ interface AuditJson {
     readonly target: string;
     readonly found: AuditedRow["verdict"];
     readonly reason: string;
-    /** What would help; empty where there is nothing to say. */
     readonly hint: string;
     readonly audited_at: string;
   }[];

@@ -47,7 +47,6 @@ export function tell(json: boolean, outcome: unknown, text: string, { stdout, st
   else stderr(text);
 }
 
-/** Prints what the ledger has to say to standard error. */
 export function notices({ stderr }: Pick<Tools, "stderr">): OnNotice {
   return (notice) => stderr(`${notice}\n`);
 }
@@ -61,16 +60,12 @@ interface CommandDefinition<T> {
   readonly help: string;
   /** Shown by `--help` of the command, when there is more to say than `help`. */
   readonly description?: string;
-  /** Parses what follows the name. Its options carry their own help. */
   readonly parser: Parser<"sync", T, unknown>;
-  /** Does it, and returns the exit code. */
   readonly run: (input: T, tools: Tools) => Promise<number>;
 }
 
-/** A parsed command line, ready to be run. */
 export type Runnable = (tools: Tools) => Promise<number>;
 
-/** A command in the list, whatever its kind of input. */
 export interface Command {
   readonly name: string;
   readonly help: string;
@@ -83,7 +78,6 @@ export interface Command {
 /** Commands by name, in the order of the help; each is loaded when it is needed. */
 export type CommandList = Readonly<Record<string, () => Promise<Command>>>;
 
-/** Makes an entry of the list out of a definition. */
 export function defineCommand<T>(definition: CommandDefinition<T>): Command {
   const unnamed = map(definition.parser, (input: T): Runnable => (tools) => definition.run(input, tools));
   const parser = command(definition.name, unnamed, {

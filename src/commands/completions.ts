@@ -69,7 +69,6 @@ function beginning(texts: readonly string[], prefix: string): Suggestion[] {
 /** Names that every shell takes as they are. */
 const PLAIN = /^[\p{L}\p{N}_@%+=:,./-]+$/u;
 
-/** The names of a kind for a command line. */
 export type KnownNames = (kind: NameKind, words: readonly string[]) => Promise<readonly string[]>;
 
 /** From the configuration of the command line and its ledger, which is only read; none where one of them is missing or broken. */

@@ -68,7 +68,7 @@ export const doctor = defineCommand({
       found(findingsAbout(HERE, [warning(what, "Run it with sudo to check that: sudo image-transfer doctor")]));
     }
     for (const destination of settings.jobs.flatMap(({ destinations }) => destinations)) {
-      found(await attend(destination, settings, input, tools));
+      found(await checkAndEnroll(destination, settings, input, tools));
     }
     const faults = findings.filter(({ level }) => level === "fault").length;
     const warnings = findings.filter(({ level }) => level === "warning").length;
@@ -81,7 +81,7 @@ export const doctor = defineCommand({
   },
 });
 
-async function attend(
+async function checkAndEnroll(
   destination: Destination,
   settings: Settings,
   input: { readonly enroll: boolean; readonly accept: string | undefined },

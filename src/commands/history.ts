@@ -155,9 +155,7 @@ export const history = defineCommand({
   },
 });
 
-/** How many rows to show a person. */
 const FOR_PEOPLE = 100;
-/** How many rows are printed at a time. */
 const AT_ONCE = 500;
 /** How many are read at a time where each page sorts anew. */
 const SORTED_AT_ONCE = 10_000;

@@ -206,7 +206,6 @@ async function carryOut(plan: ServicePlan, kind: ServiceKind, tools: Tools): Pro
   return isNew;
 }
 
-/** Which service, and who asks. */
 interface ServiceChecks extends AskTools {
   readonly settings: Settings;
   readonly account: Account;

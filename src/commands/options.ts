@@ -28,12 +28,10 @@ export function given<T>(names: Names, value: ValueParser<"sync", T>, help: stri
   return optional(option(...all(names), value, { description: plain(help) }));
 }
 
-/** A word that is no option. */
 export function word<T>(value: ValueParser<"sync", T>, help: string): Parser<"sync", T, unknown> {
   return argument(value, { description: plain(help) });
 }
 
-/** Any text. */
 export function text(metavar: NonEmptyString): ValueParser<"sync", string> {
   return string({ metavar });
 }
@@ -76,7 +74,6 @@ export const configOption = given(
   "Configuration file (default: the first one found in the usual places)",
 );
 
-/** Data for programs on standard output. */
 export const jsonOption = flag("--json", "Print JSON");
 
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;

@@ -16,11 +16,9 @@ import { EXIT, notices, type Tools } from "./command.ts";
 import { oneMeant, serviceCommand } from "./service/meant.ts";
 import { failureText } from "./text/failure_text.ts";
 
-/** The settings and the daemon that runs with them. */
 export interface Sought {
   /** Those of the configuration; if it has an error, those of the daemon, or without a daemon what could be read. */
   readonly settings: Settings;
-  /** Null where none runs. */
   readonly daemon: DaemonClient | null;
   /** Why the configuration cannot be used; null where it can. */
   readonly fault: Failure | null;
@@ -154,7 +152,6 @@ export async function sayNoDaemon(tools: Tools, { stateDirectory, file }: Settin
   return EXIT.noDaemon;
 }
 
-/** Who paused a destination, as shown to others. */
 export function whoAsks({ system }: Tools): string {
   return system.env("SUDO_USER") || system.env("USER") || system.env("LOGNAME") || system.env("USERNAME") || "a command";
 }

@@ -49,7 +49,6 @@ async function whoStartsIt({ stateDirectory }: Settings, tools: Tools) {
   const steps = system.platform === "darwin" ? kind.controls(place).start : [];
   return {
     title: kind.title(place),
-    /** The command that keeps it stopped. */
     stop: serviceCommand("stop", found, tools),
     /** systemd does so on its own. */
     start: () => runSteps(steps, kind, tools),
@@ -76,8 +75,10 @@ async function stopDaemon(daemon: DaemonClient, { shutdownTimeoutMs }: Settings,
 /** How long a service manager may take to start it again, milliseconds: systemd and launchd wait ten seconds. */
 const TAKE_OVER_MS = 20_000;
 
-/** Waits 20 s for an installed service to start it again; without one it runs here at once. Exit code 1 where it does not end, 2 where
- * it could not start again: then it is left running. */
+/**
+ * Waits 20 s for an installed service to start it again; without one it runs here at once. Exit code 1 where it does not end, 2 where
+ * it could not start again: then it is left running.
+ */
 export const restart = defineCommand({
   name: "restart",
   help: "Stop the running daemon and start it again",

@@ -84,11 +84,9 @@ export const sync = defineCommand({
 /** What a word asks for. */
 interface Meaning {
   readonly word: string;
-  /** Names of the jobs to scan. */
   readonly jobs: readonly string[];
   /** Deliveries that failed or wait for their next attempt. */
   readonly retry: readonly number[];
-  /** How many were delivered already. */
   readonly delivered: number;
 }
 

@@ -141,7 +141,6 @@ function tellUnchecked(night: string | undefined, all: readonly Destination[], l
   }
 }
 
-/** What became of one delivered file. */
 interface Verified {
   readonly id: number;
   readonly path: string;
@@ -149,7 +148,6 @@ interface Verified {
   readonly target: string;
   /** `unproven`: only its size was recorded (`verify_transfer: size` or `none`), and that agrees; `unknown`: it could not be asked. */
   readonly verdict: "equal" | "missing" | "differs" | "unproven" | "unknown";
-  /** Why it is not equal; null when it is. */
   readonly reason: string | null;
 }
 

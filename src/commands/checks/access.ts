@@ -15,7 +15,6 @@ export interface Access {
   makeFolder(path: string, mode?: number): Promise<void>;
   /** Creates a file in the folder and removes it. */
   write(folder: string): Promise<void>;
-  /** Lists the folder, or reads the file. */
   read(path: string): Promise<void>;
 }
 
@@ -24,7 +23,6 @@ type AccessSystem = Pick<
   "makeFolder" | "createFile" | "remove" | "followedFacts" | "list" | "read" | "separator" | "randomHex"
 >;
 
-/** The access of whoever runs the program. */
 export function ownAccess(system: AccessSystem): Access {
   return {
     account: null,

@@ -18,7 +18,6 @@ export interface Asking {
   readonly stagingRoot: string;
 }
 
-/** What asking a destination needs. */
 export type AskTools = Pick<Tools, "system" | "readLedger" | "signal">;
 
 /**

@@ -127,7 +127,6 @@ const NO_HASH: Readonly<Record<string, readonly [string, string]>> = {
   ftps: NO_FTP_HASH,
 };
 
-/** @throws {Failure} `disk_full` */
 function checkSpace(destination: Destination, freeBytes: number | null, ledger: ReadLedger): Remark {
   if (freeBytes === null) return warning(`Folder ${destination.basePath}: free space is unknown`, "");
   const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;

@@ -22,7 +22,6 @@ import { checkJob } from "./check_job.ts";
 import { checkPocketbase } from "./check_pocketbase.ts";
 import { fault, type Finding, findingsAbout, HERE, ok, type Remark, warning } from "./finding.ts";
 
-/** What looking at this computer needs. */
 export type HereTools = AskTools & Pick<Tools, "markDamaged">;
 
 /** Everything on this computer that the daemon needs. */

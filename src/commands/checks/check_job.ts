@@ -29,7 +29,6 @@ const CLOCK_DRIFT_MS = 5_000;
 /** How many unreadable folders and files are named. */
 const MOST_NAMED = 5;
 
-/** One job, without its destinations. */
 export async function checkJob(job: Job, system: System, signal: AbortSignal): Promise<Finding[]> {
   const access = ownAccess(system);
   const night = ok(`Tonight is night ${observingNight(system.now(), job.night)}`);
@@ -143,7 +142,6 @@ const UNSEEN_WRITERS =
   "Programs of other accounts or computers that write here are not visible: if they rewrite images in place, " +
   "set completeness: marker, or completeness: quiet with a longer min_file_age_seconds";
 
-/** So many runs are named. */
 const RUNS = 3;
 /** A schedule whose next run is later than this is perhaps not meant. */
 const LONG_MS = 32 * 86_400_000;

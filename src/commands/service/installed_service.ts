@@ -18,7 +18,6 @@ import type { Command } from "../../system/system.ts";
 import { type Tools } from "../command.ts";
 import { flag, given, text } from "../options.ts";
 
-/** A service that is there. */
 export interface Installed {
   readonly place: ServicePlace;
   /** What its definition says; null when it is not one of ours. */
@@ -70,7 +69,6 @@ export function serviceName(written: string | undefined, kind: ServiceKind): str
   });
 }
 
-/** `--name N`; undefined is the usual name. */
 export const nameOption = given(
   ["--name", "--service-name"],
   text("NAME"),

@@ -12,7 +12,6 @@ import { accountFor, commandAs, isOther, runAs } from "../../services/service_ac
 import { SERVICES } from "../../services/services.ts";
 import type { Tools } from "../command.ts";
 
-/** What a command is about. */
 export interface Meant {
   /** As `-c` names it; undefined: the usual one. */
   readonly config: string | undefined;

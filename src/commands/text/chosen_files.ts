@@ -19,7 +19,6 @@ export function filesArgument(help: string) {
   return multiple(word(pathValue("FILE", "any"), help));
 }
 
-/** Whether a word means this file. */
 export type Chooses = (source: Pick<SourceFile, "path" | "absolutePath">) => boolean;
 
 /** A word means a file, all files below a folder, or those that match it as a pattern; paths begin here or at the watched folder. */

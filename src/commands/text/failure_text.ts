@@ -44,7 +44,6 @@ export function failureText(thrown: unknown, signal?: AbortSignal): FailureText 
   return { text: `Internal error, please report it:\n${stack}\n`, code: EXIT.notDelivered };
 }
 
-/** System calls in plain words. */
 const CALLS: Readonly<Record<string, string>> = { stat: "access", lstat: "access", readdir: "list", mkdir: "create the folder" };
 
 export const EXIT = { done: 0, notDelivered: 1, usage: 2, otherInstance: 3, noDaemon: 4 } as const;

@@ -13,7 +13,6 @@ import { type Tools } from "../command.ts";
 import { reportOf } from "../service/installed_service.ts";
 import { given, nameValue } from "../options.ts";
 
-/** `--night NIGHT`; what is given is read by {@linkcode nightOf}. */
 export const nightOption = given("--night", nameValue("NIGHT", "NIGHT"), "Only this observing night: YYYYMMDD, or last");
 
 /**
@@ -47,7 +46,6 @@ export function emptyNight(night: string, command: string, ledger: Pick<History,
   return `Night ${nightText(night)}: no images.\n${hint}`;
 }
 
-/** Which of them are asked for. */
 interface NotSentAsk {
   readonly job?: string;
   /** Part of the path, any case. */

@@ -19,14 +19,11 @@ import type { AuditStatus, StatusReport } from "../../reports/overview/status_js
 import { notSentLines } from "./night.ts";
 import { span } from "../../domain/span.ts";
 
-/** What the text shows besides the report. */
 interface StatusAbout {
-  /** Null where no daemon runs. */
   readonly live: LiveReport | null;
   readonly overview: Overview;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
-  /** How many characters a line may have. */
   readonly columns: number;
 }
 

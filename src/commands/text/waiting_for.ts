@@ -18,7 +18,6 @@ export interface Unsettled {
   readonly files: readonly Waiting[];
 }
 
-/** Where it is printed. */
 export interface WaitingOutput {
   /** True if {@linkcode WaitingOutput.show} replaces the previous line: on a terminal. */
   readonly isLive: boolean;
@@ -103,7 +102,6 @@ const AGAIN_MS = 60_000;
 
 /** One destination that is being checked. Disposing of it removes the line. */
 interface AskingLine extends AsyncDisposable {
-  /** There is progress. */
   heard(progress: string): void;
 }
 
