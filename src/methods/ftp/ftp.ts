@@ -10,7 +10,7 @@ import type { FtpDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { namesSession } from "../naming.ts";
 import { absoluteBase } from "../sftp/sftp_base.ts";
-import { connections } from "./connections.ts";
+import { connections } from "./curl.ts";
 import { findCurl } from "./curl.ts";
 import type { FtpLogin } from "./curl_config.ts";
 import { isYes, type Reply, replyTo } from "./dialogue.ts";

@@ -9,7 +9,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { FtpDestination } from "../../config/settings.ts";
 import type { MethodContext, Stat } from "../method.ts";
 import { checkPath } from "../naming.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections } from "./curl.ts";
 import type { Curl } from "./curl.ts";
 import type { Transfer } from "./curl_config.ts";
 import { type Ended, isYes, repliesIn, type Reply } from "./dialogue.ts";

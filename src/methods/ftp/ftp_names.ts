@@ -79,44 +79,27 @@ const OF_ONE_NAME: ReadonlySet<string> = new Set([
 
 async function act(base: FtpBase, fresh: Set<string>, phases: Phases, signal: AbortSignal): Promise<Answers> {
   signal.throwIfAborted();
-  const acts = phases.flat();
-  const looks = acts.filter((each) => each.do === "free");
-  // Most of those that are not known are made in the same run. Some servers say so of a folder that is there.
-  const unknown = unknownFolders(base, looks.map(({ path }) => pathOf(base, path)));
+  const steps = phases.flat().map((act) => {
+    const path = pathOf(base, "path" in act ? act.path : act.to);
+    return { act, path, commands: commandsFor(base, act, path) };
+  });
+  // Most folders that are not known are made in the same run. Some servers say so of a folder that is there.
+  const unknown = unknownFolders(base, steps.flatMap(({ act, path }) => act.do === "free" ? [path] : []));
   const isUnknown = (path: string) => unknown.includes(folderOf(path));
   const [listed] = fresh;
   const isListed = (path: string) => folderOf(path) === listed;
-  const commands = acts.flatMap((each): string[] => {
-    const path = pathOf(base, "path" in each ? each.path : each.to);
-    switch (each.do) {
-      case "free":
-        return isUnknown(path) ? [] : [question(base, path)];
-      case "give":
-        return [...rename(base, each), ...(isListed(path) ? [] : [question(base, path)])];
-      case "rename":
-      case "replace":
-        return rename(base, each);
-      case "mkdir":
-        return [`MKD ${path}`];
-      case "mode":
-        return [chmod(each.mode, path)];
-      case "remove":
-        return [`DELE ${path}`];
-      case "rmdir":
-        return [`RMD ${path}`];
-      case "folder":
-        return [`CWD ${path}`];
-      case "stat":
-      case "link":
-        return [];
-    }
-  });
   const enter = `CWD ${base.folder}`;
-  // Some servers make the folders on the way as well: never the base path.
-  if (acts.some((each) => each.do === "mkdir")) commands.unshift(enter);
-  commands.unshift(...unknown.map((folder) => `CWD ${folder}`));
-  const isGiving = listed !== undefined && acts.some((each) => each.do === "give" && isListed(pathOf(base, each.to)));
-  const { replies, names } = isGiving
+  const commands = [
+    ...unknown.map((folder) => `CWD ${folder}`),
+    // Some servers make the folders on the way as well: never the base path.
+    ...(steps.some(({ act }) => act.do === "mkdir") ? [enter] : []),
+    ...steps.flatMap(({ act, path, commands }) => {
+      if (act.do === "free") return isUnknown(path) ? [] : commands;
+      return act.do === "give" && !isListed(path) ? [...commands, question(base, path)] : commands;
+    }),
+  ];
+  const lists = listed !== undefined && steps.some(({ act, path }) => act.do === "give" && isListed(path));
+  const { replies, names } = lists
     ? await commandAndList(base, commands, listed, signal)
     : { replies: commands.length === 0 ? () => null : await command(base, commands, signal), names: new Set<string>() };
   if (commands.includes(enter) && !isYes(replies(enter))) throw noBase(base, replies(enter), false);
@@ -127,56 +110,59 @@ async function act(base: FtpBase, fresh: Set<string>, phases: Phases, signal: Ab
   }
   // What the list of a new folder leaves out is asked for, as is what is in folders that are not new.
   const isSeen = (path: string) => isListed(path) && names.has(path.slice(listed!.length + 1));
-  const rest = acts.flatMap((each) => {
-    const path = pathOf(base, "path" in each ? each.path : each.to);
-    if (each.do === "free") return isUnknown(path) && !fresh.has(folderOf(path)) ? [question(base, path)] : [];
-    return each.do === "give" && isListed(path) && !isSeen(path) && isYes(replies(`RNTO ${path}`)) ? [question(base, path)] : [];
+  const rest = steps.flatMap(({ act, path }) => {
+    const isOpen = act.do === "free"
+      ? isUnknown(path) && !fresh.has(folderOf(path))
+      : act.do === "give" && isListed(path) && !isSeen(path) && isYes(replies(`RNTO ${path}`));
+    return isOpen ? [question(base, path)] : [];
   });
   const others = rest.length === 0 ? replies : await command(base, rest, signal);
   const asked = (path: string) => replies(question(base, path)) ?? others(question(base, path));
-  const stats = acts.filter((each) => each.do === "stat");
-  const found = await look(base, stats.map(({ path }) => pathOf(base, path)), signal);
-  const statOf = new Map(stats.map((each, index) => [each, found[index]!]));
+  const looks = steps.filter(({ act }) => act.do === "stat").map(({ path }) => path);
+  const found = await look(base, looks, signal);
 
-  return new Map(acts.map((each): [Act, Answer] => {
-    const path = pathOf(base, "path" in each ? each.path : each.to);
-    const answer = (reply: Reply | null): Answer => isYes(reply) ? { done: true } : { done: false, refusal: reply };
-    switch (each.do) {
-      case "free":
-        return [each, { done: fresh.has(folderOf(path)) || (asked(path) !== null && !isYes(asked(path))) }];
-      case "stat":
-        return [each, { done: true, stat: statOf.get(each)! }];
-      case "give": {
-        const { done, refusal } = answer(replies(`RNTO ${path}`));
-        // A server may have given another name than it was told.
-        if (done && (isSeen(path) || isYes(asked(path)))) return [each, { done }];
-        const isForbidden = meaningOfReply(replies(`RNFR ${pathOf(base, each.from)}`))?.code === "permission_denied";
-        return [
-          each,
-          isForbidden ? { done: false, refusal: mayNotRename(base, each.to), final: true } : { done: false, refusal },
-        ];
-      }
-      case "rename":
-      case "replace":
-        return [each, answer(replies(`RNTO ${path}`))];
-      case "link":
-        return [each, { done: false }];
-      case "mode":
-        return [each, answer(replies(chmod(each.mode, path)))];
-      case "mkdir":
-        return [each, answer(replies(`MKD ${path}`))];
-      case "remove":
-        return [each, answer(replies(`DELE ${path}`))];
-      case "rmdir":
-        return [each, answer(replies(`RMD ${path}`))];
-      case "folder":
-        return [each, answer(replies(`CWD ${path}`))];
-    }
-  }));
+  const answers = new Map<Act, Answer>();
+  for (const { act, path, commands } of steps) {
+    const reply = commands.length === 0 ? null : replies(commands.at(-1)!);
+    if (act.do === "free") {
+      answers.set(act, { done: fresh.has(folderOf(path)) || (asked(path) !== null && !isYes(asked(path))) });
+    } else if (act.do === "stat") answers.set(act, { done: true, stat: found[looks.indexOf(path)]! });
+    else if (act.do === "give") {
+      // A server may have given another name than it was told.
+      const done = isYes(reply) && (isSeen(path) || isYes(asked(path)));
+      const isForbidden = meaningOfReply(replies(commands[0]!))?.code === "permission_denied";
+      answers.set(
+        act,
+        !done && isForbidden ? { done, refusal: mayNotRename(base, act.to), final: true } : { done, refusal: reply },
+      );
+    } else answers.set(act, { done: isYes(reply), refusal: reply });
+  }
+  return answers;
 }
 
-function rename(base: FtpBase, { from, to }: { readonly from: string; readonly to: string }): string[] {
-  return [`RNFR ${pathOf(base, from)}`, `RNTO ${pathOf(base, to)}`];
+/** The reply to the last one tells whether it was done. */
+function commandsFor(base: FtpBase, act: Act, path: string): string[] {
+  switch (act.do) {
+    case "free":
+      return [question(base, path)];
+    case "give":
+    case "rename":
+    case "replace":
+      return [`RNFR ${pathOf(base, act.from)}`, `RNTO ${path}`];
+    case "mkdir":
+      return [`MKD ${path}`];
+    case "mode":
+      return [chmod(act.mode, path)];
+    case "remove":
+      return [`DELE ${path}`];
+    case "rmdir":
+      return [`RMD ${path}`];
+    case "folder":
+      return [`CWD ${path}`];
+    case "stat":
+    case "link":
+      return [];
+  }
 }
 
 /** The command that is refused where nothing has the name. */

@@ -22,7 +22,7 @@ import type { System } from "../../system/system.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { AT_ONCE, type Fields, RcloneError } from "./rclone_daemon.ts";
 import { folderOf, type Sent } from "./rclone_files.ts";
-import { isOfAll, type OnBytes, watched } from "./rclone_progress.ts";
+import { concernsAll, type OnBytes, watched } from "./rclone_progress.ts";
 import { failureOf, type Remote } from "./rclone_remote.ts";
 import { type Hashed, hashSource } from "./source_hash.ts";
 
@@ -237,7 +237,7 @@ async function send(remote: Remote, folder: string, onlyNew: boolean, group: str
     }, signal);
   } catch (error) {
     const failure = failureOf(error, `send files to ${remote.where}`, signal);
-    if (isOfAll(failure) || !(error instanceof RcloneError)) throw failure;
+    if (concernsAll(failure) || !(error instanceof RcloneError)) throw failure;
   }
 }
 

@@ -71,7 +71,7 @@ async function stage(
     ({ source }) => hashSource(source, hash, context.system, over.signal),
   );
   hashing.catch(() => undefined); // Awaited below, unless sending fails first.
-  const failure = await orFull(remote, uploads, copyAll(remote, links.folder, uploads, onBytes, signal), signal);
+  const failure = await whyNotSent(remote, uploads, copyAll(remote, links.folder, uploads, onBytes, signal), signal);
   const hashes = await hashing;
   // An error is of some files: which of them are there?
   const found = failure === null ? null : await files.survey(uploads.map(({ staged }) => staged), signal);
@@ -89,7 +89,7 @@ async function stage(
 }
 
 /** SFTP servers say "Failure" for a full disk: is there room for the files? */
-async function orFull(
+async function whyNotSent(
   remote: Remote,
   uploads: readonly Upload[],
   copying: Promise<Failure | null>,

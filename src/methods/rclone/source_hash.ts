@@ -25,8 +25,27 @@ export async function hashSource(
   signal: AbortSignal,
   write?: (piece: Uint8Array) => Promise<void>,
 ): Promise<Failure | Hashed> {
+  const other = kind === null || kind === "sha256" ? null : createHash(kind);
   try {
-    return await read(source, kind, system, signal, write);
+    const small = await system.readSmall(source, null, signal);
+    if (small !== null) {
+      other?.update(small.content);
+      await write?.(small.content);
+      return { bytes: small.content.length, sha256: small.sha256, hash: other?.digest("hex") ?? null };
+    }
+    return await system.readSource(source, async (reader) => {
+      let bytes = 0;
+      while (bytes < reader.bytes) {
+        const before = bytes;
+        for await (const piece of reader.read(Math.min(PIECE_BYTES, reader.bytes - bytes))) {
+          other?.update(piece);
+          await write?.(piece);
+          bytes += piece.length;
+        }
+        if (bytes === before) break;
+      }
+      return { bytes, sha256: reader.sha256(), hash: other?.digest("hex") ?? null };
+    }, signal);
   } catch (error) {
     signal.throwIfAborted();
     const fault = await sourceFault(source, true, system, signal);
@@ -36,33 +55,4 @@ export async function hashSource(
       cause: error,
     });
   }
-}
-
-async function read(
-  source: SourceFile,
-  kind: StoreHash | null,
-  system: System,
-  signal: AbortSignal,
-  write?: (piece: Uint8Array) => Promise<void>,
-): Promise<Hashed> {
-  const other = kind === null || kind === "sha256" ? null : createHash(kind);
-  const small = await system.readSmall(source, null, signal);
-  if (small !== null) {
-    other?.update(small.content);
-    await write?.(small.content);
-    return { bytes: small.content.length, sha256: small.sha256, hash: other?.digest("hex") ?? null };
-  }
-  return await system.readSource(source, async (reader) => {
-    let bytes = 0;
-    while (bytes < reader.bytes) {
-      const before = bytes;
-      for await (const piece of reader.read(Math.min(PIECE_BYTES, reader.bytes - bytes))) {
-        other?.update(piece);
-        await write?.(piece);
-        bytes += piece.length;
-      }
-      if (bytes === before) break;
-    }
-    return { bytes, sha256: reader.sha256(), hash: other?.digest("hex") ?? null };
-  }, signal);
 }

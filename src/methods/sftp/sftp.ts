@@ -9,7 +9,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import type { Method, MethodContext, Session } from "../method.ts";
 import { openSftpBase } from "./sftp_base.ts";
-import { sftpChannels } from "./sftp_channels.ts";
+import { SftpChannels } from "./sftp_channels.ts";
 import { openSftp } from "./sftp_connection.ts";
 import { sftpFiles } from "./sftp_files.ts";
 import { sftpParts, sftpWriting } from "./sftp_parts.ts";
@@ -90,7 +90,7 @@ function withShell({ connection, tools }: Shell, context: MethodContext, stack: 
   const { ssh, destination } = connection;
   const line = stack.use(sessionLine(connection, context));
   const channels = stack.use(
-    sftpChannels(line, null, ({ sharing }, signal) => openSftp(ssh, connection.settings, sharing, context.system, signal)),
+    new SftpChannels(line, null, ({ sharing }, signal) => openSftp(ssh, connection.settings, sharing, context.system, signal)),
   );
   const files = shellFiles(connection, tools, context);
   return {
@@ -134,7 +134,7 @@ async function withoutShell(
       },
     }),
   );
-  const channels = stack.use(sftpChannels(line, connection, ({ sharing }, signal) => open(sharing, signal)));
+  const channels = stack.use(new SftpChannels(line, connection, ({ sharing }, signal) => open(sharing, signal)));
   const base = await openSftpBase(connection.calls, channels, destination, context);
   const files = sftpFiles(base);
   return {

@@ -7,29 +7,10 @@ import { Failure } from "../../domain/failure.ts";
 import type { Channel, LongLine } from "../ssh/long_line.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
 
-/** Disposing of it ends those that it has opened. */
-export interface SftpChannels extends AsyncDisposable {
-  /** Opens what so many bytes need, the first at least; gives how many files may be open at once. @throws {Failure} */
-  ready(bytes: number, signal: AbortSignal): Promise<number>;
-  /** The one with the least to do, for so many bytes; after `ready`. */
-  pick(bytes: number): SftpConnection;
-  /** So many bytes have arrived. */
-  carried(connection: SftpConnection, bytes: number): void;
-  done(connection: SftpConnection, bytes: number): void;
-  /** How many much data is worth, as far as is known. */
-  streams(): number;
-}
-
-/** `kept` is there already, and the connection of all others; or null. `open` opens another. */
-export function sftpChannels(
-  line: LongLine,
-  kept: SftpConnection | null,
-  open: (channel: Channel, signal: AbortSignal) => Promise<SftpConnection>,
-): SftpChannels {
-  return new Channels(line, kept, open);
-}
-
-class Channels implements SftpChannels {
+/**
+ * `kept` is there already, and the connection of all others; or null. `open` opens another. Disposing of it ends those that it has opened.
+ */
+export class SftpChannels implements AsyncDisposable {
   /** The open ones, each with what is still to be sent through it. */
   readonly #open: Map<SftpConnection, { readonly channel: Channel; bytes: number }>;
   readonly #life = new AbortController();
@@ -43,6 +24,7 @@ class Channels implements SftpChannels {
     this.#open = new Map(kept ? [[kept, { channel: line.first(), bytes: 0 }]] : []);
   }
 
+  /** Opens what so many bytes need, the first at least; gives how many files may be open at once. @throws {Failure} */
   async ready(bytes: number, signal: AbortSignal): Promise<number> {
     const mine = this.#opening.catch(() => undefined).then(() => this.#fill(bytes, signal));
     // The next batch may be a large one.
@@ -52,6 +34,7 @@ class Channels implements SftpChannels {
     return this.#open.keys().reduce((sum, { limits }) => sum + limits.openFiles, 0);
   }
 
+  /** The one with the least to do, for so many bytes; after `ready`. */
   pick(bytes: number): SftpConnection {
     const all = this.#open.entries().toArray();
     const alive = all.filter(([{ calls }]) => calls.lost === null);
@@ -63,6 +46,7 @@ class Channels implements SftpChannels {
     return connection;
   }
 
+  /** So many bytes have arrived. */
   carried(connection: SftpConnection, bytes: number): void {
     this.#open.get(connection)?.channel.carried(bytes);
   }
@@ -74,6 +58,7 @@ class Channels implements SftpChannels {
     if (its.bytes === 0 && bytes > 0) its.channel.end();
   }
 
+  /** How many much data is worth, as far as is known. */
   streams(): number {
     return this.line.worth(Infinity);
   }

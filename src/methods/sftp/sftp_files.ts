@@ -139,7 +139,7 @@ async function readBack(
   try {
     const sum = createHash("sha256");
     let bytes = 0;
-    for await (const { value, refusal } of readAll(connection, file, size, signal)) {
+    for await (const { value, refusal } of readPieces(connection, file, { from: 0, size, to: size + MORE_BYTES }, signal)) {
       if (value === null) return notRead(base, relative, refusal);
       sum.update(value);
       bytes += value.length;
@@ -151,18 +151,24 @@ async function readBack(
   }
 }
 
-/** The pieces of a file in order, to its end, which may lie before its size said, or a little behind; or a refusal. */
-async function* readAll(
-  { calls, limits: { readBytes }, reading }: SftpConnection,
+/** A range of a file: what is asked for behind `size` shows whether that is its end. */
+interface Range {
+  readonly from: number;
+  readonly size: number;
+  readonly to: number;
+}
+
+/** The pieces of a range in order, to the end of the file, which may lie before its size said; or a refusal. */
+export async function* readPieces(
+  { calls, limits: { readBytes }, reading }: Pick<SftpConnection, "calls" | "limits" | "reading">,
   file: Handle,
-  size: number,
+  { from, size, to }: Range,
   signal: AbortSignal,
 ): AsyncGenerator<Given<Uint8Array>> {
   const ahead: { readonly at: number; readonly length: number; readonly piece: Promise<Given<Uint8Array>> }[] = [];
-  for (let at = 0; at <= size + MORE_BYTES || ahead.length > 0;) {
-    // One read behind the end says that it is the end.
-    while (at <= size + MORE_BYTES && (ahead.length === 0 || (ahead.length < READS_AHEAD && at <= size))) {
-      const length = at < size ? Math.min(readBytes, size - at) : MORE_BYTES;
+  for (let at = from; at < to || ahead.length > 0;) {
+    while (at < to && (ahead.length === 0 || (ahead.length < READS_AHEAD && at <= size))) {
+      const length = Math.min(readBytes, (at < size ? size : to) - at);
       await reading.take(length, signal);
       const piece = calls.read(file, at, length).finally(() => reading.release(length));
       piece.catch(() => undefined); // Heard in its turn.

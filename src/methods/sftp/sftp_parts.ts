@@ -13,6 +13,7 @@ import { flushedEarly, pathOf, refused, type SftpBase } from "./sftp_base.ts";
 import type { Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import type { SftpConnection } from "./sftp_connection.ts";
+import { readPieces } from "./sftp_files.ts";
 import { flushOpen, removeUnflushed, unflushed } from "./sftp_flush.ts";
 
 /** The mode before the umask there; a mode that is kept is set at the end. */
@@ -123,43 +124,20 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
   };
 }
 
-/** Reads it back, all pieces of it under way at once; null where it begins behind the end. */
+/** Reads it back; null where it begins behind the end. */
 async function hashChunk(
   { channels, calls }: SftpBase,
   file: Handle,
   chunk: number,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const { limits: { readBytes }, reading } = channels.pick(0);
+  const [from, to] = [chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES];
   const sum = createHash("sha256");
-  const starts = Array.from({ length: Math.ceil(CHUNK_BYTES / readBytes) }, (_, index) => index * readBytes);
-  const pieces = starts.map(async (start) => {
-    const length = Math.min(readBytes, CHUNK_BYTES - start);
-    await reading.take(length, signal);
-    return await readAll(length, (got) => calls.read(file, chunk * CHUNK_BYTES + start + got, length - got)).finally(() =>
-      reading.release(length)
-    );
-  });
   let bytes = 0;
-  for (const piece of await Promise.all(pieces)) {
-    sum.update(piece);
-    bytes += piece.length;
+  for await (const { value } of readPieces({ ...channels.pick(0), calls }, file, { from, size: to, to }, signal)) {
+    if (value === null) break;
+    sum.update(value);
+    bytes += value.length;
   }
   return bytes === 0 ? null : sum.digest("hex");
-}
-
-/** A server may give less than it is asked for. */
-async function readAll(
-  length: number,
-  read: (got: number) => Promise<{ readonly value: Uint8Array | null }>,
-): Promise<Uint8Array> {
-  const all = new Uint8Array(length);
-  let got = 0;
-  while (got < length) {
-    const { value } = await read(got);
-    if (value === null || value.length === 0) break;
-    all.set(value, got);
-    got += value.length;
-  }
-  return all.subarray(0, got);
 }

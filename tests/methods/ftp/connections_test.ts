@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { connections } from "../../../src/methods/ftp/connections.ts";
+import { connections } from "../../../src/methods/ftp/curl.ts";
 import type { Curl } from "../../../src/methods/ftp/curl.ts";
 import { ftp } from "../../../src/methods/ftp/ftp.ts";
 import { createSystem } from "../../../src/system/create_system.ts";

@@ -1,6 +1,6 @@
 /** What a server without a shell cannot flush: it may be lost in a power cut, though the server shows all of it. */
 import { assertEquals } from "@std/assert";
-import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
+import { SftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
 import { sftpFiles } from "../../../src/methods/sftp/sftp_files.ts";
 import { sftpParts } from "../../../src/methods/sftp/sftp_parts.ts";
@@ -70,7 +70,7 @@ async function withServer(
   const destination = aServer("sftp", {}, { basePath: "/base" });
   const system = Object.assign(program, fakeSftp(VERSION(FSYNC), tell));
   await using connection = await openSftp("ssh", { destination, configFile: null }, null, system, signal);
-  const channels = sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more")));
+  const channels = new SftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more")));
   const context = { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} };
   const base = { calls: connection.calls, channels, context, destination, folder: "/base", where: "there", staging: null };
   const files = sftpFiles(base);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
+import { SftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
 import { sftpNames } from "../../../src/methods/sftp/sftp_names.ts";
 import { takeTurn } from "../../../src/methods/turn.ts";
@@ -43,7 +43,7 @@ async function server(clock: FakeClock, folders: Set<string>, timeoutMs: number)
   );
   const base = {
     calls: connection.calls,
-    channels: sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
+    channels: new SftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
     destination: aServer("sftp", {}, { timeoutMs }),
     context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
     folder: "/base",

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { sftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
+import { SftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
 import { publish } from "../../../src/methods/naming.ts";
 import { sftpNames } from "../../../src/methods/sftp/sftp_names.ts";
@@ -21,7 +21,7 @@ async function published(times: number, answer: (asked: Asked) => Told, statOf =
   await using connection = await openSftp("ssh", { destination, configFile: null }, null, system, signal);
   const base = {
     calls: connection.calls,
-    channels: sftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
+    channels: new SftpChannels(aLine(0), connection, () => Promise.reject(new Error("no more"))),
     context: { system, stagingRoot: STAGING, workFolder: "/work", log: () => {} },
     destination,
     folder: "/base",
