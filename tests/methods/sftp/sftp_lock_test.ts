@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SftpChannels } from "../../../src/methods/sftp/sftp_channels.ts";
 import { openSftp } from "../../../src/methods/sftp/sftp_connection.ts";
-import { sftpNames } from "../../../src/methods/sftp/sftp_names.ts";
+import { sftpNames } from "../../../src/methods/sftp/sftp_files.ts";
 import { takeTurn } from "../../../src/methods/turn.ts";
 import { STATUS } from "../../../src/methods/sftp/sftp_protocol.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
