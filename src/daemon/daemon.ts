@@ -50,11 +50,6 @@ interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly adopt?: (settings: Settings) => Promise<void>;
 }
 
-export interface DaemonOptions {
-  /** Deliver what is there, then end: see {@linkcode Daemon.finished}. */
-  readonly once?: boolean;
-}
-
 /** A running daemon. Disposing of it stops it, like `stop`, and waits until it has stopped. */
 export interface Daemon extends DaemonControl, AsyncDisposable {
   readonly ledger: Ledger;
@@ -78,17 +73,16 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
 }
 
 /**
- * Starts the daemon.
+ * Starts the daemon; null when another instance holds the state directory. `once`: it delivers what is there, then ends, see
+ * {@linkcode Daemon.finished}.
  *
- * @returns null when another instance holds the state directory.
  * @throws {Failure} when the state directory or the ledger cannot be used.
  */
-export async function startDaemon(first: Settings, tools: DaemonTools, options: DaemonOptions = {}): Promise<Daemon | null> {
-  const opened = await open(first, tools, options.once ?? false);
+export async function startDaemon(first: Settings, tools: DaemonTools, { once = false } = {}): Promise<Daemon | null> {
+  const opened = await open(first, tools, once);
   if (opened === null) return null;
   const { system, ledger, events } = opened;
   const { emit } = events;
-  const once = options.once ?? false;
   const method = tools.methodNamed ?? methodNamed;
   const jobs = pipelines({
     system,

@@ -5,7 +5,7 @@
  */
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
-import { type Daemon, type DaemonOptions, startDaemon } from "../../src/daemon/daemon.ts";
+import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { checkAll } from "../../src/commands/checks/check_destination.ts";
 import { markDamaged } from "../../src/ledger/sqlite/integrity.ts";
@@ -28,7 +28,8 @@ export interface DaemonRig extends AsyncDisposable {
   until(done: () => boolean | Promise<boolean>, what: string): Promise<void>;
 }
 
-export interface DaemonRigOptions extends DaemonOptions {
+export interface DaemonRigOptions {
+  readonly once?: boolean;
   /** Parts of the system to replace. */
   readonly instead?: Partial<System>;
   /** What is in the watched folder before it starts, by name: with `once`, what comes later may be too late. */

@@ -126,7 +126,9 @@ class Connection {
     this.#expect("head", tools.limits.headMs);
     this.finished = this.#carry().catch((error) => {
       // Whoever breaks a connection off gets no attention; what we cannot open is ours to say.
-      if (this.#inner === null && !this.#end.signal.aborted && !isBrokenOff(error)) this.tools.options.onError?.(error);
+      if (this.#inner === null && !this.#end.signal.aborted && !BROKEN_OFF.some((kind) => error instanceof kind)) {
+        this.tools.options.onError?.(error);
+      }
     }).finally(() => this.end()).then(() => this.#inner?.finished);
     this.closed = unlessAborted(this.finished, this.#end.signal, undefined).then(() => this.#inner?.finished);
   }
@@ -244,17 +246,11 @@ async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await to.write(rest));
 }
 
-/** A server for one connection, and our end of it. */
-interface Inner {
-  readonly connection: Deno.Conn;
-  readonly finished: Promise<void>;
-  /** Takes no further request. */
-  stop(): void;
-  end(): void;
-}
+type Inner = Awaited<ReturnType<typeof connectTo>>;
 
 let sockets = 0;
 
+/** A server for one connection, and our end of it. */
 async function openInner(folder: string | null, answer: (request: Request) => Promise<Response>): Promise<Inner> {
   const stopping = new AbortController();
   const base = { signal: stopping.signal, onListen: () => undefined, ...SMALL_ANSWERS };
@@ -285,7 +281,8 @@ async function connectTo(
   server: Deno.HttpServer<Deno.Addr>,
   stopping: AbortController,
   connect: () => Promise<Deno.Conn>,
-): Promise<Inner> {
+) {
+  /** Takes no further request. */
   const stop = () => stopping.abort();
   // A server that cannot accept (too many files are open) fails, and the connection to it with it.
   const finished = server.finished.catch(() => undefined);
@@ -312,9 +309,5 @@ function close(connection: Deno.Conn): void {
   }
 }
 
-function isBrokenOff(error: unknown): boolean {
-  const { ConnectionReset, BrokenPipe, UnexpectedEof, InvalidData, Interrupted, BadResource } = Deno.errors;
-  return [ConnectionReset, BrokenPipe, UnexpectedEof, InvalidData, Interrupted, BadResource].some((kind) =>
-    error instanceof kind
-  );
-}
+const { ConnectionReset, BrokenPipe, UnexpectedEof, InvalidData, Interrupted, BadResource } = Deno.errors;
+const BROKEN_OFF = [ConnectionReset, BrokenPipe, UnexpectedEof, InvalidData, Interrupted, BadResource];
