@@ -131,7 +131,6 @@ interface RsyncEnd {
 
 interface Run extends Waiting {
   readonly links: Links;
-  readonly child: Child;
 }
 
 interface Batch {
@@ -162,18 +161,13 @@ async function startRun(program: string, args: string[], links: Links, { system 
   const life = new AbortController();
   try {
     const child = await system.spawn({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, life.signal);
-    let over = false;
-    const ended = child.finished.then(() => over = true);
     return {
       links,
       child,
-      get over() {
-        return over;
-      },
       async [Symbol.asyncDispose]() {
         // Also after it has exited: its pipes are closed here.
         await child.end();
-        await ended;
+        await child.finished;
         await links[Symbol.asyncDispose]();
       },
     };

@@ -6,14 +6,16 @@
  * @module
  */
 import { reasonOf } from "../../domain/names/reason.ts";
+import type { Child } from "../../system/system.ts";
 
 export interface Waiting extends AsyncDisposable {
-  readonly over: boolean;
+  readonly child: Child;
 }
 
 /** Those of one session. Starts nothing yet; at most `most` wait. A failed start is told to `log` only: whoever finds none starts one. */
 export function startedAhead<T extends Waiting>(most: number, start: () => Promise<T>, log: (message: string) => void) {
   const waiting: T[] = [];
+  const over = new WeakSet<T>();
   let starting = 0;
   let pending: Promise<void> = Promise.resolve();
   let closed = false;
@@ -22,8 +24,9 @@ export function startedAhead<T extends Waiting>(most: number, start: () => Promi
     starting++;
     try {
       const started = await start();
-      if (closed) await started[Symbol.asyncDispose]();
-      else waiting.push(started);
+      if (closed) return await started[Symbol.asyncDispose]();
+      waiting.push(started);
+      void started.child.finished.then(() => over.add(started));
     } catch (error) {
       log(`Cannot start a program ahead: ${reasonOf(error)}`);
     } finally {
@@ -35,13 +38,13 @@ export function startedAhead<T extends Waiting>(most: number, start: () => Promi
     /** One that waits; undefined where there is none. One that died while it waited says nothing about the files. */
     async take(): Promise<T | undefined> {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
-        if (!next.over) return next;
+        if (!over.has(next)) return next;
         await next[Symbol.asyncDispose]();
       }
     },
     /** Starts one more, unless enough wait. Never throws. */
     startMore(): void {
-      const alive = waiting.filter(({ over }) => !over).length;
+      const alive = waiting.filter((each) => !over.has(each)).length;
       if (closed || alive + starting >= most) return;
       const one = startOne();
       pending = pending.then(() => one);

@@ -68,18 +68,10 @@ interface ReceiverOptions {
 export function tarReceivers(connection: SshConnection, options: ReceiverOptions, context: MethodContext) {
   const { system, log } = context;
   const { ssh, destination } = connection;
-  const start = async (sharing: Sharing): Promise<Waiting & { readonly child: Child }> => {
+  const start = async (sharing: Sharing): Promise<Waiting> => {
     const args = sshArgs(connection.settings, sharing, receiverCommand(options));
     const child = await system.spawn({ program: ssh, args, env: { LC_ALL: "C" } }, new AbortController().signal);
-    let over = false;
-    void child.finished.then(() => over = true);
-    return {
-      child,
-      get over() {
-        return over;
-      },
-      [Symbol.asyncDispose]: () => child.end(),
-    };
+    return { child, [Symbol.asyncDispose]: () => child.end() };
   };
   const ahead = startedAhead(options.ahead, () => start(connection.sharing), (message) => log("debug", message));
   const line = sessionLine(connection, context);
