@@ -4,22 +4,24 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { HistoryView } from "./history/history_view.tsx";
 import { ImageDialog } from "./image/image_dialog.tsx";
 import { NightView } from "./night/night_view.tsx";
 import { NowView } from "./now/now_view.tsx";
 import { WallView } from "./now/wall_view.tsx";
-import { Announcer } from "./parts/announcer.tsx";
-import { Bar } from "./parts/bar.tsx";
-import { HelpDialog } from "./parts/help_dialog.tsx";
-import { SessionOver } from "./parts/session_over.tsx";
-import { Toasts } from "./parts/toasts.tsx";
-import { shownHeadline } from "./now/shown_headline.ts";
-import { link, live } from "./store/live.ts";
+import { HelpDialog, helpIsOpen } from "./help.tsx";
+import { shownHeadline } from "./store/headline.ts";
+import { heardAt, link, live, toldAt, troubleCount } from "./store/live.ts";
 import { SetupView } from "./setup/setup_view.tsx";
-import { route, type View } from "./store/route.ts";
+import { hrefOf, route, type View } from "./store/route.ts";
 import { TroubleView } from "./trouble/trouble_view.tsx";
+import { now } from "./store/clock.ts";
+import { nextTheme, preferences, THEMES, type Zone } from "./store/preferences.ts";
+import { ago, count } from "./parts/format.ts";
+import { Glyph } from "./parts/glyph.tsx";
+import { nextZone, timeText } from "./parts/time.tsx";
+import { dismiss, toasts } from "./store/actions.ts";
 
 /** Decided by the address, once. */
 const isWall = new URLSearchParams(location.search).has("wall");
@@ -71,4 +73,170 @@ function useTitle(view: View): void {
 function skip(event: Event): void {
   event.preventDefault();
   document.getElementById("main")?.focus();
+}
+
+const NAMES: Readonly<Record<View, string>> = {
+  now: "Now",
+  night: "Night",
+  history: "History",
+  trouble: "Trouble",
+  setup: "Setup",
+};
+
+/** Stands above every view; outside Now with the headline in short. */
+function Bar(): JSX.Element {
+  const { view } = route.value;
+  return (
+    <header class="bar">
+      <a class="brand" href={hrefOf("now")} aria-label="image-transfer">
+        <img src="/assets/icon.svg" alt="" width="28" height="28" />
+        <span>image-transfer</span>
+      </a>
+      <nav class="tabs" aria-label="Views">
+        {(Object.keys(NAMES) as View[]).map((name) => (
+          <a key={name} class="tab" href={hrefOf(name)} aria-current={name === view ? "page" : undefined}>
+            <Glyph name={name} />
+            <span>{NAMES[name]}</span>
+            {name === "trouble" && troubleCount.value > 0 && (
+              <span class="badge">
+                {count(troubleCount.value)}
+                <span class="unseen">&nbsp;to resolve</span>
+              </span>
+            )}
+          </a>
+        ))}
+      </nav>
+      <div class="bar-end">
+        <Connection />
+        <Switches />
+      </div>
+      {view !== "now" && <Strip />}
+    </header>
+  );
+}
+
+function Connection(): JSX.Element {
+  const { kind } = link.value;
+  if (kind === "live") {
+    return (
+      <p class="connection is-live" title="Changes appear immediately">
+        <span class="pulse" />
+        <span>Live</span>
+        <span class="clock">{timeText(now.value, "clock")}</span>
+      </p>
+    );
+  }
+  if (kind === "connecting" || heardAt.value === 0) {
+    return (
+      <p class="connection">
+        <span class="pulse" />Connecting…
+      </p>
+    );
+  }
+  return (
+    <p class="connection is-lost" title={`Data as of ${timeText(toldAt.value, "full")}`}>
+      <Glyph name="away" />
+      <span>Last update {now.value && ago(Date.now() - heardAt.value)}</span>
+    </p>
+  );
+}
+
+function Switches(): JSX.Element {
+  const { theme, zone } = preferences;
+  const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
+  return (
+    <div class="switches">
+      <button
+        type="button"
+        class="switch"
+        aria-label={`Times: ${ZONE_NAMES[zone.value]}. Change`}
+        title={`Times: ${ZONE_NAMES[zone.value]}; change (u)`}
+        onClick={nextZone}
+      >
+        {zone.value}
+      </button>
+      <button
+        type="button"
+        class="switch"
+        aria-label={`Colours: ${theme.value}. Change to ${next}`}
+        title={`Colours: ${theme.value}; next: ${next} (c)`}
+        onClick={nextTheme}
+      >
+        <Glyph name={theme.value} />
+      </button>
+      <button
+        type="button"
+        class="switch wide-only"
+        aria-label="Help and shortcuts"
+        title="Help and shortcuts (?)"
+        onClick={() => helpIsOpen.value = true}
+      >
+        <Glyph name="help" />
+      </button>
+    </div>
+  );
+}
+
+const ZONE_NAMES: Readonly<Record<Zone, string>> = { site: "of the site", UT: "UT", mine: "of this browser" };
+
+/** The headline in short, wherever one is. */
+function Strip(): JSX.Element {
+  const { level, text } = shownHeadline.value;
+  return (
+    <a class={`strip level-${level}`} href={hrefOf("now")}>
+      <Glyph name={level} />
+      <span>{text}</span>
+    </a>
+  );
+}
+
+const QUIET_MS = 30_000;
+
+/** A live region (WAI-ARIA 1.2, `status`); the same level is said again after 30 s at the earliest. */
+function Announcer(): JSX.Element {
+  const { level, text, advice } = shownHeadline.value;
+  const [said, say] = useState("");
+  const last = useRef({ level: "", at: 0 });
+  useEffect(() => {
+    const waitMs = last.current.level === level ? Math.max(0, last.current.at + QUIET_MS - Date.now()) : 0;
+    const timer = setTimeout(() => {
+      last.current = { level, at: Date.now() };
+      // Without the advice where it counts down.
+      say(level === "away" ? text : `${text}. ${advice}`);
+    }, waitMs);
+    return () => clearTimeout(timer);
+  }, [level, text]);
+  return <p class="unseen" role="status" aria-live="polite">{said}</p>;
+}
+
+/** Takes the place of the whole page while `link` says `no_session`. */
+function SessionOver(): JSX.Element {
+  return (
+    <main class="session-over">
+      <img src="/assets/icon.svg" alt="" width="56" height="56" />
+      <h1>Your session has ended</h1>
+      <p>On the computer where the daemon runs, this command opens the page again:</p>
+      <pre>image-transfer open</pre>
+      <p>
+        Or <a href="/">log in with the token</a>. Delivery continues in the meantime, and this page resumes as soon as you log in.
+      </p>
+    </main>
+  );
+}
+
+/** A log (WAI-ARIA 1.2) of the last three. */
+function Toasts(): JSX.Element {
+  return (
+    <div class="toasts" role="log" aria-live="polite" aria-label="Notifications">
+      {toasts.value.map(({ id, level, text }) => (
+        <div key={id} class={`toast level-${level}`}>
+          <Glyph name={level} />
+          <span>{text}</span>
+          <button type="button" class="quiet" aria-label="Dismiss" onClick={() => dismiss(id)}>
+            <Glyph name="close" />
+          </button>
+        </div>
+      ))}
+    </div>
+  );
 }

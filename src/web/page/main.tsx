@@ -5,9 +5,9 @@
  */
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { startShortcuts } from "./shortcuts.ts";
-import { startAttention } from "./store/attention.ts";
-import { startConnection } from "./store/connection.ts";
+import { startShortcuts } from "./help.tsx";
+import { startAttention } from "./store/headline.ts";
+import { startConnection } from "./store/live.ts";
 import { startRouting } from "./store/route.ts";
 
 startRouting();

@@ -5,16 +5,18 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { DeliveryAsk, ImageView } from "../../../reports/api_types.ts";
-import { count, plural } from "../parts/format.ts";
+import type { DeliveryAsk, ImageView, NightList } from "../../../reports/api_types.ts";
+import { bytes, count, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { part } from "../store/live.ts";
-import { route, setQuery } from "../store/route.ts";
-import { historyFilter } from "./history_filter.ts";
-import { HistoryFilters } from "./history_filters.tsx";
+import { route, setQuery, show } from "../store/route.ts";
+import { historyFilter } from "../store/image_list.ts";
 import { type HistoryPages, historyPages } from "./history_pages.ts";
-import { HistoryRow } from "./history_row.tsx";
 import { LongList } from "./long_list.tsx";
+import { nightName, Time } from "../parts/time.tsx";
+import { useAsk } from "../store/ask.ts";
+import { Name } from "../parts/name.tsx";
+import { StateWord } from "../parts/state_word.tsx";
 
 type Sort = NonNullable<DeliveryAsk["sort"]>;
 interface Column {
@@ -167,4 +169,173 @@ function Head({ name, class: column, sort }: Column): JSX.Element {
       )}
     </div>
   );
+}
+
+const jobs = part("jobs");
+const tonight = part("tonight");
+const TYPING_MS = 200;
+
+const STATES: readonly (readonly [string, string])[] = [
+  ["", "Any state"],
+  ["queued,sending,deferred", "In progress"],
+  ["queued,deferred", "Waiting"],
+  ["delivered", "Delivered"],
+  ["failed", "Failed"],
+  ["trouble", "Needs attention"],
+];
+
+const NONE = { search: "", destination: "", state: "", night: "", job: "", target: "", filter: "" } as const;
+
+/** Reads and writes the query of the address; holds nothing itself. */
+function HistoryFilters(): JSX.Element {
+  const { query } = route.value;
+  const names = [...new Set((destinations.value ?? []).map(({ name }) => name))];
+  const nights = useAsk<NightList>("/api/nights", tonight.value?.night).answer?.value.nights ?? [];
+  const jobNames = (jobs.value ?? []).map(({ name }) => name);
+  const isSet = (name: string) => (query[name] ?? "") !== "";
+  return (
+    <search class="filters">
+      <Search />
+      <Choice
+        name="destination"
+        label="Destination"
+        options={withAny("Any destination", names)}
+      />
+      <Choice name="state" label="State" options={STATES} />
+      <Choice name="night" label="Night" options={[["", "Any night"], ...nights.map((one) => [one, nightName(one)] as const)]} />
+      {(jobNames.length > 1 || isSet("job")) && <Choice name="job" label="Job" options={withAny("Any job", jobNames)} />}
+      {isSet("target") && <Choice name="target" label="Target" options={withAny("Any target")} />}
+      {isSet("filter") && <Choice name="filter" label="Filter" options={withAny("Any filter")} />}
+      {Object.keys(NONE).some(isSet) && (
+        <button
+          type="button"
+          class="button"
+          onClick={() => setQuery(NONE)}
+        >
+          <Glyph name="close" />Clear
+        </button>
+      )}
+    </search>
+  );
+}
+
+function withAny(any: string, names: readonly string[] = []): ChoiceProps["options"] {
+  return [["", any], ...names.map((name) => [name, name] as const)];
+}
+
+function Search(): JSX.Element {
+  const field = useRef<HTMLInputElement>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const value = route.value.query["search"] ?? "";
+  // The address sets the field, but not while somebody types.
+  useEffect(() => {
+    if (field.current !== null && document.activeElement !== field.current) field.current.value = value;
+  }, [value]);
+  return (
+    <label class="search">
+      <Glyph name="search" />
+      <input
+        id="search"
+        ref={field}
+        type="search"
+        placeholder="Search by name"
+        aria-label="Search by name or part of the path"
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={500}
+        onInput={(event) => {
+          const text = event.currentTarget.value;
+          clearTimeout(timer.current);
+          timer.current = setTimeout(() => setQuery({ search: text }), TYPING_MS);
+        }}
+      />
+    </label>
+  );
+}
+
+interface ChoiceProps {
+  readonly name: string;
+  readonly label: string;
+  readonly options: readonly (readonly [value: string, text: string])[];
+}
+
+function Choice({ name, label, options }: ChoiceProps): JSX.Element {
+  const value = route.value.query[name] ?? "";
+  // A value from an address that is not in the list is in force all the same.
+  const all = options.some(([one]) => one === value) ? options : [...options, [value, value] as const];
+  return (
+    <select
+      aria-label={label}
+      class={value === "" ? "" : "is-set"}
+      value={value}
+      onChange={(event) => setQuery({ [name]: event.currentTarget.value })}
+    >
+      {all.map(([one, text]) => <option key={one} value={one}>{text}</option>)}
+    </select>
+  );
+}
+
+/** `at` is the place in the whole list, from 0. */
+interface RowProps {
+  readonly at: number;
+  /** Undefined while it is on its way. */
+  readonly one: ImageView | undefined;
+  /** Destinations, a column each. */
+  readonly places: readonly string[];
+}
+
+/** Says its place in the whole list, as most rows are not in the document (`aria-rowindex`, WAI-ARIA 1.2). */
+function HistoryRow({ at, one, places }: RowProps): JSX.Element {
+  if (one === undefined) {
+    return (
+      <div class="history-line is-empty" role="row" aria-rowindex={at + 2} aria-busy="true">
+        <div class="col-name" role="cell">…</div>
+      </div>
+    );
+  }
+  const deliveredAt = deliveredEverywhere(one);
+  return (
+    <div class="history-line" role="row" aria-rowindex={at + 2} onClick={() => show(one.id)}>
+      <div class="col-name" role="cell">
+        <button
+          type="button"
+          onClick={(event) => {
+            event.stopPropagation();
+            show(one.id);
+          }}
+        >
+          <Name text={one.name} />
+        </button>
+      </div>
+      {places.map((place) => <PlaceCell key={place} one={one} place={place} />)}
+      <div class="col-size" role="cell">{bytes(one.size)}</div>
+      <div class="col-queued" role="cell">
+        <Time at={Date.parse(one.queued_at)} shape="day" />
+      </div>
+      <div class="col-delivered" role="cell">
+        {deliveredAt === null ? <span class="dim">–</span> : <Time at={deliveredAt} shape="day" />}
+      </div>
+    </div>
+  );
+}
+
+function PlaceCell({ one, place }: { readonly one: ImageView; readonly place: string }): JSX.Element {
+  const its = one.deliveries.find(({ destination }) => destination === place);
+  return (
+    <div class={its === undefined ? "col-place is-none" : "col-place"} role="cell">
+      {its === undefined ? <span class="dim" title={`Not meant for ${place}`}>–</span> : (
+        <>
+          <StateWord one={its} />
+          <span class="col-place-name" aria-hidden="true">{place}</span>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** When the last of its destinations had it; null while one has not. */
+function deliveredEverywhere({ deliveries }: ImageView): number | null {
+  const times = deliveries.map(({ delivered_at }) => delivered_at === null ? Infinity : Date.parse(delivered_at));
+  const last = Math.max(...times);
+  return Number.isFinite(last) ? last : null;
 }

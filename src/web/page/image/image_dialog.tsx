@@ -6,9 +6,9 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { DeliveryView, ImageReport } from "../../../reports/api_types.ts";
-import { bytes, count, duration, failedTries } from "../parts/format.ts";
-import { Dialog } from "../parts/dialog.tsx";
+import type { CardValues, DeliveryView, HeaderReport, ImageReport } from "../../../reports/api_types.ts";
+import { bytes, count, duration, failedTries, plural } from "../parts/format.ts";
+import { Dialog } from "../parts/panel.tsx";
 import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { StateWord } from "../parts/state_word.tsx";
@@ -19,10 +19,9 @@ import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
 import { isLive, onChanges, part } from "../store/live.ts";
 import { closeShown, route, showInstead } from "../store/route.ts";
-import { HeaderCards } from "./header_cards.tsx";
-import { listOf } from "./image_list.ts";
-import { KeyCards } from "./key_cards.tsx";
+import { listOf } from "../store/image_list.ts";
 import { Picture } from "./picture.tsx";
+import { printable } from "../../../domain/names/printable.ts";
 
 const tonight = part("tonight");
 
@@ -199,4 +198,115 @@ function Fact(
       </dd>
     </div>
   );
+}
+
+/** In the order of reading; the first keyword that is there counts. */
+const KEYS: readonly { readonly name: string; readonly keywords: readonly string[]; readonly unit?: string }[] = [
+  { name: "Object", keywords: ["OBJECT"] },
+  { name: "Type", keywords: ["IMAGETYP"] },
+  { name: "Filter", keywords: ["FILTER"] },
+  { name: "Exposure", keywords: ["EXPTIME", "EXPOSURE"], unit: " s" },
+  { name: "Taken", keywords: ["DATE-OBS"], unit: " UT" },
+  { name: "Gain", keywords: ["GAIN"] },
+  { name: "Sensor", keywords: ["CCD-TEMP"], unit: " °C" },
+  { name: "Camera", keywords: ["INSTRUME"] },
+  { name: "Telescope", keywords: ["TELESCOP"] },
+  { name: "RA", keywords: ["RA"] },
+  { name: "Dec", keywords: ["DEC"] },
+  { name: "Airmass", keywords: ["AIRMASS"] },
+];
+
+/** Nothing where the header tells nothing. */
+function KeyCards({ cards }: { readonly cards: CardValues | null }): JSX.Element | null {
+  const known = new Set(KEYS.flatMap(({ keywords }) => keywords));
+  const found = KEYS.flatMap(({ name, keywords, unit = "" }) => {
+    const value = keywords.map((keyword) => cards?.[keyword]).find((one) => one !== undefined && one !== "");
+    return value === undefined ? [] : [{ name, text: `${shown(value)}${unit}` }];
+  });
+  // What a layout names besides.
+  const others = Object.entries(cards ?? {}).filter(([keyword]) => !known.has(keyword))
+    .map(([keyword, value]) => ({ name: keyword, text: shown(value) }));
+  if (found.length + others.length === 0) return null;
+  return (
+    <dl class="key-cards">
+      {[...found, ...others].map(({ name, text }) => (
+        <div key={name}>
+          <dt>{printable(name)}</dt>
+          <dd>{printable(text)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function shown(value: string | number | boolean): string {
+  // The time of a header has a T between and digits that nobody reads.
+  if (typeof value === "string") return value.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.?\d*$/, "$1 $2");
+  return typeof value === "number" ? String(Number(value.toPrecision(8))) : value ? "yes" : "no";
+}
+
+/** `id` is that of a delivery. Where the file cannot be read any more, the cards that the ledger kept. */
+function HeaderCards({ id }: { readonly id: number }): JSX.Element {
+  const [wanted, want] = useState("");
+  const { answer, error } = useAsk<HeaderReport>(`/api/cards/${id}`);
+  if (error !== null) return <p class="nothing">{`${error.message}. ${error.hint}`}</p>;
+  if (answer === null) return <p class="nothing" role="status">Loading the header…</p>;
+  const { hdus, problem, kept } = answer.value;
+  const all = hdus.length > 0 || Object.keys(kept).length === 0 ? hdus : [keptHdu(kept)];
+  return (
+    <section class="header-cards" aria-label="Header">
+      <header class="panel-head">
+        <h3>Header</h3>
+        <input
+          type="search"
+          aria-label="Search the header"
+          placeholder="Search the header"
+          onInput={(event) => want(event.currentTarget.value.toLowerCase())}
+        />
+      </header>
+      {problem !== "" && <p class="problem">{problem}</p>}
+      {all.map((hdu) => <Hdu key={hdu.name} hdu={hdu} wanted={wanted} />)}
+    </section>
+  );
+}
+
+type HduCards = HeaderReport["hdus"][number];
+
+function Hdu({ hdu, wanted }: { readonly hdu: HduCards; readonly wanted: string }): JSX.Element {
+  const shown = hdu.cards.filter(({ keyword, value, comment }) =>
+    `${keyword} ${value} ${comment}`.toLowerCase().includes(wanted)
+  );
+  return (
+    <details open={hdu.name === "primary" || wanted !== ""}>
+      <summary>
+        {hdu.name} <span class="dim">{hdu.data}, {count(hdu.cards.length)} {plural(hdu.cards.length, "card")}</span>
+      </summary>
+      <div class="table-box" tabIndex={0} role="region" aria-label={`Header of ${hdu.name}`}>
+        <table class="cards-table">
+          <thead class="unseen">
+            <tr>
+              <th scope="col">Keyword</th>
+              <th scope="col">Value</th>
+              <th scope="col">Comment</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map(({ keyword, value, comment }, at) => (
+              <tr key={at}>
+                <th scope="row">{printable(keyword)}</th>
+                <td>{printable(value)}</td>
+                <td class="dim">{printable(comment)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
+
+/** What the ledger kept, where the file cannot be read any more. */
+function keptHdu(kept: HeaderReport["kept"]): HduCards {
+  const cards = Object.entries(kept).map(([keyword, value]) => ({ keyword, value: String(value), comment: "" }));
+  return { name: "primary", data: "as recorded when the image was delivered", cards };
 }

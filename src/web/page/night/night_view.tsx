@@ -4,17 +4,21 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { NightList, NightReport, NightSummary } from "../../../reports/api_types.ts";
-import { bytes, count, plural } from "../parts/format.ts";
+import type { NightList, NightReport, NightSeries, NightSummary, NightTarget } from "../../../reports/api_types.ts";
+import { bytes, count, duration, latency, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { nightName } from "../parts/time.tsx";
+import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { part } from "../store/live.ts";
-import { route, setQuery } from "../store/route.ts";
-import { ContactSheet } from "./contact_sheet.tsx";
+import { hrefOf, route, setQuery } from "../store/route.ts";
 import { NightPlots, placeName } from "./night_plots.tsx";
-import { NightTable } from "./night_table.tsx";
-import { NightTargets } from "./night_targets.tsx";
+import { printable } from "../../../domain/names/printable.ts";
+import { Panel } from "../parts/panel.tsx";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { historyPages } from "../history/history_pages.ts";
+import { LongList } from "../history/long_list.tsx";
+import { nightFilter } from "../store/image_list.ts";
+import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
 
 const tonight = part("tonight");
 const GAP_MS = 5_000;
@@ -130,4 +134,263 @@ function Picker({ night, running, nights }: PickerProps): JSX.Element {
       </button>
     </div>
   );
+}
+
+/** Ranges that are shown without being asked for. */
+const FEW = 4;
+
+/** A click on a target shows only its images in the contact sheet below. */
+function NightTargets({ targets }: { readonly targets: readonly NightTarget[] }): JSX.Element {
+  const missing = targets.reduce((sum, { missingCount }) => sum + missingCount, 0);
+  return (
+    <Panel
+      title="Targets and filters"
+      class="night-targets"
+      aside={missing === 0 ? <span class="dim">no frame numbers missing</span> : (
+        <span class="state tone-text-warning">
+          <Glyph name="trouble" />
+          {count(missing)} frame {plural(missing, "number")} missing
+        </span>
+      )}
+    >
+      <div class="table-box" tabIndex={0} role="region" aria-label="Targets and filters">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">TargetRow</th>
+              <th scope="col">Filter</th>
+              <th scope="col">Images</th>
+              <th scope="col">Exposure</th>
+              <th scope="col">Delivered</th>
+              <th scope="col">First</th>
+              <th scope="col">Last</th>
+              <th scope="col" title="Numbers that the camera skipped after one of these images">Missing frames</th>
+            </tr>
+          </thead>
+          <tbody>
+            {targets.map((one) => <TargetRow key={`${one.target}\0${one.filter}`} one={one} />)}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+function TargetRow({ one }: { readonly one: NightTarget }): JSX.Element {
+  const { query } = route.value;
+  const isChosen = query["target"] === one.target && query["filter"] === one.filter;
+  const choose = () => {
+    setQuery(isChosen ? { target: "", filter: "" } : { target: one.target, filter: one.filter });
+    document.querySelector(".sheet")?.scrollIntoView({ block: "nearest" });
+  };
+  return (
+    <tr class={isChosen ? "is-chosen" : ""}>
+      <th scope="row">
+        <button type="button" class="link" aria-pressed={isChosen} onClick={choose}>
+          {one.target === "-" ? "no target in the header" : printable(one.target)}
+        </button>
+      </th>
+      <td>{one.filter === "-" ? <span class="dim">–</span> : printable(one.filter)}</td>
+      <td>{count(one.frames)}</td>
+      <td>{one.seconds === null ? <span class="dim">–</span> : duration(one.seconds * 1000)}</td>
+      <td class={one.delivered < one.frames ? "tone-text-warning" : "tone-text-good"}>
+        {one.delivered < one.frames ? `${count(one.delivered)} of ${count(one.frames)}` : "all"}
+      </td>
+      <td>
+        <Time at={one.first} shape="minute" />
+      </td>
+      <td>
+        <Time at={one.last} shape="minute" />
+      </td>
+      <td class="missing">
+        <Missing one={one} />
+      </td>
+    </tr>
+  );
+}
+
+function Missing({ one: { missing, missingCount } }: { readonly one: NightTarget }): JSX.Element {
+  if (missingCount === 0) return <span class="dim">none</span>;
+  if (missing.length <= FEW) return <span class="tone-text-warning">{missing.join(", ")}</span>;
+  return (
+    <details>
+      <summary class="tone-text-warning">
+        {missing.slice(0, FEW).join(", ")}, … ({count(missingCount)})
+      </summary>
+      {missing.slice(FEW).join(", ")}
+    </details>
+  );
+}
+
+/** Rows of the table over time. */
+const MOST_ROWS = 24;
+
+/** The sums, and at most 24 rows over time, the last bin always among them. */
+function NightTable({ report }: { readonly report: NightReport }): JSX.Element {
+  const { summary, series } = report;
+  return (
+    <Panel title="Totals" class="night-table">
+      <div class="table-box" tabIndex={0} role="region" aria-label="Totals for the night">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Destination</th>
+              <th scope="col">Expected</th>
+              <th scope="col">Delivered</th>
+              <th scope="col">Verified</th>
+              <th scope="col">Waiting</th>
+              <th scope="col">Failed</th>
+              <th scope="col">Data</th>
+              <th scope="col">Typical time</th>
+              <th scope="col">Longest time</th>
+            </tr>
+          </thead>
+          <tbody>
+            {summary.destinations.map((one) => (
+              <tr key={`${one.job}/${one.name}`}>
+                <th scope="row">{placeName(summary.destinations, one)}</th>
+                <td>{count(one.expected)}</td>
+                <td>{count(one.delivered)}</td>
+                <td>{count(one.proven)}</td>
+                <td>{count(one.waiting)}</td>
+                <td class={one.failed > 0 ? "tone-text-bad" : ""}>{count(one.failed)}</td>
+                <td>{bytes(one.bytes)}</td>
+                <Delays series={series} job={one.job} name={one.name} />
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {series.times.length > 0 && (
+        <details>
+          <summary>Over time</summary>
+          <OverTime series={series} />
+        </details>
+      )}
+    </Panel>
+  );
+}
+
+function Delays(
+  { series, job, name }: { readonly series: NightSeries; readonly job: string; readonly name: string },
+): JSX.Element {
+  const one = series.destinations.find((one) => one.job === job && one.name === name);
+  const medians = (one?.latency ?? []).filter((value) => value !== null).sort((a, b) => a - b);
+  const worst = (one?.worst ?? []).filter((value) => value !== null);
+  const typical = medians[Math.floor(medians.length / 2)];
+  return (
+    <>
+      <td>{typical === undefined ? "–" : latency(typical)}</td>
+      <td>{worst.length === 0 ? "–" : latency(Math.max(...worst))}</td>
+    </>
+  );
+}
+
+function OverTime({ series }: { readonly series: NightSeries }): JSX.Element {
+  const { times, seenFiles, destinations } = series;
+  const step = Math.max(1, Math.ceil(times.length / MOST_ROWS));
+  const rows = times.map((_, at) => at).filter((at) => (times.length - 1 - at) % step === 0);
+  return (
+    <div class="table-box" tabIndex={0} role="region" aria-label="The night over time">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Until</th>
+            <th scope="col">Finished</th>
+            {destinations.map((one) => <th key={`${one.job}/${one.name}`} scope="col">On {placeName(destinations, one)}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((at) => (
+            <tr key={at}>
+              <th scope="row">
+                <Time at={times[at]! * 1000} shape="minute" />
+              </th>
+              <td>{count(seenFiles[at] ?? 0)}</td>
+              {destinations.map((one) => <td key={`${one.job}/${one.name}`}>{count(one.files[at] ?? 0)}</td>)}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Pixels; a picture is as wide at least. */
+const LEAST_WIDTH = 150;
+
+/** Follows the night while images arrive. */
+function ContactSheet({ night }: { readonly night: string }): JSX.Element {
+  const { query } = route.value;
+  const filter = nightFilter(query, night);
+  const pages = useMemo(() => historyPages(filter, () => true), [filter]);
+  useEffect(() => pages.close, [pages]);
+  const box = useRef<HTMLDivElement>(null);
+  const columns = useColumns(box);
+  // Read here, so that the rows are drawn anew when they change.
+  const [total, , problem] = [pages.total.value, pages.version.value, pages.problem.value];
+  const rows = Math.ceil((total ?? 0) / columns);
+  const { target = "", filter: colour = "" } = query;
+  const chosen = [target, colour].filter((one) => one !== "" && one !== "-").join(", ");
+  const row = (at: number) => (
+    <ul key={at} class="sheet-row" style={{ "--columns": columns }}>
+      {Array.from({ length: Math.min(columns, (total ?? 0) - at * columns) }, (_, column) => {
+        const one = pages.row(at * columns + column);
+        return one === undefined
+          ? <li key={column} class="thumbnail" aria-busy="true" />
+          : <Thumbnail key={imageKey(one)} one={{ ...one, delivered_at: null }} />;
+      })}
+    </ul>
+  );
+  return (
+    <Panel
+      title={chosen === "" ? "Contact sheet" : `Contact sheet: ${chosen}`}
+      aside={
+        <>
+          <span role="status">{total === null ? "…" : `${count(total)} ${plural(total, "image")}`}</span>
+          {(target !== "" || colour !== "") && (
+            <button
+              type="button"
+              class="button"
+              onClick={() => setQuery({ target: "", filter: "" })}
+            >
+              <Glyph name="close" />All targets
+            </button>
+          )}
+          <a href={hrefOf("history", { night, target, filter: colour })}>see them in History</a>
+        </>
+      }
+    >
+      {problem !== null && <p class="problem" role="alert">{`${problem.message}. ${problem.hint}`}</p>}
+      <div class="sheet" ref={box} style={{ "--rows": Math.max(1, rows) }}>
+        {total === 0
+          ? <p class="nothing">{chosen === "" ? "No images yet" : "No images of this target through this filter"}</p>
+          : (
+            <LongList
+              role="group"
+              count={rows}
+              label="Images"
+              top={filter}
+              onScroll={() => {}}
+              onSight={(from, to) => pages.need(from * columns, to * columns)}
+              row={row}
+            />
+          )}
+      </div>
+    </Panel>
+  );
+}
+
+function useColumns(box: { readonly current: HTMLDivElement | null }): number {
+  const [columns, setColumns] = useState(1);
+  useLayoutEffect(() => {
+    const place = box.current;
+    if (place === null) return;
+    const look = () => setColumns(Math.max(2, Math.floor(place.clientWidth / LEAST_WIDTH)));
+    const watcher = new ResizeObserver(look);
+    watcher.observe(place);
+    look();
+    return () => watcher.disconnect();
+  }, []);
+  return columns;
 }

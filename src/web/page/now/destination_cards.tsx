@@ -4,18 +4,16 @@
  * @module
  */
 import type { JSX } from "preact";
-import type { DestinationView } from "../../../reports/api_types.ts";
-import { AvailabilityStrip } from "../parts/availability_strip.tsx";
+import type { DestinationView, Outage } from "../../../reports/api_types.ts";
 import { ago, bytes, count, duration, rate } from "../parts/format.ts";
-import { Glyph } from "../parts/glyph.tsx";
+import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
-import { Progress } from "../parts/progress.tsx";
-import { Time } from "../parts/time.tsx";
+import { Progress } from "../parts/panel.tsx";
+import { Time, timeText } from "../parts/time.tsx";
 import { pause, resume, scan } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
 import { isLive, part } from "../store/live.ts";
 import { hrefOf } from "../store/route.ts";
-import { conditionOf, type DestinationGroup, destinationGroups } from "./destination_groups.ts";
 
 const destinations = part("destinations");
 const tonight = part("tonight");
@@ -249,4 +247,109 @@ function CardActions({ group: { name, rows } }: { readonly group: DestinationGro
         )}
     </div>
   );
+}
+
+type Tone = "good" | "busy" | "warning" | "bad";
+
+/** How a destination is, in a word and a sign. */
+interface Condition {
+  readonly tone: Tone;
+  readonly glyph: GlyphName;
+  readonly word: string;
+}
+
+/** The jobs that send to destinations of one name, worst first; the condition is that of the worst. */
+export interface DestinationGroup extends Condition {
+  readonly name: string;
+  readonly rows: readonly DestinationView[];
+}
+
+const WORST_FIRST: readonly Tone[] = ["bad", "warning", "busy", "good"];
+
+export function destinationGroups(all: readonly DestinationView[]): DestinationGroup[] {
+  const names = [...new Set(all.map(({ name }) => name))];
+  const groups = names.map((name) => {
+    const rows = all.filter((one) => one.name === name).toSorted((a, b) => rank(conditionOf(a)) - rank(conditionOf(b)));
+    return { name, rows, ...conditionOf(rows[0]!) };
+  });
+  // What is being sent stays in its place: cards that jump cannot be read.
+  return groups.toSorted((a, b) => Math.min(2, rank(a)) - Math.min(2, rank(b)));
+}
+
+function rank({ tone }: Condition): number {
+  return WORST_FIRST.indexOf(tone);
+}
+
+function conditionOf({ state, counts, bytesPerSecond, removalsHeld }: DestinationView): Condition {
+  switch (state) {
+    case "on_hold":
+      return { tone: "bad", glyph: "bad", word: "On hold" };
+    case "backing_off":
+      return { tone: "warning", glyph: "warning", word: "Unavailable" };
+    case "paused":
+      return { tone: "warning", glyph: "pause", word: "Paused" };
+    case "closed":
+    case "open":
+      if (removalsHeld !== null) return { tone: "warning", glyph: "warning", word: "Removals wait" };
+      if (state === "closed") return { tone: "good", glyph: "night", word: "Scheduled" };
+      return counts.sending > 0 || bytesPerSecond > 0
+        ? { tone: "busy", glyph: "busy", word: "Sending" }
+        : { tone: "good", glyph: "good", word: "Ready" };
+    default:
+      return state satisfies never;
+  }
+}
+
+/** From `from` to `to`, milliseconds since 1970 UTC. */
+interface StripProps {
+  readonly name: string;
+  readonly outages: readonly Outage[];
+  readonly from: number;
+  readonly to: number;
+}
+
+const OUTAGE_WORDS: Readonly<Record<Outage["state"], string>> = {
+  on_hold: "on hold",
+  backing_off: "unavailable",
+  paused: "paused",
+  closed: "waiting for its schedule",
+  stopped: "daemon stopped",
+  lost: "daemon not running",
+};
+/** Read out at most. */
+const MOST_SAID = 5;
+
+/** The outages are named for screen readers, and each when it is pointed at. */
+function AvailabilityStrip({ name, outages, from, to }: StripProps): JSX.Element {
+  const shown = outages.filter((one) => (one.to ?? to) > from && one.from < to);
+  const said = shown.slice(-MOST_SAID).map((one) => textOf(one)).join("; ");
+  const hours = Math.round((to - from) / 3_600_000);
+  return (
+    <div class="strip-row">
+      <div
+        class="availability"
+        role="img"
+        aria-label={`${name} in the last ${hours} hours: ${said === "" ? "always available" : said}`}
+      >
+        {shown.map((one) => {
+          const left = Math.max(0, (one.from - from) / (to - from));
+          const width = Math.min(1, ((one.to ?? to) - from) / (to - from)) - left;
+          return (
+            <span
+              key={one.from}
+              class={`out-${one.state}`}
+              title={textOf(one)}
+              style={{ left: `${left * 100}%`, width: `max(3px, ${width * 100}%)` }}
+            />
+          );
+        })}
+      </div>
+      <span class="strip-scale">{hours} h</span>
+    </div>
+  );
+}
+
+function textOf({ state, from, to }: Outage): string {
+  const until = to === null ? "until now" : `until ${timeText(to, "minute")} (${duration(to - from)})`;
+  return `${OUTAGE_WORDS[state]} from ${timeText(from, "minute")} ${until}`;
 }

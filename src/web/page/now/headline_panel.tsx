@@ -4,16 +4,15 @@
  * @module
  */
 import type { JSX } from "preact";
-import { bytes, count, duration, plural } from "../parts/format.ts";
+import { ago, bytes, count, duration, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
-import { nightName } from "../parts/time.tsx";
+import { Moment, nightName } from "../parts/time.tsx";
 import { pause, resume, scan } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
-import { reconnect } from "../store/connection.ts";
-import { isLive, link, live, part } from "../store/live.ts";
+import { isLive, link, live, part, reconnect } from "../store/live.ts";
 import { hrefOf } from "../store/route.ts";
-import { CameraLines } from "./camera_lines.tsx";
-import { shownHeadline } from "./shown_headline.ts";
+import { shownHeadline } from "../store/headline.ts";
+import type { JobView } from "../../../reports/api_types.ts";
 
 const tonight = part("tonight");
 const destinations = part("destinations");
@@ -87,4 +86,38 @@ function Actions(): JSX.Element {
 function Countdown({ until }: { readonly until: number }): JSX.Element | null {
   const leftMs = now.value === 0 ? 0 : until - Date.now();
   return leftMs < 1000 ? null : <span class="dim">&nbsp;({duration(leftMs)})</span>;
+}
+
+const jobs = part("jobs");
+
+/** One line for each job that has images, silent ones first: `Last image 05:20 CET, 3 h 47 min ago, usually every 2 min`. */
+export function CameraLines(): JSX.Element | null {
+  const all = (jobs.value ?? []).filter(({ lastImage }) => lastImage !== null)
+    .sort((a, b) => Number(b.silent) - Number(a.silent));
+  if (all.length === 0) return null;
+  return (
+    <ul class="cameras">
+      {all.map((job) => <Camera key={job.name} job={job} isOnly={(jobs.value ?? []).length === 1} />)}
+    </ul>
+  );
+}
+
+function Camera({ job, isOnly }: { readonly job: JobView; readonly isOnly: boolean }): JSX.Element {
+  const { name, silent, usualMs } = job;
+  const lastImage = job.lastImage ?? 0;
+  const agoMs = now.value - lastImage;
+  return (
+    <li class={silent ? "camera is-silent" : "camera"}>
+      <Glyph name={silent ? "warning" : "image"} />
+      <span>
+        {isOnly ? "Last image " : (
+          <>
+            <strong>{name}</strong>: last image{" "}
+          </>
+        )}
+        <Moment at={lastImage} />, {ago(agoMs)}
+        {usualMs !== null && `, usually every ${duration(usualMs)}`}
+      </span>
+    </li>
+  );
 }

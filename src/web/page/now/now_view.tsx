@@ -4,16 +4,19 @@
  * @module
  */
 import type { JSX } from "preact";
-import { Panel } from "../parts/panel.tsx";
+import { Panel, Progress } from "../parts/panel.tsx";
 import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
 import { isLive, live, part } from "../store/live.ts";
-import { hrefOf } from "../store/route.ts";
+import { hrefOf, show } from "../store/route.ts";
 import { DestinationCards } from "./destination_cards.tsx";
 import { FleetPanel } from "./fleet_panel.tsx";
 import { HeadlinePanel } from "./headline_panel.tsx";
-import { QueueList } from "./queue_list.tsx";
-import { TransferList } from "./transfer_list.tsx";
-import { WaitingList } from "./waiting_list.tsx";
+import type { DeliveryView, JobView, TransferView, WaitingView } from "../../../reports/api_types.ts";
+import { bytes, count, duration, rate } from "../parts/format.ts";
+import { Name, PathText } from "../parts/name.tsx";
+import { now } from "../store/clock.ts";
+import { Glyph } from "../parts/glyph.tsx";
+import { useAsk } from "../store/ask.ts";
 
 /** Only the headline before the first snapshot; marked as stale while not connected. */
 export function NowView(): JSX.Element {
@@ -49,5 +52,185 @@ function NewestStrip(): JSX.Element | null {
         {all.slice(0, MOST_NEWEST).map((one) => <Thumbnail key={imageKey(one)} one={one} />)}
       </ul>
     </Panel>
+  );
+}
+
+const transfers = part("transfers");
+const status = part("status");
+/** More are only counted. */
+const MOST_TRANSFERS = 8;
+/** A speed over less time than this means nothing. */
+const MEANINGFUL_MS = 1500;
+
+/** At most 8; speeds are the mean since each began. */
+function TransferList(): JSX.Element {
+  const all = transfers.value ?? [];
+  const sending = Math.max(all.length, status.value?.deliveries.sending ?? 0);
+  return (
+    <Panel title="Transfers" aside={sending > 0 ? count(sending) : undefined} class="transfers">
+      {all.length === 0 ? <p class="nothing">{sending > 0 ? "Starting…" : "Nothing is being sent"}</p> : (
+        <ul class="rows">
+          {all.slice(0, MOST_TRANSFERS).map((one) => <TransferRow key={one.id} one={one} />)}
+        </ul>
+      )}
+      {sending > Math.min(MOST_TRANSFERS, all.length) && all.length > 0 && (
+        <p class="more">and {count(sending - Math.min(MOST_TRANSFERS, all.length))} more</p>
+      )}
+    </Panel>
+  );
+}
+
+function TransferRow({ one }: { readonly one: TransferView }): JSX.Element {
+  const sinceMs = now.value - one.since;
+  const speed = sinceMs < MEANINGFUL_MS ? 0 : one.bytes / (sinceMs / 1000);
+  const leftMs = speed === 0 ? null : (one.size - one.bytes) / speed * 1000;
+  const all = one.bytes >= one.size;
+  const done = `${bytes(one.bytes)} of ${bytes(one.size)}`;
+  return (
+    <li class="transfer">
+      <p class="row-line">
+        <Name text={one.name} />
+        <span class="to">{one.destination}</span>
+      </p>
+      <Progress done={one.bytes} all={one.size} label={`${one.name} to ${one.destination}`} text={done} />
+      <p class="row-note">
+        <span>{done}</span>
+        {all
+          ? <span>verifying</span>
+          : speed > 0 && isLive.value && <span>{rate(speed)}{leftMs !== null && `, ${duration(leftMs)} left`}</span>}
+      </p>
+    </li>
+  );
+}
+
+const waiting = part("waiting");
+const jobs = part("jobs");
+const MOST_FILES = 8;
+
+const REASONS: Readonly<Record<string, string>> = {
+  growing: "growing",
+  quiet: "waiting until it stops changing",
+  "writer open": "still being written",
+  checking: "contents are being checked",
+  short: "not complete yet",
+  marker: "waiting for its marker file",
+  incomplete: "incomplete",
+  refused: "rejected",
+};
+
+/** The watched folders, and at most 8 files. */
+function WaitingList(): JSX.Element {
+  const all = waiting.value ?? [];
+  const places = jobs.value ?? [];
+  const total = Math.max(all.length, places.reduce((sum, { filesWaiting }) => sum + filesWaiting, 0));
+  return (
+    <Panel title="Incoming files" aside={total > 0 ? count(total) : undefined} class="waiting">
+      <ul class="places">
+        {places.map((job) => <WatchedFolder key={job.name} job={job} />)}
+      </ul>
+      {all.length === 0 ? <p class="nothing">No files are being written</p> : (
+        <ul class="rows">
+          {all.slice(0, MOST_FILES).map((one) => <WaitingRow key={`${one.job}/${one.name}`} one={one} />)}
+        </ul>
+      )}
+      {total > Math.min(MOST_FILES, all.length) && all.length > 0 && (
+        <p class="more">and {count(total - Math.min(MOST_FILES, all.length))} more</p>
+      )}
+    </Panel>
+  );
+}
+
+function WatchedFolder({ job }: { readonly job: JobView }): JSX.Element {
+  return (
+    <li class={job.failure === null ? "place" : "place tone-bad"}>
+      {job.failure !== null && <Glyph name="bad" />}
+      <span class="mono">
+        <PathText text={job.watchPath} />
+      </span>
+      <span class="dim">{watched(job)}</span>
+      {job.failure !== null && <span class="why-hint">{`${job.failure.message}. ${job.failure.hint}`}</span>}
+    </li>
+  );
+}
+
+function watched({ watching, failure }: JobView): string {
+  if (failure !== null) return "not watched";
+  return watching === null ? "starting" : watching === "events" ? "watched" : "checked periodically";
+}
+
+function WaitingRow({ one }: { readonly one: WaitingView }): JSX.Element {
+  const stuck = one.reason === "incomplete" || one.reason === "refused";
+  const size = one.declared === null ? bytes(one.size) : `${bytes(one.size)} of ${bytes(one.declared)}`;
+  return (
+    <li class="transfer">
+      <p class="row-line">
+        <Name text={one.name} />
+        <span class={stuck ? "to tone-text-warning" : "to"}>{REASONS[one.reason] ?? one.reason}</span>
+      </p>
+      {one.declared !== null && (
+        <Progress done={one.size} all={one.declared} label={one.name} text={size} tone={stuck ? "warning" : "busy"} />
+      )}
+      <p class="row-note">
+        <span>{size}</span>
+        <span>for {duration(now.value - one.since)}</span>
+      </p>
+      {one.ahead?.map(({ destination, bytes: there, stalled }) => (
+        <p class="row-note" key={destination}>
+          <span>
+            {bytes(there)} sent to {destination} already{stalled ? "; it has stopped growing" : ""}
+          </span>
+        </p>
+      ))}
+      {stuck && one.detail !== "" && <p class="row-note">{one.detail}</p>}
+    </li>
+  );
+}
+
+const MOST_QUEUED = 6;
+
+/** The 6 that are sent next. */
+function QueueList(): JSX.Element {
+  const { queued = 0, deferred = 0, delivered = 0 } = status.value?.deliveries ?? {};
+  const total = queued + deferred;
+  const { answer } = useAsk<readonly DeliveryView[]>(total > 0 ? "/api/next" : null, `${queued} ${deferred} ${delivered}`);
+  const rows = total > 0 ? answer?.value.slice(0, MOST_QUEUED) ?? [] : [];
+  return (
+    <Panel title="Queue" aside={total > 0 ? count(total) : undefined} class="queue">
+      {total === 0 ? <p class="nothing">The queue is empty</p> : (
+        <ul class="rows">
+          {rows.map((one) => <QueueRow key={one.id} one={one} />)}
+        </ul>
+      )}
+      {total > rows.length && rows.length > 0 && (
+        <p class="more">
+          <a href={hrefOf("history", { state: "queued,deferred", order: "asc" })}>see all {count(total)} in History</a>
+        </p>
+      )}
+    </Panel>
+  );
+}
+
+function QueueRow({ one }: { readonly one: DeliveryView }): JSX.Element {
+  const retryMs = one.retry_at === null ? null : Date.parse(one.retry_at) - now.value;
+  return (
+    <li>
+      <button type="button" class="row-button" onClick={() => show(one.id)}>
+        <span class="row-line">
+          <Name text={one.name} />
+          <span class="to">{one.destination}</span>
+        </span>
+        <span class="row-note">
+          <span>{bytes(one.size)}</span>
+          <span>
+            {retryMs === null
+              ? `waiting for ${duration(now.value - Date.parse(one.queued_at))}`
+              : retryMs < 1000
+              ? "retrying now"
+              : `retrying in ${duration(retryMs)}`}
+          </span>
+        </span>
+        {one.error !== null && <span class="row-note tone-text-warning">{one.error.message}</span>}
+      </button>
+    </li>
   );
 }

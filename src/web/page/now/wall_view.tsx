@@ -10,9 +10,9 @@ import { Glyph } from "../parts/glyph.tsx";
 import { Moment, timeText } from "../parts/time.tsx";
 import { now } from "../store/clock.ts";
 import { isLive, part } from "../store/live.ts";
-import { CameraLines } from "./camera_lines.tsx";
-import { type DestinationGroup, destinationGroups } from "./destination_groups.ts";
-import { shownHeadline } from "./shown_headline.ts";
+import { CameraLines } from "./headline_panel.tsx";
+import { type DestinationGroup, destinationGroups } from "./destination_cards.tsx";
+import { shownHeadline } from "../store/headline.ts";
 
 const destinations = part("destinations");
 const tonight = part("tonight");

@@ -11,7 +11,6 @@ import { show } from "../store/route.ts";
 import { bytes } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
 import { Name } from "./name.tsx";
-import { takeTurn } from "./picture_turns.ts";
 import { Moment } from "./time.tsx";
 
 type Thumb = Pick<DeliveryView, "id" | "name" | "size" | "cards" | "preview" | "warning" | "delivered_at">;
@@ -98,4 +97,32 @@ export function cardSummary(cards: CardValues | null): string {
     exposure === undefined ? undefined : `${exposure} s`,
   ];
   return parts.filter((part) => part !== undefined && part !== "").map((part) => printable(String(part))).join(" · ");
+}
+
+const AT_ONCE = 2;
+const waiting = new Set<() => void>();
+let loading = 0;
+
+/** Calls `start` when it is its turn. To be called when the picture has come, has not, or is not wanted any more: all the same. */
+function takeTurn(start: () => void): () => void {
+  let state: "waiting" | "loading" | "over" = "waiting";
+  const begin = () => {
+    waiting.delete(begin);
+    state = "loading";
+    loading++;
+    start();
+  };
+  waiting.add(begin);
+  next();
+  return () => {
+    waiting.delete(begin);
+    if (state === "loading") loading--;
+    state = "over";
+    next();
+  };
+}
+
+/** The latest first: that is what is in sight. */
+function next(): void {
+  while (loading < AT_ONCE && waiting.size > 0) [...waiting].at(-1)!();
 }

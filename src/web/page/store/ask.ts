@@ -5,7 +5,7 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiFailure } from "../../../reports/api_types.ts";
-import { sessionIsOver } from "./connection.ts";
+import { sessionIsOver } from "./live.ts";
 
 /** Why there is no answer, for people. */
 export class AskError extends Error {

@@ -1,10 +1,30 @@
 /**
- * The list that an image was opened from: it decides which images come before and after it.
+ * The list that an image was opened from, as the API is asked for it: it decides which images come before and after it.
  *
  * @module
  */
-import { historyFilter } from "../history/history_filter.ts";
-import type { route } from "../store/route.ts";
+import type { DeliveryAsk } from "../../../reports/api_types.ts";
+import type { route } from "./route.ts";
+
+const NAMES = [
+  "search",
+  "job",
+  "destination",
+  "state",
+  "night",
+  "target",
+  "filter",
+  "sort",
+  "order",
+] as const satisfies readonly (keyof DeliveryAsk)[];
+
+/** As a query string, empty parts left out. */
+export function historyFilter(query: Readonly<Record<string, string>>): string {
+  return new URLSearchParams(NAMES.flatMap((name) => {
+    const value = query[name] ?? "";
+    return value === "" ? [] : [[name, value]];
+  })).toString();
+}
 
 /** As a query of `/api/images`; `tonight` is the night that is shown where the address names none. */
 export function listOf({ view, query }: typeof route.value, tonight: string): string {
