@@ -14,7 +14,7 @@ import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { DaemonState, HookCall, LastReload, PageSource } from "../reports/page_source.ts";
 import type { HttpApp } from "./control/http_app.ts";
 import { reportSchedule } from "../reports/morning/report_schedule.ts";
-import { webPlace } from "../web/server/web_place.ts";
+import { webPlace } from "../web/server/web_server.ts";
 
 /** What the page is made of; functions where the answer may change with a reload. */
 interface DaemonWebTools {

@@ -6,7 +6,7 @@
  */
 import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { createSystem } from "../../src/system/create_system.ts";
-import { buildPage } from "../../src/web/server/build_page.ts";
+import { buildPage } from "../../src/web/server/page_files.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 import { permissionArguments, type Target, TARGETS, thisTarget } from "./permissions.ts";
 

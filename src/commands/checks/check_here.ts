@@ -14,7 +14,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
-import { listenFailure, placeOf, readTls } from "../../web/server/listen_failure.ts";
+import { listenFailure, placeOf, readTls } from "../../web/server/web_server.ts";
 import type { Tools } from "../command.ts";
 import { type Access, ownAccess } from "./access.ts";
 import type { AskTools } from "./ask_destination.ts";

@@ -7,7 +7,6 @@ import type { Context, Hono } from "hono";
 import { Failure } from "../../domain/failure.ts";
 import type { DeliveryQuery, ImageQuery } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
-import { parseDeliveryAsk } from "./delivery_ask.ts";
 import { exportHeaders, exportStream } from "../../reports/delivery/delivery_export.ts";
 import { deliveryView, imageView } from "../../reports/delivery/delivery_view.ts";
 import type { ImageReport, NightList } from "../../reports/api_types.ts";
@@ -19,6 +18,7 @@ import { judged } from "../../reports/overview/facts.ts";
 import { troubleOf } from "../../reports/overview/trouble.ts";
 import { setupReport } from "../../reports/setup/setup_report.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";
+import * as z from "zod";
 
 /** What the questions are answered from. */
 export interface ApiTools {
@@ -97,4 +97,49 @@ function askOf(c: Context): { readonly ask: DeliveryQuery & ImageQuery } | { rea
     if (!(error instanceof Failure)) throw error;
     return { refused: refusal(c, 400, error.code, error.message, error.hint) };
   }
+}
+
+const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
+/** Rows of one answer. */
+const MOST_ROWS = 500;
+const number = z.string().regex(/^\d{1,12}$/, "must be a number").transform(Number);
+const name = z.string().max(500);
+
+const ask = z.strictObject({
+  job: name.optional(),
+  destination: name.optional(),
+  night: z.string().regex(/^\d{8}$/, "must be YYYYMMDD").optional(),
+  state: z.union([
+    z.literal("trouble"),
+    z.string().transform((text) => text.split(",")).pipe(z.array(z.enum(STATES))),
+  ], `must be trouble, or one or more of ${STATES.join(", ")}`).optional(),
+  search: name.optional(),
+  target: name.optional(),
+  filter: name.optional(),
+  sort: z.enum(["queued_at", "delivered_at", "path", "size"]).default("queued_at"),
+  order: z.enum(["asc", "desc"]).default("desc"),
+  limit: number.refine((limit) => limit <= MOST_ROWS, `must be at most ${MOST_ROWS}; use offset to read the rest`).default(100),
+  offset: number.default(0),
+});
+
+/**
+ * The query for the ledger.
+ *
+ * @throws {Failure} `configuration` that names what was not understood.
+ */
+function parseDeliveryAsk(query: Readonly<Record<string, string>>): DeliveryQuery & ImageQuery {
+  const parsed = ask.safeParse(Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const what = issue?.code === "unrecognized_keys" ? issue.keys.join(", ") : issue?.path.join(".") ?? "";
+    throw new Failure("configuration", `Invalid query: "${what.slice(0, 100)}" ${reasonOf(issue)}`);
+  }
+  const { state, order, ...rest } = parsed.data;
+  const states = state === undefined ? {} : state === "trouble" ? { trouble: true } : { states: state };
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  return { ...given, ...states, descending: order === "desc" };
+}
+
+function reasonOf(issue: z.core.$ZodIssue | undefined): string {
+  return issue?.code === "unrecognized_keys" ? "is not a known parameter" : issue?.message ?? "";
 }

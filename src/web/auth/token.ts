@@ -4,13 +4,12 @@
  *
  * @module
  */
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { join } from "@std/path";
 import * as z from "zod";
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
-import type { System } from "../../system/system.ts";
-import { type Sessions, sessions } from "./sessions.ts";
+import type { Clock, System } from "../../system/system.ts";
 
 /** What opens the page. */
 export interface Access {
@@ -85,4 +84,57 @@ function parse(text: string): z.infer<typeof kept> | null {
 /** HMAC-SHA-256 in hex: nothing of the token can be tried out without the key. */
 function keyed(key: string, text: string): string {
   return createHmac("sha256", key).update(text).digest("hex");
+}
+
+/** Of a session: the hash of its secret, and when it ends (milliseconds since 1970). */
+interface KeptSession {
+  readonly hash: string;
+  readonly until: number;
+}
+
+interface Sessions {
+  /** The secret of a new one. */
+  begin(): string;
+  knows(secret: string): boolean;
+  /** Ends this one; null ends all. */
+  end(secret: string | null): void;
+}
+
+export const SESSION_SECONDS = 30 * 24 * 3600;
+/** The oldest make room for new ones. */
+const MOST = 200;
+
+/** Begins with those that were kept; `changed` is called with all that are to be kept. */
+export function sessions(
+  kept: readonly KeptSession[],
+  { now, randomHex }: Pick<Clock, "now" | "randomHex">,
+  changed: (kept: readonly KeptSession[]) => void,
+): Sessions {
+  const all = new Map(kept.map((session) => [session.hash, session]));
+
+  function keep(): void {
+    for (const { hash, until } of [...all.values()]) if (until < now() || all.size > MOST) all.delete(hash);
+    changed([...all.values()]);
+  }
+
+  return {
+    begin() {
+      const secret = randomHex(32);
+      const hash = hashOf(secret);
+      all.set(hash, { hash, until: now() + SESSION_SECONDS * 1000 });
+      keep();
+      return secret;
+    },
+    knows: (secret) => (all.get(hashOf(secret))?.until ?? 0) >= now(),
+    end(secret) {
+      if (secret === null) all.clear();
+      else all.delete(hashOf(secret));
+      keep();
+    },
+  };
+}
+
+/** A lookup by the hash takes a time that tells nothing of the secret. */
+function hashOf(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
 }

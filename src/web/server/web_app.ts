@@ -8,13 +8,13 @@ import { bodyLimit } from "hono/body-limit";
 import { isOwnHost, isOwnPage } from "../auth/access.ts";
 import { actionRoutes } from "../api/action_routes.ts";
 import { apiRoutes, type ApiTools } from "../api/api_routes.ts";
-import { liveRoute, type LiveTools } from "../live/live_route.ts";
-import { loginRoutes } from "../auth/login_routes.ts";
+import { liveRoute, type LiveTools } from "../live/live_hub.ts";
+import { loginPage, loginRoutes } from "../auth/login.ts";
 import { openRoutes } from "./open_routes.ts";
-import { previewRoutes, type PreviewTools } from "../api/preview_routes.ts";
-import { pageRoutes } from "./page_routes.ts";
+import { previewRoutes, type PreviewTools } from "../api/previews.ts";
 import type { PageFiles } from "./page_files.ts";
 import { refusal, type WebEnv } from "./refusal.ts";
+import { etag } from "hono/etag";
 
 /** What all routes together need. */
 interface WebTools extends Omit<ApiTools & LiveTools & PreviewTools, "system"> {
@@ -88,3 +88,19 @@ const ANSWER_HEADERS: Readonly<Record<string, string>> = {
   "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
   "cache-control": "no-store",
 };
+
+/** Adds the routes; without a session the login form is sent with 401 in place of the page. */
+function pageRoutes(app: Hono<WebEnv>, files: PageFiles): void {
+  app.get("/", etag(), async (c) => {
+    if (!c.env.auth.knows(c, c.env.peer).in) return c.html(loginPage(), 401);
+    return await send(c, "index.html");
+  });
+  // Nothing in them is secret.
+  app.get("/assets/:name", etag(), async (c) => await send(c, c.req.param("name")));
+  app.get("/favicon.ico", etag(), async (c) => await send(c, "icon.svg"));
+
+  async function send(c: Context<WebEnv>, name: string): Promise<Response> {
+    const file = await files(name);
+    return file === null ? c.notFound() : c.body(file.text, 200, { "cache-control": "no-cache", "content-type": file.type });
+  }
+}

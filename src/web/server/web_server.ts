@@ -1,23 +1,28 @@
 /**
- * The web server; a new one is started when its settings change. Without it the daemon still delivers.
+ * The web server, kept in step with the configuration. If it cannot listen, because the port is taken or a certificate is missing, it
+ * says so once and keeps trying; delivery never waits for it.
  *
  * @module
  */
 import type { WebSettings } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
-import { isLoopback } from "../auth/access.ts";
+import { isLoopback, isOwnAccount } from "../auth/access.ts";
 import type { Opening } from "../../reports/daemon_control.ts";
 import { authentication } from "../auth/authentication.ts";
-import { readTls } from "./listen_failure.ts";
 import { liveHub } from "../live/live_hub.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import { previews } from "../api/previews.ts";
-import { isOwnAccount } from "../auth/own_account.ts";
 import { openAccess } from "../auth/token.ts";
 import type { PageServing, WebEnv } from "./refusal.ts";
+import { anySignal } from "../../async/abort.ts";
+import type { Emit } from "../../domain/transfer_event.ts";
+import { type Cause, CAUSES, filled } from "../../domain/causes.ts";
+import { Failure, failureRecord } from "../../domain/failure.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
+import { faultOf } from "../../system/fault.ts";
 
 /** What a server needs besides its settings. */
-export interface WebServerTools {
+interface WebServerTools {
   readonly source: PageSource;
   /** Answers a request at the page's address. */
   readonly answer: (request: Request, env: WebEnv["Bindings"]) => Response | Promise<Response>;
@@ -45,7 +50,7 @@ export interface WebServerTools {
 }
 
 /** A server that listens until the signal it was started with is aborted. */
-export interface WebServer {
+interface WebServer {
   /** The address of the page, for those who have a session. */
   readonly url: string;
   /** The address with the token in it, for the start-up line; without, where a token is configured: who configured it knows it. */
@@ -61,7 +66,7 @@ export interface WebServer {
  *
  * @throws what keeps it from listening; {@linkcode listenFailure} says it in words.
  */
-export async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal): Promise<WebServer> {
+async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal): Promise<WebServer> {
   const { system, source, onError } = tools;
   const access = await openAccess(tools.stateDirectory, settings.token, system, onError);
   const tls = await readTls(settings, system);
@@ -105,3 +110,156 @@ function shownHost(host: string, hostname: string): string {
   if (isLoopback(host) && !host.includes(":")) return host;
   return host.includes(":") ? `[${host}]` : host;
 }
+
+/** The one web server of a daemon, or none. */
+export interface WebPlace {
+  /** Makes these settings the ones in force. */
+  adopt(settings: WebSettings | null): Promise<void>;
+  /** The server that listens now; null while none does. */
+  server(): WebServer | null;
+  /** Resolves when nothing listens any more. */
+  stop(): Promise<void>;
+}
+
+/** What a server needs, and what is called when its address changes. */
+interface WebPlaceTools extends WebServerTools {
+  readonly emit: Emit;
+  /** Called with the address of the page; null while there is none. */
+  readonly moved: (url: string | null) => void;
+  readonly system: WebServerTools["system"] & Pick<System, "sleep">;
+}
+
+const TRY_AGAIN_MS = 30_000;
+
+/** Listens to nothing before it has settings; tries again every 30 s where it cannot. */
+export function webPlace(tools: WebPlaceTools): WebPlace {
+  let settings: WebSettings | null = null;
+  let serving: Serving | null = null;
+
+  async function stop(): Promise<void> {
+    const former = serving;
+    [serving, settings] = [null, null];
+    if (former === null) return;
+    former.stopped.abort();
+    await former.over;
+    tools.moved(null);
+  }
+
+  return {
+    async adopt(next) {
+      // Certificates are renewed in place: a reload reads them again.
+      if (JSON.stringify(next) === JSON.stringify(settings) && (next?.tlsCert ?? null) === null) return;
+      await stop();
+      settings = next;
+      serving = next === null ? null : await serve(next, tools);
+    },
+    server: () => serving?.server ?? null,
+    stop,
+  };
+}
+
+/** The page at one address. */
+interface Serving {
+  /** Null while it cannot listen. */
+  server: WebServer | null;
+  readonly stopped: AbortController;
+  /** Resolves when nothing listens any more after `stopped`. */
+  over: Promise<void>;
+}
+
+/** Comes back when it listens, or has found that it cannot for now. */
+async function serve(settings: WebSettings, tools: WebPlaceTools): Promise<Serving> {
+  const { emit } = tools;
+  const serving: Serving = { server: null, stopped: new AbortController(), over: Promise.resolve() };
+  try {
+    const { url } = await listen(serving, settings, tools);
+    tools.moved(url);
+    emit({ type: "notice", level: "info", message: `The page is at ${url} (to open it: image-transfer open)` });
+  } catch (error) {
+    emit({ type: "notice", level: "warning", message: whyNot(settings, error) });
+    serving.over = keepTrying(serving, settings, tools);
+  }
+  return serving;
+}
+
+async function listen(serving: Serving, settings: WebSettings, tools: WebPlaceTools): Promise<WebServer> {
+  // Of its own: what a start that fails has begun must end.
+  const end = anySignal(serving.stopped.signal);
+  try {
+    const server = await startWebServer(settings, tools, end.signal);
+    serving.server = server;
+    serving.over = server.finished;
+    return server;
+  } catch (error) {
+    end.abort();
+    throw error;
+  }
+}
+
+/** Silent until it works: the reason has been logged. */
+async function keepTrying(serving: Serving, settings: WebSettings, tools: WebPlaceTools): Promise<void> {
+  const { signal } = serving.stopped;
+  while (true) {
+    await tools.system.sleep(TRY_AGAIN_MS, signal);
+    if (signal.aborted) return;
+    const server = await listen(serving, settings, tools).catch(() => null);
+    if (server === null) continue;
+    if (signal.aborted) return await server.finished;
+    tools.moved(server.url);
+    tools.emit({ type: "notice", level: "info", message: `The page is now available at ${server.url}` });
+    return;
+  }
+}
+
+function whyNot(settings: WebSettings, error: unknown): string {
+  const { message, hint } = listenFailure(settings, error);
+  return `Cannot show the page at ${placeOf(settings)}: ${message}. Delivery continues. ${hint}`.trim();
+}
+
+/** Certificate and key as they are on disk now; null where the page is served without TLS. */
+export async function readTls(
+  { tlsCert, tlsKey }: WebSettings,
+  system: Pick<System, "readText">,
+): Promise<{ readonly cert: string; readonly key: string } | null> {
+  if (tlsCert === null || tlsKey === null) return null;
+  return { cert: await readPem("web.tls_cert", tlsCert, system), key: await readPem("web.tls_key", tlsKey, system) };
+}
+
+async function readPem(key: string, path: string, system: Pick<System, "readText">): Promise<string> {
+  try {
+    return await system.readText(path);
+  } catch (cause) {
+    throw new Failure("configuration", `cannot read ${key} "${path}": ${reasonOf(cause)}`, {
+      hint: `Correct the path in ${key}, or give this account read access to the file.`,
+      cause,
+    });
+  }
+}
+
+/** Where it was tried to listen: `127.0.0.1:9090`. */
+export function placeOf({ host, port }: Pick<WebSettings, "host" | "port">): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** What listening with these settings failed of. */
+export function listenFailure(settings: WebSettings, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const reason = reasonOf(error);
+  const cause = LISTEN_FAULTS[faultOf(error)] ?? OTHER_FAULTS.find(([pattern]) => pattern.test(reason))?.[1];
+  if (cause !== undefined) {
+    const { tlsCert, tlsKey, host } = settings;
+    const { code, reason: message, hint } = filled(cause, { reason, cert: tlsCert ?? "", key: tlsKey ?? "", host });
+    return new Failure(code, message, { hint, cause: error });
+  }
+  const { message, hint } = failureRecord(error);
+  return new Failure("configuration", message, { hint, cause: error });
+}
+
+const LISTEN_FAULTS: Partial<Readonly<Record<Fault, Cause>>> = { busy: CAUSES.port_taken, permission: CAUSES.port_denied };
+
+const OTHER_FAULTS: readonly (readonly [RegExp, Cause])[] = [
+  [/KeyMismatch/, CAUSES.tls_key_mismatch],
+  [/certificate/i, CAUSES.tls_cert_unusable],
+  [/\bkey\b/i, CAUSES.tls_key_unusable],
+  [/assign requested address|not valid in its context|resolve|lookup/i, CAUSES.no_such_address],
+];

@@ -2,8 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Hono } from "hono";
 import { isLoopback } from "../../../src/web/auth/access.ts";
 import { authentication } from "../../../src/web/auth/authentication.ts";
-import { sessions } from "../../../src/web/auth/sessions.ts";
-import type { Access } from "../../../src/web/auth/token.ts";
+import { type Access, sessions } from "../../../src/web/auth/token.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 for (const address of ["127.0.0.1", "127.255.1.2", "::1", "::ffff:127.0.0.1"]) {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { loginLimit, TRIES } from "../../../src/web/auth/login_limit.ts";
+import { loginLimit, TRIES } from "../../../src/web/auth/authentication.ts";
 
 /** Whether guesses from the one address slow the other down. */
 function sharesWith(one: string, other: string): boolean {

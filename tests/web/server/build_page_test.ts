@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { isBuilt } from "../../../src/web/server/build_page.ts";
+import { isBuilt } from "../../../src/web/server/page_files.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 Deno.test("isBuilt() sees a newer source in the page's folder and among the rules it shares with the daemon", async () => {

@@ -38,7 +38,7 @@ export function part<K extends keyof LiveState>(name: K): ReadonlySignal<LiveSta
 /** The time zone of the site; undefined before the first snapshot: then the browser's own has to do. */
 export const siteZone: ReadonlySignal<string | undefined> = computed(() => live.value?.zone);
 
-/** The daemon's own; `now/shown_headline.ts` has the one to show. */
+/** The daemon's own; `store/headline.ts` has the one to show. */
 export const headline: ReadonlySignal<Headline | null> = part("headline");
 
 /** 0 before the first snapshot. */

@@ -1,9 +1,50 @@
 /**
- * What is shown without a session: how to get one, and a field for the token. Plain HTML, its style in a file of its own. Its
- * referrer policy lets the form name its origin, which browsers otherwise hide (Fetch, "append a request Origin header").
+ * How a session begins and ends: `/?token=…`, as the start-up line and `image-transfer open` give it, or the login form. The token
+ * leaves the address at once.
  *
  * @module
  */
+import type { Context, Hono } from "hono";
+import type { Try } from "./authentication.ts";
+import type { WebEnv } from "../server/refusal.ts";
+
+/** Adds the routes that need no session. A right token is answered with the cookie and 303, a wrong one with 401 or 429. */
+export function loginRoutes(app: Hono<WebEnv>): void {
+  app.get("/", async (c, next) => {
+    const token = c.req.query("token");
+    if (token === undefined) return await next();
+    return answer(c, await c.env.auth.login(token, c.env.peer, c.env.isOwnAccount));
+  });
+  app.get("/assets/login.css", (c) => c.body(LOGIN_CSS, 200, { "content-type": "text/css; charset=utf-8" }));
+  app.post("/login", async (c) => {
+    const type = c.req.header("content-type") ?? "";
+    if (!type.startsWith("application/x-www-form-urlencoded")) {
+      return c.html(loginPage("The request did not come from the login form. Enter the access token here."), 415);
+    }
+    const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
+    return answer(c, await c.env.auth.login(token.trim(), c.env.peer, c.env.isOwnAccount));
+  });
+
+  app.post("/logout", async (c) => {
+    const everywhere = new URLSearchParams(await c.req.text()).has("everywhere");
+    // Pages that still have a session connect again at once.
+    if (c.env.auth.end(c, everywhere)) c.env.hub.dismiss(1012, "a session has ended");
+    return c.redirect("/", 303);
+  });
+
+  function answer(c: Context<WebEnv>, tried: Try): Response {
+    if (tried.in) {
+      c.env.auth.begin(c);
+      return c.redirect(c.req.query("wall") === undefined ? "/" : "/?wall", 303);
+    }
+    if (tried.waitMs === 0) {
+      return c.html(loginPage("Wrong access token, or the link has already been used. Check the token and try again."), 401);
+    }
+    const seconds = Math.ceil(tried.waitMs / 1000);
+    c.header("retry-after", String(seconds));
+    return c.html(loginPage(`Too many wrong access tokens from this address. Try again in ${seconds} s.`), 429);
+  }
+}
 
 /** The page; `problem` is shown above the field. */
 export function loginPage(problem = ""): string {
@@ -38,7 +79,7 @@ ${problem === "" ? "" : `<p role="alert" id="problem">${problem}</p>`}
 }
 
 /** In the colours of the page: dim in the dark, no pure white. */
-export const LOGIN_CSS = `
+const LOGIN_CSS = `
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif;
   --bg: #f3efe8; --raised: #fffdfa; --line: #b9ad9d; --text: #241e18; --accent: #8a4716; --on-accent: #fff8f0; --bad: #a8261c; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--bg); color: var(--text); }
