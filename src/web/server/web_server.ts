@@ -5,7 +5,7 @@
  * @module
  */
 import type { WebSettings } from "../../config/settings.ts";
-import type { System } from "../../system/system.ts";
+import type { Fault, System } from "../../system/system.ts";
 import { isLoopback, isOwnAccount } from "../auth/access.ts";
 import type { Opening } from "../../reports/daemon_control.ts";
 import { authentication } from "../auth/authentication.ts";
