@@ -6,7 +6,6 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { System } from "../../system/system.ts";
-import { wordsOf } from "./authentication.ts";
 
 /** What the server knows of its own address. */
 export interface OwnAddress {
@@ -122,4 +121,18 @@ function kernelAddress(host: string): string {
 
 function hex(value: number, digits: number): string {
   return value.toString(16).toUpperCase().padStart(digits, "0");
+}
+
+/** The eight words of an IPv6 address in any of its notations (RFC 4291, 2.2). */
+export function wordsOf(address: string): number[] {
+  const [front = [], back] = address.split("::", 2).map((part) => part.split(":").filter((word) => word !== "").flatMap(wordOf));
+  if (back === undefined) return front;
+  return [...front, ...new Array<number>(Math.max(0, 8 - front.length - back.length)).fill(0), ...back];
+}
+
+/** One word, or the two that an IPv4 address at the end stands for. */
+function wordOf(text: string): number[] {
+  if (!text.includes(".")) return [parseInt(text, 16)];
+  const [a = 0, b = 0, c = 0, d = 0] = text.split(".").map(Number);
+  return [a << 8 | b, c << 8 | d];
 }

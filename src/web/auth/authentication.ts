@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { bearerOf, sameText } from "./access.ts";
+import { bearerOf, sameText, wordsOf } from "./access.ts";
 import { type Access, SESSION_SECONDS } from "./token.ts";
 import type { Clock } from "../../system/system.ts";
 
@@ -161,18 +161,4 @@ function group(peer: string): string {
   // An IPv4 address mapped into IPv6 is the same peer (RFC 4291, 2.5.5.2).
   if (isMapped) return words.slice(6).flatMap((word) => [word >> 8, word & 255]).join(".");
   return `${words.slice(0, 4).map((word) => word.toString(16)).join(":")}%${zone}`;
-}
-
-/** The eight words of an IPv6 address in any of its notations (RFC 4291, 2.2). */
-export function wordsOf(address: string): number[] {
-  const [front = [], back] = address.split("::", 2).map((part) => part.split(":").filter((word) => word !== "").flatMap(wordOf));
-  if (back === undefined) return front;
-  return [...front, ...new Array<number>(Math.max(0, 8 - front.length - back.length)).fill(0), ...back];
-}
-
-/** One word, or the two that an IPv4 address at the end stands for. */
-function wordOf(text: string): number[] {
-  if (!text.includes(".")) return [parseInt(text, 16)];
-  const [a = 0, b = 0, c = 0, d = 0] = text.split(".").map(Number);
-  return [a << 8 | b, c << 8 | d];
 }
