@@ -137,8 +137,10 @@ export class Judge implements Witness {
   /** I2: what was recorded as delivered to this disk is on it after a power cut. */
   afterPowerCut(device: Device): void {
     this.#shown.clear();
-    for (const { target, route, sha, device: on } of this.#delivered) {
-      if (on !== device) continue;
+    const last = new Map(this.#delivered.map((each) => [each.target, each]));
+    for (const each of this.#delivered) {
+      const { target, route, sha, device: on } = each;
+      if (on !== device || (!this.#keepsFormer && last.get(target) !== each)) continue;
       const versions = this.#versionsAt(target);
       if (!versions.has(sha) && !this.#isSuperseded(target, route, sha) && !this.#isRemoved(target, route)) {
         this.accuse(`I2: ${target} was delivered with ${sha.slice(0, 8)}, and is not on ${device.name} after the power cut`);
@@ -242,13 +244,18 @@ export class Judge implements Witness {
     this.accuse(`I1: ${route.base}/${name} shows ${inode.data.length} bytes (${sha.slice(0, 8)}) that no complete version had`);
   }
 
+  /** A mirror moves former versions to its trash. */
+  get #keepsFormer(): boolean {
+    return this.options.onConflict === "version" && !this.isMirror;
+  }
+
   /** With `on_conflict: version`, what had a name is there under another one as soon as it has lost its own. */
   #checkFormer({ base }: Route, path: string, now: Inode | undefined): void {
     if (now?.kind !== "file" || now.device !== this.tree.disks.get(base.split("/")[1]!)) return;
     if (isTheirs(now)) return void this.#shown.delete(path);
     const [former, sha] = [this.#shown.get(path), this.#sha(now.data)];
     this.#shown.set(path, sha);
-    if (former === undefined || former === sha || this.isMirror || this.options.onConflict !== "version") return;
+    if (former === undefined || former === sha || !this.#keepsFormer) return;
     if (!this.#versionsAt(path).has(former)) this.accuse(`on_conflict: the former version of ${path} is not kept`);
   }
 
