@@ -6,35 +6,28 @@
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { type TaskGroup, taskGroup } from "../async/task_group.ts";
+import type { Job } from "../config/settings.ts";
 import { chunks } from "../domain/chunks.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { GrowingFile } from "../domain/growing_file.ts";
-import type { Job } from "../config/settings.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import type { IntakeLedger } from "../ledger/intake_ledger.ts";
-import type { EarlyLooks } from "../system/processes/early_looks.ts";
-import type { System } from "../system/system.ts";
-import type { IntakeContext } from "./intake_context.ts";
+import { absolute, type IntakeContext, type SettleContext } from "./intake_context.ts";
 import { patternsOf } from "./patterns.ts";
-import type { Waiting } from "./settle/candidate.ts";
-import { candidates } from "./settle/candidates.ts";
-import { growingFiles } from "./settle/growing_files.ts";
+import { candidates, isGivenUp, type Waiting } from "./settle/candidate.ts";
 import { type Rereads, rereads } from "./settle/rereads.ts";
 import { settleAgain } from "./settle/settle_files.ts";
 import { writers, type WriterSystem } from "./settle/writers.ts";
+import { unreadablePaths } from "./source_faults.ts";
+import { folderOf, lastPart, relativePathOf } from "./source_path.ts";
 import { checkFolder } from "./watch/check_folder.ts";
-import { dirtyFolders } from "./watch/dirty_folders.ts";
+import { dirtyFolders, missingEvents, recentCloses, type Touch } from "./watch/events.ts";
+import { knownFiles, patternWatch, type Unmatched } from "./watch/known_files.ts";
 import { type AsideNow, leftAside } from "./watch/left_aside.ts";
-import { knownFiles } from "./watch/known_files.ts";
-import { missingEvents } from "./watch/missing_events.ts";
-import { noteEvent } from "./watch/note_event.ts";
-import { recentCloses } from "./watch/recent_closes.ts";
-import { reconcile } from "./watch/reconcile.ts";
-import { type Scans, scans } from "./watch/scans.ts";
-import { noticeStandstills } from "./watch/standstill.ts";
-import { patternWatch, type Unmatched } from "./watch/unmatched.ts";
-import { unreadablePaths } from "./watch/unreadable_paths.ts";
+import { reconcile, type Scans, scans } from "./watch/scans.ts";
 import { type JobWatch, watchJob, type WatchSystem } from "./watch/watch_job.ts";
+import type { IntakeLedger } from "../ledger/intake_ledger.ts";
+import type { EarlyLooks } from "../system/processes/early_looks.ts";
+import type { Clock, System, WatchEvent } from "../system/system.ts";
 
 /** What an intake is handed. */
 export interface IntakeTools {
@@ -121,7 +114,9 @@ export function intake(job: Job, tools: IntakeTools): Intake {
         if (ended) throw new Failure("stopped", `Job ${job.name} was stopped before every file was settled`);
         const failure = failureOf(parts);
         if (failure !== null) throw new Failure(failure.code, failure.message, failure);
-        if (isIdle(parts) || signal?.aborted) return { incomplete: waiting().filter(isGivenUp) };
+        if (isIdle(parts) || signal?.aborted) {
+          return { incomplete: waiting().filter(({ reason }) => reason === "incomplete" || reason === "refused") };
+        }
         await tools.system.sleep(IDLE_CHECK_MS, signal);
       }
     },
@@ -238,10 +233,6 @@ function filesInTurn(rescanIntervalMs: number): number {
   return Math.max(FILES_IN_TURN, rescanIntervalMs / 15);
 }
 
-function isGivenUp({ reason }: Waiting): boolean {
-  return reason === "incomplete" || reason === "refused";
-}
-
 /** What keeps failing every few seconds is told every few minutes. */
 function errorNotices(job: Job, { system, emit }: IntakeTools): (error: unknown) => void {
   let told = { message: "", at: 0 };
@@ -262,3 +253,57 @@ const AGAIN_MS = 5_000;
 const TELL_AGAIN_MS = 5 * 60_000;
 const IDLE_CHECK_MS = 25;
 const FILES_IN_TURN = 1_000;
+
+type Noting = Pick<IntakeContext, "job" | "patterns" | "candidates" | "dirty" | "recentCloses" | "missingEvents" | "looks"> & {
+  readonly system: Pick<IntakeContext["system"], "monotonic" | "separator">;
+};
+
+/** `paths` are absolute. False where one lies outside the watched folder, so that everything must be listed. */
+export function noteEvent(context: Noting, kind: WatchEvent["kind"], paths: readonly string[]): boolean {
+  const { job, system, patterns, candidates, dirty } = context;
+  const how: Touch = kind === "other" ? "write" : kind;
+  const now = system.monotonic();
+  const renamed = context.recentCloses.note(kind, paths);
+  let inside = true;
+  for (const each of paths) {
+    const path = relativePathOf(job.watchPath, each, system.separator);
+    context.missingEvents.told(path ?? "");
+    if (path === null) inside = false;
+    if (path === null || path === "" || !patterns.enters(folderOf(path))) continue;
+    if (patterns.wants(path)) {
+      candidates.touch(path, kind === "close" || each === renamed);
+      if (kind === "write" || kind === "close") context.looks.heard(each);
+    }
+    dirty.touch(folderOf(path), lastPart(path), how, now);
+  }
+  return inside;
+}
+
+/** Calls `resumed` after each standstill of more than a few seconds, until the signal is aborted. */
+export async function noticeStandstills(
+  clock: Pick<Clock, "now" | "monotonic" | "sleep">,
+  resumed: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const [at, wall] = [clock.monotonic(), clock.now()];
+    await clock.sleep(BEAT_MS, signal, "in step");
+    // The monotonic clock stands still while the computer sleeps; it runs while only we are stopped.
+    if (Math.max(clock.monotonic() - at, clock.now() - wall) > 2 * BEAT_MS) resumed();
+  }
+}
+
+const BEAT_MS = 3_000;
+
+/** Of the candidates of a job; one that was never seen to grow is not among them before it is sent anyway. */
+export function growingFiles(context: Pick<SettleContext, "job" | "system" | "candidates">): GrowingFile[] {
+  const { job: { growingFiles }, system, candidates } = context;
+  if (growingFiles === null) return [];
+  const now = system.monotonic();
+  return [...candidates.all()].filter((candidate) => !isGivenUp(candidate) && candidate.facts.size >= growingFiles.minBytes)
+    .map(({ facts: { path, identity, size }, grownAt }): GrowingFile => ({
+      ...{ path, identity, size },
+      absolutePath: absolute(context, path),
+      stalled: grownAt === null || now - grownAt >= growingFiles.timeoutMs,
+    }));
+}

@@ -13,17 +13,14 @@ import type { EarlyLooks } from "../system/processes/early_looks.ts";
 import type { System } from "../system/system.ts";
 import type { WaySystem } from "../system/way_to.ts";
 import type { Patterns } from "./patterns.ts";
-import type { Candidates } from "./settle/candidates.ts";
+import type { Candidates } from "./settle/candidate.ts";
 import type { Rereads } from "./settle/rereads.ts";
 import type { Writers } from "./settle/writers.ts";
 import { absolutePathOf } from "./source_path.ts";
-import type { DirtyFolders } from "./watch/dirty_folders.ts";
-import type { KnownFiles } from "./watch/known_files.ts";
+import type { DirtyFolders, MissingEvents, RecentCloses } from "./watch/events.ts";
+import type { KnownFiles, PatternWatch } from "./watch/known_files.ts";
 import type { LeftAside } from "./watch/left_aside.ts";
-import type { MissingEvents } from "./watch/missing_events.ts";
-import type { RecentCloses } from "./watch/recent_closes.ts";
-import type { PatternWatch } from "./watch/unmatched.ts";
-import type { UnreadablePaths } from "./watch/unreadable_paths.ts";
+import type { UnreadablePaths } from "./source_faults.ts";
 
 /** For the steps from a file that was found to its admission. Paths are relative to the watched folder, with `/`. */
 export interface SettleContext {

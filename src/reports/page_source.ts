@@ -18,7 +18,7 @@ import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Orphan } from "../ledger/orphans.ts";
 import type { AsideNow } from "../intake/watch/left_aside.ts";
-import type { Unmatched } from "../intake/watch/unmatched.ts";
+import type { Unmatched } from "../intake/watch/known_files.ts";
 import type { CheckFinding, SentAhead } from "./api_types.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 

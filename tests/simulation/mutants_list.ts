@@ -226,7 +226,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the last look before a file is queued is skipped",
-    file: "intake/admit/last_look.ts",
+    file: "intake/admit/admit_finished.ts",
     from: "  if (!await isStill(context, candidate)) return null;\n",
     to: "",
   },
@@ -238,7 +238,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a scan ends early",
-    file: "intake/watch/reconcile.ts",
+    file: "intake/watch/scans.ts",
     from: "  const wanted = files.filter(({ path }) => patterns.wants(path));",
     to: "  const wanted = files.filter(({ path }) => patterns.wants(path)).slice(0, 3);",
   },

@@ -1,21 +1,31 @@
 /**
- * The last step of the intake: finished candidates are looked at once more and written to the ledger, if they are still the
- * version that was settled. A file that changed meanwhile stays a candidate, one at fault is refused.
+ * The last step of the intake: a finished candidate is looked at once more, and one that is still the version that was settled is written
+ * to the ledger as one delivery per destination, night and target path frozen. What changed meanwhile stays a candidate, what is at
+ * fault is refused.
+ *
+ * The night follows from the file's time of last change, which every file has; a YYYYMMDD folder in the path stays as it is. Where
+ * `watch_path` has `NIGHT` in it, that folder tells the night, and the path begins below it.
  *
  * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
+import type { Job } from "../../config/settings.ts";
 import type { Delivery } from "../../domain/delivery.ts";
-import type { FailureRecord } from "../../domain/failure.ts";
+import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
+import { targetPath } from "../../domain/names/layout.ts";
+import { observingNight } from "../../domain/night/night.ts";
+import { nightFolder } from "../../domain/night/night_folder.ts";
+import { repetitions } from "../../domain/repetition.ts";
+import { type FileFacts, racyMs, racyUntil, type SourceFile } from "../../domain/source_file.ts";
+import { absolute, type SettleContext } from "../intake_context.ts";
+import { type Candidate, lookAgain, sameVersion } from "../settle/candidate.ts";
+import { refuse } from "../settle/note_files.ts";
+import { type Cards, checkSums, mayHaveSums } from "../settle/inspect.ts";
+import { CLOCKS_DIFFER_MS } from "../settle/settle.ts";
+import { cameBack, corrupt, unreadable } from "../source_faults.ts";
+import { folderOf, lastPart } from "../source_path.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
 import { wayTo } from "../../system/way_to.ts";
-import { absolute, type SettleContext } from "../intake_context.ts";
-import { type Candidate, lookAgain } from "../settle/candidate.ts";
-import { refuse } from "../settle/conclude.ts";
-import { mayHaveSums } from "../settle/inspect.ts";
-import { folderOf, lastPart } from "../source_path.ts";
-import { unreadable } from "../source_faults.ts";
-import { isStill, lastLook } from "./last_look.ts";
 
 /** Admits finished candidates; returns how many. */
 export async function admitFinished(
@@ -154,3 +164,159 @@ const READS_AT_ONCE = 8;
 const LOOKS_AT_ONCE = 500;
 /** Files of one transaction: 20 ms or so. */
 const BATCH = 500;
+
+/** One moment, by both clocks, milliseconds. */
+interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/** What is to be admitted. */
+export interface Looked {
+  readonly admission: Admission;
+  /** Why some destinations do not get the file; null where all do. */
+  readonly refused: FailureRecord | null;
+}
+
+/** What is to be admitted; null where the file changed since it was settled, or is at fault: then it was refused. */
+export async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Looked | null> {
+  const { job, system } = context;
+  const { path, size, mtimeMs, identity } = candidate.facts;
+  const absolutePath = absolute(context, path);
+  const before = { wall: system.now(), monotonic: system.monotonic() };
+  const { admission, refused } = admissionOf(
+    job,
+    candidate.facts,
+    absolutePath,
+    candidate.content?.cards ?? null,
+    context.chosenMethod,
+  );
+  const original = await originalOf(context, candidate);
+  if (original !== null) {
+    const failure = cameBack(path, original);
+    refuse(context, candidate, failure);
+    context.loops({ ...failure, next: "hold" });
+    return null;
+  }
+  const file = { absolutePath, name: lastPart(path), size, mtimeMs, identity };
+  const sums = job.verifySource === false ? null : await checkSums(file, candidate.content, system, signal);
+  if (sums !== null && job.verifySource === "refuse") {
+    refuse(context, candidate, corrupt(path, sums));
+    return null;
+  }
+  const warning = sums ?? warningOf(context, candidate);
+  if (!await isStill(context, candidate)) return null;
+  return {
+    admission: { ...admission, ...(warning === null ? {} : { warning }), ...await race(context, candidate, before) },
+    refused: refused === null ? null : failureRecord(refused),
+  };
+}
+
+/** Whether the file is the version that was settled, and nothing was heard of it since. */
+export async function isStill(context: SettleContext, candidate: Candidate): Promise<boolean> {
+  const { path } = candidate.facts;
+  const facts = await context.system.facts(absolute(context, path));
+  if (facts?.kind !== "file") context.candidates.forget(path);
+  return facts !== null && context.candidates.isCurrent(candidate) && sameVersion(candidate.facts, { path, ...facts });
+}
+
+/** What is wrong with a file that is sent all the same. */
+function warningOf({ job }: SettleContext, { content, incomplete }: Candidate): string | null {
+  if (incomplete !== undefined) return `it is incomplete: ${incomplete}`;
+  const verdict = content?.verdict;
+  if (verdict?.verdict === "corrupt") return job.verifySource === false ? null : verdict.reason;
+  return verdict !== undefined && "warning" in verdict ? verdict.warning ?? null : null;
+}
+
+/** Until when the file is racy, its bytes being read after `before`; empty where it is not. */
+async function race(
+  context: SettleContext,
+  { facts, changedAt }: Candidate,
+  before: Moment,
+): Promise<Pick<Admission, "racyUntil">> {
+  const isLocal = await context.writers.isLocal(facts, absolute(context, folderOf(facts.path)));
+  // Where another computer's clock may tell the times, only how long we have seen the file like this counts, or a great age.
+  const seenMs = before.wall - facts.ctimeMs > CLOCKS_DIFFER_MS ? Infinity : before.monotonic - changedAt;
+  const until = isLocal ? racyUntil(facts) : before.wall + racyMs(facts) - seenMs;
+  return until > before.wall ? { racyUntil: until } : {};
+}
+
+/**
+ * The same file one repetition of its folders shorter, if this one came back from there: it was made after the first of them
+ * was admitted, and all of them were. Trees that were made in another way are just deep.
+ */
+async function originalOf(context: SettleContext, { facts }: Candidate): Promise<string | null> {
+  const { job, ledger } = context;
+  for (const { shorter } of repetitions(facts.path)) {
+    const admitted = shorter.map((former) => ledger.admitted(job.name, former, facts.size));
+    const [first = null] = admitted;
+    if (first === null || admitted.includes(null)) continue;
+    if (await madeAfter(context, facts, first)) return shorter.at(-1) ?? null;
+  }
+  return null;
+}
+
+/**
+ * Where the ctime is told in whole seconds, a copy with the time of the original may be made in the second of its admission:
+ * then the time of its creation decides, as far as it is known.
+ */
+async function madeAfter(
+  context: SettleContext,
+  { path, ctimeMs, mtimeMs }: FileFacts,
+  { at, mtimeMs: original }: { at: number; mtimeMs: number },
+): Promise<boolean> {
+  if (at <= ctimeMs) return true;
+  const kept = mtimeMs === (mtimeMs % 1_000 === 0 ? original - original % 1_000 : original);
+  if (!kept || at > ctimeMs + 999) return false;
+  const born = (await context.system.facts(absolute(context, path)))?.bornMs ?? 0;
+  return born === 0 || at <= born;
+}
+
+/** What the ledger is told of a finished file, and why some destinations do not get it. */
+interface Admitted {
+  readonly admission: Admission;
+  /** Null where every destination gets it. */
+  readonly refused: Failure | null;
+}
+
+/**
+ * What the ledger is told of a finished file. A destination whose layout needs a header card that the file does not have is left
+ * out, and the others get it all the same.
+ * `methodOf` tells the method of a destination where `auto` has chosen one already.
+ *
+ * @throws {Failure} `bad_name` for a path that cannot be a target; `header_missing` where no destination can have it.
+ */
+export function admissionOf(
+  job: Job,
+  facts: FileFacts,
+  absolutePath: string,
+  cards: Cards | null,
+  methodOf: (destination: string) => string | null,
+): Admitted {
+  const source: SourceFile = { ...facts, job: job.name, absolutePath };
+  const night = nightOf(job, facts);
+  const path = locate(job, facts)?.path ?? facts.path;
+  const targets: Admission["targets"][number][] = [];
+  const refused: Failure[] = [];
+  for (const { name, layout, transport } of job.destinations) {
+    try {
+      const target = targetPath(layout, { path, night, job: job.name, cards });
+      targets.push({ destination: name, target, method: methodOf(name) ?? transport.method });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== "header_missing") throw error;
+      refused.push(error);
+    }
+  }
+  if (refused[0] !== undefined && targets.length === 0) throw refused[0];
+  const admission = { source, night, targets, ...(cards === null || Object.keys(cards).length === 0 ? {} : { cards }) };
+  return { admission, refused: refused[0] ?? null };
+}
+
+/** The observing night of a file, `YYYYMMDD`. */
+export function nightOf(job: Pick<Job, "night" | "nightFolder">, facts: Pick<FileFacts, "path" | "mtimeMs">): string {
+  return locate(job, facts)?.night ?? observingNight(facts.mtimeMs, job.night);
+}
+
+function locate(job: Pick<Job, "nightFolder">, { path }: Pick<FileFacts, "path">) {
+  return job.nightFolder === undefined ? null : nightFolder(job.nightFolder).locate(path);
+}

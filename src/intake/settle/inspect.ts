@@ -1,18 +1,22 @@
 /**
- * Looks into a file: what its format says of it, which header cards it has, whether its end is written yet.
- * Reads pieces, never the whole, but for compressed files and checksums.
+ * Looks into a file: what its format says of it, which header cards it has, whether its end is written yet. Reads pieces, never the whole,
+ * but for compressed files and checksums: those reads take turns.
  *
  * @module
  */
-import { keptCards, readCards } from "../../formats/fits/kept_cards.ts";
+import { perOwner } from "../../async/mutex.ts";
+import { semaphore } from "../../async/semaphore.ts";
+import { type FileFacts, sameFile, untilTicked } from "../../domain/source_file.ts";
 import { declaresSums, verifyFitsChecksums } from "../../formats/fits/fits_checksums.ts";
+import { keptCards, readCards } from "../../formats/fits/kept_cards.ts";
 import type { RangeReader, Verdict } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
 import { isBlank, windowed } from "../../formats/range_window.ts";
-import { type FileFacts, sameFile, untilTicked } from "../../domain/source_file.ts";
-import { takingTurns } from "./fair_reads.ts";
+import type { Admission } from "../../ledger/intake_ledger.ts";
 import type { Files, System } from "../../system/system.ts";
-import type { Cards } from "../admit/admission.ts";
+
+/** Header cards worth keeping in the ledger. */
+export type Cards = NonNullable<Admission["cards"]>;
 
 /** What a look into the content gave. */
 export interface Content {
@@ -128,3 +132,43 @@ const FITS_BLOCK = 2880;
 const TAIL = 16 * 1024;
 /** More than the padding of a FITS block. */
 const LAST = 4 * 1024;
+
+type ReadSystem = Pick<System, "read" | "monotonic">;
+
+/** Gives `use` a `read` that waits for its turn now and then. */
+export async function takingTurns<T>(
+  system: ReadSystem,
+  signal: AbortSignal,
+  use: (system: Pick<System, "read">) => Promise<T>,
+): Promise<T> {
+  let place: Disposable | null = await first(system).acquire(signal);
+  let [bytes, since] = [0, system.monotonic()];
+  const leave = () => {
+    place?.[Symbol.dispose]();
+    place = null;
+  };
+  try {
+    return await use({
+      async read(from, offset, length) {
+        bytes += length;
+        if (place !== null && (bytes > SLICE_BYTES || system.monotonic() - since > SLICE_MS)) {
+          leave();
+          const next = await further(system).acquire(signal);
+          leave();
+          place = next;
+          [bytes, since] = [length, system.monotonic()];
+        }
+        return await system.read(from, offset, length);
+      },
+    });
+  } finally {
+    leave();
+  }
+}
+
+/** The most that is read of a file before others get their turn. */
+export const SLICE_BYTES = 64 * 1024 * 1024;
+const SLICE_MS = 500;
+const first = perOwner(() => semaphore(8));
+/** Whoever has had a turn already: never in the way of those that have not. */
+const further = perOwner(() => semaphore(2));

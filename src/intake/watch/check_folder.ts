@@ -12,11 +12,11 @@ import type { FileFacts } from "../../domain/source_file.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { PathFacts, System } from "../../system/system.ts";
 import { absolute, type IntakeContext } from "../intake_context.ts";
-import { isMarker, markersOf } from "../settle/marker.ts";
+import { isMarker, markersOf } from "../patterns.ts";
 import { isAll, noteFiles, statFiles } from "../settle/note_files.ts";
 import { settleFiles } from "../settle/settle_files.ts";
 import { folderOf, lastPart, pathIn } from "../source_path.ts";
-import type { FolderWork, Touch } from "./dirty_folders.ts";
+import type { FolderWork, Touch } from "./events.ts";
 
 /** Does what is due in one folder; should that fail, all that is in it is due again some seconds later. */
 export async function checkFolder(context: IntakeContext, work: FolderWork, signal: AbortSignal): Promise<void> {

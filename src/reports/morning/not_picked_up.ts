@@ -10,11 +10,10 @@ import { type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import type { Job } from "../../config/settings.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { IntakeLedger } from "../../ledger/intake_ledger.ts";
-import { nightOf } from "../../intake/admit/admission.ts";
+import { nightOf } from "../../intake/admit/admit_finished.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
 import { asideFailure } from "../../intake/watch/left_aside.ts";
-import { reservedName } from "../../intake/source_faults.ts";
-import { whyUnreadable } from "../../intake/watch/unreadable_paths.ts";
+import { reservedName, whyUnreadable } from "../../intake/source_faults.ts";
 import type { Reasons } from "./reasons.ts";
 import type { System } from "../../system/system.ts";
 

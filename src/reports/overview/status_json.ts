@@ -6,7 +6,7 @@
 import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts } from "../../ledger/history.ts";
 import type { DestinationState } from "../../domain/destination_state.ts";
-import type { Unmatched } from "../../intake/watch/unmatched.ts";
+import type { Unmatched } from "../../intake/watch/known_files.ts";
 
 /** The one answer to "is everything delivered, and if not, what do I do?". */
 export interface Headline {

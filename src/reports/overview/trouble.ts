@@ -7,7 +7,7 @@ import { ownCauseOf } from "../../domain/failure.ts";
 import type { Counts, DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
-import { unmatchedText } from "../../intake/watch/unmatched.ts";
+import { unmatchedText } from "../../intake/watch/known_files.ts";
 import { counted } from "../../domain/names/counted.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import type { TroubleItem, TroubleList } from "../api_types.ts";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { admitFinished, compareKnown } from "../../../src/intake/admit/admit_finished.ts";
-import { candidates } from "../../../src/intake/settle/candidates.ts";
+import { candidates } from "../../../src/intake/settle/candidate.ts";
 import { taskGroup } from "../../../src/async/task_group.ts";
 import type { SettleContext } from "../../../src/intake/intake_context.ts";
 import type { PathFacts } from "../../../src/system/system.ts";

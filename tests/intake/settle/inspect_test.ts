@@ -1,6 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { takingTurns } from "../../../src/intake/settle/fair_reads.ts";
-import { inspect } from "../../../src/intake/settle/inspect.ts";
+import { inspect, takingTurns } from "../../../src/intake/settle/inspect.ts";
 
 for (const name of ["a.fits", "a.fits.gz", "a.xisf", "a.ser", "a.tif", "a.raw"]) {
   Deno.test(`inspect() of ${name}, which is gone: each read that fails is heard, whether it is wanted or not`, async () => {

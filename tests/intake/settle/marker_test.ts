@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isCurrent, isMarker, markersOf } from "../../../src/intake/settle/marker.ts";
+import { isCurrent, isMarker, markersOf } from "../../../src/intake/patterns.ts";
 
 Deno.test("markersOf() names the marker of the name, then that of the stem", () => {
   assertEquals(markersOf("m31.fits", "{name}.done"), ["m31.fits.done", "m31.done"]);

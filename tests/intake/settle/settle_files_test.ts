@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { taskGroup } from "../../../src/async/task_group.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import type { SettleContext } from "../../../src/intake/intake_context.ts";
-import { candidates } from "../../../src/intake/settle/candidates.ts";
+import { candidates } from "../../../src/intake/settle/candidate.ts";
 import { noteFiles } from "../../../src/intake/settle/note_files.ts";
 import { settleFiles } from "../../../src/intake/settle/settle_files.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";

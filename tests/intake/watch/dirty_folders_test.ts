@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { dirtyFolders } from "../../../src/intake/watch/dirty_folders.ts";
+import { dirtyFolders } from "../../../src/intake/watch/events.ts";
 
 Deno.test("dirtyFolders() lets a close be looked at within a millisecond", () => {
   const dirty = dirtyFolders(1_000);

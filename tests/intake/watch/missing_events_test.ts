@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
-import { missingEvents } from "../../../src/intake/watch/missing_events.ts";
+import { missingEvents } from "../../../src/intake/watch/events.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 /** Everything is listed; what comes a second later should be told of. */

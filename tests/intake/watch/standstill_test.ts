@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { noticeStandstills } from "../../../src/intake/watch/standstill.ts";
+import { noticeStandstills } from "../../../src/intake/intake.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
 
 Deno.test("noticeStandstills() tells once that this process, or the whole computer, stood still, and never of a clock that is set back", async () => {

@@ -1,10 +1,12 @@
 /**
- * Which folders are to be checked, and when. An event makes its folder dirty; the first check comes at once and
- * looks at the touched names only; then the whole folder is listed, as events get lost. Listings of a busy folder
- * keep their distance; a close does not wait for one. Pure bookkeeping; times by the monotonic clock, milliseconds.
+ * What is remembered of the events of a watched folder: which folders are to be checked and when, which files were closed lately, and
+ * whether events are missing. Pure bookkeeping.
  *
  * @module
  */
+import type { FileFacts } from "../../domain/source_file.ts";
+import { folderOf } from "../source_path.ts";
+import type { Clock, WatchEvent } from "../../system/system.ts";
 
 /** What an event told of a name. */
 export type Touch = "create" | "write" | "close" | "remove" | "rename" | "chmod";
@@ -106,3 +108,98 @@ function takeDue(dirt: Dirt, now: number): Omit<FolderWork, "folder"> {
 const DELAY_MS: Readonly<Record<Touch, number>> = { close: 1, rename: 1, create: 15, remove: 15, chmod: 100, write: 100 };
 /** Listing a folder may take one part in this many of the time. */
 const LISTING_SHARE = 50;
+
+/** Absolute paths, the newest 1000. */
+export interface RecentCloses {
+  /** Notes an event. Returns the new name of a file that was closed before it was renamed; null otherwise. */
+  note(kind: WatchEvent["kind"], paths: readonly string[]): string | null;
+}
+
+/** One for each watched folder. */
+export function recentCloses(): RecentCloses {
+  const closed = new Set<string>();
+  return {
+    note(kind, paths) {
+      const [from, to] = paths;
+      if (from === undefined) return null;
+      if (kind === "close") {
+        closed.add(from);
+        for (const oldest of closed) {
+          if (closed.size <= MOST_CLOSES) break;
+          closed.delete(oldest);
+        }
+      }
+      if (kind === "create" || kind === "write" || kind === "other") closed.delete(from);
+      return kind === "rename" && to !== undefined && closed.delete(from) ? to : null;
+    },
+  };
+}
+
+/** Temporary names live shortly. */
+const MOST_CLOSES = 1_000;
+
+/** Paths are relative to the watched folder, with `/`. */
+export interface MissingEvents {
+  scanBegins(): void;
+  /** The scan found these files, which are new and which nobody had told of. */
+  found(files: readonly FileFacts[]): void;
+  /** The scan came to its end: everything that was there when it began is listed. */
+  scanned(): void;
+  /** An event told of this path. */
+  told(path: string): void;
+  /** Some events may be lost: nothing follows from their silence. */
+  lost(): void;
+  /** A file whose event should have come by now; null where there is none. Tells of it once. */
+  overdue(): string | null;
+}
+
+/** Nothing is expected before the first scan came to its end. */
+export function missingEvents(clock: Pick<Clock, "now" | "monotonic">): MissingEvents {
+  /** By the wall clock: what came later should have been told of. Null before everything was listed. */
+  let listedAt: number | null = null;
+  let begunAt: number | null = null;
+  let expected = new Map<string, number>();
+
+  return {
+    // ctimes are told in whole seconds. What is from the same second and was there already is listed by this scan.
+    scanBegins: () => void (begunAt = Math.floor(clock.now() / 1000) * 1000),
+    found(files) {
+      for (const { path, ctimeMs, mtimeMs } of files) {
+        if (expected.size >= MOST_EXPECTED || listedAt === null) return;
+        // Windows has no ctime; what was copied there with its times kept is left out.
+        if ((ctimeMs || mtimeMs) >= listedAt) expected.set(path, clock.monotonic());
+      }
+    },
+    scanned() {
+      if (begunAt !== null) listedAt = begunAt;
+    },
+    told(path) {
+      expected.delete(path);
+      // Who tells of a folder that was moved here tells of what is in it.
+      for (const waiting of expected.keys()) if (isBelow(waiting, path)) expected.delete(waiting);
+    },
+    lost() {
+      listedAt = begunAt = null;
+      expected = new Map();
+    },
+    overdue() {
+      const due = clock.monotonic() - PATIENCE_MS;
+      for (const [path, at] of expected) {
+        if (at > due) continue;
+        expected = new Map();
+        return path;
+      }
+      return null;
+    },
+  };
+}
+
+function isBelow(path: string, folder: string): boolean {
+  for (let part = folderOf(path); part !== ""; part = folderOf(part)) if (part === folder) return true;
+  return false;
+}
+
+/** An event may come after the scan that was faster. */
+const PATIENCE_MS = 10_000;
+/** One would do. */
+const MOST_EXPECTED = 100;
