@@ -113,7 +113,7 @@ export function outbox(options: OutboxOptions) {
       }
     },
     /** The session at work; null while there is none. */
-    session: (): Pick<TimedSession, "survey" | "digest" | "flush" | "remove" | "emptyTrash"> | null =>
+    session: (): Pick<TimedSession, "attach" | "survey" | "digest" | "flush" | "remove" | "emptyTrash"> | null =>
       state.connection.state === "open" ? state.connection.session : null,
     /** Keeps these targets from being given to anything until the result is disposed of; without those that a batch in hand has. */
     reserve(targets: readonly string[]): ReadonlySet<string> & Disposable {

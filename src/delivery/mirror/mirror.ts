@@ -22,7 +22,7 @@ import { counted } from "../../domain/names/counted.ts";
 
 interface MirrorTools extends RemovingTools {
   readonly system: System;
-  readonly ledger: MirrorLedger & Pick<History, "counts">;
+  readonly ledger: RemovingTools["ledger"] & Pick<History, "counts">;
 }
 
 /** A file must be missing for so long: programs that replace a file remove it first. */

@@ -11,16 +11,18 @@ import { type Destination, serverOf } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { MirrorLedger } from "../../ledger/mirror_ledger.ts";
+import type { OutboxLedger } from "../../ledger/outbox_ledger.ts";
 import { inTrash } from "../../methods/removal.ts";
 import type { System } from "../../system/system.ts";
 import { crashPoint } from "../crash_point.ts";
+import { demandKnownPlace } from "../mount.ts";
 import type { Outbox } from "../outbox.ts";
 import { lookThere } from "./replaced.ts";
 import { nameKey } from "../../domain/names/name_key.ts";
 
 export interface RemovingTools {
   readonly system: System;
-  readonly ledger: MirrorLedger;
+  readonly ledger: MirrorLedger & Pick<OutboxLedger, "deviceOf">;
   readonly emit: Emit;
   /** All destinations of all jobs: some may have the same folder. */
   readonly everywhere: () => readonly Destination[];
@@ -78,7 +80,8 @@ async function removeSome(
     if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
   }
   const looked = await lookThere(free.filter(({ target }) => !claimed.has(target)), session, signal);
-  ended.push(...await findAbsent(looked.absent, destination, session, ledger, signal));
+  const absent = await stillAbsent(looked.absent, removing, ledger, signal);
+  ended.push(...await findAbsent(absent, destination, session, ledger, signal));
   for (const delivery of looked.changed) {
     leave(delivery, "it was changed there since it was delivered. Remove it yourself if it is not needed");
   }
@@ -105,6 +108,19 @@ async function removeSome(
   });
   ledger.recordRemovals(ended.map(({ delivery: { id }, message, hint = "" }) => ({ id, message, hint })), system.now());
   return outcomes.filter(({ removed }) => removed).length;
+}
+
+/** Of what was not found, what is not there now either, when the right disk is known to be mounted: it may have been away for a moment. */
+async function stillAbsent(
+  absent: readonly Delivery[],
+  { outbox: { destination }, session }: Removing,
+  ledger: RemovingTools["ledger"],
+  signal: AbortSignal,
+): Promise<Delivery[]> {
+  if (absent.length === 0) return [];
+  await demandKnownPlace(session, { destination, ledger }, signal);
+  const stats = await session.survey(absent.map(({ target }) => target), signal);
+  return absent.filter((_, index) => stats[index] === null);
 }
 
 /** What is no longer there may have been moved by a process that ended before it could record it. */
