@@ -10,7 +10,6 @@ import { failureRecord } from "../../domain/failure.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";
 import { type MirrorLedger, type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
-import type { History } from "../../ledger/history.ts";
 import { TRASH, trashFolder } from "../../methods/removal.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { System } from "../../system/system.ts";
@@ -20,11 +19,6 @@ import { removeThere, type RemovingTools } from "./remove_there.ts";
 import { faultOf } from "../../system/fault.ts";
 import { counted } from "../../domain/names/counted.ts";
 
-interface MirrorTools extends RemovingTools {
-  readonly system: System;
-  readonly ledger: RemovingTools["ledger"] & Pick<History, "counts">;
-}
-
 /** A file must be missing for so long: programs that replace a file remove it first. */
 const MISSING_MS = 3_000;
 /** After a hint, so long until the first look. */
@@ -32,7 +26,7 @@ const HINT_MS = 500;
 const AGAIN_MS = 5_000;
 const HOUR = 3_600_000;
 
-interface State extends MirrorTools {
+interface State extends RemovingTools {
   readonly job: Job;
   readonly outboxes: readonly Outbox[];
   /** By path, since when it is missing, by the monotonic clock. */
@@ -46,7 +40,7 @@ interface State extends MirrorTools {
 }
 
 /** Nothing happens before `run` or `settle`. */
-export function mirrors(job: Job, outboxes: readonly Outbox[], tools: MirrorTools) {
+export function mirrors(job: Job, outboxes: readonly Outbox[], tools: RemovingTools) {
   const { system, ledger } = tools;
   const hint = bell(system);
   // What lies in a trash is removed in time, whatever the configuration says now.

@@ -22,7 +22,7 @@ import { nameKey } from "../../domain/names/name_key.ts";
 
 export interface RemovingTools {
   readonly system: System;
-  readonly ledger: MirrorLedger & Pick<OutboxLedger, "deviceOf">;
+  readonly ledger: MirrorLedger & Pick<OutboxLedger, "deviceOf" | "query" | "counts">;
   readonly emit: Emit;
   /** All destinations of all jobs: some may have the same folder. */
   readonly everywhere: () => readonly Destination[];
