@@ -1,8 +1,4 @@
-/**
- * The program: argv → command → exit code. Everything that a command may touch is made here and handed to it.
- *
- * @module
- */
+/** The program: argv → command → exit code. Everything that a command may touch is made here and handed to it. */
 import process from "node:process";
 import { setColorEnabled } from "@std/fmt/colors";
 import about from "./deno.json" with { type: "json" };

@@ -1,8 +1,6 @@
 /**
  * Holds the house to its plan: floors, no cycles, file length, who may name the operating system, and what
  * source text may not contain.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join, normalize } from "@std/path";
@@ -163,7 +161,7 @@ Deno.test("architecture: only the ledger reads receipts back; all others come fr
 
 Deno.test("architecture: every source file says in its header what it is", () => {
   assertEquals(
-    all.filter((source) => !/^\/\*\*\n[\s\S]*?@module/.test(source.text.replace(/^\/\/\/.*\n|^\/\*\* @jsx.*\n/gm, ""))).map((
+    all.filter((source) => !/^\/\*\*/.test(source.text.replace(/^\/\/\/.*\n|^\/\*\* @jsx.*\n/gm, ""))).map((
       source,
     ) => source.path),
     [],

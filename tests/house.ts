@@ -1,9 +1,5 @@
 // deno-lint-ignore-file no-console -- a program that talks to people
-/**
- * `deno task house [room]`: what the source weighs and how finely it is cut, room by room.
- *
- * @module
- */
+/** `deno task house [room]`: what the source weighs and how finely it is cut, room by room. */
 import { fromFileUrl, join, normalize } from "@std/path";
 
 const SRC = fromFileUrl(new URL("../src", import.meta.url));

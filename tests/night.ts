@@ -3,8 +3,6 @@
  * `deno task night [HOURS]`: what takes too long for each change, bounded in time and disk: the suites of `tests/night/` (a file above
  * 8 GiB, many files, kill -9 at random moments, and while files are removed), then nights of faults with new seeds until the hours (1) are over. It stops at
  * the first failure and says how to repeat it.
- *
- * @module
  */
 import { tempFolder } from "./support/temp.ts";
 

@@ -1,8 +1,6 @@
 /**
  * Holds README and docs/ to the program: the table of options is the schema's, every command is named, each example is a configuration
  * or a command that exists, and each link leads somewhere.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";

@@ -9,8 +9,6 @@
  *
  * With `IMAGE_TRANSFER_TEST_REQUIRE=all` a missing component, and any skipped test, is a failure.
  * With `IMAGE_TRANSFER_TEST_TALLY=FILE` the counts of several calls add up in that file.
- *
- * @module
  */
 import { fromFileUrl, join } from "@std/path";
 import { type Component, COMPONENTS, FETCHED, UNPACKED, which } from "./support/needs.ts";

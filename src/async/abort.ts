@@ -2,8 +2,6 @@
  * Abort signals: joining them, reacting to them, and waiting that they end. Only this file adds listeners to them, so none is left behind.
  *
  * Our own, because on Deno 2.7 the signal of `AbortSignal.any` loses its listeners at the next garbage collection.
- *
- * @module
  */
 
 /** A signal that follows others. It ends with its block: disposing of it aborts it and stops following. */

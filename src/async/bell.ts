@@ -1,8 +1,4 @@
-/**
- * Lets loops sleep until a given time or until somebody rings.
- *
- * @module
- */
+/** Lets loops sleep until a given time or until somebody rings. */
 import { onAbort } from "./abort.ts";
 import type { Sleeper } from "./deadline.ts";
 

@@ -1,8 +1,6 @@
 /**
  * Time limits: for a block, for one piece of work, for many. Our own, because the clock is an argument, so that tests can use theirs;
  * `deadline()` of @std/async and `AbortSignal.timeout()` only know the real one.
- *
- * @module
  */
 import { anySignal } from "./abort.ts";
 

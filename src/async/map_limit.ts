@@ -1,8 +1,6 @@
 /**
  * Bounded concurrency: the work of a batch, some at a time. Our own, because p-map rejects while other work is
  * still running, which may be writing files.
- *
- * @module
  */
 import { untilAborted } from "./abort.ts";
 

@@ -1,8 +1,4 @@
-/**
- * One at a time. Our own, because async-mutex has no mutex by key, and the rest of it is not needed.
- *
- * @module
- */
+/** One at a time. Our own, because async-mutex has no mutex by key, and the rest of it is not needed. */
 
 /** `inTurn(work)` waits until all earlier work has ended, successfully or not. */
 export function mutex(): <R>(work: () => Promise<R>) => Promise<R> {

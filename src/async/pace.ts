@@ -3,8 +3,6 @@
  * most 1.05 of a limit passes; time in which nothing is sent earns no credit.
  *
  * What we write ourselves is paced piece by piece. A program whose rate is set when it starts leases a share of the rate for its run.
- *
- * @module
  */
 import { onAbort } from "./abort.ts";
 import { type Bell, bell } from "./bell.ts";

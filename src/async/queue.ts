@@ -1,8 +1,4 @@
-/**
- * A queue from callbacks to a loop that awaits.
- *
- * @module
- */
+/** A queue from callbacks to a loop that awaits. */
 
 /** One producer, one consumer; items that are queued when it ends are still delivered. */
 interface Queue<T> extends AsyncIterable<T> {

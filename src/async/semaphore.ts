@@ -1,8 +1,6 @@
 /**
  * Fair counters of free places: first come, first served. One bounds how many batches are on their way to a
  * destination at once, another how many destinations are sent to at once. Our own, because async-mutex has no AbortSignal.
- *
- * @module
  */
 import { Failure } from "../domain/failure.ts";
 import { onAbort } from "./abort.ts";

@@ -1,8 +1,6 @@
 /**
  * Work in the background, a few pieces at a time. Our own, because p-limit has neither an AbortSignal nor a place for the
  * errors of work that nobody awaits.
- *
- * @module
  */
 /** Errors are never thrown to whoever starts the work. */
 export interface TaskGroup {

@@ -1,8 +1,4 @@
-/**
- * What is printed for a command line that starts nothing: help, the version, completions, a mistake. Loaded only then.
- *
- * @module
- */
+/** What is printed for a command line that starts nothing: help, the version, completions, a mistake. Loaded only then. */
 import { runParserSync } from "@optique/core/facade";
 import type { Parser } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";

@@ -1,8 +1,4 @@
-/**
- * `audit`: what the audits of delivered files have found, begins one now, or accepts what was found.
- *
- * @module
- */
+/** `audit`: what the audits of delivered files have found, begins one now, or accepts what was found. */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import type { Settings } from "../config/settings.ts";

@@ -1,8 +1,6 @@
 /**
  * What a command is: a name, one line of help, a parser for the words behind its name, and what it does.
  * Commands return their exit code ({@linkcode EXIT}); what a person can act on is thrown as a `Failure`.
- *
- * @module
  */
 import { map } from "@optique/core/modifiers";
 import { type Message, message, text } from "@optique/core/message";

@@ -1,8 +1,6 @@
 /**
  * Every command there is, in the order of the help; each is loaded when it is named: a daemon does not need the others. A new command is one
  * file with a `defineCommand()` and one line here. `run` also answers when no command is named.
- *
- * @module
  */
 import type { CommandList } from "./command.ts";
 

@@ -1,8 +1,6 @@
 /**
  * What a shell offers at the Tab key: commands, their options once a `-` is typed, the words and files that an option takes.
  * The scripts of `completions SHELL` ask for it with `completions SHELL WORD...`, the last word being the unfinished one.
- *
- * @module
  */
 import { bash, fish, pwsh, zsh } from "@optique/core/completion";
 import { type Suggestion, suggestSync } from "@optique/core/parser";

@@ -1,8 +1,4 @@
-/**
- * `config`: checks the configuration, shows it with all defaults, and writes samples and the JSON Schema.
- *
- * @module
- */
+/** `config`: checks the configuration, shows it with all defaults, and writes samples and the JSON Schema. */
 import { object, or } from "@optique/core/constructs";
 import { choice } from "@optique/core/valueparser";
 import { ConfigError, type Problem } from "../config/read/config_error.ts";

@@ -1,8 +1,4 @@
-/**
- * `doctor`: checks everything that a night needs, and names each fault with its fix.
- *
- * @module
- */
+/** `doctor`: checks everything that a night needs, and names each fault with its fix. */
 import { object } from "@optique/core/constructs";
 import { bold } from "@std/fmt/colors";
 import { dirname, join } from "@std/path";

@@ -1,8 +1,4 @@
-/**
- * `fleet`: all computers that report to the same PocketBase server, worst first, and commands for them.
- *
- * @module
- */
+/** `fleet`: all computers that report to the same PocketBase server, worst first, and commands for them. */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { choice } from "@optique/core/valueparser";

@@ -1,8 +1,4 @@
-/**
- * `forget`: gives up what waits for a destination that is not configured any more; also while no daemon runs.
- *
- * @module
- */
+/** `forget`: gives up what waits for a destination that is not configured any more; also while no daemon runs. */
 import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { printable } from "../domain/names/printable.ts";

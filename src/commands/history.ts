@@ -1,8 +1,6 @@
 /**
  * `history`: what was delivered and what was not, from the ledger; with and without a daemon. Memory stays small
  * however long the history is.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import { choice, integer, type ValueParser } from "@optique/core/valueparser";

@@ -1,8 +1,4 @@
-/**
- * `init`: writes a commented configuration to begin with, and asks on a terminal for what it must say.
- *
- * @module
- */
+/** `init`: writes a commented configuration to begin with, and asks on a terminal for what it must say. */
 import { object } from "@optique/core/constructs";
 import { choice } from "@optique/core/valueparser";
 import { format as formatBytes } from "@std/fmt/bytes";

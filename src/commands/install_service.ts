@@ -1,8 +1,6 @@
 /**
  * `install-service`: makes the system start the daemon. Checks first that it can work, repeats nothing that is already done, and
  * ends by showing that the daemon runs.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import type { InferValue } from "@optique/core/parser";

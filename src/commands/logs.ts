@@ -1,8 +1,4 @@
-/**
- * `logs`: the end of the daemon's log file, and what is added to it, whether it runs as a service or in a terminal.
- *
- * @module
- */
+/** `logs`: the end of the daemon's log file, and what is added to it, whether it runs as a service or in a terminal. */
 import { object } from "@optique/core/constructs";
 import { withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";

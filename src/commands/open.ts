@@ -1,8 +1,4 @@
-/**
- * `open`: the live page of the running daemon, in the browser.
- *
- * @module
- */
+/** `open`: the live page of the running daemon, in the browser. */
 import { object } from "@optique/core/constructs";
 import { defineCommand, EXIT } from "./command.ts";
 import { configOption, flag } from "./options.ts";

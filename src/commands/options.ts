@@ -1,8 +1,4 @@
-/**
- * How options and words of the command line are declared, and those that several commands share.
- *
- * @module
- */
+/** How options and words of the command line are declared, and those that several commands share. */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";

@@ -1,8 +1,6 @@
 /**
  * From the words of the command line to the command to run, with its input checked.
  * As in seed 1, no command is `run`, options may stand before the command, and `--create-config` is `init`.
- *
- * @module
  */
 import { or } from "@optique/core/constructs";
 import { parseSync } from "@optique/core/parser";

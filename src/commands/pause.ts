@@ -1,8 +1,6 @@
 /**
  * `pause` and `resume`: a destination gets nothing until a person wants it to; remembered over restarts, and also
  * ordered while no daemon runs.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";

@@ -1,7 +1,5 @@
 /**
  * How services and most people start the daemon, understood without the library for command lines: an idle daemon would keep 2 MB of it.
- *
- * @module
  */
 import { SERVICE_PROGRAM } from "../services/service_program.ts";
 import type { RunInput } from "./options.ts";

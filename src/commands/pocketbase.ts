@@ -1,7 +1,5 @@
 /**
  * `pocketbase`: prepares a PocketBase server, makes and removes accounts, sends the jobs of the file to it, and tells what is in force.
- *
- * @module
  */
 import { object, or } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";

@@ -1,8 +1,6 @@
 /**
  * The programs of the system that image-transfer starts, and what for: the permission list of the compiled program is made of them, and
  * `run` gives back what its configuration does not need.
- *
- * @module
  */
 import { METHOD_NAMES } from "../config/schema/schema_methods.ts";
 import type { Settings } from "../config/settings.ts";

@@ -1,8 +1,4 @@
-/**
- * `reload`: the running daemon reads its configuration again; a bad one changes nothing.
- *
- * @module
- */
+/** `reload`: the running daemon reads its configuration again; a bad one changes nothing. */
 import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";
 import { format as formatBytes } from "@std/fmt/bytes";

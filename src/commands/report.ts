@@ -1,8 +1,4 @@
-/**
- * `report`: how a night went, for the morning after.
- *
- * @module
- */
+/** `report`: how a night went, for the morning after. */
 import { object } from "@optique/core/constructs";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";

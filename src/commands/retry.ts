@@ -1,8 +1,4 @@
-/**
- * `retry`: puts failed deliveries back into the queue; also while no daemon runs.
- *
- * @module
- */
+/** `retry`: puts failed deliveries back into the queue; also while no daemon runs. */
 import type { Settings } from "../config/settings.ts";
 import { counted } from "../domain/names/counted.ts";
 import { object } from "@optique/core/constructs";

@@ -1,8 +1,4 @@
-/**
- * `run`, also called `start`, as words of the command line; what they do is in `run/run_daemon.ts`.
- *
- * @module
- */
+/** `run`, also called `start`, as words of the command line; what they do is in `run/run_daemon.ts`. */
 import { merge, object } from "@optique/core/constructs";
 import { POCKETBASE_URL } from "../config/read/parse_settings.ts";
 import { defineCommand } from "./command.ts";

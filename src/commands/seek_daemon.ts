@@ -1,8 +1,6 @@
 /**
  * What the commands that talk to a daemon begin with: the settings, and the daemon that runs with them. A configuration that has been
  * damaged or deleted is only a warning: a running daemon reports its settings.
- *
- * @module
  */
 import { partialSettings } from "../config/read/partial_settings.ts";
 import { installedServices } from "../config/read/service_mark.ts";

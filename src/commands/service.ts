@@ -1,8 +1,4 @@
-/**
- * `service start|stop|restart|status|logs`: controls the installed service in the same way on every system.
- *
- * @module
- */
+/** `service start|stop|restart|status|logs`: controls the installed service in the same way on every system. */
 import { object } from "@optique/core/constructs";
 import { withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";

@@ -1,8 +1,4 @@
-/**
- * `status`: the state of the daemon and its destinations; without a daemon, what the ledger contains.
- *
- * @module
- */
+/** `status`: the state of the daemon and its destinations; without a daemon, what the ledger contains. */
 import { bold } from "@std/fmt/colors";
 import { object } from "@optique/core/constructs";
 import { VERSION } from "../domain/version.ts";

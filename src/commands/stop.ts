@@ -1,7 +1,5 @@
 /**
  * `stop` asks the running daemon to end, and waits until it has. `restart` then has a service manager start it again; otherwise it runs here.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import { installedServices } from "../config/read/service_mark.ts";

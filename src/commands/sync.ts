@@ -1,7 +1,5 @@
 /**
  * `sync`: has the running daemon list the watched folders at once and deliver what is new; or certain files, whatever they wait for.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";

@@ -1,8 +1,6 @@
 /**
  * `uninstall-service`: removes everything that install-service created. State, log and configuration stay; `--purge` removes
  * state and log as well.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import type { InferValue } from "@optique/core/parser";

@@ -1,8 +1,6 @@
 /**
  * `verify`: hashes at the destinations, once more, what the ledger says is delivered there, and lists what is
  * missing or differs.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import type { Destination, Settings } from "../config/settings.ts";

@@ -1,8 +1,6 @@
 /**
  * `watch` and `copy`: deliver from a folder to a destination without a configuration file. What was delivered is remembered for each
  * pair, so running the same command again sends nothing twice.
- *
- * @module
  */
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";

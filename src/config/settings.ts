@@ -1,8 +1,6 @@
 /**
  * The whole configuration as the program uses it: every default filled in, every path absolute. The options come from the
  * schema, which declares each of them once; here is what is made of several, or of where they are set.
- *
- * @module
  */
 import type { BandwidthLimit } from "../domain/bandwidth.ts";
 import type { NightRule } from "../domain/night/night.ts";

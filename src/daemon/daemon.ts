@@ -1,8 +1,6 @@
 /**
  * The daemon: one lock, one ledger, one pipeline for each job, one event stream. It starts, reloads and stops
  * them, and answers the commands and the page.
- *
- * @module
  */
 import { reasonOf } from "../domain/names/reason.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";

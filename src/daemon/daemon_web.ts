@@ -1,8 +1,4 @@
-/**
- * The page and the metrics of a running daemon, put together.
- *
- * @module
- */
+/** The page and the metrics of a running daemon, put together. */
 import type { Settings } from "../config/settings.ts";
 import { VERSION } from "../domain/version.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";

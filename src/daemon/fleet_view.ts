@@ -1,8 +1,6 @@
 /**
  * The fleet as the page and the morning report see it: the state of all computers, asked for while somebody looks, and only then; and commands for
  * them.
- *
- * @module
  */
 import { bell } from "../async/bell.ts";
 import type { Settings } from "../config/settings.ts";

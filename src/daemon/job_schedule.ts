@@ -1,8 +1,6 @@
 /**
  * Lets the files of one job be sent by its schedule: closes its outboxes, and opens them for each run or while its time of day lasts.
  * Files are watched and queued all the time.
- *
- * @module
  */
 import { bell } from "../async/bell.ts";
 import { deadline } from "../async/deadline.ts";

@@ -1,8 +1,4 @@
-/**
- * Names of jobs and destinations that a person gives: an unknown one is an error, never an empty answer.
- *
- * @module
- */
+/** Names of jobs and destinations that a person gives: an unknown one is an error, never an empty answer. */
 import { nearestKey } from "../domain/names/nearest_key.ts";
 import { Failure } from "../domain/failure.ts";
 

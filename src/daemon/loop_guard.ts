@@ -2,8 +2,6 @@
  * Finds destinations whose files come back into a watched folder, through a symlink, another mount or this computer's own
  * name behind ssh. Each session creates a probe folder with a random name at its base path; if it turns up in a watched folder,
  * files would too.
- *
- * @module
  */
 import { dirname, join } from "@std/path";
 import { within } from "../async/deadline.ts";

@@ -1,8 +1,6 @@
 /**
  * The pipeline of one job, both halves: the intake fills the ledger, one outbox per destination empties it, and
  * sources are removed where the job asks for it.
- *
- * @module
  */
 import type { Destination, Job } from "../config/settings.ts";
 import { pathField } from "../domain/names/printable.ts";

@@ -1,8 +1,6 @@
 /**
  * The pipelines of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
  * on one host share a breaker; where `max_concurrent_syncs` is set, all destinations share that many places to send.
- *
- * @module
  */
 import { counted } from "../domain/names/counted.ts";
 import { join } from "@std/path";

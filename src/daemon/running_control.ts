@@ -1,8 +1,4 @@
-/**
- * What commands and the page ask of a running daemon, answered by its jobs and its ledger.
- *
- * @module
- */
+/** What commands and the page ask of a running daemon, answered by its jobs and its ledger. */
 import type { Outbox } from "../delivery/outbox.ts";
 import { failureRecord } from "../domain/failure.ts";
 import type { Settings } from "../config/settings.ts";

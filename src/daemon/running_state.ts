@@ -1,8 +1,4 @@
-/**
- * The state of the running jobs, their destinations and the ledger, for status, page, metrics and report.
- *
- * @module
- */
+/** The state of the running jobs, their destinations and the ledger, for status, page, metrics and report. */
 import type { Settings } from "../config/settings.ts";
 import { freeSpace } from "../delivery/mount.ts";
 import type { Outbox } from "../delivery/outbox.ts";

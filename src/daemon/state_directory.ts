@@ -1,7 +1,5 @@
 /**
  * What the daemon itself stands on: its state directory, which is swept at the start and watched from then on, and the file with its process ID.
- *
- * @module
  */
 import { join } from "@std/path";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";

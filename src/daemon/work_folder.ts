@@ -2,8 +2,6 @@
  * The local folders for links and batch files, and for whole files. The former is in memory if possible: a batch makes a link for
  * every file, and each would wait for a disk that is being flushed. The latter is on the disk of the state directory, because
  * images may not fit into memory.
- *
- * @module
  */
 import { join } from "@std/path";
 import { faultOf } from "../system/fault.ts";

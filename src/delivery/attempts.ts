@@ -1,8 +1,6 @@
 /**
  * The attempts of an outbox: their names, the parts of files that they left at the destination for a later attempt,
  * and which of their folders are to be swept.
- *
- * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
 import type { Session } from "../methods/method.ts";

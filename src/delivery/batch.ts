@@ -1,8 +1,4 @@
-/**
- * A batch, and what is known about each file in it.
- *
- * @module
- */
+/** A batch, and what is known about each file in it. */
 import type { mutex } from "../async/mutex.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";

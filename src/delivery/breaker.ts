@@ -2,8 +2,6 @@
  * A circuit breaker: opened by an outage, probed after a delay that grows with every failure in a row, closed again by a success.
  * While it is open, nothing passes. One for each destination, and one for each account on a host that all destinations there
  * share, so that a host that refuses logins is asked by one of them only.
- *
- * @module
  */
 import { backOff } from "../domain/back_off.ts";
 import type { DestinationState } from "../domain/destination_state.ts";

@@ -1,8 +1,6 @@
 /**
  * Carries one batch through the corridor: check → adopt → put → verify → publish → record. Round trips to the
  * destination are per batch, never per file; what happens to one file never decides the fate of another.
- *
- * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
 import { Failure, type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";

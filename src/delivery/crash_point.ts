@@ -1,8 +1,6 @@
 /**
  * Named places where the fault tests end the daemon as a power cut would: the environment variable
  * `IMAGE_TRANSFER_CRASH_AT` names one. Without it nothing happens.
- *
- * @module
  */
 import type { Surroundings } from "../system/system.ts";
 

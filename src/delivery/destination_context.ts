@@ -1,8 +1,6 @@
 /**
  * What the outbox of a destination is handed and keeps for its life, and the state of the destination that follows from it. Its sessions,
  * workers and batches are handed all of it.
- *
- * @module
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { type Semaphore, semaphore } from "../async/semaphore.ts";

@@ -1,8 +1,6 @@
 /**
  * Finds the base path of a destination and makes sure that it is the same place as before: without its disk, the empty mount
  * point must not be filled.
- *
- * @module
  */
 import { CAUSES, failure } from "../domain/causes.ts";
 import { Failure } from "../domain/failure.ts";

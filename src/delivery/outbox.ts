@@ -1,8 +1,6 @@
 /**
  * The outbox of one destination: takes deliveries from the ledger in batches, carries them, stops when the
  * destination is away, and resumes when it is back.
- *
- * @module
  */
 import { onAbort } from "../async/abort.ts";
 import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";

@@ -1,8 +1,6 @@
 /**
  * The place that a session delivers to: finds the mount, accepts another disk if a person said so, searches for a loop back to a
  * watched folder, and checks the place again from time to time.
- *
- * @module
  */
 import { type FailureRecord, failureRecord } from "../domain/failure.ts";
 import type { OpenSession } from "./batch.ts";

@@ -1,8 +1,6 @@
 /**
  * Removes source files that are verified at all their destinations (I4; only with `delete_source`). Just before, the source and
  * every destination are checked again.
- *
- * @module
  */
 import { dirname, join } from "@std/path";
 import { Failure, failureRecord } from "../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * The life of one session: connect, find the place, recover what was in hand, carry batches with several workers until the
  * destination fails or the outbox stops, close.
- *
- * @module
  */
 import { anySignal, unlessAborted } from "../async/abort.ts";
 import { mutex } from "../async/mutex.ts";

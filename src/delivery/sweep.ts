@@ -1,8 +1,4 @@
-/**
- * Removes what ended attempts left at a destination: beside the batches, and finally when the outbox ends.
- *
- * @module
- */
+/** Removes what ended attempts left at a destination: beside the batches, and finally when the outbox ends. */
 import { failureRecord } from "../domain/failure.ts";
 import type { Growing } from "./ahead/ahead_parts.ts";
 import { attemptOf, stagedName } from "./attempts.ts";

@@ -1,8 +1,6 @@
 /**
  * A session with the time limits of its destination: every call is given up if there is no progress for too long, because a frozen
  * peer must not freeze the daemon.
- *
- * @module
  */
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { lowestEver } from "../domain/bandwidth.ts";

@@ -1,8 +1,4 @@
-/**
- * Audits: delivered files are hashed again at their destination, in turn, and compared with what was delivered.
- *
- * @module
- */
+/** Audits: delivered files are hashed again at their destination, in turn, and compared with what was delivered. */
 import type { SourceFile } from "./source_file.ts";
 
 /** How often a destination is audited, and how much of it each time. */

@@ -1,8 +1,4 @@
-/**
- * How long to wait before the next try: twice as long each time, up to a cap, and never in step with others.
- *
- * @module
- */
+/** How long to wait before the next try: twice as long each time, up to a cap, and never in step with others. */
 
 /**
  * Milliseconds to wait after the `attempt`-th failure in a row (from 1). Grows from `baseMs` by doubling up to `capMs`, each time

@@ -1,8 +1,4 @@
-/**
- * A limit of the bandwidth: the same at all times, or by a timetable of the day.
- *
- * @module
- */
+/** A limit of the bandwidth: the same at all times, or by a timetable of the day. */
 import { localMinutes } from "./night/night.ts";
 
 /** Bytes per second; null is no limit. */

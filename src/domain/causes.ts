@@ -1,8 +1,6 @@
 /**
  * Every reason that something can fail for, with what would help: the vocabulary of methods, disks and servers. Whoever meets an error
  * only finds the row that it belongs to; what a code means for the daemon is in `failure.ts`.
- *
- * @module
  */
 import { Failure, type FailureCode, type NextStep } from "./failure.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A long list in pieces.
- *
- * @module
- */
+/** A long list in pieces. */
 
 /** The items in order, at most `size` at a time; each is read only when its piece is asked for. */
 export function* chunks<T>(items: Iterable<T>, size: number): Generator<T[], void> {

@@ -1,8 +1,6 @@
 /**
  * A Delivery is one version of one file on its way to one destination. Its state is a variant that
  * carries only its own data; the functions here are the only transitions.
- *
- * @module
  */
 import type { FailureRecord } from "./failure.ts";
 import type { Receipt } from "./receipt.ts";

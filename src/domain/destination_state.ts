@@ -1,8 +1,4 @@
-/**
- * Whether a destination takes files just now, and if not, why and until when.
- *
- * @module
- */
+/** Whether a destination takes files just now, and if not, why and until when. */
 import type { FailureRecord } from "./failure.ts";
 
 /** Times in milliseconds since 1970 UTC. */

@@ -1,8 +1,6 @@
 /**
  * A failure that a person can act on: what happened, what the daemon does next, and what would help.
  * Everything else that is thrown is an internal error and keeps its stack.
- *
- * @module
  */
 
 /** What the daemon does about a failure: try again later, hold the whole destination, or leave this file to a person. */

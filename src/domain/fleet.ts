@@ -1,8 +1,4 @@
-/**
- * The computers of a fleet, as they report to their PocketBase server.
- *
- * @module
- */
+/** The computers of a fleet, as they report to their PocketBase server. */
 import * as z from "zod";
 
 const LONGEST_TEXT = 200;

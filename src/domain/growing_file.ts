@@ -1,8 +1,4 @@
-/**
- * A file that is still being written and large enough to be sent meanwhile.
- *
- * @module
- */
+/** A file that is still being written and large enough to be sent meanwhile. */
 
 /** As it was seen last. */
 export interface GrowingFile {

@@ -1,8 +1,4 @@
-/**
- * What hooks are: programs and webhooks that are called when something happens.
- *
- * @module
- */
+/** What hooks are: programs and webhooks that are called when something happens. */
 
 /** The events that hooks may be called on. */
 export const HOOK_EVENTS = [

@@ -1,8 +1,4 @@
-/**
- * A moment as this computer's clock shows it.
- *
- * @module
- */
+/** A moment as this computer's clock shows it. */
 
 /** `YYYY-MM-DD HH:MM:SS` in the computer's own time zone, from milliseconds since 1970 UTC. */
 export function localTime(ms: number): string {

@@ -1,8 +1,4 @@
-/**
- * The oldest change of a file that counts (`newer_than`): a date, or a time before the first start.
- *
- * @module
- */
+/** The oldest change of a file that counts (`newer_than`): a date, or a time before the first start. */
 import ms from "ms";
 import { momentOf } from "./night/night.ts";
 

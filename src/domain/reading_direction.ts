@@ -1,8 +1,6 @@
 /**
  * Names in Hebrew, Arabic and other scripts that are written from right to left. In one line with a path they turn around what
  * stands beside them, so whoever shows a path keeps its parts apart (`<bdi>`).
- *
- * @module
  */
 
 /** Whether a text holds letters that are written from right to left. */

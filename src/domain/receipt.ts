@@ -1,8 +1,6 @@
 /**
  * The proof that a destination holds the bytes that were sent. Only {@linkcode verify} makes one, and the ledger reads
  * back what it stored, so "delivered but unproven" cannot be written.
- *
- * @module
  */
 import { Failure } from "./failure.ts";
 

@@ -1,7 +1,5 @@
 /**
  * Paths that grow by repeating themselves, `out/out/out/a.fits`: what images look like that come back to where they were sent from.
- *
- * @module
  */
 
 /** A path that repeats some of its folders, and the same with them once only, twice, … less one time. */

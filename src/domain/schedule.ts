@@ -1,8 +1,6 @@
 /**
  * When the files of a job are sent. Fields of a cron expression and times of day are read in a time zone: a time that the change to
  * summer time skips counts as the first moment after the gap, one that comes twice counts the first time.
- *
- * @module
  */
 import { Cron } from "croner";
 import { localMinutes, rolloverMinutes } from "./night/night.ts";

@@ -1,8 +1,4 @@
-/**
- * One version of a file at its source, as the file system tells it.
- *
- * @module
- */
+/** One version of a file at its source, as the file system tells it. */
 
 /** What the file system says of one regular file. Times in milliseconds since 1970 UTC, size in bytes. */
 export interface FileFacts {

@@ -1,8 +1,4 @@
-/**
- * A length of time for people: the two largest parts of it.
- *
- * @module
- */
+/** A length of time for people: the two largest parts of it. */
 
 /** `40 s`, `12 min`, `5 h 12 min`, `3 d 4 h`; a negative one (a clock set back) is `0 s`. */
 export function span(ms: number): string {

@@ -1,8 +1,4 @@
-/**
- * The one event stream. The pipeline tells what happens; log, metrics, hooks, console and page listen.
- *
- * @module
- */
+/** The one event stream. The pipeline tells what happens; log, metrics, hooks, console and page listen. */
 import type { AuditRun, AuditVerdict } from "./audit.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DestinationState } from "./destination_state.ts";

@@ -1,8 +1,4 @@
-/**
- * Long sentences for a terminal: broken between words, the further lines indented under the first.
- *
- * @module
- */
+/** Long sentences for a terminal: broken between words, the further lines indented under the first. */
 import { stripAnsiCode } from "@std/fmt/colors";
 
 /**

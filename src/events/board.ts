@@ -1,8 +1,4 @@
-/**
- * The last lines of a terminal: a progress bar for each destination that is being sent to. The log lines scroll above them.
- *
- * @module
- */
+/** The last lines of a terminal: a progress bar for each destination that is being sent to. The log lines scroll above them. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, cyan, dim } from "@std/fmt/colors";
 import { printable } from "../domain/names/printable.ts";

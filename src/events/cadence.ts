@@ -1,8 +1,4 @@
-/**
- * How often a camera usually makes an image, so that its silence is noticed.
- *
- * @module
- */
+/** How often a camera usually makes an image, so that its silence is noticed. */
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
 

@@ -1,8 +1,6 @@
 /**
  * The one event stream: the pipeline tells, everyone else listens. Telling never throws and never waits, so no
  * listener can hold up a delivery.
- *
- * @module
  */
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 

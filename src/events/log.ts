@@ -1,8 +1,6 @@
 /**
  * The log: one stream of events and notices to a rotating file and the console, as plain text, JSON lines, or colours for a terminal. A log
  * that cannot be written is said on the console, once in a while, and never stops a delivery.
- *
- * @module
  */
 import { getRotatingFileSink } from "@logtape/file";
 import { configure, dispose, getLogger, type LogRecord, sanitizeControlSequences, type Sink } from "@logtape/logtape";

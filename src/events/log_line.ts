@@ -1,8 +1,6 @@
 /**
  * What the log says of an event. The two phrases `Successfully transferred` and `Failed to transfer` stand in no
  * other line: people count them with grep.
- *
- * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { AUDIT_VERDICTS, type AuditRun, checkedIn, NOTHING_TO_CHECK } from "../domain/audit.ts";

@@ -1,7 +1,5 @@
 /**
  * The metrics for Prometheus: counters hear the event stream, gauges are read when they are asked for. In a registry of its own.
- *
- * @module
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { AUDIT_VERDICTS, type AuditRun } from "../domain/audit.ts";

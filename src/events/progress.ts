@@ -1,8 +1,6 @@
 /**
  * What is being sent and how far it is: the one place that follows transfers, fed by the event stream. The terminal's progress
  * bars, `status`, reloads and the page read it.
- *
- * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";

@@ -1,8 +1,6 @@
 /**
  * Start, stop and failures for the system's own log, where administrators look: Windows' Event Log, macOS' unified log, and syslog or the
  * journal on Linux. It never holds anything up, and a night full of failures does not fill it.
- *
- * @module
  */
 import { deadline } from "../async/deadline.ts";
 import { queue } from "../async/queue.ts";

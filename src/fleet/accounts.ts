@@ -1,8 +1,4 @@
-/**
- * Accounts of daemons on a server, one for each computer, and which computer this is there.
- *
- * @module
- */
+/** Accounts of daemons on a server, one for each computer, and which computer this is there. */
 import * as z from "zod";
 import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * The collections that `pocketbase setup` makes, and who may do what with them. A daemon's account reads its own jobs, and writes its own
  * heartbeat, log and answers; only superusers change jobs and accounts.
- *
- * @module
  */
 
 /** Accounts, one for each computer. */

@@ -1,8 +1,4 @@
-/**
- * Heartbeats: one record for each computer, written every minute, and what others read in them.
- *
- * @module
- */
+/** Heartbeats: one record for each computer, written every minute, and what others read in them. */
 import * as z from "zod";
 import { type BeatReport, type FleetMember, toBeatReport } from "../domain/fleet.ts";
 import type { StatusReport } from "../reports/overview/status_json.ts";

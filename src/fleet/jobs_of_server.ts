@@ -1,8 +1,6 @@
 /**
  * The jobs that a server keeps for this computer: fetched, checked, and kept on this disk. A bad record changes nothing, and one that
  * has vanished removes nothing: a deleted account or an old backup would end jobs that nobody meant to end.
- *
- * @module
  */
 import * as z from "zod";
 import { mutex } from "../async/mutex.ts";

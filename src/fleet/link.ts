@@ -1,8 +1,6 @@
 /**
  * The link of a running daemon to its PocketBase server: it fetches jobs, and writes heartbeats. Whatever happens to it, deliveries go
  * on; what is wrong is said once, and again only when it changes.
- *
- * @module
  */
 import { anySignal } from "../async/abort.ts";
 import { type Bell, bell } from "../async/bell.ts";

@@ -1,8 +1,6 @@
 /**
  * Log lines that wait on this disk for their upload, in files of some hundred lines each. Bounded: where the server is away for long,
  * lines for debugging are given up first, the oldest before the others, and warnings and errors last.
- *
- * @module
  */
 import { mutex } from "../async/mutex.ts";
 import type { LogLevel } from "../events/log_line.ts";

@@ -1,8 +1,6 @@
 /**
  * Sends the log to the server while a daemon runs: what the daemon says is gathered, put on this disk, and sent from there in order. A line has its
  * ID before it is first sent, so that one whose answer was lost is not written twice.
- *
- * @module
  */
 import { type Bell, bell } from "../async/bell.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";

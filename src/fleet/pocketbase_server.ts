@@ -3,8 +3,6 @@
  * an answer that is not what PocketBase would say is a failure, never data.
  *
  * PocketBase's HTTP API: https://pocketbase.io/docs/api-records/
- *
- * @module
  */
 import * as z from "zod";
 import { deadline } from "../async/deadline.ts";

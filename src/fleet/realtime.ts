@@ -1,8 +1,6 @@
 /**
  * PocketBase's realtime: server-sent events over one connection (https://html.spec.whatwg.org/multipage/server-sent-events.html).
  * Only which collection changed is of interest, so whatever the server sends, little of it is kept.
- *
- * @module
  */
 import { anySignal, untilAborted } from "../async/abort.ts";
 import { type Deadline, deadline } from "../async/deadline.ts";

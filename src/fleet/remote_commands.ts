@@ -1,8 +1,6 @@
 /**
  * Commands from one computer to another, as records on the server: the one that is asked carries them out only where its own file allows
  * it, and writes down what became of them.
- *
- * @module
  */
 import * as z from "zod";
 import type { PocketbaseSettings } from "../config/settings.ts";

@@ -1,8 +1,4 @@
-/**
- * How requests to a PocketBase server go wrong, and what a person can do about it.
- *
- * @module
- */
+/** How requests to a PocketBase server go wrong, and what a person can do about it. */
 import { type Cause, CAUSES, failureParts } from "../domain/causes.ts";
 import { Failure, type FailureCode } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";

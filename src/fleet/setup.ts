@@ -1,8 +1,4 @@
-/**
- * Makes the collections on a server, or brings those that are there up to date. Fields that others have added stay.
- *
- * @module
- */
+/** Makes the collections on a server, or brings those that are there up to date. Fields that others have added stay. */
 import { Failure } from "../domain/failure.ts";
 import { superuser } from "./accounts.ts";
 import { type Collection, COLLECTIONS, LINES_TOGETHER } from "./collections.ts";

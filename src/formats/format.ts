@@ -1,8 +1,6 @@
 /**
  * What a file format can tell about a file being finished. A format reads only what it needs, through a
  * reader that gives any range, so that a 4 GB file costs a few kilobytes.
- *
- * @module
  */
 import { format } from "@std/fmt/bytes";
 

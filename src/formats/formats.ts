@@ -1,8 +1,4 @@
-/**
- * The formats that tell when a file is finished: the explicit list. To add one, write its file and put it here.
- *
- * @module
- */
+/** The formats that tell when a file is finished: the explicit list. To add one, write its file and put it here. */
 import { fits } from "./fits/fits.ts";
 import type { Format } from "./format.ts";
 import { gzip } from "./gzip/gzip.ts";

@@ -1,8 +1,4 @@
-/**
- * A reader for scattered small looks at a file: it reads a window at a time and answers from it while it can.
- *
- * @module
- */
+/** A reader for scattered small looks at a file: it reads a window at a time and answers from it while it can. */
 import { Buffer } from "node:buffer";
 import type { RangeReader } from "./format.ts";
 

@@ -2,8 +2,6 @@
  * SER, version 3 (planetary video: FireCapture, SharpCap, Genika): a header of 178 bytes, the frames, and perhaps a time for each of them.
  * Declared length = header and frames. Most programs write the number of frames last, and those that die leave it wrong: a video that is
  * shorter than it says is judged by the quiet time, like a file of which nothing is known.
- *
- * @module
  */
 import { type Format, type RangeReader, undeclared, type Verdict, written } from "./format.ts";
 import { fill, latin1 } from "./range_window.ts";

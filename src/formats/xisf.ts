@@ -1,8 +1,6 @@
 /**
  * XISF 1.0, monolithic files (PixInsight, NINA): an XML header that tells where each attached block lies.
  * Declared length = the end of the last of them.
- *
- * @module
  */
 import { type Format, type HeaderUnit, type RangeReader, short, undeclared, type Verdict, written } from "./format.ts";
 import { fill, isBlank, latin1 } from "./range_window.ts";

@@ -1,8 +1,6 @@
 /**
  * The header cards of an XISF file: its FITSKeyword elements, and for what is not among them the standard properties of the
  * observation, under the keywords that FITS has for them.
- *
- * @module
  */
 import { type CardValue, parseCard } from "./fits/fits_header.ts";
 

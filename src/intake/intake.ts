@@ -1,8 +1,6 @@
 /**
  * The intake half of the corridor for one job: watch → settle → admit. It finds out by itself, again and again,
  * what is in the watched folder; every finished file becomes a queued delivery for each destination.
- *
- * @module
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { type TaskGroup, taskGroup } from "../async/task_group.ts";

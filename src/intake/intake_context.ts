@@ -1,8 +1,6 @@
 /**
  * What the steps of one job's intake are handed, and what they keep between them. Only what is not settled yet is kept; a restart
  * finds all of it again.
- *
- * @module
  */
 import type { TaskGroup } from "../async/task_group.ts";
 import type { FailureRecord } from "../domain/failure.ts";

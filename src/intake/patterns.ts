@@ -5,8 +5,6 @@
  *
  * With `completeness: marker` a file is finished once its marker is beside it. `{name}` in the marker's name is the file's name, `{stem}`
  * the name without its ending; `{name}.done` is satisfied by `<stem>.done` too. A marker older than the file belongs to a former version.
- *
- * @module
  */
 import type { Job } from "../config/settings.ts";
 import { globs } from "../domain/names/globs.ts";

@@ -1,8 +1,6 @@
 /**
  * What is wrong with a source file, or with the watched folder, in words a person can act on; and what was found but cannot be sent,
  * whatever is in it: told once, listed until a scan no longer finds it.
- *
- * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";

@@ -1,8 +1,4 @@
-/**
- * Paths of a watched folder: relative with `/` inside the daemon, absolute in the system's own notation outside.
- *
- * @module
- */
+/** Paths of a watched folder: relative with `/` inside the daemon, absolute in the system's own notation outside. */
 
 /** The absolute path of something in the watched folder; `""` is the folder itself. */
 export function absolutePathOf(root: string, path: string, separator: "/" | "\\"): string {

@@ -1,8 +1,4 @@
-/**
- * What audits ask of the ledger: which delivered files have their turn, how far an audit is, and what it found.
- *
- * @module
- */
+/** What audits ask of the ledger: which delivered files have their turn, how far an audit is, and what it found. */
 import type { AuditRun, AuditVerdict } from "../domain/audit.ts";
 import type { DeliveryRow } from "./history.ts";
 

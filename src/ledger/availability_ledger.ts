@@ -1,8 +1,4 @@
-/**
- * When destinations could be delivered to, and when the daemon ran: what plots shade and strips show.
- *
- * @module
- */
+/** When destinations could be delivered to, and when the daemon ran: what plots shade and strips show. */
 import type { DestinationState } from "../domain/destination_state.ts";
 
 /**

@@ -1,8 +1,4 @@
-/**
- * What reports, the page and commands ask of the ledger: what was and what is. Nothing here changes anything.
- *
- * @module
- */
+/** What reports, the page and commands ask of the ledger: what was and what is. Nothing here changes anything. */
 import type { Delivery, DeliveryState } from "../domain/delivery.ts";
 import type { FailureCode } from "../domain/failure.ts";
 import type { SourceFile } from "../domain/source_file.ts";

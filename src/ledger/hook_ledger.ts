@@ -1,8 +1,4 @@
-/**
- * What hooks ask of the ledger: events that must reach them even if this process ends or their receiver is away.
- *
- * @module
- */
+/** What hooks ask of the ledger: events that must reach them even if this process ends or their receiver is away. */
 import type { KeptEventName } from "../domain/hook.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Delivery } from "../domain/delivery.ts";

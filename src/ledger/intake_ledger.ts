@@ -1,8 +1,4 @@
-/**
- * What the intake asks of the ledger: which files are new, their admission, and which bytes must be read again.
- *
- * @module
- */
+/** What the intake asks of the ledger: which files are new, their admission, and which bytes must be read again. */
 import type { Delivery } from "../domain/delivery.ts";
 import type { FileFacts, SourceFile } from "../domain/source_file.ts";
 

@@ -3,8 +3,6 @@
  *
  * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode MirrorLedger}, {@linkcode HookLedger}, {@linkcode AuditLedger}, {@linkcode AvailabilityLedger} and {@linkcode History}. `sqlite/`
  * implements it; `tests/ledger/conformance/` holds an implementation to it.
- *
- * @module
  */
 import type { AuditHistory, AuditLedger } from "./audit_ledger.ts";
 import type { FailureRecord } from "../domain/failure.ts";

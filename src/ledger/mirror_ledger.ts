@@ -1,8 +1,6 @@
 /**
  * What mirrors ask of the ledger (`delete_destination_files`): which delivered files should still be at the source, what was removed
  * at a destination, and what lies in its trash.
- *
- * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
 

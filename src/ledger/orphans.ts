@@ -1,8 +1,6 @@
 /**
  * Deliveries that nobody can send: their destination, or their whole job, is not configured any more. They wait until it
  * is put back, or until a person gives them up.
- *
- * @module
  */
 import { Failure, type FailureRecord } from "../domain/failure.ts";
 import type { Counts, History } from "./history.ts";

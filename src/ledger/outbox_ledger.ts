@@ -1,8 +1,6 @@
 /**
  * What delivery asks of the ledger: the queue of each destination, what became of each delivery, which sources may be removed, and
  * what is remembered about a destination.
- *
- * @module
  */
 import type { Delivery } from "../domain/delivery.ts";
 import type { FailureRecord } from "../domain/failure.ts";

@@ -2,8 +2,6 @@
  * The method auto: the fastest of what both ends can do, as `deno task bench` measures it: tar, else rsync, else sftp, else scp; for this
  * computer, `config/` takes local. Only a missing tool leads to the next: a refused login would be refused again. A tool may also turn
  * out to be missing when the first file is sent; the next session leaves that method out.
- *
- * @module
  */
 import { perOwner } from "../async/mutex.ts";
 import { Failure } from "../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * The bandwidth limits in force: one for this computer's line, one for each destination. Whoever sends draws on both, whatever jobs,
  * sessions and programs send there.
- *
- * @module
  */
 import { type Bucket, bucket, type Pace, pace } from "../async/pace.ts";
 import { type Destination, isOnThisComputer, type Job, loginOf, serverOf } from "../config/settings.ts";

@@ -1,8 +1,4 @@
-/**
- * How far files are while a program that tells nothing sends them: looked at where they arrive.
- *
- * @module
- */
+/** How far files are while a program that tells nothing sends them: looked at where they arrive. */
 import { anySignal } from "../async/abort.ts";
 import type { Sleeper } from "../async/deadline.ts";
 import type { Session, Upload } from "./method.ts";

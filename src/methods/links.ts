@@ -1,8 +1,6 @@
 /**
  * A folder of symlinks with safe names to the sources of a batch. So rsync and scp see neither a hostile name nor a
  * name they would have to change on the way; they follow the links.
- *
- * @module
  */
 import { CAUSES, failure } from "../domain/causes.ts";
 import { dirname, join } from "@std/path";

@@ -5,8 +5,6 @@
  * Paths here (`staged`, `target`) are relative to the destination's base path, `/` between the parts,
  * already normalised. Staged names are made of safe characters only and lie under
  * `.image-transfer-<instance>/<attempt>/`; targets are hostile: any character but `/` and NUL.
- *
- * @module
  */
 import type { Pace } from "../async/pace.ts";
 import type { FailureRecord } from "../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * The explicit list of methods, each loaded when a destination needs it: a daemon keeps none that its configuration does not name.
  * How to add one: src/README.md.
- *
- * @module
  */
 import type { MethodName } from "../config/settings.ts";
 import type { Connector } from "./method.ts";

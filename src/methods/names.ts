@@ -2,8 +2,6 @@
  * What a method can do with names at a destination: small acts, many in one round trip. `naming.ts` gives final names with them, `removal.ts`
  * takes files away; both are written once for all methods. `shell/publish_perl.ts` and `shell/publish_sh.ts` do the same for a whole batch at
  * the far end.
- *
- * @module
  */
 import type { Failure } from "../domain/failure.ts";
 import { ancestors } from "../domain/names/ancestors.ts";

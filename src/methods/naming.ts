@@ -1,8 +1,4 @@
-/**
- * Final names: which can be given, and what happens when one is taken, once for all methods.
- *
- * @module
- */
+/** Final names: which can be given, and what happens when one is taken, once for all methods. */
 import { keyedMutex, perOwner } from "../async/mutex.ts";
 import { Failure, type FailureCode, failureRecord } from "../domain/failure.ts";
 import { ancestors } from "../domain/names/ancestors.ts";

@@ -1,8 +1,4 @@
-/**
- * The programs of this computer that methods start.
- *
- * @module
- */
+/** The programs of this computer that methods start. */
 import type { MethodName } from "../config/settings.ts";
 
 interface Programs {

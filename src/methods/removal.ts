@@ -1,7 +1,5 @@
 /**
  * What is taken away from a destination, once for all methods: delivered files, to the trash or for good, and what attempts have left.
- *
- * @module
  */
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";

@@ -3,8 +3,6 @@
  * staging folder is listed, swept or written, it is a real folder (no link), its owner is the account we run as there, and nobody else may
  * write in it. File systems may show other owners and modes than were asked for (exFAT, SMB, squashed NFS): so it is compared with a
  * folder that is made in it now. Links on the way to a target count only if they are ours, root's or the owner's of the base path.
- *
- * @module
  */
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";

@@ -1,8 +1,6 @@
 /**
  * A turn between installations that give names on a server without locks: whoever makes a certain folder has it, and shows by folders that
  * come and go in it that it is alive.
- *
- * @module
  */
 import { anySignal, unlessAborted } from "../async/abort.ts";
 import { deadline } from "../async/deadline.ts";

@@ -1,8 +1,6 @@
 /**
  * Everything that a running daemon can be asked to tell or do over HTTP: what is sent, and how it is answered. Routes and clients are made
  * from these tables. Commands can ask more than the page, which can change no configuration, program or key.
- *
- * @module
  */
 import * as z from "zod";
 import type { Settings } from "../config/settings.ts";

@@ -1,8 +1,4 @@
-/**
- * The order in which destinations are shown everywhere: that of the configuration.
- *
- * @module
- */
+/** The order in which destinations are shown everywhere: that of the configuration. */
 import type { Job } from "../config/settings.ts";
 
 /** For `sort`: what is not configured any more comes last, in the order in which it was given. */

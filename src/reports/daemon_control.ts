@@ -1,8 +1,4 @@
-/**
- * What a running daemon can tell and do. The daemon implements it; `actions.ts` says who may ask for what.
- *
- * @module
- */
+/** What a running daemon can tell and do. The daemon implements it; `actions.ts` says who may ask for what. */
 import { printable } from "../domain/names/printable.ts";
 import type { FormerFiles } from "../domain/destination_state.ts";
 import type { Settings } from "../config/settings.ts";

@@ -1,8 +1,4 @@
-/**
- * What a running daemon knows of itself, and what the page may ask of it; the daemon implements both.
- *
- * @module
- */
+/** What a running daemon knows of itself, and what the page may ask of it; the daemon implements both. */
 import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
 import type { AuditPlan, AuditRun } from "../domain/audit.ts";
 import type { HeldRemovals } from "../ledger/mirror_ledger.ts";

@@ -1,7 +1,5 @@
 /**
  * Fills the placeholders `{{name}}` of a template in `service/`, and writes values so that each format reads back exactly what was meant.
- *
- * @module
  */
 import { XML } from "../config/read/service_mark.ts";
 import { Failure } from "../domain/failure.ts";

@@ -1,8 +1,4 @@
-/**
- * launchd: an agent of the user who is logged on, or a daemon of the computer that runs as an account.
- *
- * @module
- */
+/** launchd: an agent of the user who is logged on, or a daemon of the computer that runs as an account. */
 import { dirname, join } from "@std/path/posix";
 import { fillTemplate, oneLine, xmlText } from "./fill_template.ts";
 import {

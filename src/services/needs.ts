@@ -1,8 +1,4 @@
-/**
- * Which folders the daemon writes to and reads from, as the configuration has it: what a sandbox must let through.
- *
- * @module
- */
+/** Which folders the daemon writes to and reads from, as the configuration has it: what a sandbox must let through. */
 import { dirname, join } from "@std/path";
 import { isOnThisComputer, loginOf, type Settings } from "../config/settings.ts";
 import type { Needs } from "./service.ts";

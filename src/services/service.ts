@@ -1,8 +1,6 @@
 /**
  * The contract of services: what has to be written and run so that the system starts the daemon, as plain data.
  * A service kind (systemd, launchd, Task Scheduler) only plans; `commands/` carries out, or prints with `--dry-run`.
- *
- * @module
  */
 import { type Mark, writeMark } from "../config/read/service_mark.ts";
 import type { Command } from "../system/system.ts";

@@ -1,8 +1,6 @@
 /**
  * Which account a service runs as, and what the configuration looks like from there: its home, and nothing of the
  * environment of whoever calls (a service does not have it).
- *
- * @module
  */
 import { Failure } from "../domain/failure.ts";
 import type { Account, Scope } from "./service.ts";

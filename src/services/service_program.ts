@@ -1,8 +1,6 @@
 /**
  * Puts the program at a place where it stays: a service must not depend on a download folder. An upgrade replaces it by a
  * rename, also while the former one runs.
- *
- * @module
  */
 import { join as joinPosix } from "@std/path/posix";
 import { join as joinWindows } from "@std/path/windows";

@@ -1,8 +1,4 @@
-/**
- * The service managers we know, one a system.
- *
- * @module
- */
+/** The service managers we know, one a system. */
 import type { Platform } from "../system/system.ts";
 import { launchd } from "./launchd.ts";
 import type { ServiceKind } from "./service.ts";

@@ -1,8 +1,6 @@
 /**
  * systemd: a unit for the whole computer, sandboxed to the folders that the daemon needs, or one for the user's own manager,
  * with as much of the sandbox as works without rights.
- *
- * @module
  */
 import { join } from "@std/path/posix";
 import type { Command } from "../system/system.ts";

@@ -1,8 +1,6 @@
 /**
  * Windows Task Scheduler: a task at log-on of the current user, without a password; or at boot (`system`), as the same user,
  * without anyone logged on (S4U).
- *
- * @module
  */
 import { dirname, join } from "@std/path/windows";
 import { fillTemplate, oneLine, windowsArgument, xmlText } from "./fill_template.ts";

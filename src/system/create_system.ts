@@ -1,8 +1,4 @@
-/**
- * The real system, put together.
- *
- * @module
- */
+/** The real system, put together. */
 import { clock } from "./host/clock.ts";
 import { files } from "./files/files.ts";
 import { processes } from "./processes/processes.ts";

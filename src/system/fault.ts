@@ -1,8 +1,6 @@
 /**
  * What an error of the operating system means, decided by the first of these that is known: the number in the message
  * (`(os error 28)`, the most reliable, as Deno names only some errors), the `code` (`ENOSPC`), the class (`Deno.errors.NotFound`).
- *
- * @module
  */
 import type { Fault, Platform } from "./system.ts";
 

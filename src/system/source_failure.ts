@@ -1,8 +1,4 @@
-/**
- * What keeps a source file from being read, as a Failure, whoever read it: intake, delivery, or the program of a method.
- *
- * @module
- */
+/** What keeps a source file from being read, as a Failure, whoever read it: intake, delivery, or the program of a method. */
 import { type Cause, CAUSES, failure } from "../domain/causes.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";

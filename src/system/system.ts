@@ -4,8 +4,6 @@
  *
  * Every path is absolute and in the system's own notation, times are milliseconds since 1970 UTC, sizes are bytes, digests 64 hex digits, unless
  * said otherwise. Errors of the operating system are thrown as they are (`Deno.errors.NotFound`, …); ask {@linkcode faultOf} what they mean.
- *
- * @module
  */
 import type { Pace } from "../async/pace.ts";
 import type { Digest } from "../domain/receipt.ts";

@@ -1,8 +1,6 @@
 /**
  * Whether the way to a file leads where it seems to. Each folder of a path may be exchanged for a link by whoever may rename it, between
  * any two looks, and Deno has no `openat`: so what was found counts only if nothing was renamed on the way meanwhile.
- *
- * @module
  */
 import { dirname } from "@std/path";
 import type { PathFacts, System } from "./system.ts";

@@ -1,8 +1,4 @@
-/**
- * A backlog of many small files found at start and delivered: the most memory ever used.
- *
- * @module
- */
+/** A backlog of many small files found at start and delivered: the most memory ever used. */
 import type { Scenario } from "./bench.ts";
 import { install } from "../support/daemon_process.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -2,8 +2,6 @@
  * How well a limit is kept: a night of large files by each method, then two jobs with one destination, and two destinations of one job
  * under the limit of the line. What counts is what goes over the
  * line, or lands where there is none: on average, and at most in any two seconds, as a share of the limit.
- *
- * @module
  */
 import { join } from "@std/path";
 import { bytesIn, loginTo } from "../faults/rig.ts";

@@ -5,8 +5,6 @@
  * from the drop of the files to the last one verified and visible. Every claim is a ratio or a limit; nothing here fails a test.
  *
  * With `IMAGE_TRANSFER_BINARY` the compiled program is measured in place of the source.
- *
- * @module
  */
 import { parseArgs } from "node:util";
 import { backlog } from "./backlog.ts";

@@ -2,8 +2,6 @@
  * A contest over one private sshd: the same files carried by rsync, scp and lsyncd by hand, and by a running daemon with
  * default settings, turn by turn. The clock of the daemon and of lsyncd starts when the folder of files is moved into the
  * watched one, and ends when the last file is visible under its final name, which it is only once it is verified and flushed.
- *
- * @module
  */
 import { join } from "@std/path";
 import type { Say } from "./bench.ts";

@@ -2,8 +2,6 @@
  * Many daemons at one PocketBase server on this computer (`--daemons=N`, 50 unless told): what their start, rest, a change of
  * jobs, logs and a restart of the server cost, and where the server's limits are. The daemons are light ones, in this
  * process: what they take of the processor is not the server's, but its clock ticks are theirs, too.
- *
- * @module
  */
 import { Failure } from "../../src/domain/failure.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";

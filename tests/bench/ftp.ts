@@ -2,8 +2,6 @@
  * Files over a private FTP server on loopback: lftp by hand, and a running daemon with default settings, turn by turn. The daemon has every
  * file read back (vsftpd) or hashed by the server (proftpd, HASH) before it gives it its name; `lftp mput` proves nothing. Another daemon
  * copies the same files with `local`.
- *
- * @module
  */
 import { join } from "@std/path";
 import type { BenchOptions, Say, Scenario } from "./bench.ts";

@@ -1,8 +1,6 @@
 /**
  * A 2 GB cube written at 50 MB/s, sent while it is written: from the writer's close() to proven, durable and visible under its final
  * name. Once written straight through, and once with a header that is written again at the end, as many programs do.
- *
- * @module
  */
 import type { Scenario } from "./bench.ts";
 import { install } from "../support/daemon_process.ts";

@@ -1,8 +1,4 @@
-/**
- * One 8 MB FITS file from the writer's close() to proven, durable and visible under its final name.
- *
- * @module
- */
+/** One 8 MB FITS file from the writer's close() to proven, durable and visible under its final name. */
 import type { Scenario } from "./bench.ts";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";

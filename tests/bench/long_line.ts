@@ -1,8 +1,4 @@
-/**
- * A line with a round trip of 200 ms (another continent), through our own proxy: who waits for answers loses.
- *
- * @module
- */
+/** A line with a round trip of 200 ms (another continent), through our own proxy: who waits for answers loses. */
 import type { Scenario } from "./bench.ts";
 import { contest, type Load } from "./contest.ts";
 import { has } from "../support/needs.ts";

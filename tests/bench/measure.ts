@@ -1,8 +1,4 @@
-/**
- * Common to the scenarios: running programs by hand, times, medians, trees of files.
- *
- * @module
- */
+/** Common to the scenarios: running programs by hand, times, medians, trees of files. */
 import { join } from "@std/path";
 import { fitsFile } from "../support/fits_maker.ts";
 

@@ -1,8 +1,6 @@
 /**
  * Small files to an S3 server on loopback, beside `rclone copy` with its own settings in the same round. What a daemon does more: it
  * hashes each source, has the store's hash told, and gives names only then.
- *
- * @module
  */
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";

@@ -1,8 +1,4 @@
-/**
- * What open pages cost: the same 2,000 files delivered with and without ten live pages, turn by turn.
- *
- * @module
- */
+/** What open pages cost: the same 2,000 files delivered with and without ten live pages, turn by turn. */
 import { join } from "@std/path";
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";

@@ -1,8 +1,6 @@
 /**
  * One file and one command: from the start of `run --once` to the file visible and to the end of the program; and what a
  * daemon needs that has nothing to do.
- *
- * @module
  */
 import type { Scenario } from "./bench.ts";
 import { install } from "../support/daemon_process.ts";

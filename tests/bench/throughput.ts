@@ -1,8 +1,4 @@
-/**
- * Many small and a few large files over loopback: all the processors have to do, with no line to wait for.
- *
- * @module
- */
+/** Many small and a few large files over loopback: all the processors have to do, with no line to wait for. */
 import type { Scenario } from "./bench.ts";
 import { contest, type Load } from "./contest.ts";
 import { has } from "../support/needs.ts";

@@ -1,7 +1,5 @@
 /**
  * Many files under watch, all delivered long ago: time from start to watching, processor time while idle with the rescans on their period, memory.
- *
- * @module
  */
 import type { Scenario } from "./bench.ts";
 import { install } from "../support/daemon_process.ts";

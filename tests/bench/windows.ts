@@ -1,8 +1,6 @@
 /**
  * Windows, in the lab: the program for Windows sends 500 × 100 kB to a sshd by tar, sftp and scp, in alternating rounds. Every ssh that it
  * starts is a login there, as Windows' OpenSSH shares no connection.
- *
- * @module
  */
 import { lab } from "../labs/lab.ts";
 import { startWindows, USERPROFILE, type WindowsMachine } from "../labs/windows_machine.ts";

@@ -1,8 +1,4 @@
-/**
- * The parts of System that a permission list or an embedded file system could break, in a binary made by the build recipe.
- *
- * @module
- */
+/** The parts of System that a permission list or an embedded file system could break, in a binary made by the build recipe. */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import { build, parseArguments } from "../build/build.ts";

@@ -1,8 +1,4 @@
-/**
- * A program whose output tells whether everything held by `using` was let go: the build must not lose that.
- *
- * @module
- */
+/** A program whose output tells whether everything held by `using` was let go: the build must not lose that. */
 
 function held(name: string) {
   return {

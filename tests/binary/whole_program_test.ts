@@ -1,8 +1,4 @@
-/**
- * The whole program as it is released: what is embedded in it, and what it may start.
- *
- * @module
- */
+/** The whole program as it is released: what is embedded in it, and what it may start. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { build } from "../build/build.ts";
 import { everyDelivered, makeRig } from "../faults/rig.ts";

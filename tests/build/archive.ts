@@ -1,8 +1,4 @@
-/**
- * Archives that come out the same, byte by byte, for the same content: `tar.gz` (ustar) and `zip`.
- *
- * @module
- */
+/** Archives that come out the same, byte by byte, for the same content: `tar.gz` (ustar) and `zip`. */
 
 /** A file in an archive. */
 export interface Entry {

@@ -1,8 +1,6 @@
 /**
  * Makes the one binary: `deno task build [--target T] [--output P] [--main M]`. It checks, bundles, and compiles with explicit permission
  * lists, using the Deno that runs it (and the base runtime in `DENORT_BIN`, when set). Two builds of one source are the same, byte by byte.
- *
- * @module
  */
 import { basename, fromFileUrl, join, resolve } from "@std/path";
 import { createSystem } from "../../src/system/create_system.ts";

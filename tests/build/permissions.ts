@@ -1,8 +1,4 @@
-/**
- * What the compiled program may do, per target: the one table of permission lists.
- *
- * @module
- */
+/** What the compiled program may do, per target: the one table of permission lists. */
 import { allPrograms } from "../../src/commands/programs.ts";
 
 /** The targets of `deno compile`. */

@@ -5,8 +5,6 @@
  *
  * The base runtime is the official one, which `deno compile` fetches by itself; `DENORT_BIN_<TARGET>` (in capitals, `_` for
  * `-`) names another, and `DENORT_BIN` one for the target of this machine.
- *
- * @module
  */
 import { fromFileUrl, join } from "@std/path";
 import { type Entry, tarGz, zip } from "./archive.ts";

@@ -1,7 +1,5 @@
 /**
  * The software bill of materials: which packages, with their hashes, are in the binary. CycloneDX JSON, made of the lock file.
- *
- * @module
  */
 
 /** What `deno info --json` tells of a module graph, as far as it is used. */

@@ -1,8 +1,6 @@
 /**
  * What scripts of users depend on, through the real program: where data goes and where words go, exit codes, the shapes
  * of JSON and CSV, the recipes for the log, and what touches nothing.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { install, type Installation, type ProcessResult } from "../support/daemon_process.ts";

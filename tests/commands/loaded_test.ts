@@ -1,8 +1,6 @@
 /**
  * What a daemon loads that copies to a folder and shows its page: libraries and rooms that it does not need are loaded by
  * `await import()` where they are needed, or an idle daemon keeps them in memory.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, toFileUrl } from "@std/path";

@@ -1,8 +1,4 @@
-/**
- * Configurations that cannot be used, each with every line that is said about it.
- *
- * @module
- */
+/** Configurations that cannot be used, each with every line that is said about it. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../../src/config/read/config_error.ts";
 import { METHOD_NAMES } from "../../src/config/schema/schema_methods.ts";

@@ -1,8 +1,4 @@
-/**
- * What audits need of a method: hashing that gives way to others, and times that tell whether somebody wrote to a file.
- *
- * @module
- */
+/** What audits need of a method: hashing that gives way to others, and times that tell whether somebody wrote to a file. */
 import { assert, assertEquals } from "@std/assert";
 import { type Check, ignoreBytes, publication, STAGING, upload } from "./rig.ts";
 

@@ -1,8 +1,4 @@
-/**
- * What `put` promises: everything arrives whole under staging names, one bad file fails alone, nothing is visible.
- *
- * @module
- */
+/** What `put` promises: everything arrives whole under staging names, one bad file fails alone, nothing is visible. */
 import { assert, assertEquals } from "@std/assert";
 import { bandwidth } from "../../src/methods/bandwidth.ts";
 import { assertAllPublished, assertAllPut, codeOf, HOSTILE_NAMES } from "./expectations.ts";

@@ -1,8 +1,4 @@
-/**
- * One suite that every method passes, on real tools, and the fake too: `conformance(candidate)` in one file a method.
- *
- * @module
- */
+/** One suite that every method passes, on real tools, and the fake too: `conformance(candidate)` in one file a method. */
 import { has } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
 import { assertEquals } from "@std/assert";

@@ -1,8 +1,4 @@
-/**
- * Disks that are full, read-only, gone: the Failure names it, and nothing is made in the wrong place.
- *
- * @module
- */
+/** Disks that are full, read-only, gone: the Failure names it, and nothing is made in the wrong place. */
 import { assert, assertEquals } from "@std/assert";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
 import type { Session } from "../../src/methods/method.ts";

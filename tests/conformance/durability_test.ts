@@ -1,8 +1,6 @@
 /**
  * A session that states `flushed` flushes, by the system calls of each method: bytes before they are named, and names before
  * they are told; for few files, and for so many that the file system is flushed as a whole; by perl, by sh, by SFTP alone.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { local } from "../../src/methods/local/local.ts";

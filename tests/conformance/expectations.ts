@@ -1,8 +1,4 @@
-/**
- * Expectations that several checks share.
- *
- * @module
- */
+/** Expectations that several checks share. */
 import { assert, fail } from "@std/assert";
 import { Failure, type FailureCode } from "../../src/domain/failure.ts";
 import { printable } from "../../src/domain/names/printable.ts";

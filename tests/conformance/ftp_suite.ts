@@ -1,8 +1,4 @@
-/**
- * The conformance suite at FTP servers: a file for each server, as they run side by side.
- *
- * @module
- */
+/** The conformance suite at FTP servers: a file for each server, as they run side by side. */
 import { has } from "../support/needs.ts";
 import type { FtpdOptions } from "../support/ftpd.ts";
 import { conformance } from "./conformance.ts";

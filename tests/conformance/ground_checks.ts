@@ -1,8 +1,4 @@
-/**
- * What stands at the destination: attach, survey, digest, leftovers, sweep.
- *
- * @module
- */
+/** What stands at the destination: attach, survey, digest, leftovers, sweep. */
 import { assert, assertEquals } from "@std/assert";
 import { type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 import { HOSTILE_NAMES, rejectsWith } from "./expectations.ts";

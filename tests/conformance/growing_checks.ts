@@ -1,8 +1,6 @@
 /**
  * What a session promises of parts of files that are still being written: chunks are appended, replaced, hashed as they are there, taken over
  * from another session, and moved; and the file is published like any other.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES, type PartFiles, type Session } from "../../src/methods/method.ts";

@@ -1,8 +1,4 @@
-/**
- * What `publish` promises: whole files at final names, atomically, and nothing lost that stood there.
- *
- * @module
- */
+/** What `publish` promises: whole files at final names, atomically, and nothing lost that stood there. */
 import { assert, assertEquals } from "@std/assert";
 import type { ConflictPolicy } from "../../src/config/settings.ts";
 import type { Session, Upload } from "../../src/methods/method.ts";

@@ -1,8 +1,4 @@
-/**
- * What ftp and ftps run on: one private server for all checks of a candidate.
- *
- * @module
- */
+/** What ftp and ftps run on: one private server for all checks of a candidate. */
 import { ftp, ftps } from "../../src/methods/ftp/ftp.ts";
 import type { MethodContext } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";

@@ -1,8 +1,4 @@
-/**
- * What the methods that log in run on: one private sshd for all checks of a candidate, behind a proxy that counts bytes.
- *
- * @module
- */
+/** What the methods that log in run on: one private sshd for all checks of a candidate, behind a proxy that counts bytes. */
 import type { Method, MethodContext } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";

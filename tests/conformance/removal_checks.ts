@@ -1,8 +1,4 @@
-/**
- * What `remove` and `emptyTrash` promise: only the file that was meant goes, and it lies in the trash.
- *
- * @module
- */
+/** What `remove` and `emptyTrash` promise: only the file that was meant goes, and it lies in the trash. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { RemovalOutcome } from "../../src/methods/method.ts";
 import { inTrash, TRASH } from "../../src/methods/removal.ts";

@@ -1,8 +1,4 @@
-/**
- * What the conformance suite needs to hold a method to its contract: a destination that it can look at from behind.
- *
- * @module
- */
+/** What the conformance suite needs to hold a method to its contract: a destination that it can look at from behind. */
 import { join } from "@std/path";
 import type { Destination, Transport } from "../../src/config/settings.ts";
 import type { Digest } from "../../src/domain/receipt.ts";

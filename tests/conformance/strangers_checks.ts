@@ -1,8 +1,6 @@
 /**
  * A destination that other accounts may write to: what they put in the place of our staging folder, or on the way to a target, leads
  * neither files nor removals to other places.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Session } from "../../src/methods/method.ts";

@@ -1,8 +1,4 @@
-/**
- * An outbox on a bench: real source files, a real ledger, a destination in memory and a clock moved by hand.
- *
- * @module
- */
+/** An outbox on a bench: real source files, a real ledger, a destination in memory and a clock moved by hand. */
 import { join } from "@std/path";
 import type { Delivery } from "../../src/domain/delivery.ts";
 import type { Destination, Job } from "../../src/config/settings.ts";

@@ -1,8 +1,4 @@
-/**
- * A daemon that audits, for tests: files that are delivered, and what can happen to them at their destination.
- *
- * @module
- */
+/** A daemon that audits, for tests: files that are delivered, and what can happen to them at their destination. */
 import { mirrorRig } from "./mirror_rig.ts";
 
 /** Audits all files every second; `changes` are keys of the configuration. */

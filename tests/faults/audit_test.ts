@@ -1,8 +1,6 @@
 /**
  * Audits of a real daemon: what rots or vanishes at a destination is found, sent again where that was asked for, and never where a person
  * may have changed it.
- *
- * @module
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";

@@ -1,8 +1,4 @@
-/**
- * One limit for the line of this computer, whatever jobs, destinations and methods send at the same time.
- *
- * @module
- */
+/** One limit for the line of this computer, whatever jobs, destinations and methods send at the same time. */
 import { assert, assertEquals } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";

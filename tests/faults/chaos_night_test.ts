@@ -1,8 +1,6 @@
 /**
  * A night in which everything happens at once: writers of every kind, and faults of every kind in combinations that
  * nobody thought of. `IMAGE_TRANSFER_CHAOS_SEED` gives another night, `IMAGE_TRANSFER_CHAOS_SECONDS` a longer one.
- *
- * @module
  */
 // deno-lint-ignore-file no-console -- the seed is what a failure is found again with
 import { assertEquals } from "@std/assert";

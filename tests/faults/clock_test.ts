@@ -1,8 +1,4 @@
-/**
- * The clock is set back and forth, and file times lie: what is due is still due, every new version is seen.
- *
- * @module
- */
+/** The clock is set back and forth, and file times lie: what is due is still due, every new version is seen. */
 import { assert, assertEquals } from "@std/assert";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { startDaemon } from "../../src/daemon/daemon.ts";

@@ -1,8 +1,6 @@
 /**
  * The way to the destination fails in the middle of large files: server killed, frozen, connection cut, everything
  * swallowed. Each file goes on where it was, and nothing hangs.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { has } from "../support/needs.ts";

@@ -1,8 +1,6 @@
 /**
  * The daemon vanishes, at every named step and at random moments: I1 holds all the while, and the next start
  * delivers what was in flight, sends nothing twice that stands proven, and leaves nothing behind (I2, I3, I5).
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { has } from "../support/needs.ts";

@@ -2,8 +2,6 @@
  * The destination's disk is full, read-only, or not mounted: the destination holds and says why, others go on, nothing
  * is written into an empty mount point, and everything goes on by itself when the disk is as it should be. A file there
  * that cannot be read is its own trouble only.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { has } from "../support/needs.ts";

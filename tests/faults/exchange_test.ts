@@ -1,7 +1,5 @@
 /**
  * Another account that may write in the watched folder exchanges folders for links all the time: nothing from elsewhere is sent or removed.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";

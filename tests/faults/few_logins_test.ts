@@ -1,8 +1,6 @@
 /**
  * A server that takes few logins at a time, or shuts out for a while who comes too often: few connections are opened, and
  * everything arrives without using up an attempt.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { join } from "@std/path";

@@ -1,8 +1,6 @@
 /**
  * A destination that takes names for one that differ in case, or in the form of their accents, only: both files survive, or the one
  * that cannot be kept is listed with the reason; none is called delivered while its bytes are not there.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname } from "@std/path";

@@ -2,8 +2,6 @@
  * FTP and FTPS under faults: the daemon vanishes at named steps; the server is killed, cut off and frozen in the middle of large files; its
  * disk is full and read-only; the password is refused and changed. Nothing half is shown, all is delivered in the end, and the password is
  * nowhere to be seen.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { has } from "../support/needs.ts";

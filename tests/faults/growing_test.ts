@@ -2,8 +2,6 @@
  * Large files are sent while they are still being written, by writers that pause, go back to their header, die, cut the file short and
  * write it anew, while daemons are killed, lines cut and peers frozen. Whatever was sent early, only the finished file is ever shown;
  * and where nothing went wrong, few bytes are sent twice.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";

@@ -2,8 +2,6 @@
  * The daemon is killed again and again at any moment, while sources are removed after delivery (`delete_source`), or while a mirror
  * removes what was deleted: of every image that was not thrown away on purpose there is a good copy at every moment.
  * `IMAGE_TRANSFER_KILLS` says how often.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { has } from "../support/needs.ts";

@@ -1,8 +1,6 @@
 /**
  * The ledger is lost, torn, or its disk is full; another daemon wants it: nothing is lost, nothing is sent twice, and
  * each is said in plain words.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";

@@ -1,8 +1,6 @@
 /**
  * Files that would spoil everything for the others: one that cannot be read among a thousand, targets that cannot be written. The others
  * arrive; each that does not is listed.
- *
- * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { install } from "../support/daemon_process.ts";

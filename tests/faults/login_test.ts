@@ -1,8 +1,6 @@
 /**
  * The server is another one, or refuses the login: the destination holds, nothing is sent, nobody is bothered by a storm
  * of logins, and a person's word makes it go on.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { has } from "../support/needs.ts";

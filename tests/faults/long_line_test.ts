@@ -1,8 +1,6 @@
 /**
  * A long line with a narrow TCP window, over which several channels and connections carry the files: with a server that takes one login
  * at a time, and with a daemon that is killed in the middle.
- *
- * @module
  */
 import { assert, assertEquals, assertNotMatch } from "@std/assert";
 import { has } from "../support/needs.ts";

@@ -1,8 +1,6 @@
 /**
  * A destination that leads back into a watched folder, by whatever way: it holds before anything is copied, and says where it
  * leads. Chains of jobs that end elsewhere are left alone. Two computers that send to each other are stopped by the paths.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";

@@ -1,8 +1,6 @@
 /**
  * A daemon with so many files to deliver, in `<folder>/images`, and a destination that cannot be reached. Prints how much it holds
  * in memory when all of them are queued: `<bytes of the heap> <bytes resident>`. Needs `--expose-gc`.
- *
- * @module
  */
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { startDaemon } from "../../src/daemon/daemon.ts";

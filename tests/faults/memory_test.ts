@@ -1,8 +1,4 @@
-/**
- * The backlog is in the ledger, not in memory: what the daemon holds does not grow with the files that wait.
- *
- * @module
- */
+/** The backlog is in the ledger, not in memory: what the daemon holds does not grow with the files that wait. */
 import { assert } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { V8_FLAGS } from "../build/v8_flags.ts";

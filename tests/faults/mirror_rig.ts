@@ -1,8 +1,4 @@
-/**
- * A daemon with a mirror for tests: one job with a local destination, and what lies where.
- *
- * @module
- */
+/** A daemon with a mirror for tests: one job with a local destination, and what lies where. */
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -1,8 +1,6 @@
 /**
  * Names that want to be options, commands or line ends: carried under exactly their name, nothing executed; a name that
  * cannot be carried is refused and listed.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { has } from "../support/needs.ts";

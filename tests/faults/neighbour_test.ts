@@ -1,8 +1,6 @@
 /**
  * Two destinations of one job, and one of them is slow, frozen, full or cannot be reached: the other one does not feel it.
  * No time is measured: what is exposed arrives at the one while the other is provably still at what it was at before.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";

@@ -1,8 +1,6 @@
 /**
  * Another disk is mounted in the place of the one that has the delivered files: nothing is accepted silently, a person says what
  * becomes of them, and what is not on the new disk is not shown as there.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { MorningReport } from "../../src/reports/morning/morning_json.ts";

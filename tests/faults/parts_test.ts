@@ -2,8 +2,6 @@
  * A large file is interrupted in the middle: by a stop, by a reload, in a run with --once. What has arrived stays, the next
  * start goes on there, and what nobody will go on with is swept. Bytes are counted on the wire; a local file must be the very
  * same that the part was.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import type { RunningDaemon } from "../support/daemon_process.ts";

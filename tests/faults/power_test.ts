@@ -1,8 +1,6 @@
 /**
  * The power goes out right after a file was recorded as delivered: after the journal is replayed, the file is there and
  * whole, and the ledger knows it (I2).
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";

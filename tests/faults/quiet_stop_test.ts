@@ -1,8 +1,6 @@
 /**
  * A shutdown of the computer asks every process to end, ssh and rsync with the daemon: that is a stop like any other, and the
  * log has nothing alarming to say of it.
- *
- * @module
  */
 import { assertEquals, assertNotMatch } from "@std/assert";
 import { has } from "../support/needs.ts";

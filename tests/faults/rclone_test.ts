@@ -1,8 +1,6 @@
 /**
  * The method rclone and its servers under the faults of the others: killed, cut, frozen, full, read-only. Nothing half is shown, all
  * arrives whole, and no rclone is left running.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import type { FailureCode } from "../../src/domain/failure.ts";

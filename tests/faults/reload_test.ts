@@ -1,8 +1,4 @@
-/**
- * A reload in the middle of a transfer: what is under way gets its time, and nobody wonders why it takes so long.
- *
- * @module
- */
+/** A reload in the middle of a transfer: what is under way gets its time, and nobody wonders why it takes so long. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 

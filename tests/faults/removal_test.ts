@@ -1,8 +1,6 @@
 /**
  * Sources that are removed after delivery (I4): never before every destination has proven them, never a changed one,
  * never where a destination lost its copy, whenever the daemon dies.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";

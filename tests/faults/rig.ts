@@ -1,8 +1,4 @@
-/**
- * What every fault test needs: folders, a destination of the chosen kind, an installation, a witness at the destination.
- *
- * @module
- */
+/** What every fault test needs: folders, a destination of the chosen kind, an installation, a witness at the destination. */
 import { assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { pathField } from "../../src/domain/names/printable.ts";

@@ -1,8 +1,6 @@
 /**
  * The source changes, shrinks, is replaced or deleted while it is sent: no mixture of two versions is ever shown, the
  * newest version arrives, and what became of the others is listed.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";

@@ -1,8 +1,6 @@
 /**
  * The state directory meets a fault, under a running daemon or before its start. Each place that tells how the daemon is says so by
  * name: headline, `status --check`, the health check for monitors, the page and the morning report. Afterwards all is delivered.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";

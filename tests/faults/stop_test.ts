@@ -1,8 +1,6 @@
 /**
  * The daemon is asked to end in the middle of things: it ends in time, parks what it has in hand, and goes on where it was.
  * And the exit codes of `run --once` in every state a destination can be in.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { has } from "../support/needs.ts";

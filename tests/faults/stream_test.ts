@@ -1,8 +1,6 @@
 /**
  * A tar stream of many small files and a large one is broken in the middle: the line is cut, then the daemon is killed. Bytes are
  * counted on the wire: what had arrived of the large file is not sent again.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { has } from "../support/needs.ts";

@@ -1,8 +1,6 @@
 /**
  * Ctrl+C in the terminal where the daemon runs: the terminal tells every process of its foreground group, but only the daemon
  * is asked to end. What is on its way over ssh gets its time to finish; a second Ctrl+C ends all of it at once.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { theProgram } from "../support/daemon_process.ts";

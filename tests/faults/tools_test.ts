@@ -1,8 +1,6 @@
 /**
  * Answers of remote tools: every exit code and every well-known last word of rsync, scp, sftp and ssh becomes the right
  * failure, nothing is ever published for it, and the same session, or the next, works again.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 import type { FailureCode } from "../../src/domain/failure.ts";

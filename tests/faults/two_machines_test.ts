@@ -1,8 +1,6 @@
 /**
  * Two installations that give other bytes the same names at one destination at the same moment, where others have these names
  * already: every version is there in the end, whole.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";

@@ -5,8 +5,6 @@
  *
  * To make another one, from a checkout of the earlier program: `IMAGE_TRANSFER_LEAVE=FILE.tar.gz IMAGE_TRANSFER_BINARY=PROGRAM deno test -A
  * tests/faults/upgrade_test.ts`, where PROGRAM is a script that starts it.
- *
- * @module
  */
 import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertMatch } from "@std/assert";

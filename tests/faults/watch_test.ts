@@ -1,8 +1,6 @@
 /**
  * The watch misses things: too many at once, folders made a moment ago, the watched folder itself away. The listing
  * finds them all the same.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { install } from "../support/daemon_process.ts";

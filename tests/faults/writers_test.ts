@@ -1,8 +1,6 @@
 /**
  * Cameras that write in every way they do: slowly, with pauses, into space set aside, under another name first, through
  * a memory map, and once more after they seemed to be done. Only whole versions are ever shown.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";

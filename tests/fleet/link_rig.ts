@@ -1,8 +1,6 @@
 /**
  * The link of a daemon that does nothing else, at a real server: what it says, loads and sends can be looked at, and its clock and
  * its network replaced.
- *
- * @module
  */
 import { assert } from "@std/assert";
 import { bell } from "../../src/async/bell.ts";

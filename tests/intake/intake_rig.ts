@@ -1,8 +1,6 @@
 /**
  * An intake on a bench: a real folder, a real ledger, and a witness who reads every file in the very moment it is
  * admitted. Whatever is admitted must be one of the contents that the test declared whole.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";

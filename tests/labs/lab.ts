@@ -1,8 +1,6 @@
 /**
  * The labs that stand beside the repository: real surroundings that this machine does not have by itself. Where there
  * are none, their tests are left out.
- *
- * @module
  */
 import { fromFileUrl, join } from "@std/path";
 

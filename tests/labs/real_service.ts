@@ -2,8 +2,6 @@
 /**
  * On a machine that may be changed (a runner of CI): installs the built binary as a service of the system's own manager,
  * has it deliver, kills it, has it deliver again, and takes everything away. `deno run -A tests/labs/real_service.ts`.
- *
- * @module
  */
 import { fromFileUrl, join } from "@std/path";
 import { fitsFile } from "../support/fits_maker.ts";

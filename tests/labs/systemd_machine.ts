@@ -1,8 +1,6 @@
 /**
  * The lab machine with a real systemd, seen from the tests: a fresh one, with an observatory's folders, a key, and a
  * configuration that delivers to the machine's own sshd.
- *
- * @module
  */
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";

@@ -1,8 +1,6 @@
 /**
  * The lab machine with Windows programs, seen from the tests: the compiled `.exe` in a user's profile, and a sshd that
  * its `ssh`, `scp` and `sftp` reach under the name `observatory`.
- *
- * @module
  */
 import { join } from "@std/path";
 import { build } from "../build/build.ts";

@@ -1,8 +1,4 @@
-/**
- * Small makers for the tests of the ledger.
- *
- * @module
- */
+/** Small makers for the tests of the ledger. */
 import { defer, deliver, type Delivery, fail } from "../../src/domain/delivery.ts";
 import { Failure, type FailureCode, failureRecord } from "../../src/domain/failure.ts";
 import { verify } from "../../src/domain/receipt.ts";

@@ -1,8 +1,4 @@
-/**
- * A method at work with a private sshd: sessions on a folder that the test looks into from behind.
- *
- * @module
- */
+/** A method at work with a private sshd: sessions on a folder that the test looks into from behind. */
 import type { Method, MethodContext, Session } from "../../src/methods/method.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";

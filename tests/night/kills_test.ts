@@ -1,8 +1,6 @@
 /**
  * kill -9 at random moments, again and again, while files of all sizes arrive: in the end every promise holds. The dice are
  * thrown anew each night; `IMAGE_TRANSFER_CHAOS_SEED` throws them as before, `IMAGE_TRANSFER_NIGHT_KILLS` more often.
- *
- * @module
  */
 import { everyDelivered, makeRig } from "../faults/rig.ts";
 import { has } from "../support/needs.ts";

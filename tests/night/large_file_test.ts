@@ -1,8 +1,4 @@
-/**
- * A file above 8 GiB, which is where a size no longer fits into a field of tar's header: sparse here, whole there.
- *
- * @module
- */
+/** A file above 8 GiB, which is where a size no longer fits into a field of tar's header: sparse here, whole there. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { everyDelivered, makeRig } from "../faults/rig.ts";

@@ -1,8 +1,4 @@
-/**
- * Many small files dropped in one go, with each of the fast methods, and a daemon killed half the way.
- *
- * @module
- */
+/** Many small files dropped in one go, with each of the fast methods, and a daemon killed half the way. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { makeRig } from "../faults/rig.ts";

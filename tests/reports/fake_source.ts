@@ -1,8 +1,4 @@
-/**
- * What the page asks of a daemon, answered by a ledger and nothing else.
- *
- * @module
- */
+/** What the page asks of a daemon, answered by a ledger and nothing else. */
 import { withoutFile } from "../../src/config/read/partial_settings.ts";
 import { trackProgress } from "../../src/events/progress.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";

@@ -1,8 +1,4 @@
-/**
- * Requests for services as the tests of the plan makers use them.
- *
- * @module
- */
+/** Requests for services as the tests of the plan makers use them. */
 import type { ServiceRequest } from "../../src/services/service.ts";
 
 /** A request with everything at its plainest, for Linux and macOS. */

@@ -1,7 +1,5 @@
 /**
  * Programs that write images into the watched folders, each kind as such programs are known to do it. They know nothing of the daemon.
- *
- * @module
  */
 import { fitsFile } from "../support/fits_maker.ts";
 import { Hanging, type Inode, type Tree } from "./disk.ts";

@@ -2,8 +2,6 @@
  * The disks of the simulated world as a Linux kernel shows them: inodes with names, disks mounted on folders, times by the rules of real
  * systems, and what a power cut leaves of what was not flushed. Every call here happens at once and whole, as a system call does;
  * `files.ts` makes the program's calls of them.
- *
- * @module
  */
 import type { Dice } from "../support/seeded.ts";
 import type { World } from "./world.ts";

@@ -1,8 +1,6 @@
 /**
  * A far machine and the line to it, below the contract of a method: what is done there is done by the method `local` on the far machine's
  * disk, and between it and the program is a line that can be cut, freeze, lose an answer, and leave a writer behind that goes on.
- *
- * @module
  */
 import { Failure } from "../../src/domain/failure.ts";
 import { local } from "../../src/methods/local/local.ts";

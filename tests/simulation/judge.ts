@@ -1,8 +1,6 @@
 /**
  * Holds a night against the promises. It knows the histories of the disks, what cameras wrote, and what the program said; nothing of
  * how the program works.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import { Failure } from "../../src/domain/failure.ts";

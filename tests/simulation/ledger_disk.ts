@@ -1,8 +1,6 @@
 /**
  * The disk of the ledger. The ledger is the real one, so its files lie in memory, in a folder for each life of the program: a crash copies
  * what they hold, and a power cut what they held at the last flushed commit at least. SQLite's own faults are made at its door.
- *
- * @module
  */
 import { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Ledger, LedgerAccess, OnNotice } from "../../src/ledger/ledger.ts";

@@ -2,8 +2,6 @@
 /**
  * Plants known faults one by one in a copy of the sources, and lets nights happen until one is found. What was found before is not tried
  * again; the working tree is not touched.
- *
- * @module
  */
 import { dirname, join } from "@std/path";
 import { MUTANTS } from "./mutants_list.ts";

@@ -1,7 +1,5 @@
 /**
  * The faults that `deno task simulate --mutants` plants: each is one that a change could bring back, and that nights should find.
- *
- * @module
  */
 
 /** One text of one file below `src/`, and what takes its place. */

@@ -1,8 +1,4 @@
-/**
- * One night: the real daemon in the simulated world, with what a scenario has happen, before the judge.
- *
- * @module
- */
+/** One night: the real daemon in the simulated world, with what a scenario has happen, before the judge. */
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";

@@ -1,7 +1,5 @@
 /**
  * Nights on all processors side by side, each in a Worker: a night has the clock and the chance of its whole runtime to itself.
- *
- * @module
  */
 import { night, type Verdict } from "./night.ts";
 import { aNight, type Scenario } from "./scenario.ts";

@@ -1,8 +1,6 @@
 /**
  * What happens in a night, as data: made from a seed, or kept as it is. Faults are bound to a time, or to what can be seen
  * ("the second rename in /nas"), never to steps of the program.
- *
- * @module
  */
 import { type Dice, dice } from "../support/seeded.ts";
 

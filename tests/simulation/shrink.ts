@@ -1,8 +1,6 @@
 /**
  * Cuts a failed night to the fewest images and faults that still fail, by delta debugging, and tells it in plain words. Its faults are
  * then bound to calls of the program, so that it stays the same night when the code below it changes.
- *
- * @module
  */
 import { type NightOptions, type Scenario } from "./scenario.ts";
 import type { Verdict } from "./night.ts";

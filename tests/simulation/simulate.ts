@@ -10,8 +10,6 @@
  *     --story                           tells each call
  *     --mutants                         plants one fault after the other in a copy of the sources, and says which are found
  *     --only TEXT                       of the faults, those with this in their names
- *
- * @module
  */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { createHash } from "node:crypto";

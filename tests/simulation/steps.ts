@@ -1,8 +1,6 @@
 /**
  * The steps of the pipeline, as a night sees the program in them: by what it says, and by what it calls. The table of fault × step tells
  * which fault met which step in the nights so far.
- *
- * @module
  */
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 

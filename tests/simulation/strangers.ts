@@ -1,7 +1,5 @@
 /**
  * Another account on the camera's computer, and on a destination: it has files of its own, and puts links where the program works.
- *
- * @module
  */
 import type { Inode, Tree } from "./disk.ts";
 

@@ -1,8 +1,6 @@
 /**
  * The `System` that one life of the program is given: its calls are made on the disks of the simulated world, each some time from now and
  * with the faults that the world has at that moment. What a Worker does is done here, one call after the other.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import { queue } from "../../src/async/queue.ts";

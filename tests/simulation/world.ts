@@ -1,8 +1,6 @@
 /**
  * Time, chance and order of the simulated world. A clock that jumps to the next thing that happens, and one source of chance: the same seed,
  * the same night, moment by moment. Nothing here waits for real time, and nothing in the world happens but through here.
- *
- * @module
  */
 import type { Clock } from "../../src/system/system.ts";
 import { untilStep } from "../../src/system/host/clock.ts";

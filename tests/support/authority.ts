@@ -1,8 +1,4 @@
-/**
- * A certificate authority of an observatory's own, and a TLS server with its certificates in front of a plain one.
- *
- * @module
- */
+/** A certificate authority of an observatory's own, and a TLS server with its certificates in front of a plain one. */
 import type { TempFolder } from "./temp.ts";
 
 export interface Authority {

@@ -1,8 +1,6 @@
 /**
  * Debian's Chromium without a window, for the tests of the page: `await using browser = await startBrowser();`. What the page throws
  * or complains about in the console fails the test when the browser is closed.
- *
- * @module
  */
 import { type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { which } from "./needs.ts";

@@ -1,8 +1,4 @@
-/**
- * A self-signed certificate, as an observatory without a certificate authority makes one.
- *
- * @module
- */
+/** A self-signed certificate, as an observatory without a certificate authority makes one. */
 import type { TempFolder } from "./temp.ts";
 
 /** Writes `cert.pem` and `key.pem`; needs openssl. `names` as in `DNS:localhost,IP:127.0.0.1`. */

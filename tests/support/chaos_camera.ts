@@ -1,8 +1,6 @@
 /**
  * A watched folder of a chaos night, with a record of what stands finished in it. The folder can be away for a while:
  * whoever names a path in it waits until it is back.
- *
- * @module
  */
 import { dirname, join } from "@std/path";
 import { sha256 } from "./fits_maker.ts";

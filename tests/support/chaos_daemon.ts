@@ -1,8 +1,6 @@
 /**
  * Keeps the daemon of a chaos night: starts it, ends it in every way, and remembers what it should never have done
  * (ended by itself, not ended when asked) and what it used at most.
- *
- * @module
  */
 import type { CrashPoint } from "../../src/delivery/crash_point.ts";
 import type { Installation, RunningDaemon } from "./daemon_process.ts";

@@ -1,8 +1,6 @@
 /**
  * The faults of a chaos night, in groups: of each group one fault at a time, of different groups any at the same time.
  * A fault gives back how it is mended.
- *
- * @module
  */
 import { join } from "@std/path";
 import { bind, DESTINATIONS, type Site, SMALL_MEGABYTES, unmount } from "./chaos_site.ts";

@@ -1,8 +1,6 @@
 /**
  * The place of a chaos night: three jobs and four destinations (a small disk, rsync and scp through proxies, sftp), one
  * configuration that can be changed, and a witness at each destination.
- *
- * @module
  */
 import { type Camera, camera } from "./chaos_camera.ts";
 import { type DaemonKeeper, daemonKeeper } from "./chaos_daemon.ts";

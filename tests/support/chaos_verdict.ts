@@ -1,8 +1,6 @@
 /**
  * What must hold after a chaos night, when everything is mended and quiet: I1 to I5, the truth of ledger and log, and
  * no growth without bound.
- *
- * @module
  */
 import { join } from "@std/path";
 import { pathField } from "../../src/domain/names/printable.ts";

@@ -1,8 +1,6 @@
 /**
  * The writers of a chaos night: each does one of many things that cameras, programs and people do to files, again and
  * again until the night is over. A version counts as finished when the writer has closed or renamed it.
- *
- * @module
  */
 import { gzipSync } from "node:zlib";
 import type { Camera } from "./chaos_camera.ts";

@@ -1,8 +1,6 @@
 /**
  * The real daemon as a process of its own, with its configuration, state and log in a temporary folder: what the
  * fault tests kill, stop and start again. `IMAGE_TRANSFER_BINARY` names a compiled program to use in place of the source.
- *
- * @module
  */
 import { fromFileUrl, join } from "@std/path";
 import { readLedger } from "../../src/ledger/sqlite/open_ledger.ts";

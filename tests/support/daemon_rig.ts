@@ -1,8 +1,4 @@
-/**
- * A daemon that runs in this process on real files, with one job that watches `data`.
- *
- * @module
- */
+/** A daemon that runs in this process on real files, with one job that watches `data`. */
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { type Daemon, startDaemon } from "../../src/daemon/daemon.ts";

@@ -1,8 +1,4 @@
-/**
- * A process that exchanges names in a folder without a pause, as an attacker does: renameat2(RENAME_EXCHANGE).
- *
- * @module
- */
+/** A process that exchanges names in a folder without a pause, as an attacker does: renameat2(RENAME_EXCHANGE). */
 
 /** It runs until it is killed; each pair is exchanged twice, so that in the end all are as before. */
 const PROGRAM = `

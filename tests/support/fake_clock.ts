@@ -1,8 +1,6 @@
 /**
  * A clock that a test moves by hand. `sleep` resolves when `advance` has passed its end, in the order of the ends;
  * nothing ever waits for real time.
- *
- * @module
  */
 import type { Clock } from "../../src/system/system.ts";
 

@@ -1,8 +1,6 @@
 /**
  * A destination in memory, held to the same contract as the real methods, with switches for every fault that a
  * destination can have.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";

@@ -1,8 +1,4 @@
-/**
- * Parts of files that are still being written, at the destination in memory.
- *
- * @module
- */
+/** Parts of files that are still being written, at the destination in memory. */
 import { createHash } from "node:crypto";
 import { CHUNK_BYTES, type MethodContext, type PartFiles } from "../../src/methods/method.ts";
 import { aFailure, type FakeDestination } from "./fake_method.ts";

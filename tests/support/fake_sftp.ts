@@ -1,8 +1,4 @@
-/**
- * An SFTP server in memory, as the program that a client talks to: a test says what it answers to each request.
- *
- * @module
- */
+/** An SFTP server in memory, as the program that a client talks to: a test says what it answers to each request. */
 import { queue } from "../../src/async/queue.ts";
 import { REQUEST } from "../../src/methods/sftp/sftp_protocol.ts";
 import { PacketSplitter } from "../../src/methods/sftp/sftp_protocol.ts";

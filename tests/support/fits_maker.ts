@@ -1,8 +1,4 @@
-/**
- * Small valid FITS files for tests: one primary image of 16-bit integers whose pixels follow from a seed.
- *
- * @module
- */
+/** Small valid FITS files for tests: one primary image of 16-bit integers whose pixels follow from a seed. */
 
 const BLOCK = 2880;
 

@@ -1,8 +1,6 @@
 /**
  * A file system that takes names for one that differ in the case of letters or in the composition of accents only, as those of macOS
  * and Windows do. FUSE, in Python, as few kernels can be had with such a one; needs root.
- *
- * @module
  */
 
 /** Mounts it at a folder that is made for it; what it holds lies in `backing`. */

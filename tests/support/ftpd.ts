@@ -1,8 +1,6 @@
 /**
  * Real, private FTP servers for tests: vsftpd, pure-ftpd and proftpd on a port of loopback, with one account of their own, which is root
  * there. vsftpd and pure-ftpd ask the system for accounts: they see files in `/etc` of their own (a mount namespace).
- *
- * @module
  */
 import { killTree, type ProcessSignal, signalEach, treeOf } from "./process_tree.ts";
 import { freePort } from "./tcp_proxy.ts";

@@ -1,8 +1,6 @@
 /**
  * Golden files: what must come out, word for word. `UPDATE_GOLDEN=1` writes them anew; look at the difference before
  * committing it.
- *
- * @module
  */
 import { assertEquals } from "@std/assert";
 

@@ -2,8 +2,6 @@
  * A daemon as its PocketBase server knows it: the real link, with an account, a configuration file, a state folder, connections and
  * a spool of its own. It is light because many share this process, because it watches and delivers nothing, and because the state
  * that it reports is that of one real daemon.
- *
- * @module
  */
 import { dirname, join } from "@std/path";
 import { bell } from "../../src/async/bell.ts";

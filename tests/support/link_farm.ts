@@ -1,8 +1,4 @@
-/**
- * A folder of links to the programs of this machine, some left out, some replaced: the PATH of a poorer machine.
- *
- * @module
- */
+/** A folder of links to the programs of this machine, some left out, some replaced: the PATH of a poorer machine. */
 
 /** Makes the folder; returns its path. `instead`: program name → script text. */
 export async function linkFarm(

@@ -1,8 +1,6 @@
 /**
  * A small FTP server that lies, for what real ones do only now and then: wrong sizes, bytes that are lost though it says that it has them,
  * a control connection that it cuts, commands that it does not know.
- *
- * @module
  */
 import { join } from "@std/path";
 

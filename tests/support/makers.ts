@@ -1,8 +1,4 @@
-/**
- * Makes the plain data that tests of many rooms start from.
- *
- * @module
- */
+/** Makes the plain data that tests of many rooms start from. */
 import type { Destination, Job } from "../../src/config/settings.ts";
 
 /** A destination whose options are the defaults, but for what a test folder needs: one transfer at a time, no space kept free. */

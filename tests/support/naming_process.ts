@@ -1,8 +1,6 @@
 /**
  * A process that stages files and then gives them their names, one after the other, as soon as a file appears: two of them are two
  * installations that want the same names at the same moment. Its one argument is a {@linkcode Naming} as JSON.
- *
- * @module
  */
 import type { Destination } from "../../src/config/settings.ts";
 import { methodNamed } from "../../src/methods/methods.ts";

@@ -2,8 +2,6 @@
  * Which real components this machine has for the tests. A test names what it needs:
  * `Deno.test({ name, ignore: !has("sshd", "rsync"), fn })`; `tests/run.ts` installs what it can, says what is
  * missing, and fails for it when `IMAGE_TRANSFER_TEST_REQUIRE=all`.
- *
- * @module
  */
 
 /** A component: how it is found, which Debian package brings it, and what is not tested without it. */

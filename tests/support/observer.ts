@@ -1,8 +1,6 @@
 /**
  * Stands at a destination and hashes every visible final name, all the time: the witness for I1. A name that ever
  * shows bytes that are not one complete source version is remembered, with what it showed.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import { join } from "@std/path";

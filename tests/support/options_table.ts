@@ -1,8 +1,4 @@
-/**
- * The table of all keys for the README, in Markdown.
- *
- * @module
- */
+/** The table of all keys for the README, in Markdown. */
 import { defaultOf, fileSchema, SECTIONS } from "../../src/config/schema/schema.ts";
 import type { Shape } from "../../src/config/schema/settings_of.ts";
 import { helpOf, innerShape, yamlValue } from "../../src/config/show/shown_values.ts";

@@ -1,8 +1,4 @@
-/**
- * A real PocketBase server for tests, with a superuser.
- *
- * @module
- */
+/** A real PocketBase server for tests, with a superuser. */
 import { startServer } from "./rclone_servers.ts";
 import { freePort } from "./tcp_proxy.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The processes below a process, for tests that freeze or kill a whole server or daemon.
- *
- * @module
- */
+/** The processes below a process, for tests that freeze or kill a whole server or daemon. */
 
 export type ProcessSignal = "SIGSTOP" | "SIGCONT" | "SIGKILL" | "SIGTERM";
 

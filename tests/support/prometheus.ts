@@ -1,8 +1,4 @@
-/**
- * A real Prometheus, and what Grafana would ask it for a dashboard.
- *
- * @module
- */
+/** A real Prometheus, and what Grafana would ask it for a dashboard. */
 import { assert, assertEquals } from "@std/assert";
 import type { TempFolder } from "./temp.ts";
 

@@ -1,8 +1,6 @@
 /**
  * What the method rclone is tested against: a private S3 server (versitygw on a folder, so that the disk behind it can be looked at),
  * rclone's own WebDAV server, and the configuration of rclone that leads there.
- *
- * @module
  */
 import type { Sshd } from "./sshd.ts";
 import { freePort } from "./tcp_proxy.ts";

@@ -1,8 +1,4 @@
-/**
- * Range readers for tests of formats: over bytes in memory and over a file, and the real FITS files of this machine.
- *
- * @module
- */
+/** Range readers for tests of formats: over bytes in memory and over a file, and the real FITS files of this machine. */
 import type { Format, RangeReader, Verdict } from "../../src/formats/format.ts";
 
 /** A reader over bytes; gives at most `most` at once, as a slow file system may. */

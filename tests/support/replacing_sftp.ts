@@ -1,8 +1,6 @@
 /**
  * An SFTP server whose plain RENAME replaces, as those written in Go do (`os.Rename` in github.com/pkg/sftp): OpenSSH's own
  * server behind a pipe that makes every SSH_FXP_RENAME a `posix-rename@openssh.com`. A program for `ForceCommand`.
- *
- * @module
  */
 
 /** Where systems keep OpenSSH's server; null where it is not. */

@@ -1,8 +1,4 @@
-/**
- * Random numbers that follow from a seed: the same seed, the same choices.
- *
- * @module
- */
+/** Random numbers that follow from a seed: the same seed, the same choices. */
 
 export interface Dice {
   /** A whole number from `from` to `to`, both included. */

@@ -1,7 +1,5 @@
 /**
  * A Linux computer in a folder, on which root is called by `observer` with sudo: its /etc, /var and /root, and the home of the observer.
- *
- * @module
  */
 import { writeMark } from "../../src/config/read/service_mark.ts";
 import { pathToRead } from "../../src/domain/source_file.ts";

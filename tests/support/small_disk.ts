@@ -1,8 +1,4 @@
-/**
- * A small file system in memory that can be full, grow, and become read-only. Needs root on Linux.
- *
- * @module
- */
+/** A small file system in memory that can be full, grow, and become read-only. Needs root on Linux. */
 
 export interface SmallDisk extends AsyncDisposable {
   readonly path: string;

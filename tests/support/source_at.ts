@@ -1,8 +1,4 @@
-/**
- * A source as it lies on the disk.
- *
- * @module
- */
+/** A source as it lies on the disk. */
 import { createSystem } from "../../src/system/create_system.ts";
 import type { SourceFile } from "../../src/domain/source_file.ts";
 

@@ -1,8 +1,6 @@
 /**
  * A real, private sshd for tests: own port on loopback, own host key, user key, known_hosts and ssh_config.
  * It logs in as whoever runs the tests; `await using server = await startSshd()` takes everything away again.
- *
- * @module
  */
 import { killTree, type ProcessSignal, signalEach, treeOf } from "./process_tree.ts";
 import { linkFarm } from "./link_farm.ts";

@@ -1,8 +1,6 @@
 /**
  * A write() that stalls in its middle: it copies from a map of a file on FUSE that gives its second half late. The times of the file
  * that it writes are set when the call begins, and no event comes before it ends.
- *
- * @module
  */
 
 /** Where the contents of stalled writes come from. */

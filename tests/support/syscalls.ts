@@ -1,8 +1,6 @@
 /**
  * The system calls that names and flushes are made of, as strace saw them, and a judge of their order: bytes are on the disk before
  * they get their final name, and the name is before anybody is told. A power cut shows a missing flush only sometimes; this always does.
- *
- * @module
  */
 import { dirname, isAbsolute, join } from "@std/path";
 import { which } from "./needs.ts";

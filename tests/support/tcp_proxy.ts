@@ -1,8 +1,4 @@
-/**
- * A TCP proxy of our own on loopback, to make a link bad on purpose: round-trip delay, rate, cuts, black holes.
- *
- * @module
- */
+/** A TCP proxy of our own on loopback, to make a link bad on purpose: round-trip delay, rate, cuts, black holes. */
 
 export interface ProxyOptions {
   /** Added round-trip time, milliseconds; half each way. */

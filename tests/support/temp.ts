@@ -1,8 +1,4 @@
-/**
- * A temporary folder of one test: `await using dir = await tempFolder();`. It goes with the test, whatever is in it.
- *
- * @module
- */
+/** A temporary folder of one test: `await using dir = await tempFolder();`. It goes with the test, whatever is in it. */
 import { dirname, join } from "@std/path";
 
 /** A folder that is removed when it is disposed of. */

@@ -1,8 +1,4 @@
-/**
- * What a command is handed, for tests: the real system, with all that is printed kept.
- *
- * @module
- */
+/** What a command is handed, for tests: the real system, with all that is printed kept. */
 import type { Tools } from "../../src/commands/command.ts";
 import { markDamaged } from "../../src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";

@@ -1,8 +1,4 @@
-/**
- * Starts `system_program.ts` in a process of its own: from source, or as the binary named in `SYSTEM_PROGRAM`.
- *
- * @module
- */
+/** Starts `system_program.ts` in a process of its own: from source, or as the binary named in `SYSTEM_PROGRAM`. */
 import { fromFileUrl } from "@std/path";
 
 interface RunningProgram extends AsyncDisposable {

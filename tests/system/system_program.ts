@@ -1,8 +1,6 @@
 /**
  * A program that shows parts of System from a process of its own: `deno run -A system_program.ts <act> <arguments>`.
  * The tests start it, signal it and kill it; compiled, it shows that the same works within the permission lists.
- *
- * @module
  */
 import { createSystem } from "../../src/system/create_system.ts";
 import { Failure } from "../../src/domain/failure.ts";

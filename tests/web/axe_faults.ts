@@ -1,8 +1,4 @@
-/**
- * What axe finds in a page that keeps somebody from using it.
- *
- * @module
- */
+/** What axe finds in a page that keeps somebody from using it. */
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 

@@ -1,8 +1,4 @@
-/**
- * A daemon that only answers: behind the real control channel, with the real lock.
- *
- * @module
- */
+/** A daemon that only answers: behind the real control channel, with the real lock. */
 import { withoutFile } from "../../src/config/read/partial_settings.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { httpApp } from "../../src/daemon/control/http_app.ts";

@@ -1,8 +1,4 @@
-/**
- * The login form, used as a person uses it: the address typed, the token typed.
- *
- * @module
- */
+/** The login form, used as a person uses it: the address typed, the token typed. */
 import { assertEquals } from "@std/assert";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { startBrowser } from "../support/browser.ts";

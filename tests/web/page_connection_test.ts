@@ -1,8 +1,4 @@
-/**
- * The page when the daemon goes and comes back, as a process of its own: it never pretends to be live, and needs no reload.
- *
- * @module
- */
+/** The page when the daemon goes and comes back, as a process of its own: it never pretends to be live, and needs no reload. */
 import { assertEquals } from "@std/assert";
 import type { Clock } from "playwright-core";
 import { startBrowser } from "../support/browser.ts";

@@ -1,8 +1,4 @@
-/**
- * History with fifty thousand images: what it shows is right wherever one scrolls, and what an interaction costs is printed.
- *
- * @module
- */
+/** History with fifty thousand images: what it shows is right wherever one scrolls, and what an interaction costs is printed. */
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { startBrowser } from "../support/browser.ts";

@@ -1,8 +1,4 @@
-/**
- * The images of a night in the browser: by target, as a contact sheet, and one by one.
- *
- * @module
- */
+/** The images of a night in the browser: by target, as a contact sheet, and one by one. */
 import { assert, assertEquals } from "@std/assert";
 import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";

@@ -1,8 +1,4 @@
-/**
- * The page on a running daemon: what happens to files is seen as it happens.
- *
- * @module
- */
+/** The page on a running daemon: what happens to files is seen as it happens. */
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";

@@ -1,8 +1,4 @@
-/**
- * The plots of a night with an outage in it.
- *
- * @module
- */
+/** The plots of a night with an outage in it. */
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { brokenAtPauses } from "../../src/web/page/night/pauses.ts";

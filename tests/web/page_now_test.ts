@@ -1,7 +1,5 @@
 /**
  * The page for a night watch: what is in trouble comes first, a silent camera is noticed, and a screen on the wall can be read.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";

@@ -1,8 +1,4 @@
-/**
- * The view Setup, and what it is made of.
- *
- * @module
- */
+/** The view Setup, and what it is made of. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { CheckFinding, SetupReport } from "../../src/reports/api_types.ts";
 import { startBrowser } from "../support/browser.ts";

@@ -1,8 +1,4 @@
-/**
- * The page for everybody: names that are markup, readers that see nothing, hands without a mouse.
- *
- * @module
- */
+/** The page for everybody: names that are markup, readers that see nothing, hands without a mouse. */
 import { assert, assertEquals } from "@std/assert";
 import type { StatusReport } from "../../src/reports/api_types.ts";
 import { defer } from "../../src/domain/delivery.ts";

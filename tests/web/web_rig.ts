@@ -1,8 +1,4 @@
-/**
- * A daemon with its web server, running in this process on real files, and a browser without a window: it keeps cookies.
- *
- * @module
- */
+/** A daemon with its web server, running in this process on real files, and a browser without a window: it keeps cookies. */
 import { join } from "@std/path";
 import type { LiveMessage } from "../../src/reports/api_types.ts";
 import type { System } from "../../src/system/system.ts";

@@ -1,8 +1,4 @@
-/**
- * What an account may do with files here. Where root asks for another account, the system is asked as that account.
- *
- * @module
- */
+/** What an account may do with files here. Where root asks for another account, the system is asked as that account. */
 import type { Account } from "../../services/service.ts";
 import { isOther, runAs } from "../../services/service_account.ts";
 import type { System } from "../../system/system.ts";

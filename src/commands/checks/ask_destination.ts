@@ -1,8 +1,6 @@
 /**
  * A session with a destination for a command that only asks (`doctor`, `verify`, `report`). It has its own staging names and work
  * folder, so that it does not disturb a running daemon; both are removed afterwards, or by the next command if this one is killed.
- *
- * @module
  */
 import { dirname, join } from "@std/path";
 import type { Destination, Settings } from "../../config/settings.ts";

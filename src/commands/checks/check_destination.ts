@@ -1,8 +1,6 @@
 /**
  * What `doctor` tries at a destination: connect, find the folder, and deliver a small file: stage, hash, publish,
  * read back. Nothing is left there, and no final name is made outside of our own staging folder.
- *
- * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { join } from "@std/path";

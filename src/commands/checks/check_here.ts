@@ -1,8 +1,4 @@
-/**
- * What `doctor` looks at on this computer: folders, ledger, limits, the watched folders.
- *
- * @module
- */
+/** What `doctor` looks at on this computer: folders, ledger, limits, the watched folders. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { dirname } from "@std/path";
 import { secretKeys, sectionOf } from "../../config/schema/json_schema.ts";

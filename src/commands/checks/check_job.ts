@@ -1,8 +1,4 @@
-/**
- * What `doctor` looks at in a watched folder: whether it exists, how many files match the patterns, and what cannot be read.
- *
- * @module
- */
+/** What `doctor` looks at in a watched folder: whether it exists, how many files match the patterns, and what cannot be read. */
 import { basename } from "@std/path";
 import ms from "ms";
 import { deadline } from "../../async/deadline.ts";

@@ -1,8 +1,4 @@
-/**
- * What `doctor` looks at of the PocketBase server: whether it can be reached, trusted and used. Nothing is written there.
- *
- * @module
- */
+/** What `doctor` looks at of the PocketBase server: whether it can be reached, trusted and used. Nothing is written there. */
 import { heldReasons, permissionLines } from "../../config/read/held_jobs.ts";
 import { kindOf, readPartially } from "../../config/read/load.ts";
 import type { HeldJob, PocketbaseSettings, Settings } from "../../config/settings.ts";

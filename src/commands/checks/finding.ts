@@ -1,8 +1,4 @@
-/**
- * What `doctor` finds: one line each, with the fix where something is wrong.
- *
- * @module
- */
+/** What `doctor` finds: one line each, with the fix where something is wrong. */
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,6 @@
 /**
  * `demo`: a fake camera writes FITS files, the real daemon delivers them to a folder, and at the end everything is
  * compared byte by byte, independently of the daemon.
- *
- * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { cyan, dim, green, yellow } from "@std/fmt/colors";

@@ -1,8 +1,6 @@
 /**
  * The fake camera of `demo`: writes FITS files the way cameras do, slowly and under their final name, and on
  * request the way bad ones do.
- *
- * @module
  */
 import { join } from "@std/path";
 import { writeFits } from "../../formats/fits/write_fits.ts";

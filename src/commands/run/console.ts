@@ -1,8 +1,4 @@
-/**
- * What a running daemon shows: its log, in the file and on the console, and on a terminal a progress bar below it.
- *
- * @module
- */
+/** What a running daemon shows: its log, in the file and on the console, and on a terminal a progress bar below it. */
 import type { LogSettings } from "../../config/settings.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import { board } from "../../events/board.ts";

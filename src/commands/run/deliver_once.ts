@@ -1,8 +1,6 @@
 /**
  * `run --once`: delivers what is there, files about to be finished included, and says by its exit code whether
  * anything is missing.
- *
- * @module
  */
 import { unlessAborted } from "../../async/abort.ts";
 import type { Daemon } from "../../daemon/daemon.ts";

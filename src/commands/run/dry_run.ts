@@ -1,8 +1,4 @@
-/**
- * `run --dry-run`: says what would be sent where, and touches nothing: no lock, no ledger, no log, no destination.
- *
- * @module
- */
+/** `run --dry-run`: says what would be sent where, and touches nothing: no lock, no ledger, no log, no destination. */
 import { counted } from "../../domain/names/counted.ts";
 import { anySignal } from "../../async/abort.ts";
 import { printable } from "../../domain/names/printable.ts";

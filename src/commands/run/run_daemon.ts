@@ -1,8 +1,6 @@
 /**
  * What `run` does, also when no command is named: the daemon in the foreground, until it is asked to end, or with `--once` until
  * everything there is was delivered.
- *
- * @module
  */
 import { onAbort } from "../../async/abort.ts";
 import { bell } from "../../async/bell.ts";

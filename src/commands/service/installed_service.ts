@@ -1,8 +1,6 @@
 /**
  * What install-service, uninstall-service and service share: their options, finding a service again by its definition, carrying out what
  * its kind has planned, and asking its daemon, which alone knows whether it really runs.
- *
- * @module
  */
 import { object, or } from "@optique/core/constructs";
 import { map, withDefault } from "@optique/core/modifiers";

@@ -1,8 +1,6 @@
 /**
  * Which service a command means. Root's home has no configuration: root asks about the services of this computer, each with the
  * configuration and the state that install-service has written down; what uses keys or leaves files runs as the service's account.
- *
- * @module
  */
 import { type InstalledService, installedServices } from "../../config/read/service_mark.ts";
 import { absolutePath, CONFIG_VARIABLE, findConfigFile } from "../../config/read/search_path.ts";

@@ -1,7 +1,5 @@
 /**
  * Files that a person names on the command line: by path, by a folder above them, or by a pattern, as `file_patterns` are read.
- *
- * @module
  */
 import { multiple } from "@optique/core/modifiers";
 import { absolutePath } from "../../config/read/search_path.ts";

@@ -1,8 +1,4 @@
-/**
- * What is printed when a command ends with an error, and its exit code.
- *
- * @module
- */
+/** What is printed when a command ends with an error, and its exit code. */
 import { ConfigError } from "../../config/read/config_error.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,4 @@
-/**
- * The night that a command is given: how it is written, what it means, and what is printed if it has no images.
- *
- * @module
- */
+/** The night that a command is given: how it is written, what it means, and what is printed if it has no images. */
 import { Failure } from "../../domain/failure.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import { withoutName } from "../../domain/names/reason.ts";

@@ -1,8 +1,4 @@
-/**
- * `status` for a tired observer: first whether all is well, then each destination, then running transfers.
- *
- * @module
- */
+/** `status` for a tired observer: first whether all is well, then each destination, then running transfers. */
 import { NOTHING_TO_CHECK } from "../../domain/audit.ts";
 import { counted } from "../../domain/names/counted.ts";
 import { format as formatBytes } from "@std/fmt/bytes";

@@ -1,8 +1,6 @@
 /**
  * One line that says what a command is waiting for, so that it never looks as if it did nothing: `run --once` for files that are not finished
  * yet (on a terminal updated continuously, elsewhere once a minute), others for the destination that they ask.
- *
- * @module
  */
 import type { Job } from "../../config/settings.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,4 @@
-/**
- * Keys of the configuration that come from a command line.
- *
- * @module
- */
+/** Keys of the configuration that come from a command line. */
 import { ConfigError } from "../../config/read/config_error.ts";
 import { destinationKeys } from "../../config/read/destination_word.ts";
 import { parseConfig } from "../../config/read/parse_settings.ts";

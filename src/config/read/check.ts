@@ -1,7 +1,5 @@
 /**
  * Checks a tree against the schema, reports every mistake, and removes what is wrong, so that the rest can be checked as well.
- *
- * @module
  */
 import type * as z from "zod";
 import { nearestKey } from "../../domain/names/nearest_key.ts";

@@ -1,8 +1,4 @@
-/**
- * Everything that is wrong with a configuration, each problem with file, line and key.
- *
- * @module
- */
+/** Everything that is wrong with a configuration, each problem with file, line and key. */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 

@@ -1,8 +1,6 @@
 /**
  * From the bytes of a configuration to its text: UTF-8, or UTF-16 if a byte order mark says so, as Windows PowerShell writes it.
  * Nothing is guessed: a wrong guess would result in a wrong folder name.
- *
- * @module
  */
 import type { Position } from "./source.ts";
 

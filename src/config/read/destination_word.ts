@@ -1,8 +1,4 @@
-/**
- * A destination as it is written on a command line, as keys of the configuration. Pure.
- *
- * @module
- */
+/** A destination as it is written on a command line, as keys of the configuration. Pure. */
 import { Failure } from "../../domain/failure.ts";
 
 /** Keys of a destination with their values. */

@@ -1,8 +1,6 @@
 /**
  * Which jobs of a PocketBase server this computer's file does not allow (`may_set`, `may_watch`, `may_send_to`), and what it would have
  * to say to allow them. Folders are compared as they are once links are followed: the server may know of one that leads elsewhere.
- *
- * @module
  */
 import { dirname as posixDirname } from "@std/path/posix";
 import { dirname as windowsDirname } from "@std/path/windows";

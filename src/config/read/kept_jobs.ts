@@ -1,8 +1,4 @@
-/**
- * The copy of the server's jobs on this disk: starts and commands read it, so that none of them waits for a network.
- *
- * @module
- */
+/** The copy of the server's jobs on this disk: starts and commands read it, so that none of them waits for a network. */
 import * as z from "zod";
 import type { Settings } from "../settings.ts";
 import type { ConfigFiles } from "./search_path.ts";

@@ -1,8 +1,4 @@
-/**
- * Finds the configuration, reads it, and makes settings of it.
- *
- * @module
- */
+/** Finds the configuration, reads it, and makes settings of it. */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { isOnThisComputer, type Job, type Settings } from "../settings.ts";

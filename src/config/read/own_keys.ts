@@ -1,8 +1,6 @@
 /**
  * What a job of a server keeps of the job of the same name in this computer's file: the keys that only the file may set. A password goes
  * where the file sends it and nowhere else, and nothing is deleted for a job that is not the file's own but for its schedule.
- *
- * @module
  */
 import { isSection } from "./source.ts";
 import { listOf } from "./tree.ts";

@@ -1,8 +1,4 @@
-/**
- * From the text of a configuration to settings, or to everything that is wrong with it. Pure.
- *
- * @module
- */
+/** From the text of a configuration to settings, or to everything that is wrong with it. Pure. */
 import type { Settings } from "../settings.ts";
 import { check } from "./check.ts";
 import { ConfigError, type Problem } from "./config_error.ts";

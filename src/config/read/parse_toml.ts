@@ -1,8 +1,4 @@
-/**
- * TOML with the position of every key.
- *
- * @module
- */
+/** TOML with the position of every key. */
 import { parse, TomlDate, TomlError } from "smol-toml";
 import { isSection, type Path, type Position, type Source } from "./source.ts";
 import { beginWords, tomlWords } from "./syntax_words.ts";

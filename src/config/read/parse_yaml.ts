@@ -1,8 +1,4 @@
-/**
- * YAML 1.2 with the position of every key.
- *
- * @module
- */
+/** YAML 1.2 with the position of every key. */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { Path, Position, Source } from "./source.ts";
 import { beginWords, GOES_ON, yamlWords } from "./syntax_words.ts";

@@ -1,8 +1,6 @@
 /**
  * A configuration as far as it can be read: for commands that only talk to a daemon or read its ledger. They must work even if
  * the file was damaged or deleted while the daemon runs.
- *
- * @module
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Settings } from "../settings.ts";

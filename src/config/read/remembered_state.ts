@@ -1,8 +1,6 @@
 /**
  * Which state directory belongs to which configuration, recorded at every start of a daemon, so that commands find the daemon and
  * its ledger even if the file was damaged or deleted since.
- *
- * @module
  */
 import { join } from "@std/path";
 import type { Settings } from "../settings.ts";

@@ -1,8 +1,6 @@
 /**
  * Jobs that a PocketBase server keeps, as they were when it was last asked, beside those of the file. Programs, keys, passwords, hidden
  * files and deleting never come from a server; which jobs the file allows is decided in `held_jobs.ts`.
- *
- * @module
  */
 import { LOCAL_ONLY, withOwnKeys } from "./own_keys.ts";
 import { isSection } from "./source.ts";

@@ -1,8 +1,4 @@
-/**
- * Where a configuration is looked for: `-c`, `IMAGE_TRANSFER_CONFIG`, the user's folder, `/etc`.
- *
- * @module
- */
+/** Where a configuration is looked for: `-c`, `IMAGE_TRANSFER_CONFIG`, the user's folder, `/etc`. */
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { type Surroundings, wholePath } from "../resolve/expand_path.ts";

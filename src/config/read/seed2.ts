@@ -1,8 +1,6 @@
 /**
  * Converts a configuration in the shape of seed 2 (`[[sync_jobs]]`, `[[file_watchers]]`, `[daemon]`, `[concurrency]`, `[cache]`)
  * into ours. Unknown keys are kept, so that the check reports them with their position.
- *
- * @module
  */
 import { unknownKey } from "./unknown_key.ts";
 import { isSection, type Path } from "./source.ts";

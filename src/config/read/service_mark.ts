@@ -1,8 +1,6 @@
 /**
  * The mark that an installed definition carries: what commands need to know later, even when the configuration is gone. One line of
  * JSON that comments of units and XML can hold. By it the services of this computer are found.
- *
- * @module
  */
 import { extname, join } from "@std/path/posix";
 import * as z from "zod";

@@ -1,8 +1,4 @@
-/**
- * A parsed file: its plain value, and the position of each key.
- *
- * @module
- */
+/** A parsed file: its plain value, and the position of each key. */
 
 /** The path of a value: keys of sections and numbers of list items. */
 export type Path = readonly (string | number)[];

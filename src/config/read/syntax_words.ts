@@ -1,8 +1,6 @@
 /**
  * What is wrong with a text that a parser refuses: its first complaint in plain words, at the place to correct. No value is repeated: it may
  * be a secret. Pure.
- *
- * @module
  */
 import { fileSchema, keysInside } from "../schema/schema.ts";
 import { setTwice } from "./source.ts";

@@ -1,8 +1,6 @@
 /**
  * Before the check: other names of keys become ours, keys without a value are reported and removed,
  * so that each mistake is reported once.
- *
- * @module
  */
 import { fileSchema, keysInside } from "../schema/schema.ts";
 import { isSection, type Path } from "./source.ts";

@@ -1,8 +1,6 @@
 /**
  * Finds the positions of the keys of a TOML text, which the TOML library does not give. The text was parsed before, so this
  * only follows its structure and checks nothing.
- *
- * @module
  */
 
 /** A key or list item, where it begins, and its value where that is a bare word or number. */

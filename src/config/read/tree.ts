@@ -1,8 +1,6 @@
 /**
  * The sections of a configuration: the whole file, its jobs, their destinations; and where each was in the file before it was
  * converted to our shape.
- *
- * @module
  */
 import { isSection, type Path } from "./source.ts";
 

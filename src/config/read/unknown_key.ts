@@ -1,8 +1,4 @@
-/**
- * What to say of a key that is not known: the one that was probably meant, misspelt or guessed.
- *
- * @module
- */
+/** What to say of a key that is not known: the one that was probably meant, misspelt or guessed. */
 import { addressWords, isAddress } from "../../domain/names/host_name.ts";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { inWords } from "../schema/values.ts";

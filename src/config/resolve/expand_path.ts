@@ -1,8 +1,4 @@
-/**
- * Paths of this computer as people write them: `~`, `$VAR`, `${VAR}`, `%VAR%` on Windows, `C:/…` and `C:\…`.
- *
- * @module
- */
+/** Paths of this computer as people write them: `~`, `$VAR`, `${VAR}`, `%VAR%` on Windows, `C:/…` and `C:\…`. */
 import { normalize as normalizePosix } from "@std/path/posix";
 import { normalize as normalizeWindows } from "@std/path/windows";
 

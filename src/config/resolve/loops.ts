@@ -1,8 +1,6 @@
 /**
  * Finds destinations whose files would be sent again: those in the watched folder of their own job, or of jobs that send to each
  * other.
- *
- * @module
  */
 import { type Destination, isOnThisComputer, type Job } from "../settings.ts";
 import { isWithin, type Surroundings } from "./expand_path.ts";

@@ -2,8 +2,6 @@
  * `NIGHT` in a path means the observing night. At a destination, the part of the path before it stays the base
  * path, which is made once and remembered, and the rest becomes part of the layout. Of a watched path, the part before it is
  * watched, and the rest selects folders in it.
- *
- * @module
  */
 import { withNight } from "../../domain/names/layout.ts";
 

@@ -1,8 +1,4 @@
-/**
- * What is valid in a configuration, and probably not what was meant: a sentence for each, without a full stop. Pure.
- *
- * @module
- */
+/** What is valid in a configuration, and probably not what was meant: a sentence for each, without a full stop. Pure. */
 import { mayMatchOneName } from "../../domain/names/globs.ts";
 import { METHOD_KEYS, METHOD_NAMES, type MethodName } from "../schema/schema_methods.ts";
 import { type Destination, isOverSsh, type Job, loginOf, serverOf } from "../settings.ts";

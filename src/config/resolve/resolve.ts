@@ -1,8 +1,6 @@
 /**
  * From a checked tree to the settings: keys further up become the defaults of those below, every default is filled in, every
  * path is made absolute, and contradictions are reported.
- *
- * @module
  */
 import { commonKeys } from "../schema/schema_destination.ts";
 import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";

@@ -1,8 +1,4 @@
-/**
- * One destination with all its keys, and what must hold between them.
- *
- * @module
- */
+/** One destination with all its keys, and what must hold between them. */
 import type { BandwidthLimit } from "../../domain/bandwidth.ts";
 import { addressParts, addressWords, bareHost, isAddress, isHostName, isUserName } from "../../domain/names/host_name.ts";
 import { checkLayout } from "../../domain/names/layout.ts";

@@ -1,8 +1,4 @@
-/**
- * The program's own keys: load, log, page, state.
- *
- * @module
- */
+/** The program's own keys: load, log, page, state. */
 import { isHostName } from "../../domain/names/host_name.ts";
 import { expandPath, isHidden } from "./expand_path.ts";
 import { resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";

@@ -1,8 +1,4 @@
-/**
- * What resolving a job, a destination and the program have in common.
- *
- * @module
- */
+/** What resolving a job, a destination and the program have in common. */
 import { type Expanded, expandPath, expandVariables, type Surroundings } from "./expand_path.ts";
 import { defaultOf } from "../schema/schema.ts";
 import { settingOf, type SettingsOf, type Shape } from "../schema/settings_of.ts";

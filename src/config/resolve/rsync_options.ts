@@ -1,8 +1,6 @@
 /**
  * Which options of rsync a user may add: only those that are known to break no promise. Options of seed 1 that have no effect
  * here are accepted and left out; all others are rejected by name, with a reason if there is one.
- *
- * @module
  */
 
 /** The options that are passed on, and what is wrong with the others. */

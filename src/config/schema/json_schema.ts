@@ -1,8 +1,4 @@
-/**
- * The JSON Schema of a configuration file, for editors.
- *
- * @module
- */
+/** The JSON Schema of a configuration file, for editors. */
 import * as z from "zod";
 import { fileSchema } from "./schema.ts";
 import { ALIASES } from "../read/tidy.ts";

@@ -1,8 +1,6 @@
 /**
  * The one object that the configuration is declared in: every key with type, check, default and help. Types, validation,
  * the sample file, `config show`, the JSON Schema and the README's table come from it.
- *
- * @module
  */
 import * as z from "zod";
 import { addressKeys, destinationShape, placeKeys, proofKeys, transferKeys } from "./schema_destination.ts";

@@ -1,8 +1,6 @@
 /**
  * The keys of a destination: where files go, how they are transferred and verified. Each may be set in a destination, in its
  * job, or at the top as the default for all.
- *
- * @module
  */
 import * as z from "zod";
 import { AUDIT_PLAN, type AuditPlan } from "../../domain/audit.ts";

@@ -1,8 +1,4 @@
-/**
- * The key `hooks` of a job: programs and webhooks to call when something happens.
- *
- * @module
- */
+/** The key `hooks` of a job: programs and webhooks to call when something happens. */
 import * as z from "zod";
 import { type Hook, HOOK_EVENTS, HOOK_FORMATS, PLACEHOLDERS, unknownPlaceholder } from "../../domain/hook.ts";
 import { duration, oneOf, text, texts } from "./values.ts";

@@ -1,8 +1,6 @@
 /**
  * The keys of a job: what is watched, and when a file is finished. Each may be set in a job, or at the top as the default
  * for all jobs.
- *
- * @module
  */
 import * as z from "zod";
 import { newerThan } from "../../domain/newer_than.ts";

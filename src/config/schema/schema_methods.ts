@@ -1,8 +1,6 @@
 /**
  * The methods of transfer, each with the keys that it uses besides those of every destination. A new method is one entry in
  * {@linkcode METHOD_KEYS}; keys that it shares with others (host, user, port) are declared once.
- *
- * @module
  */
 import type * as z from "zod";
 import { setting, type Shape } from "./settings_of.ts";

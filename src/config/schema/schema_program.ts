@@ -1,8 +1,4 @@
-/**
- * The keys of the whole program: load, log, page, state, PocketBase. They belong at the top of the file.
- *
- * @module
- */
+/** The keys of the whole program: load, log, page, state, PocketBase. They belong at the top of the file. */
 import * as z from "zod";
 import { rolloverMinutes } from "../../domain/night/night.ts";
 import { setting } from "./settings_of.ts";

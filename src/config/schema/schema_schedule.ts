@@ -1,8 +1,4 @@
-/**
- * The keys of a job that say when its files are sent.
- *
- * @module
- */
+/** The keys of a job that say when its files are sent. */
 import * as z from "zod";
 import { cronFault, type Schedule } from "../../domain/schedule.ts";
 import { setting } from "./settings_of.ts";

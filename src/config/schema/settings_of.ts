@@ -2,8 +2,6 @@
  * From the keys of a file to the settings of the program. A key's setting has its name in camel case (`file_patterns` is
  * `filePatterns`), unless its entry gives another, for instance because the unit changes (`min_file_age_seconds` is
  * `minFileAgeMs`).
- *
- * @module
  */
 import * as z from "zod";
 

@@ -1,8 +1,6 @@
 /**
  * The kinds of values a configuration holds, as zod types. Their messages continue a sentence that begins with
  * the key: `"retry_attempts" must be a whole number from 0 to 1000`.
- *
- * @module
  */
 import ms from "ms";
 import * as z from "zod";

@@ -1,8 +1,6 @@
 /**
  * The commented configuration that `init` and `config generate` write: every key with its help; keys with a default are commented
  * out.
- *
- * @module
  */
 import { wrapped } from "../../domain/wrapped.ts";
 import type { ConfigKind } from "../read/parse_settings.ts";

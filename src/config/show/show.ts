@@ -1,8 +1,4 @@
-/**
- * The resolved configuration for people and programs, without its secrets.
- *
- * @module
- */
+/** The resolved configuration for people and programs, without its secrets. */
 import { stringify } from "yaml";
 import { secretKeys, sectionOf } from "../schema/json_schema.ts";
 import { isSection } from "../read/source.ts";

@@ -1,8 +1,4 @@
-/**
- * Values and help of the schema as text: for the sample file and the README's table.
- *
- * @module
- */
+/** Values and help of the schema as text: for the sample file and the README's table. */
 import { stringify } from "yaml";
 import type * as z from "zod";
 import { isSection } from "../read/source.ts";

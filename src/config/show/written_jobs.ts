@@ -1,8 +1,4 @@
-/**
- * The jobs of a resolved configuration as a person would write them: without what is the default anyway.
- *
- * @module
- */
+/** The jobs of a resolved configuration as a person would write them: without what is the default anyway. */
 import { listOf } from "../read/tree.ts";
 import type { RemoteJob } from "../read/remote_jobs.ts";
 import { defaultOf } from "../schema/schema.ts";

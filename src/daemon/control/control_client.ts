@@ -1,8 +1,6 @@
 /**
  * The commands' end of the control channel: finds the running daemon by `control.json` and asks it. It is not
  * misled by the file of a daemon that was killed, and distinguishes a daemon that hangs from one that is not running.
- *
- * @module
  */
 import { join } from "@std/path";
 import { deadline } from "../../async/deadline.ts";

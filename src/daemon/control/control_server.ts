@@ -1,8 +1,6 @@
 /**
  * The listener for commands: HTTP on 127.0.0.1, any free port, for whoever can read `control.json` in the state directory: that tells where a running
  * daemon listens, and the secret that commands need. Readable by its owner only; written when the daemon listens, removed when it stops.
- *
- * @module
  */
 import { join } from "@std/path";
 import * as z from "zod";

@@ -2,8 +2,6 @@
  * The one HTTP app of a daemon, with two listeners: commands ask at the control channel, browsers and scripts at the page's address.
  * Each listener has its own authentication and its own routes, and no request can choose the other's, so the page can change no
  * command, program or key.
- *
- * @module
  */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";

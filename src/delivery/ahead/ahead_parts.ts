@@ -1,8 +1,6 @@
 /**
  * The parts of files that are sent to a destination while they are still being written. Each lies in the folder of an attempt that is
  * named after the file, so that the next session, or the next process, finds it again.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import type { Pace } from "../../async/pace.ts";

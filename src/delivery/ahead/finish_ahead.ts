@@ -1,8 +1,6 @@
 /**
  * Completes the part of a file that was sent while it grew. The finished file is read once, for its hash and for those of its chunks: the
  * chunks that the destination does not have with the same bytes are sent. Then it has the file of that hash, and need not read all of it again.
- *
- * @module
  */
 import { paced } from "../../async/pace.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * Sends files while they are still being written, behind the safety margin, one after the other and only while nothing else is sent to the
  * destination. Everything here only saves time: what was sent early is compared chunk by chunk once the file is finished.
- *
- * @module
  */
 import { format } from "@std/fmt/bytes";
 import { paced } from "../../async/pace.ts";

@@ -1,8 +1,6 @@
 /**
  * Audits one destination while a session is open: one file at a time, while nothing is sent. Where it is lies in the ledger, so a
  * restart goes on; a kill costs the files of a few seconds, which are looked at again.
- *
- * @module
  */
 import { AUDIT_VERDICTS, type AuditPlan, type AuditVerdict, checkedIn, isTouched, nextAudit } from "../../domain/audit.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";

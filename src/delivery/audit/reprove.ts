@@ -1,8 +1,4 @@
-/**
- * Whether a delivered file is still what was delivered, for audits, `verify` and the report.
- *
- * @module
- */
+/** Whether a delivered file is still what was delivered, for audits, `verify` and the report. */
 import { pathField, printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { sameFingerprint, type SourceFile } from "../../domain/source_file.ts";

@@ -1,8 +1,6 @@
 /**
  * Removes delivered files from one destination, because their sources were deleted: only those whose bytes there are still the
  * delivered ones, and that no other delivery has put there as well.
- *
- * @module
  */
 import ms from "ms";
 import { chunks } from "../../domain/chunks.ts";

@@ -1,8 +1,6 @@
 /**
  * What a mirror replaces by a newer version goes where removed files go: to the trash, or for good. Publishing keeps it beside the newer
  * one first, so no name is ever without its file; only what was delivered under that name before is taken away from there.
- *
- * @module
  */
 import ms from "ms";
 import type { Delivery } from "../../domain/delivery.ts";

@@ -1,8 +1,6 @@
 /**
  * Adopts what the targets hold already: a file that is verified equal to its source counts as delivered (after a crash, a lost
  * answer, or a lost ledger). For anything else the conflict policy decides whether the file is sent.
- *
- * @module
  */
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import type { ConflictPolicy } from "../../config/settings.ts";

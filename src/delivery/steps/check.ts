@@ -1,7 +1,5 @@
 /**
  * Checks that the sources of a batch are still the versions that were admitted and that no program writes to them, and hashes them.
- *
- * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";

@@ -1,8 +1,4 @@
-/**
- * Gives verified files their final names. Whatever was not verified has no receipt and never gets here.
- *
- * @module
- */
+/** Gives verified files their final names. Whatever was not verified has no receipt and never gets here. */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { isMirror, type Replaced, takeReplaced } from "../mirror/replaced.ts";

@@ -1,8 +1,6 @@
 /**
  * Sends the items of a batch to their staging names. Their sources are hashed at the same time: by the method, which reads them
  * anyway, or beside it.
- *
- * @module
  */
 import { anySignal } from "../../async/abort.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";

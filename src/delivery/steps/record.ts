@@ -1,8 +1,6 @@
 /**
  * Records what became of a batch, in one transaction, and emits the events. The last step: after a crash before it, the files are
  * found again at the destination.
- *
- * @module
  */
 import { defer, deliver, type Delivery, fail, park } from "../../domain/delivery.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";

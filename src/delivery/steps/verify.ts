@@ -1,8 +1,6 @@
 /**
  * Makes the receipts: compares the staged files with what was read at the source, at the configured level. A receipt claims only
  * what was really compared.
- *
- * @module
  */
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,4 @@
-/**
- * The folders on the way to a path.
- *
- * @module
- */
+/** The folders on the way to a path. */
 
 /** `a`, `a/b` of `a/b/c`: the highest first; of an absolute path the empty one first. */
 export function ancestors(path: string): string[] {

@@ -1,8 +1,4 @@
-/**
- * The name that a former version keeps when a newer one takes the plain name: `m31.fits` → `m31.v1.fits`.
- *
- * @module
- */
+/** The name that a former version keeps when a newer one takes the plain name: `m31.fits` → `m31.v1.fits`. */
 import { nameParts, utf8Length } from "./name_parts.ts";
 
 /** What stands before and behind `.v<number>`; for shells that count up by themselves. */

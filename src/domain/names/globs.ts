@@ -1,8 +1,6 @@
 /**
  * Globs, read in one way everywhere: `[!a]` as in sh, rsync and gitignore, case ignored, dots matched, and every character of a name is
  * one, line separators included.
- *
- * @module
  */
 import picomatch from "picomatch";
 

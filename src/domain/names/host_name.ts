@@ -1,8 +1,6 @@
 /**
  * Which texts may stand for a remote host and a remote user. They become arguments of ssh, scp, sftp and
  * rsync, so what could be an option, a second word or a shell's special character is none.
- *
- * @module
  */
 
 /** A DNS name, an alias of ssh_config, an IPv4 address, or an IPv6 address, bare or in brackets, with or without a zone. */

@@ -1,8 +1,6 @@
 /**
  * Where a file goes under the destination's base path: the layout with the file's own words filled in.
  * What comes out never leaves the base path and never enters our staging folders.
- *
- * @module
  */
 import { Failure } from "../failure.ts";
 import { nameParts, utf8Length } from "./name_parts.ts";

@@ -1,7 +1,5 @@
 /**
  * Names that some file systems take for one: those of Windows and macOS ignore the case of letters, and macOS how accents are composed.
- *
- * @module
  */
 
 /** The same for paths that some file system takes for one. */

@@ -1,8 +1,4 @@
-/**
- * A file name taken apart into stem and ending, so that `a.fits.gz` keeps `.fits.gz` together.
- *
- * @module
- */
+/** A file name taken apart into stem and ending, so that `a.fits.gz` keeps `.fits.gz` together. */
 
 /** The two parts of a file name; together they are the name. */
 interface NameParts {

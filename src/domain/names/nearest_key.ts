@@ -1,8 +1,4 @@
-/**
- * The known word that a mistyped one was probably meant to be.
- *
- * @module
- */
+/** The known word that a mistyped one was probably meant to be. */
 
 /** The nearest of the known words, or undefined if none is near. */
 export function nearestKey(written: string, known: readonly string[]): string | undefined {

@@ -1,8 +1,6 @@
 /**
  * Text from outside (file names, remote answers) made fit for a log line, a terminal or a message: nothing in it
  * can move a cursor, start a new line or turn the reading direction.
- *
- * @module
  */
 
 /** The text with control, format and unpaired surrogate characters as escapes (`\n`, `\x1b`, `\u202e`). */

@@ -1,8 +1,4 @@
-/**
- * Why something failed, for people: without what the sentence around it says already.
- *
- * @module
- */
+/** Why something failed, for people: without what the sentence around it says already. */
 import { printable } from "./printable.ts";
 
 /**

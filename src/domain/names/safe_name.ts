@@ -1,8 +1,4 @@
-/**
- * Text that becomes a file or folder name which every system accepts and takes for the same.
- *
- * @module
- */
+/** Text that becomes a file or folder name which every system accepts and takes for the same. */
 import { utf8Length } from "./name_parts.ts";
 
 /**

@@ -1,8 +1,6 @@
 /**
  * The observing night that a moment belongs to. A night has the date of its evening: it begins at the
  * rollover (local noon unless configured) and lasts until the next one.
- *
- * @module
  */
 import { Failure } from "../failure.ts";
 

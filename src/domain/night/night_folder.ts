@@ -1,8 +1,6 @@
 /**
  * `NIGHT` in a watched path: the folders of all nights below the part before it are watched, so that nothing of a
  * former night is left behind at the rollover. A file's path begins below the folder of its night.
- *
- * @module
  */
 import { withNight } from "../names/layout.ts";
 

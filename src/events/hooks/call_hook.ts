@@ -1,8 +1,4 @@
-/**
- * Calls a hook once, and says what is to become of the event if that fails.
- *
- * @module
- */
+/** Calls a hook once, and says what is to become of the event if that fails. */
 import { deadline } from "../../async/deadline.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { filled, type Hook, type HookEvent, placeholder, PLACEHOLDERS } from "../../domain/hook.ts";

@@ -1,8 +1,4 @@
-/**
- * What hooks are told of an event.
- *
- * @module
- */
+/** What hooks are told of an event. */
 import { join } from "@std/path";
 import { basename } from "@std/path/posix";
 import type { Job } from "../../config/settings.ts";

@@ -3,8 +3,6 @@
  *
  * What must not be lost comes from the ledger, in order; a hook's position there moves on when it has been called. Everything else is
  * told if its queue has room.
- *
- * @module
  */
 import { type Bell, bell } from "../../async/bell.ts";
 import type { Job, Settings } from "../../config/settings.ts";

@@ -1,8 +1,4 @@
-/**
- * FITS: the declared length over all HDUs. A tile-compressed file (`.fz`) is an ordinary FITS file with a table.
- *
- * @module
- */
+/** FITS: the declared length over all HDUs. A tile-compressed file (`.fz`) is an ordinary FITS file with a table. */
 import type { Format, HeaderUnit, RangeReader, Verdict } from "../format.ts";
 import { walkHdus } from "./fits_walk.ts";
 

@@ -1,8 +1,6 @@
 /**
  * Proves a FITS file by its own DATASUM and CHECKSUM keywords (FITS Standard 4.0, §4.4.2.7 and appendix J:
  * sums of 32-bit words in ones' complement). Reads the whole file once, a mebibyte at a time.
- *
- * @module
  */
 import { hduName, walkHdus } from "./fits_walk.ts";
 import type { HeaderUnit, RangeReader } from "../format.ts";

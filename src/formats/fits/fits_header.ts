@@ -2,8 +2,6 @@
  * Reads a FITS header up to its END card, whatever else its bytes are, in bounded memory. A card is one line of it: 80 characters,
  * keyword and value (FITS Standard 4.0, §4.1 and §4.2), fixed or free format. Lenient in what does not matter for the length:
  * real cameras are.
- *
- * @module
  */
 import { latin1, type WindowReader } from "../range_window.ts";
 

@@ -1,8 +1,6 @@
 /**
  * The first image of a FITS file as rows of physical values (BZERO + BSCALE × stored), whatever its numbers are and whether it is
  * tile-compressed. Of a cube, the first plane. Rows are read when they are asked for: a 60-megapixel frame costs what is looked at.
- *
- * @module
  */
 import { type Hdu, walkHdus } from "./fits_walk.ts";
 import { compressedImage } from "./fits_tiles.ts";

@@ -1,7 +1,5 @@
 /**
  * How many bytes of data a FITS header declares (FITS Standard 4.0, §4.4.1 equations 1 and 2, §6 random groups, §7 extensions).
- *
- * @module
  */
 import { BLOCK_BYTES, type Header } from "./fits_header.ts";
 

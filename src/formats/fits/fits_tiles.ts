@@ -1,8 +1,6 @@
 /**
  * Tile-compressed images (FITS Standard 4.0, §10): a table with one row a tile. RICE_1, GZIP_1 and GZIP_2 are read, floating-point
  * images with their scales; what is left of the dithering is less than half a step of the quantisation.
- *
- * @module
  */
 import { gunzipSync } from "node:zlib";
 import { decode, type FitsImage, type Scale, scaleOf, type Shape, shapeOf, toPhysical } from "./fits_values.ts";

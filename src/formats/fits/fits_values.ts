@@ -1,8 +1,4 @@
-/**
- * The numbers of FITS images: their shape, their scale, and how bytes become values.
- *
- * @module
- */
+/** The numbers of FITS images: their shape, their scale, and how bytes become values. */
 import type { Header } from "./fits_header.ts";
 
 /** An image plane of `width` × `height` pixels, read a row at a time. */

@@ -1,8 +1,6 @@
 /**
  * Walks over the header and data units (HDUs) of a FITS file by its headers alone: a 4 GB file costs a few
  * kilobytes. Everything that asks a FITS file something (length, cards, checksums, preview) uses it.
- *
- * @module
  */
 import { type HeaderUnit, type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
 import { BLOCK_BYTES, MAX_HEADER_BYTES, readHeader } from "./fits_header.ts";

@@ -1,8 +1,4 @@
-/**
- * The cards of a FITS file's headers with their comments, for people to read.
- *
- * @module
- */
+/** The cards of a FITS file's headers with their comments, for people to read. */
 import { CARD_BYTES, type Header, isEnd, parseCard } from "./fits_header.ts";
 import { walkHdus } from "./fits_walk.ts";
 import type { RangeReader } from "../format.ts";

@@ -1,8 +1,4 @@
-/**
- * The cards of a FITS or XISF file that the ledger keeps: what was observed, how, and with what, and what a layout names.
- *
- * @module
- */
+/** The cards of a FITS or XISF file that the ledger keeps: what was observed, how, and with what, and what a layout names. */
 import type { CardValue } from "./fits_header.ts";
 import { walkHdus } from "./fits_walk.ts";
 import type { HeaderUnit, RangeReader } from "../format.ts";

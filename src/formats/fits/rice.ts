@@ -1,8 +1,4 @@
-/**
- * Rice decompression of an image tile (FITS Standard 4.0, §10.4.1), as fpack and cameras' drivers write it.
- *
- * @module
- */
+/** Rice decompression of an image tile (FITS Standard 4.0, §10.4.1), as fpack and cameras' drivers write it. */
 
 /** The size of a stored number decides the widths of the code. */
 const WIDTHS: Readonly<Record<number, { readonly splitBits: number; readonly mostSplit: number; readonly bits: number }>> = {

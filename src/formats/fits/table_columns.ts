@@ -1,8 +1,4 @@
-/**
- * Where the columns of a FITS binary table are within a row (FITS Standard 4.0, §7.3.1).
- *
- * @module
- */
+/** Where the columns of a FITS binary table are within a row (FITS Standard 4.0, §7.3.1). */
 import type { Header } from "./fits_header.ts";
 
 /** One column; its values begin at `offset` in every row. */

@@ -1,8 +1,6 @@
 /**
  * Writes one FITS image of unsigned 16-bit pixels (FITS Standard 4.0, §4 and §5.2.5: BITPIX 16 with BZERO 32768):
  * what the fake camera of `demo` exposes.
- *
- * @module
  */
 import type { CardValue } from "./fits_header.ts";
 import { padded } from "./fits_length.ts";

@@ -1,8 +1,4 @@
-/**
- * FITS files inside gzip, read as if they were plain: their beginning at once, or all of it from front to back.
- *
- * @module
- */
+/** FITS files inside gzip, read as if they were plain: their beginning at once, or all of it from front to back. */
 import { Readable } from "node:stream";
 import { constants, createGunzip, gunzipSync } from "node:zlib";
 import type { RangeReader } from "../format.ts";

@@ -1,8 +1,6 @@
 /**
  * gzip (RFC 1952): finished when every member decompresses to its end with length and CRC right. Reads the
  * whole file, holding some hundred kilobytes. What is inside is not looked at: the end of the gzip is the end.
- *
- * @module
  */
 import { crc32, createInflateRaw } from "node:zlib";
 import { type Format, type RangeReader, short, undeclared, type Verdict } from "../format.ts";

@@ -1,8 +1,4 @@
-/**
- * The header of a gzip member (RFC 1952, §2.3): how long it is.
- *
- * @module
- */
+/** The header of a gzip member (RFC 1952, §2.3): how long it is. */
 import type { WindowReader } from "../range_window.ts";
 
 /** The file ends within the header, or has something else there. */

@@ -1,8 +1,4 @@
-/**
- * Writes a grey picture as PNG (W3C Portable Network Graphics, third edition): eight bits, one channel, nothing else.
- *
- * @module
- */
+/** Writes a grey picture as PNG (W3C Portable Network Graphics, third edition): eight bits, one channel, nothing else. */
 import { crc32, deflateSync } from "node:zlib";
 import type { Preview } from "./preview.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A small grey picture of a FITS image: blocks of pixels are averaged, the sky made dark grey, faint things lifted (asinh).
- *
- * @module
- */
+/** A small grey picture of a FITS image: blocks of pixels are averaged, the sky made dark grey, faint things lifted (asinh). */
 import { firstImage } from "../fits/fits_image.ts";
 import type { FitsImage } from "../fits/fits_values.ts";
 import type { RangeReader } from "../format.ts";

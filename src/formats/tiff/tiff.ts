@@ -1,8 +1,6 @@
 /**
  * TIFF 6.0 and BigTIFF: the end of the last directory, value, strip or tile that the directories tell of.
  * Programs write the directory last or first; either way the length is declared once it is there.
- *
- * @module
  */
 import { type Format, type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
 import { isBlank, windowed } from "../range_window.ts";

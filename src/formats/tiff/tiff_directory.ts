@@ -1,8 +1,6 @@
 /**
  * One image file directory (IFD) of a TIFF or BigTIFF file: how far what it tells of reaches, and which
  * directories it leads to.
- *
- * @module
  */
 import type { WindowReader } from "../range_window.ts";
 

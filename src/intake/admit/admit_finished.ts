@@ -5,8 +5,6 @@
  *
  * The night follows from the file's time of last change, which every file has; a YYYYMMDD folder in the path stays as it is. Where
  * `watch_path` has `NIGHT` in it, that folder tells the night, and the path begins below it.
- *
- * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import type { Job } from "../../config/settings.ts";

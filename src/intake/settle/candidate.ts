@@ -1,8 +1,6 @@
 /**
  * The files of one job that are not settled yet, as they were seen so far. Each look makes a new candidate from the former one; what was
  * learnt of the content and of the writer holds for one version only.
- *
- * @module
  */
 import type { FailureRecord } from "../../domain/failure.ts";
 import { type FileFacts, sameFingerprint } from "../../domain/source_file.ts";

@@ -1,8 +1,6 @@
 /**
  * Looks into a file: what its format says of it, which header cards it has, whether its end is written yet. Reads pieces, never the whole,
  * but for compressed files and checksums: those reads take turns.
- *
- * @module
  */
 import { perOwner } from "../../async/mutex.ts";
 import { semaphore } from "../../async/semaphore.ts";

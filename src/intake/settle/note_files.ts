@@ -1,8 +1,6 @@
 /**
  * What is noted of files: as they were just found, those that the ledger does not know become candidates; and what follows from a
  * settlement, which listeners are told once for each version.
- *
- * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import type { Job } from "../../config/settings.ts";

@@ -1,8 +1,6 @@
 /**
  * Reads files again that were read when a rewrite could leave no trace in their facts, or before a writer was heard of. The ledger
  * knows which (`IntakeLedger.dueRereads`); what has other bytes by now is settled again. A few files at a time, beside everything else.
- *
- * @module
  */
 import type { Job } from "../../config/settings.ts";
 import type { FileFacts } from "../../domain/source_file.ts";

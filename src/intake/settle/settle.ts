@@ -7,8 +7,6 @@
  * 3. The writer is gone and the declared length is reached: finished at once (`completeness: quiet` waits all the same).
  * 4. The writer cannot be seen, or no length is declared: finished when nothing changed for `minFileAgeMs`.
  * 5. With `completeness: marker` a marker takes the place of the waiting in 3 and 4; without one nothing is finished.
- *
- * @module
  */
 import type { Job } from "../../config/settings.ts";
 import type { Content } from "./inspect.ts";

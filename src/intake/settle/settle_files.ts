@@ -1,8 +1,6 @@
 /**
  * Settles candidates as far as that can be done now, asking {@linkcode settle} with what is known of each, and has those admitted that are
  * finished. One file's failure is that file's alone.
- *
- * @module
  */
 import { sharedDeadline } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";

@@ -1,8 +1,6 @@
 /**
  * Who may still be writing: asks the system which files are open for writing, and knows where its answer is
  * worth nothing, because other machines write there too.
- *
- * @module
  */
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { System } from "../../system/system.ts";

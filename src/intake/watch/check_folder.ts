@@ -1,8 +1,6 @@
 /**
  * Checks a dirty folder: looks at the names that events told of, lists the folder after them, and descends into folders that were
  * just made, as what was put into them before the watch was there gave no event.
- *
- * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import { chunks } from "../../domain/chunks.ts";

@@ -1,8 +1,6 @@
 /**
  * What is remembered of the events of a watched folder: which folders are to be checked and when, which files were closed lately, and
  * whether events are missing. Pure bookkeeping.
- *
- * @module
  */
 import type { FileFacts } from "../../domain/source_file.ts";
 import { folderOf } from "../source_path.ts";

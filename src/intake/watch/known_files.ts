@@ -4,8 +4,6 @@
  *
  * A stretch that differs in one byte of one name, size or time is asked about anew; now and then every stretch is. A folder that has
  * not changed is left out of scans on the period, but for some in turn: a file may have been rewritten without an event.
- *
- * @module
  */
 import type { Job } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";

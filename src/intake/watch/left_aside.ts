@@ -1,8 +1,4 @@
-/**
- * The files that `newer_than` leaves aside: how many there are, and since when that is so.
- *
- * @module
- */
+/** The files that `newer_than` leaves aside: how many there are, and since when that is so. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { Job } from "../../config/settings.ts";
 import type { FailureRecord } from "../../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * Whether other machines write into a folder: because it is on a file system of theirs, or because this machine exports it by NFS.
  * There their open files are not seen; on a file system of theirs, nothing that they do gives an event.
- *
- * @module
  */
 import { anySignal } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";

@@ -1,8 +1,6 @@
 /**
  * When the whole watched folder is listed (at start, on a period, and when something may have been missed; one scan at a time, never
  * without pause), and the scan itself: it walks the folder and asks the ledger about every file, so whatever events did not tell is found.
- *
- * @module
  */
 import { anySignal, untilAborted } from "../../async/abort.ts";
 import { bell } from "../../async/bell.ts";

@@ -1,8 +1,6 @@
 /**
  * Watches the folder of one job: by events where they come, by polling elsewhere, and again when the folder was away, unmounted or
  * replaced. Events are hints only; what is true is found by listing.
- *
- * @module
  */
 import { anySignal } from "../../async/abort.ts";
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";

@@ -1,8 +1,4 @@
-/**
- * Audits. A delivery costs nothing here: files have their turn in the order of their ids, so no index has to be kept for it.
- *
- * @module
- */
+/** Audits. A delivery costs nothing here: files have their turn in the order of their ids, so no index has to be kept for it. */
 import type { AuditRun, AuditVerdict } from "../../domain/audit.ts";
 import type { AuditedRow, AuditFinding, AuditLedger, AuditState } from "../audit_ledger.ts";
 import type { FailureRecord } from "../../domain/failure.ts";

@@ -1,8 +1,4 @@
-/**
- * When destinations could be delivered to: one row for each change.
- *
- * @module
- */
+/** When destinations could be delivered to: one row for each change. */
 import type { AvailabilityHistory, AvailabilityLedger, AvailabilityNote } from "../availability_ledger.ts";
 import type { Database, Row } from "./database.ts";
 import { number, text } from "./rows.ts";

@@ -1,8 +1,4 @@
-/**
- * The queue of each destination: what is claimed, what is being sent, and when the next delivery is due.
- *
- * @module
- */
+/** The queue of each destination: what is claimed, what is being sent, and when the next delivery is due. */
 import type { Delivery } from "../../domain/delivery.ts";
 import type { ClaimRequest, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row } from "./database.ts";

@@ -1,8 +1,6 @@
 /**
  * One SQLite connection with its prepared statements. Everything that SQLite throws leaves here as a
  * {@linkcode Failure} when a person can act on it: disk full, read-only, held by another program, damaged.
- *
- * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";

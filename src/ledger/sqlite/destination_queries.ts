@@ -1,8 +1,6 @@
 /**
  * What is remembered about destinations: their devices (per job and destination), who paused them (per name), and the names there;
  * and when jobs with a schedule last ran.
- *
- * @module
  */
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { OutboxLedger } from "../outbox_ledger.ts";

@@ -1,8 +1,6 @@
 /**
  * Questions about what was and what is: history, counts, nights. Everything is answered from indices or from the totals, so that a
  * million rows are no burden.
- *
- * @module
  */
 import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, History } from "../history.ts";

@@ -1,8 +1,4 @@
-/**
- * Events kept for hooks, noted by triggers: a crash between a record and its note cannot lose one.
- *
- * @module
- */
+/** Events kept for hooks, noted by triggers: a crash between a record and its note cannot lose one. */
 import type { HookLedger, HookNote } from "../hook_ledger.ts";
 import type { Database, Row } from "./database.ts";
 import { number, SELECT_DELIVERY, text, toDelivery } from "./rows.ts";

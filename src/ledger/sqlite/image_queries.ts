@@ -1,8 +1,6 @@
 /**
  * Questions about images: one version of a file with all of its deliveries. Answered in the order of an index where there is one, so
  * that the first page of a million images is no burden.
- *
- * @module
  */
 import type { History, ImageQuery } from "../history.ts";
 import type { Database, Row, Value } from "./database.ts";

@@ -4,8 +4,6 @@
  * The highest revision of a path is what is at the source now. A file is known when that revision has its fingerprint and a delivery
  * for every destination. A delivery that was given up because the source was gone, or for a newer version that never came, does not
  * count, nor one that a mirror removed: a file that is there after all is delivered after all.
- *
- * @module
  */
 import { chunks } from "../../domain/chunks.ts";
 import type { Delivery } from "../../domain/delivery.ts";

@@ -1,8 +1,6 @@
 /**
  * Opens the ledger's file for writing, sound or not at all. A damaged ledger is moved aside, never deleted, and a new one is
  * created: what was delivered is found again at the destinations by survey and digest.
- *
- * @module
  */
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { join } from "@std/path";

@@ -1,8 +1,4 @@
-/**
- * What mirrors know and remember.
- *
- * @module
- */
+/** What mirrors know and remember. */
 import { nameKey } from "../../domain/names/name_key.ts";
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { MirrorLedger } from "../mirror_ledger.ts";

@@ -1,8 +1,6 @@
 /**
  * Questions about one night: its sums, which `night_schema.ts` keeps, and its deliveries as bare numbers, page by page, so that a
  * plot of fifty thousand files holds up nothing.
- *
- * @module
  */
 import type { History, NightFrame, NightPoint } from "../history.ts";
 import type { Database } from "./database.ts";

@@ -1,8 +1,6 @@
 /**
  * The second migration: the sums of every night, kept by triggers, so that a page that is open all night reads a few rows instead of
  * a hundred thousand.
- *
- * @module
  */
 
 /**

@@ -1,8 +1,6 @@
 /**
  * Opens the ledger of a state directory: one SQLite file, and beside it the name of this instance, which outlives a lost
  * ledger so that our staging folders at the destinations stay ours.
- *
- * @module
  */
 import { join, toFileUrl } from "@std/path";
 import { Failure } from "../../domain/failure.ts";

@@ -3,8 +3,6 @@
  *
  * Invariant: what is queued or deferred has no newer version on its way to the same destination, so no old version is ever sent over
  * a newer one. `admit`, `record`, `requeue` and `sendAgain` keep it.
- *
- * @module
  */
 import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
 import type { BytesRead, OutboxLedger } from "../outbox_ledger.ts";

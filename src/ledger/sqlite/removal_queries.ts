@@ -1,8 +1,4 @@
-/**
- * Which source files may be removed (I4).
- *
- * @module
- */
+/** Which source files may be removed (I4). */
 import { fingerprint } from "../../domain/source_file.ts";
 import type { OutboxLedger } from "../outbox_ledger.ts";
 import type { Database } from "./database.ts";

@@ -1,8 +1,4 @@
-/**
- * Changes that a person asks for, or a disk that was replaced: deliveries are queued again, marked as gone, or given up.
- *
- * @module
- */
+/** Changes that a person asks for, or a disk that was replaced: deliveries are queued again, marked as gone, or given up. */
 import type { OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Value } from "./database.ts";
 import { hasNewer } from "./record_queries.ts";

@@ -1,8 +1,6 @@
 /**
  * Which bytes must be read again: those read so soon after the last change that a rewrite would leave no trace in the facts of the
  * file, and those of which a writer was seen afterwards. Stored here, so that a restart forgets none.
- *
- * @module
  */
 import type { Database, Row } from "./database.ts";
 import type { IntakeLedger, Reading, Reread } from "../intake_ledger.ts";

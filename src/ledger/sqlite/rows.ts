@@ -1,8 +1,6 @@
 /**
  * Rows of the ledger as values of the domain, and back. Every state has its own columns; the schema's
  * checks refuse a state whose data is missing.
- *
- * @module
  */
 import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
 import { FAILURE_CODES, type FailureCode, type FailureRecord, isTrouble, type NextStep } from "../../domain/failure.ts";

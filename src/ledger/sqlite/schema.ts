@@ -1,8 +1,6 @@
 /**
  * The tables of the ledger and how older ones become newer ones. Migrations only go forward: each entry of
  * {@linkcode MIGRATIONS} is run once, in order, and `user_version` counts those that have run.
- *
- * @module
  */
 import { Failure } from "../../domain/failure.ts";
 import { AUDITS_MIGRATION } from "./audit_queries.ts";

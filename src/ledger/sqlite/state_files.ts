@@ -1,8 +1,6 @@
 /**
  * The small files beside the ledger. What the operating system says about them leaves here as a {@linkcode Failure} that
  * names the file, the reason, and what to do.
- *
- * @module
  */
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";

@@ -1,7 +1,5 @@
 /**
  * Runs curl: one run is one connection, over which all its transfers go one after the other. The first that fails ends the run.
- *
- * @module
  */
 import { Buffer } from "node:buffer";
 import { anySignal } from "../../async/abort.ts";

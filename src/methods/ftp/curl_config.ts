@@ -1,7 +1,5 @@
 /**
  * What curl is told, as its configuration file: it is written to curl's standard input, so that no password is ever an argument.
- *
- * @module
  */
 
 /** The account, and how it is reached. */

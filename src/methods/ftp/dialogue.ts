@@ -1,8 +1,4 @@
-/**
- * What curl says while it talks to a server, read line by line: commands and replies, and how far a file is.
- *
- * @module
- */
+/** What curl says while it talks to a server, read line by line: commands and replies, and how far a file is. */
 
 /** What a server says. */
 export interface Reply {

@@ -1,7 +1,5 @@
 /**
  * The methods ftp and ftps: the system's curl sends batches of files over one connection each, and everything else as quoted commands.
- *
- * @module
  */
 import { bareHost } from "../../domain/names/host_name.ts";
 import { printable } from "../../domain/names/printable.ts";

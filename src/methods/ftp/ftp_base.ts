@@ -1,8 +1,4 @@
-/**
- * The base path of a destination as an FTP server shows it: absolute paths below it, and short questions about them.
- *
- * @module
- */
+/** The base path of a destination as an FTP server shows it: absolute paths below it, and short questions about them. */
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,4 @@
-/**
- * What curl's exit codes and a server's replies mean.
- *
- * @module
- */
+/** What curl's exit codes and a server's replies mean. */
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,4 @@
-/**
- * What is there: the base path, and digests of files.
- *
- * @module
- */
+/** What is there: the base path, and digests of files. */
 import { createHash } from "node:crypto";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";

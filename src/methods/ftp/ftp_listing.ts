@@ -1,8 +1,4 @@
-/**
- * What is in folders of an FTP server, whatever the shape of its lists: facts (MLSD), plain names or whole paths (NLST).
- *
- * @module
- */
+/** What is in folders of an FTP server, whatever the shape of its lists: facts (MLSD), plain names or whole paths (NLST). */
 import type { Transfer } from "./curl_config.ts";
 import { tooMuch } from "./curl.ts";
 import { connectionFailure } from "./ftp_failures.ts";

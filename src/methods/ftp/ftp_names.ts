@@ -1,8 +1,6 @@
 /**
  * Names by FTP. Some servers' rename replaces what has the name, others refuse: what is there is asked for first, while no other installation
  * gives names. Acts of one call are one run of curl, and of many names in a new folder nothing is asked one by one.
- *
- * @module
  */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,6 @@
 /**
  * Sending files by FTP: a batch is a few runs of curl side by side, each over one connection, on which the files are read back as well.
  * A part that an earlier attempt left is compared before the rest is appended to it.
- *
- * @module
  */
 import { join } from "@std/path";
 import { createHash } from "node:crypto";

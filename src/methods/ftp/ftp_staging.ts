@@ -1,7 +1,5 @@
 /**
  * `staging.ts` by FTP, as far as the long lists of a server tell: what has the names of our own folders, and links on the way to targets.
- *
- * @module
  */
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { TRASH } from "../removal.ts";

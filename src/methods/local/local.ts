@@ -1,8 +1,6 @@
 /**
  * The method for disks of this computer, network drives included: a hashing copy into staging on the destination's own
  * file system, flushed, read again for its digest, and named last.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import { mapLimit } from "../../async/map_limit.ts";

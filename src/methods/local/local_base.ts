@@ -1,8 +1,6 @@
 /**
  * The base path of a destination on a disk of this computer: native paths below it, and the watch that its disk is still
  * the one that was found.
- *
- * @module
  */
 import { dirname, join } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";

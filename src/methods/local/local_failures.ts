@@ -1,8 +1,4 @@
-/**
- * What the operating system says about this computer's files, as a Failure of the destination.
- *
- * @module
- */
+/** What the operating system says about this computer's files, as a Failure of the destination. */
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,8 +1,4 @@
-/**
- * What is at a destination on a disk of this computer: found, hashed, flushed.
- *
- * @module
- */
+/** What is at a destination on a disk of this computer: found, hashed, flushed. */
 import { mapLimit } from "../../async/map_limit.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { ancestors } from "../../domain/names/ancestors.ts";

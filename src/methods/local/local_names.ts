@@ -1,8 +1,6 @@
 /**
  * Names on a disk of this computer: given by `link`, which never replaces, or by an atomic `rename`, so that no reader ever sees a half or a
  * missing file. Files are flushed before they are named, folders last.
- *
- * @module
  */
 import { dirname } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";

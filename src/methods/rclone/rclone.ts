@@ -1,7 +1,5 @@
 /**
  * The method for everything that rclone reaches: object stores such as S3, and many more. The account is in rclone's own configuration.
- *
- * @module
  */
 import { anySignal } from "../../async/abort.ts";
 import { mapLimit } from "../../async/map_limit.ts";

@@ -5,8 +5,6 @@
  * What is sent is a copy of ours in memory, made while the source was hashed, and compared with the version that was admitted before
  * rclone sees it. So the name cannot show a file that is being rewritten, and the store refuses bytes that are not those (rclone tells it
  * their MD5). What it says that it holds is compared afterwards.
- *
- * @module
  */
 import { join } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";

@@ -1,8 +1,6 @@
 /**
  * One `rclone rcd` for a session: rclone as a small server on this computer alone, asked over HTTP. Its password is made for it, and is
  * handed over in its environment. What a run that was killed has left running is ended by the next.
- *
- * @module
  */
 import { join } from "@std/path";
 import { anySignal } from "../../async/abort.ts";

@@ -1,8 +1,4 @@
-/**
- * What rclone and the stores behind it say, as a Failure.
- *
- * @module
- */
+/** What rclone and the stores behind it say, as a Failure. */
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

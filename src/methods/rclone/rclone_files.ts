@@ -1,8 +1,4 @@
-/**
- * What is at a remote: base path, and files with their digests.
- *
- * @module
- */
+/** What is at a remote: base path, and files with their digests. */
 import { join } from "@std/path";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";

@@ -1,7 +1,5 @@
 /**
  * Names at a remote: given by a move or copy inside the store, which readers see at once and whole. What was put at its name has it already.
- *
- * @module
  */
 import type { Session } from "../method.ts";
 import type { Act, Answer, Names } from "../names.ts";

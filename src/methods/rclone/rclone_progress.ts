@@ -1,8 +1,4 @@
-/**
- * Watches rclone while it sends: tells how far each file is, and ends what cannot succeed any more.
- *
- * @module
- */
+/** Watches rclone while it sends: tells how far each file is, and ends what cannot succeed any more. */
 import { anySignal } from "../../async/abort.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Upload } from "../method.ts";

@@ -1,8 +1,4 @@
-/**
- * What is known of a remote: what its store can do, which of its hashes prove something, and how rclone is told to use it.
- *
- * @module
- */
+/** What is known of a remote: what its store can do, which of its hashes prove something, and how rclone is told to use it. */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { MethodContext } from "../method.ts";

@@ -1,8 +1,4 @@
-/**
- * Hashes a source while it is read once: SHA-256, and the kind of hash that the store tells.
- *
- * @module
- */
+/** Hashes a source while it is read once: SHA-256, and the kind of hash that the store tells. */
 import { createHash } from "node:crypto";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";

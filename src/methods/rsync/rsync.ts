@@ -4,8 +4,6 @@
  *
  * Where names can be given later, a run is started ahead: only the name of a finished file is missing then. Else a run starts when it is
  * needed.
- *
- * @module
  */
 import { untilAborted } from "../../async/abort.ts";
 import type { Destination, Transport } from "../../config/settings.ts";

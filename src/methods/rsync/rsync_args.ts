@@ -1,8 +1,6 @@
 /**
  * The arguments of one rsync run: a folder of links into a staging folder. The options of the user come first, so that
  * ours, which keep the promises, win.
- *
- * @module
  */
 import type { Destination, Transport } from "../../config/settings.ts";
 import { shellQuote } from "../shell/shell_quote.ts";

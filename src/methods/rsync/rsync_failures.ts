@@ -1,8 +1,6 @@
 /**
  * What rsync's exit codes mean for the whole batch. Where the text on standard error says more than the code (disk full, host key
  * changed), the text decides.
- *
- * @module
  */
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * The method scp: batches of links into staging, in the mode that speaks SFTP (`-O`, where remote shells expand names, is
  * never asked for). It cannot continue a part: what an earlier attempt left is sent again, which is logged once.
- *
- * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import type { Failure } from "../../domain/failure.ts";

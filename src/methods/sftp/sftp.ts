@@ -1,8 +1,6 @@
 /**
  * The method that works with every SSH server: SFTP over an `ssh` that is kept open, with many requests under way. Where the server
  * gives a shell, that hashes, flushes and names; where it does not, SFTP does all of it, and files are proven by fetching them back.
- *
- * @module
  */
 import { perOwner } from "../../async/mutex.ts";
 import { Failure } from "../../domain/failure.ts";

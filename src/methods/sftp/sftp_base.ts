@@ -1,8 +1,4 @@
-/**
- * The base path of a destination as SFTP alone sees it: absolute paths below it, and short questions about them.
- *
- * @module
- */
+/** The base path of a destination as SFTP alone sees it: absolute paths below it, and short questions about them. */
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";

@@ -1,7 +1,5 @@
 /**
  * What can be asked of an SFTP server, as functions: a refusal is a value, for it is often expected; only a lost connection is thrown.
- *
- * @module
  */
 import type { Failure } from "../../domain/failure.ts";
 import { FILE_SYSTEM_ID } from "../method.ts";

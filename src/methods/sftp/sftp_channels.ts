@@ -1,7 +1,5 @@
 /**
  * The SFTP connections that a session sends files through: one on a short line, several on a long one, as far as the server allows.
- *
- * @module
  */
 import { Failure } from "../../domain/failure.ts";
 import type { Channel, LongLine } from "../ssh/long_line.ts";

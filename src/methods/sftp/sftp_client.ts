@@ -1,8 +1,6 @@
 /**
  * One `ssh -s … sftp` that stays open, with many requests under way: each has a number, and its answer is told by that. So a round trip
  * is paid once for many files, not once or more for each.
- *
- * @module
  */
 import { untilAborted } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";

@@ -1,8 +1,4 @@
-/**
- * An SFTP connection: one channel of the shared connection, or a connection of its own where none is shared.
- *
- * @module
- */
+/** An SFTP connection: one channel of the shared connection, or a connection of its own where none is shared. */
 import { onAbort } from "../../async/abort.ts";
 import type { System } from "../../system/system.ts";
 import { sftpArgs, type Sharing, type SshSettings } from "../ssh/ssh.ts";

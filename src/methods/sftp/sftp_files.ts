@@ -1,8 +1,4 @@
-/**
- * The destination's files where the server gives no shell: everything by SFTP.
- *
- * @module
- */
+/** The destination's files where the server gives no shell: everything by SFTP. */
 import { createHash } from "node:crypto";
 import { untilAborted } from "../../async/abort.ts";
 import { mapLimit } from "../../async/map_limit.ts";

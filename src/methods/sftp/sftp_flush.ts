@@ -1,8 +1,6 @@
 /**
  * Flushing by SFTP, and what it means where the server refuses it. Linux tells of an error of the disk only once (fsync(2)), so what may not have
  * reached the disk goes, or is not believed. But a file system that cannot flush refuses it for every file, and is no reason to send nothing.
- *
- * @module
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import { perOwner } from "../../async/mutex.ts";

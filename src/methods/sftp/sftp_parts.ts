@@ -1,8 +1,6 @@
 /**
  * Parts of files that are still being written, by SFTP: written at their place with many requests under way. Without a shell they are
  * hashed by reading them back.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import { Failure } from "../../domain/failure.ts";

@@ -2,8 +2,6 @@
  * Packets of the SSH File Transfer Protocol, version 3 (draft-ietf-secsh-filexfer-02) with the extensions of OpenSSH's PROTOCOL
  * file. Pure: bytes in, bytes out. Our own, because the npm packages that know these packets (ssh2 and its forks) keep them
  * inside an SSH of their own, which knows nothing of the user's ssh_config, agent and known_hosts.
- *
- * @module
  */
 
 /** What a client asks. */

@@ -1,8 +1,6 @@
 /**
  * Sending files by SFTP: each source is read once and hashed on the way; many files are open there at once, and the writes of all of them
  * share one window of bytes that are under way.
- *
- * @module
  */
 import type { Pace } from "../../async/pace.ts";
 import { mapLimit } from "../../async/map_limit.ts";

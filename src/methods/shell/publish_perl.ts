@@ -4,8 +4,6 @@
  * former names, file mode, folder mode; modes octal or empty). Output: one line a file, in order, once all is durable:
  * `ok`, `former <number>`, `exists`, `folder`, `link <depth>` (see shell_staging.ts), `denied <depth>` (by a folder so deep, where the base
  * path allows it), or `fail <reason>`. shell_names.ts does the same without perl.
- *
- * @module
  */
 import { FLUSH_SUB, SYNCED_WHOLE } from "./shell_flush.ts";
 

@@ -2,8 +2,6 @@
  * One `sh` at the far end of an `ssh` that stays open: scripts go in one after the other, each answer comes back between
  * two lines that hold a random marker, so what start-up files print is never taken for an answer. A script that is no
  * longer waited for runs to its end all the same; the shell counts as busy until then.
- *
- * @module
  */
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";

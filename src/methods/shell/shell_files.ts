@@ -1,8 +1,4 @@
-/**
- * The destination's files through a remote shell: everything of a Session but `put`, one round for a whole batch.
- *
- * @module
- */
+/** The destination's files through a remote shell: everything of a Session but `put`, one round for a whole batch. */
 import { CAUSES, failure } from "../../domain/causes.ts";
 import type { DestinationFiles, MethodContext, Mount, Stat, Upload } from "../method.ts";
 import { isAttemptName, unsafeStaging } from "../staging.ts";

@@ -1,8 +1,4 @@
-/**
- * Flushing to the disk through a remote shell: each file and folder, where it helps behind the file system as a whole.
- *
- * @module
- */
+/** Flushing to the disk through a remote shell: each file and folder, where it helps behind the file system as a whole. */
 import { ancestors } from "../../domain/names/ancestors.ts";
 import type { Session } from "../method.ts";
 import { FAILED, type RunInBase } from "./remote_shell.ts";

@@ -2,8 +2,6 @@
  * Gives staged files their final names through a remote shell, durably: flush, name, flush the folders. One perl for the
  * whole batch; where there is none (BusyBox, FreeBSD), sh with `ln`, `mv` and `cmp`, a few processes for each file. And takes delivered
  * files away again.
- *
- * @module
  */
 import { CAUSES, failure, filled } from "../../domain/causes.ts";
 import { type Failure, failureRecord } from "../../domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * Parts of files that are still being written, at the far end of a shell: copied, hashed and named there with `dd` and the hash program
  * of the session. How bytes get there is up to the method.
- *
- * @module
  */
 import type { SshDestination } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";

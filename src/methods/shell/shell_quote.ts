@@ -1,8 +1,6 @@
 /**
  * The one place that quotes for a remote shell. Everything sent to a remote `sh` is either our own program text or
  * went through here.
- *
- * @module
  */
 
 /**

@@ -1,8 +1,6 @@
 /**
  * What rsync, scp and tar have in common: a connection with a shell, and a Session whose `put` prepares the staging folder,
  * sends a batch, and finds out which file it was when the tool reports trouble.
- *
- * @module
  */
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";

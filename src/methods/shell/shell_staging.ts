@@ -1,7 +1,5 @@
 /**
  * `staging.ts` in POSIX sh: the checks of our staging folder, and of links on the way to targets. What each script does costs no process.
- *
- * @module
  */
 import { ancestors } from "../../domain/names/ancestors.ts";
 import { AN_ATTEMPT, NOT_AN_ATTEMPT } from "../staging.ts";

@@ -1,8 +1,4 @@
-/**
- * What is at many paths, asked with one remote process: a perl, or a `stat` for all names that fit on a line.
- *
- * @module
- */
+/** What is at many paths, asked with one remote process: a perl, or a `stat` for all names that fit on a line. */
 import { printable } from "../../domain/names/printable.ts";
 import type { Stat } from "../method.ts";
 import { meaningOf } from "../ssh/error_texts.ts";

@@ -1,8 +1,6 @@
 /**
  * Which programs a remote shell has, asked once per session in one round: the fastest that hashes, perl or `stat` to look
  * at many files with one process, what flushes to the disk, rsync and its version.
- *
- * @module
  */
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { printable } from "../../domain/names/printable.ts";

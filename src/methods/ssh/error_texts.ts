@@ -1,8 +1,6 @@
 /**
  * What the error texts of operating systems (in the C locale) and of SFTP servers mean: one table for every tool that
  * passes them on — perl, mv, rsync, scp, sftp.
- *
- * @module
  */
 import { type Cause, CAUSES } from "../../domain/causes.ts";
 

@@ -5,8 +5,6 @@
  *
  * More channels and connections are never needed: where they are refused, those that are open must do, and for an hour no more logins
  * are tried for that account.
- *
- * @module
  */
 import { perOwner } from "../../async/mutex.ts";
 import type { Login, SshDestination } from "../../config/settings.ts";

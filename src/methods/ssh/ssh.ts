@@ -2,8 +2,6 @@
  * Builds every OpenSSH command line: one set of options for `ssh`, `scp` and the `-e` of rsync. The user's own
  * ssh_config and known_hosts are used (or the file that `IMAGE_TRANSFER_SSH_CONFIG` names); what would make a daemon
  * wait for a person, trust an unknown host or hang for ever is overridden.
- *
- * @module
  */
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { bareHost, isHostName } from "../../domain/names/host_name.ts";

@@ -6,8 +6,6 @@
  * The socket has a short name in the runtime folder, and a lock that lives as long as the process that made it. So a later start finds the
  * masters of a run that crashed, and ends them: else a half-dead rsync behind one could write after its staging folder was swept.
  * On Windows, and where a socket cannot be made, every shell is a connection of its own; `sharing` is null then.
- *
- * @module
  */
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";

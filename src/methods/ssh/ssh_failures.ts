@@ -1,8 +1,6 @@
 /**
  * What `ssh` and `scp` mean by their exit code and error text. These programs say 255 or 1 for nearly everything, so the text decides;
  * what no row knows is told as it is.
- *
- * @module
  */
 import type { Login, SshDestination } from "../../config/settings.ts";
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";

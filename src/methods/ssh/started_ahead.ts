@@ -2,8 +2,6 @@
  * Programs that are started before they are needed: the connection, the login shell with its start-up files and the program at the
  * far end are there already when a file is finished. That takes a tenth of a second or more, and several round
  * trips, off every delivery.
- *
- * @module
  */
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Child } from "../../system/system.ts";

@@ -2,8 +2,6 @@
  * The method tar: a batch is one tar stream over the connection of the session, made here while the sources are read and hashed, and
  * unpacked at the far end by whichever tar is there. No links, no second reading, no round trip for each file. A large
  * file that was cut off is resumed behind what arrived, if that is what the source begins with.
- *
- * @module
  */
 import { anySignal, untilAborted } from "../../async/abort.ts";
 import type { Pace } from "../../async/pace.ts";

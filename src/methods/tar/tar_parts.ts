@@ -1,8 +1,6 @@
 /**
  * Writes parts of files that are still being written through streams of the shared connection: `cat` appends, `dd` replaces. For tar,
  * and for rsync, whose own comparison would read all of a part again.
- *
- * @module
  */
 import { untilAborted } from "../../async/abort.ts";
 import type { SshDestination } from "../../config/settings.ts";

@@ -1,8 +1,6 @@
 /**
  * The far ends of tar streams: each is one command over the connection of the session, which waits for the name of a folder and
  * then unpacks there whatever comes. One is started ahead.
- *
- * @module
  */
 import { type Sleeper, within } from "../../async/deadline.ts";
 import type { Child } from "../../system/system.ts";

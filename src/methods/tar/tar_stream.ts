@@ -1,8 +1,4 @@
-/**
- * A tar stream that is made while its files are read: each file is read once, and hashed on the way.
- *
- * @module
- */
+/** A tar stream that is made while its files are read: each file is read once, and hashed on the way. */
 import type { Pace } from "../../async/pace.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { SharedBytes, SmallFile, SourceReader, System } from "../../system/system.ts";

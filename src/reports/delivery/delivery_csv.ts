@@ -1,7 +1,5 @@
 /**
  * `history --csv` and the export of the page: RFC 4180, for spreadsheets. Names from the disk are hostile: none becomes a formula.
- *
- * @module
  */
 import type { DeliveryJson } from "./delivery_json.ts";
 

@@ -1,7 +1,5 @@
 /**
  * All deliveries of a filter as a download, CSV or JSON. Read in pieces: a slow reader costs no memory, and no delivery waits for it.
- *
- * @module
  */
 import type { DeliveryRow } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";

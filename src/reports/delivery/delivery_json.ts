@@ -1,8 +1,4 @@
-/**
- * `history --json` and `/api/deliveries`: a shape that scripts depend on.
- *
- * @module
- */
+/** `history --json` and `/api/deliveries`: a shape that scripts depend on. */
 import { type DeliveryState, triesOf } from "../../domain/delivery.ts";
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { ProofLevel } from "../../domain/receipt.ts";

@@ -1,8 +1,4 @@
-/**
- * A row of the ledger as the page shows it.
- *
- * @module
- */
+/** A row of the ledger as the page shows it. */
 import { fits } from "../../formats/fits/fits.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import type { DeliveryView, ImageView } from "../api_types.ts";

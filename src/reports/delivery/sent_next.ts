@@ -1,8 +1,4 @@
-/**
- * What is sent next: the head of the queue.
- *
- * @module
- */
+/** What is sent next: the head of the queue. */
 import type { DeliveryRow } from "../../ledger/history.ts";
 import type { DaemonState } from "../page_source.ts";
 

@@ -1,8 +1,6 @@
 /**
  * The morning report over the fleet: how the night of every computer went, from its last heartbeat, the worst first. A computer that is
  * offline is unknown, never well: what it did after its last heartbeat nobody can tell.
- *
- * @module
  */
 import type { FleetMember, FleetNow, NightSums } from "../../domain/fleet.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The morning report over the fleet as one HTML file.
- *
- * @module
- */
+/** The morning report over the fleet as one HTML file. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { htmlPage, table } from "../morning/html_page.ts";
 import { dated } from "../morning/report_text.ts";

@@ -1,8 +1,4 @@
-/**
- * The morning report over the fleet as text, for a terminal or a mail.
- *
- * @module
- */
+/** The morning report over the fleet as text, for a terminal or a mail. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { counted } from "../../domain/names/counted.ts";
 import { printable } from "../../domain/names/printable.ts";

@@ -1,7 +1,5 @@
 /**
  * What a computer tells the fleet of its files: how many wait, and the sums of the night that the morning report would be about.
- *
- * @module
  */
 import type { Job } from "../../config/settings.ts";
 import type { NightSums } from "../../domain/fleet.ts";

@@ -1,8 +1,4 @@
-/**
- * Where Prometheus finds the metrics of all computers: a list for `file_sd_configs` and `http_sd_configs`.
- *
- * @module
- */
+/** Where Prometheus finds the metrics of all computers: a list for `file_sd_configs` and `http_sd_configs`. */
 import type { FleetMember } from "../../domain/fleet.ts";
 
 /** As Prometheus reads it. */

@@ -1,8 +1,4 @@
-/**
- * Frame numbers that are missing in a night: what a camera counted and nobody saw.
- *
- * @module
- */
+/** Frame numbers that are missing in a night: what a camera counted and nobody saw. */
 
 /** A run of numbered names with holes. */
 export interface FrameGaps {

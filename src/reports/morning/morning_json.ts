@@ -1,8 +1,4 @@
-/**
- * `report --json` and what a webhook is sent: a shape that scripts depend on.
- *
- * @module
- */
+/** `report --json` and what a webhook is sent: a shape that scripts depend on. */
 import type { Headline } from "../overview/status_json.ts";
 import type { FrameGaps } from "./frame_gaps.ts";
 import type { NotPickedUp } from "./not_picked_up.ts";

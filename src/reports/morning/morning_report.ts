@@ -1,8 +1,6 @@
 /**
  * The morning report: what a night's images came to. Well is a night only when every image that was seen is delivered, proven, and
  * still there. It is read in small pieces with pauses: a report of a hundred thousand files holds up no delivery, and needs little memory.
- *
- * @module
  */
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";

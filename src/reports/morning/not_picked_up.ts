@@ -1,8 +1,6 @@
 /**
  * The images of a night that stand in the watched folders and that the ledger does not know: incomplete ones, such as cannot be
  * taken, and what nobody took because no daemon ran. Without them a report would call a night well that is not.
- *
- * @module
  */
 import { join } from "@std/path";
 import { chunks } from "../../domain/chunks.ts";

@@ -1,8 +1,4 @@
-/**
- * Why the images of a night are not picked up or not sent, as the status of the daemon has it.
- *
- * @module
- */
+/** Why the images of a night are not picked up or not sent, as the status of the daemon has it. */
 import type { StatusReport } from "../overview/status_json.ts";
 
 /** Why, in words, and what helps. */

@@ -1,8 +1,4 @@
-/**
- * The morning report as one HTML file.
- *
- * @module
- */
+/** The morning report as one HTML file. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { MorningReport } from "./morning_json.ts";
 import { htmlPage, table } from "./html_page.ts";

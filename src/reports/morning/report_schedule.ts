@@ -1,8 +1,6 @@
 /**
  * Sends the report of the night every morning to a webhook. A webhook that does not answer is tried again some times; delivery never
  * waits for it.
- *
- * @module
  */
 import { deadline } from "../../async/deadline.ts";
 import { failureRecord } from "../../domain/failure.ts";

@@ -1,8 +1,4 @@
-/**
- * The morning report as text, for a terminal or a mail.
- *
- * @module
- */
+/** The morning report as text, for a terminal or a mail. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { NOTHING_TO_CHECK } from "../../domain/audit.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";

@@ -1,7 +1,5 @@
 /**
  * Whether a night came out well: one list of faults behind the report's sentence, its `all_well` and the exit code of `report`.
- *
- * @module
  */
 import { printable } from "../../domain/names/printable.ts";
 import type { MorningReport } from "./morning_json.ts";

@@ -1,8 +1,6 @@
 /**
  * All that the view Night shows. Read in small pages with pauses, and kept for some seconds: a look at fifty thousand files holds
  * up no delivery.
- *
- * @module
  */
 import type { AvailabilityHistory } from "../../ledger/availability_ledger.ts";
 import type { NightPoint } from "../../ledger/history.ts";

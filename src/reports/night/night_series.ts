@@ -1,8 +1,4 @@
-/**
- * A night's deliveries as columns for the plots: files and bytes that add up over time, and how long each took.
- *
- * @module
- */
+/** A night's deliveries as columns for the plots: files and bytes that add up over time, and how long each took. */
 import type { NightPoint } from "../../ledger/history.ts";
 import type { NightSeries } from "../api_types.ts";
 

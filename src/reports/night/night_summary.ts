@@ -1,8 +1,4 @@
-/**
- * Which night it is, and the sums of a night.
- *
- * @module
- */
+/** Which night it is, and the sums of a night. */
 import type { Job } from "../../config/settings.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import type { History } from "../../ledger/history.ts";

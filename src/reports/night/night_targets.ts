@@ -1,8 +1,4 @@
-/**
- * A night by target and filter: how many images, how long they were exposed, and which numbers the camera skipped.
- *
- * @module
- */
+/** A night by target and filter: how many images, how long they were exposed, and which numbers the camera skipped. */
 import type { NightFrame, NightPoint } from "../../ledger/history.ts";
 import type { NightTarget } from "../api_types.ts";
 import { frameGaps } from "../morning/frame_gaps.ts";

@@ -1,8 +1,4 @@
-/**
- * When a destination took nothing: the notes of the ledger as spans of time, for strips and plots.
- *
- * @module
- */
+/** When a destination took nothing: the notes of the ledger as spans of time, for strips and plots. */
 import type { AvailabilityNote } from "../../ledger/availability_ledger.ts";
 import type { Outage } from "../api_types.ts";
 

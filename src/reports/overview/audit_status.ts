@@ -1,8 +1,4 @@
-/**
- * How the audits of a destination are told: in the status, to the page and to scripts.
- *
- * @module
- */
+/** How the audits of a destination are told: in the status, to the page and to scripts. */
 import { type AuditPlan, type AuditRun, checkedIn, nextAudit } from "../../domain/audit.ts";
 import type { AuditStatus } from "./status_json.ts";
 

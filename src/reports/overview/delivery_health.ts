@@ -1,8 +1,4 @@
-/**
- * Whether images reach their destinations, for a monitor: yes or no, one line, and the numbers.
- *
- * @module
- */
+/** Whether images reach their destinations, for a monitor: yes or no, one line, and the numbers. */
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, StatusReport } from "./status_json.ts";
 

@@ -1,8 +1,4 @@
-/**
- * All that is known of a running daemon at one moment, gathered once: status, headline, page and trouble are made of it.
- *
- * @module
- */
+/** All that is known of a running daemon at one moment, gathered once: status, headline, page and trouble are made of it. */
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { Counts, History } from "../../ledger/history.ts";
 import type { Orphan } from "../../ledger/orphans.ts";

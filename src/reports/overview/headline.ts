@@ -1,7 +1,5 @@
 /**
  * The one answer to "is everything delivered, and if not, what do I do?": the worst finding of the overview as a sentence, with advice.
- *
- * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { causeOf, type FailureCode, ownCauseOf } from "../../domain/failure.ts";

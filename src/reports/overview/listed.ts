@@ -1,8 +1,4 @@
-/**
- * Names in one phrase.
- *
- * @module
- */
+/** Names in one phrase. */
 
 /** `freya, nas and usb-stick`; destinations of different jobs may share a name, which is said once. */
 export function listed(names: readonly string[]): string {

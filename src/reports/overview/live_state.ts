@@ -1,8 +1,4 @@
-/**
- * All that the view Now shows, gathered from the running daemon.
- *
- * @module
- */
+/** All that the view Now shows, gathered from the running daemon. */
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import type { Destination } from "../../config/settings.ts";
 import type { Transfer } from "../../events/progress.ts";

@@ -1,8 +1,6 @@
 /**
  * Is all well? The one judgement behind the headline, `status` and its exit code, the page and its view Trouble: what is wrong, worst
  * first, and how bad all of it is. Each of them only puts it into words.
- *
- * @module
  */
 import type { Counts } from "../../ledger/history.ts";
 import type { Failure } from "../../domain/failure.ts";

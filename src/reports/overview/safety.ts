@@ -1,8 +1,4 @@
-/**
- * Where the images are safe while a destination is in trouble: what an observer wants to know first.
- *
- * @module
- */
+/** Where the images are safe while a destination is in trouble: what an observer wants to know first. */
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { NightSummary } from "../api_types.ts";

@@ -1,8 +1,4 @@
-/**
- * When a camera that makes images has stopped doing so.
- *
- * @module
- */
+/** When a camera that makes images has stopped doing so. */
 import { type NightRule, observingNight } from "../../domain/night/night.ts";
 
 /** So many times the usual distance between two images. */

@@ -1,8 +1,4 @@
-/**
- * `status --json` and `/api/status`: a shape that scripts depend on.
- *
- * @module
- */
+/** `status --json` and `/api/status`: a shape that scripts depend on. */
 import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts } from "../../ledger/history.ts";
 import type { DestinationState } from "../../domain/destination_state.ts";

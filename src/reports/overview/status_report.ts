@@ -1,8 +1,4 @@
-/**
- * Makes the status of a daemon, running or not.
- *
- * @module
- */
+/** Makes the status of a daemon, running or not. */
 import type { FailureRecord } from "../../domain/failure.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import type { AuditPlan, AuditRun } from "../../domain/audit.ts";

@@ -1,8 +1,4 @@
-/**
- * Everything a person should look at, worst first, each with what helps: the findings of the overview, one by one.
- *
- * @module
- */
+/** Everything a person should look at, worst first, each with what helps: the findings of the overview, one by one. */
 import { ownCauseOf } from "../../domain/failure.ts";
 import type { Counts, DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";

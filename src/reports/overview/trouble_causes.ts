@@ -1,7 +1,5 @@
 /**
  * Trouble by cause: one full disk with four thousand waiting images is one cause, and so is one reason that a hundred deliveries have.
- *
- * @module
  */
 import type { DestinationState } from "../../domain/destination_state.ts";
 import { causeOf, failedBecause, type FailureCode } from "../../domain/failure.ts";

@@ -1,8 +1,4 @@
-/**
- * How many images wait: one that waits for two destinations is two deliveries and one image.
- *
- * @module
- */
+/** How many images wait: one that waits for two destinations is two deliveries and one image. */
 import type { Counts, History } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 

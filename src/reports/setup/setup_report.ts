@@ -1,8 +1,4 @@
-/**
- * How the daemon is set up, for people: the configuration in force, the next runs of schedules, hooks with their last result.
- *
- * @module
- */
+/** How the daemon is set up, for people: the configuration in force, the next runs of schedules, hooks with their last result. */
 import { showConfig } from "../../config/show/show.ts";
 import type { Job, Settings } from "../../config/settings.ts";
 import { hookName } from "../../events/hooks/hooks.ts";

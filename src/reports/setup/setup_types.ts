@@ -1,8 +1,4 @@
-/**
- * What the view Setup is told, see `api_types.ts`: times are milliseconds since 1970 UTC.
- *
- * @module
- */
+/** What the view Setup is told, see `api_types.ts`: times are milliseconds since 1970 UTC. */
 
 /** All of the view Setup. */
 export interface SetupReport {

@@ -4,8 +4,6 @@
  *
  * The Worker ends soon after the last batch. While it does not respond (a dead disk), new calls are made directly, and so are
  * those that have waited for long.
- *
- * @module
  */
 import { setImmediate } from "node:timers";
 import { within } from "../../async/deadline.ts";

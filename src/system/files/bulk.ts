@@ -1,8 +1,6 @@
 /**
  * Many small files at a time, in a Worker: copied, hashed and named one by one from here, each costs a dozen switches to a thread of the
  * runtime and back. Each caller has a Worker of its own, so a disk that does not respond delays only calls about itself.
- *
- * @module
  */
 import { onAbort } from "../../async/abort.ts";
 import type { BulkFiles } from "../system.ts";

@@ -2,8 +2,6 @@
  * Keeps a disk that does not respond from blocking the work on others. A call to a dead network drive does not return, and
  * occupies a thread of the runtime all that time; there are 32 (on Windows four for each processor). So each named folder gets only a
  * share of them, and further calls wait for that folder alone. Not the semaphore of `async/`: a reload changes the number of places.
- *
- * @module
  */
 import { SEPARATOR } from "@std/path";
 

@@ -3,8 +3,6 @@
  * blocks nothing else. Each user starts one of its own.
  *
  * It is bundled and embedded separately: import nothing heavy here.
- *
- * @module
  */
 // deno-lint-ignore-file no-sync-fn-in-async-fn -- here, a disk that does not respond blocks nothing else
 import { createHash, type Hash } from "node:crypto";

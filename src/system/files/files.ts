@@ -1,8 +1,4 @@
-/**
- * Files and folders, over Deno's own calls. None of them blocks the event loop: a dead network disk must not stop the daemon.
- *
- * @module
- */
+/** Files and folders, over Deno's own calls. None of them blocks the event loop: a dead network disk must not stop the daemon. */
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "@std/path";
 import { untilAborted } from "../../async/abort.ts";

@@ -2,8 +2,6 @@
  * Reads files from their beginning to their end, and hashes them on the way: alone, while they are copied, or for whoever uses the bytes.
  * Two buffers take turns: while one is hashed here, the next is read in the runtime's threads, so a dead network disk never blocks the event
  * loop.
- *
- * @module
  */
 import { createHash } from "node:crypto";
 import type { Digest } from "../../domain/receipt.ts";

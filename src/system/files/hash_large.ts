@@ -1,8 +1,4 @@
-/**
- * SHA-256 of large files, and of their chunks, in Workers: the event loop stays free, and several are hashed at a time.
- *
- * @module
- */
+/** SHA-256 of large files, and of their chunks, in Workers: the event loop stays free, and several are hashed at a time. */
 import type { ToRead } from "../../domain/source_file.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { workerCalls } from "../workers/worker_calls.ts";

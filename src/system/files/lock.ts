@@ -1,8 +1,6 @@
 /**
  * Locks that are released when their process ends, however it ends: of a file, of a folder, and of the state directory, which only one
  * daemon or `run --once` may use at a time.
- *
- * @module
  */
 import { join } from "@std/path";
 import { Failure } from "../../domain/failure.ts";

@@ -3,8 +3,6 @@
  * with what it should be before a byte of it is read.
  *
  * It is bundled with Workers: import nothing heavy here.
- *
- * @module
  */
 import { closeSync, constants, fstat, fstatSync, open, openSync, read, readSync, type Stats } from "node:fs";
 import { type Expected, sameFingerprint, type ToRead } from "../../domain/source_file.ts";

@@ -1,8 +1,4 @@
-/**
- * Passwords that are kept in files.
- *
- * @module
- */
+/** Passwords that are kept in files. */
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { reasonOf } from "../../domain/names/reason.ts";

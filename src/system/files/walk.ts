@@ -1,8 +1,6 @@
 /**
  * Every regular file under a folder, in batches: a small tree is read here, a larger one in a Worker that lives as long as the walk (it
  * costs some memory, and a tenth of a second to start).
- *
- * @module
  */
 import { anySignal, onAbort, untilAborted } from "../../async/abort.ts";
 import { BEFORE_DENO_2_9 } from "../host/deno_version.ts";

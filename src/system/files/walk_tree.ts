@@ -1,8 +1,6 @@
 /**
  * The walk itself, through a tree on whatever disk: what it finds comes in batches of stretches, some 1,000 files or a folder. Each stretch has
  * a digest, and comes without its files where that is known from a former walk. A Worker bundles it: import nothing heavy here.
- *
- * @module
  */
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { FormerWalks, Stretch, WalkBatch, WalkOptions } from "../system.ts";

@@ -1,8 +1,6 @@
 /**
  * HTTP for strangers. `Deno.serve` has no time limits and no bound on connections, so half a request, sent often enough, takes all file
  * descriptors of the process. Here connections are accepted, counted and timed first, and each is passed on to a `Deno.serve` of its own.
- *
- * @module
  */
 import { join } from "@std/path";
 import { anySignal, onAbort, unlessAborted } from "../../async/abort.ts";

@@ -1,8 +1,4 @@
-/**
- * The real clock.
- *
- * @module
- */
+/** The real clock. */
 import { onAbort } from "../../async/abort.ts";
 import type { Clock } from "../system.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The part of the System around the program: HTTP, the terminal, signals and the service manager.
- *
- * @module
- */
+/** The part of the System around the program: HTTP, the terminal, signals and the service manager. */
 
 export interface Listening {
   readonly host: string;

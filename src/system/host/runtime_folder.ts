@@ -1,8 +1,6 @@
 /**
  * Folders for what need not outlive a reboot: a short one of our own for sockets (OpenSSH's ControlPath has 104 bytes at most on macOS, 108 on
  * Linux), and those that Linux keeps in memory.
- *
- * @module
  */
 import { isAbsolute, join } from "@std/path";
 

@@ -1,8 +1,4 @@
-/**
- * HTTP and WebSockets, to and from this process.
- *
- * @module
- */
+/** HTTP and WebSockets, to and from this process. */
 import { X509Certificate } from "node:crypto";
 import { onAbort } from "../../async/abort.ts";
 import type { RemoteStream, Serving } from "../system.ts";

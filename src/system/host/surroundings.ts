@@ -1,8 +1,4 @@
-/**
- * This process: where it runs (account, folders, environment), its signals, its service manager, and its end.
- *
- * @module
- */
+/** This process: where it runs (account, folders, environment), its signals, its service manager, and its end. */
 import { homedir, hostname } from "node:os";
 import process from "node:process";
 import { join } from "@std/path";

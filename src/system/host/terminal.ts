@@ -1,8 +1,4 @@
-/**
- * The terminal, or what stdin, stdout and stderr are redirected to.
- *
- * @module
- */
+/** The terminal, or what stdin, stdout and stderr are redirected to. */
 import { Failure } from "../../domain/failure.ts";
 import { which } from "../processes/launch.ts";
 import type { Terminal } from "../system.ts";

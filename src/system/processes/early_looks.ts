@@ -1,8 +1,6 @@
 /**
  * Looks for writers that begin before anybody asks: when a file is finished, while it is admitted and claimed. The answer holds for that
  * version of the file for good: a write that begins after the look changes its facts.
- *
- * @module
  */
 import { fingerprint, type SourceFile, untilTicked } from "../../domain/source_file.ts";
 import type { System } from "../system.ts";

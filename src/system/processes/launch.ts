@@ -1,7 +1,5 @@
 /**
  * Finds programs, starts them and ends them. Everything started here is tracked until it has ended, so that a clean stop leaves nothing running.
- *
- * @module
  */
 import { basename, isAbsolute, join } from "@std/path";
 import { onAbort, untilAborted } from "../../async/abort.ts";

@@ -1,8 +1,6 @@
 /**
  * Which files some process has open for writing. Linux: the tables of open and of mapped files in `/proc`, read by a spawned `find`,
  * because Deno with a permission list may not read them. macOS: `lsof`. Windows: a file that cannot be opened for writing.
- *
- * @module
  */
 import { basename, dirname, join } from "@std/path";
 import { untilAborted } from "../../async/abort.ts";

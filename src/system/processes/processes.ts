@@ -1,7 +1,5 @@
 /**
  * Programs of the system: run to their end, or kept running with pipes. All outputs are drained even if nobody reads, up to a limit.
- *
- * @module
  */
 import { untilAborted } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";

@@ -1,8 +1,4 @@
-/**
- * Starts a program from this thread, with pipes to all three of its streams.
- *
- * @module
- */
+/** Starts a program from this thread, with pipes to all three of its streams. */
 import type { Command } from "../system.ts";
 
 /** A program that was started, here or in a Worker. */

@@ -2,8 +2,6 @@
  * The Worker of `launch.ts`: starts programs, and moves bytes between their pipes and the messages.
  *
  * It is bundled and embedded separately: import nothing heavy here.
- *
- * @module
  */
 import { type Started, startHere } from "./start_here.ts";
 import type { Command } from "../system.ts";

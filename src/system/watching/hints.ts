@@ -1,8 +1,6 @@
 /**
  * Hints that wait, in bounded number: with more, or after a burst that may have lost some, all of them become one "list everything again". The
  * Worker of the watchers bundles it.
- *
- * @module
  */
 import { clock } from "../host/clock.ts";
 import { BEFORE_DENO_2_9 } from "../host/deno_version.ts";

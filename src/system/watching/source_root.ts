@@ -1,8 +1,6 @@
 /**
  * The root of a job: the folder that it watches. The only place that notices whether it is there, whether another folder has
  * taken its place, and whether its disk is mounted.
- *
- * @module
  */
 import { dirname } from "@std/path";
 import { unlessAborted } from "../../async/abort.ts";

@@ -1,8 +1,6 @@
 /**
  * Hints from the operating system that something changed. All watchers are in one Worker, which is ended and started again when they stand
  * still; a root in which something makes them stand still fails, and can be watched again when that is gone.
- *
- * @module
  */
 import { join, SEPARATOR } from "@std/path";
 import { Failure } from "../../domain/failure.ts";

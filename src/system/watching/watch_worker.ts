@@ -4,8 +4,6 @@
  * one. Here that is a Worker, which can be ended.
  *
  * It also ends the process if the main thread stands still. It is bundled and embedded separately: import nothing heavy here.
- *
- * @module
  */
 import type { WatchEvent } from "../system.ts";
 import { carried, type CarriedError, serveCalls } from "../workers/serve_calls.ts";

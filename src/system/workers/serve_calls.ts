@@ -3,8 +3,6 @@
  *
  * It is bundled with each Worker: import nothing heavy here. Our own instead of Comlink, which drops the class and code of errors and
  * does not notice a Worker that broke.
- *
- * @module
  */
 
 /** What a Worker can be asked. Its module exports the type of its calls: `export type WalkCalls = typeof calls`. */

@@ -1,7 +1,5 @@
 /**
  * One protocol for all Workers, our side: their functions are called as if they were here. `serve_calls.ts` is the other side.
- *
- * @module
  */
 import type { Call, CallAnswer, Calls, CarriedError, HandedOver } from "./serve_calls.ts";
 

@@ -1,8 +1,4 @@
-/**
- * What a page may have done, by POST with a JSON body only, which no foreign page can send.
- *
- * @module
- */
+/** What a page may have done, by POST with a JSON body only, which no foreign page can send. */
 import type { Context, Hono } from "hono";
 import { Failure } from "../../domain/failure.ts";
 import { type Action, PAGE_ACTIONS } from "../../reports/actions.ts";

@@ -1,8 +1,4 @@
-/**
- * What a page may ask: status, history, nights, trouble. Long answers are read page by page.
- *
- * @module
- */
+/** What a page may ask: status, history, nights, trouble. Long answers are read page by page. */
 import type { Context, Hono } from "hono";
 import { Failure } from "../../domain/failure.ts";
 import type { DeliveryQuery, ImageQuery } from "../../ledger/history.ts";

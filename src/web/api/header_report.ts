@@ -1,8 +1,4 @@
-/**
- * The headers of a FITS file, for the details of an image.
- *
- * @module
- */
+/** The headers of a FITS file, for the details of an image. */
 import { readHeaderCards } from "../../formats/fits/header_cards.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import { sameFile, sameInode } from "../../domain/source_file.ts";

@@ -1,8 +1,4 @@
-/**
- * Pictures and headers of images.
- *
- * @module
- */
+/** Pictures and headers of images. */
 import type { Hono } from "hono";
 import type { System } from "../../system/system.ts";
 import { hasPreview } from "../../reports/delivery/delivery_view.ts";

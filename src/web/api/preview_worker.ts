@@ -2,8 +2,6 @@
  * The Worker that makes previews, so that the work of a big image holds up no delivery. One at a time.
  *
  * It is bundled and embedded separately: import nothing heavy here.
- *
- * @module
  */
 import type { ToRead } from "../../domain/source_file.ts";
 import { greyPng } from "../../formats/preview/png.ts";

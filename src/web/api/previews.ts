@@ -1,8 +1,4 @@
-/**
- * Previews of images: made one after the other in a Worker that ends when it has nothing to do, kept in a bounded cache.
- *
- * @module
- */
+/** Previews of images: made one after the other in a Worker that ends when it has nothing to do, kept in a bounded cache. */
 import { join } from "@std/path";
 import { onAbort } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";

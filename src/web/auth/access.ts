@@ -1,8 +1,6 @@
 /**
  * Who may talk to the web server: which names of this computer it answers to (a page that rebinds its own DNS name to us does not
  * know them), which pages may call it, and which connections come from this account.
- *
- * @module
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { System } from "../../system/system.ts";

@@ -1,8 +1,4 @@
-/**
- * Lets in those who have the token: browsers show it once and then a cookie, scripts send `Authorization: Bearer`.
- *
- * @module
- */
+/** Lets in those who have the token: browsers show it once and then a cookie, scripts send `Authorization: Bearer`. */
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { bearerOf, sameText, wordsOf } from "./access.ts";

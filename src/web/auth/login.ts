@@ -1,8 +1,6 @@
 /**
  * How a session begins and ends: `/?token=…`, as the start-up line and `image-transfer open` give it, or the login form. The token
  * leaves the address at once.
- *
- * @module
  */
 import type { Context, Hono } from "hono";
 import type { Try } from "./authentication.ts";

@@ -1,8 +1,6 @@
 /**
  * The token that opens the page, and the sessions made with it. Without one in the configuration a random one is made once and kept in
  * the state directory, readable by its owner only, together with the hashes of the sessions: they outlive a restart.
- *
- * @module
  */
 import { createHash, createHmac } from "node:crypto";
 import { join } from "@std/path";

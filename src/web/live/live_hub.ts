@@ -1,8 +1,6 @@
 /**
  * The live stream: a snapshot for each page that connects, then what changed, gathered once for all. It costs at most a few percent of the
  * daemon's time however many pages are open, and who reads too slowly is dropped.
- *
- * @module
  */
 import { onAbort } from "../../async/abort.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";

@@ -1,8 +1,4 @@
-/**
- * `/api/live`: the WebSocket of a page. The server speaks, the page listens.
- *
- * @module
- */
+/** `/api/live`: the WebSocket of a page. The server speaks, the page listens. */
 import type { Hono } from "hono";
 import type { System } from "../../system/system.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";

@@ -1,8 +1,4 @@
-/**
- * The frame of the page: where one is, whether it is live, the view, and what is said in between.
- *
- * @module
- */
+/** The frame of the page: where one is, whether it is live, the view, and what is said in between. */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { HistoryView } from "./history/history_view.tsx";

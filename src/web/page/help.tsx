@@ -1,7 +1,5 @@
 /**
  * What the page can do, in short, and its single-key shortcuts. They can be switched off, and do nothing while somebody types.
- *
- * @module
  */
 import { signal } from "@preact/signals";
 import { nextZone } from "./parts/time.tsx";

@@ -1,8 +1,4 @@
-/**
- * The page: draws itself and keeps in touch with the daemon.
- *
- * @module
- */
+/** The page: draws itself and keeps in touch with the daemon. */
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { startShortcuts } from "./help.tsx";

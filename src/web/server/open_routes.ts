@@ -1,8 +1,6 @@
 /**
  * What needs no session on this computer: `/health` for service managers and fleets, `/health/delivery` for monitors, `/metrics` for Prometheus,
  * `/metrics/targets` tells it where the metrics of the whole fleet are.
- *
- * @module
  */
 import type { Context, Hono } from "hono";
 import { accepts } from "hono/accepts";

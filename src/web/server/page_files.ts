@@ -1,8 +1,4 @@
-/**
- * The files of the page: embedded in the binary; from source, made once in `build/page/` and made again after a change.
- *
- * @module
- */
+/** The files of the page: embedded in the binary; from source, made once in `build/page/` and made again after a change. */
 import { fromFileUrl, join } from "@std/path";
 import type { System } from "../../system/system.ts";
 import { Failure } from "../../domain/failure.ts";

@@ -1,8 +1,4 @@
-/**
- * What comes with a request of the page besides itself, and how a request is refused.
- *
- * @module
- */
+/** What comes with a request of the page besides itself, and how a request is refused. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { ApiFailure } from "../../reports/api_types.ts";

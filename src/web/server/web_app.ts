@@ -1,8 +1,4 @@
-/**
- * What the page's address answers: who may ask, and which part answers. It can change no command, program or key.
- *
- * @module
- */
+/** What the page's address answers: who may ask, and which part answers. It can change no command, program or key. */
 import { type Context, Hono, type Next } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { isOwnHost, isOwnPage } from "../auth/access.ts";

@@ -1,8 +1,6 @@
 /**
  * The web server, kept in step with the configuration. If it cannot listen, because the port is taken or a certificate is missing, it
  * says so once and keeps trying; delivery never waits for it.
- *
- * @module
  */
 import type { WebSettings } from "../../config/settings.ts";
 import type { Fault, System } from "../../system/system.ts";

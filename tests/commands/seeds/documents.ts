@@ -1,8 +1,6 @@
 /**
  * The five documents that this program replaces, as they were handed over (the `.md` files beside this one), and what becomes of every
  * command line in them.
- *
- * @module
  */
 
 /** A line or block of code in a document. */

@@ -1,8 +1,4 @@
-/**
- * What audits know and remember.
- *
- * @module
- */
+/** What audits know and remember. */
 import { assertEquals } from "@std/assert";
 import type { AuditFinding, AuditState } from "../../../src/ledger/audit_ledger.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "../makers.ts";

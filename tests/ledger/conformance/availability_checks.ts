@@ -1,8 +1,4 @@
-/**
- * What the ledger promises of the times at which destinations could be delivered to.
- *
- * @module
- */
+/** What the ledger promises of the times at which destinations could be delivered to. */
 import { assertEquals } from "@std/assert";
 import { anAdmission, NOW, proven } from "../makers.ts";
 import type { Check } from "./conformance.ts";

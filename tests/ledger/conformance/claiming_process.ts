@@ -1,8 +1,4 @@
-/**
- * A process that claims until nothing is left, and says what it was given.
- *
- * @module
- */
+/** A process that claims until nothing is left, and says what it was given. */
 import type { LedgerAccess } from "../../../src/ledger/ledger.ts";
 import { aClaim } from "../makers.ts";
 

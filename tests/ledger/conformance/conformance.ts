@@ -1,8 +1,4 @@
-/**
- * One suite that every implementation of the ledger passes: `ledgerConformance(candidate)` in one file each.
- *
- * @module
- */
+/** One suite that every implementation of the ledger passes: `ledgerConformance(candidate)` in one file each. */
 import type { Ledger, LedgerAccess, ReadLedger } from "../../../src/ledger/ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { AVAILABILITY } from "./availability_checks.ts";

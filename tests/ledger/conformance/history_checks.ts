@@ -1,8 +1,4 @@
-/**
- * Questions about deliveries, counts and nights.
- *
- * @module
- */
+/** Questions about deliveries, counts and nights. */
 import { assertEquals } from "@std/assert";
 import type { DeliveryQuery } from "../../../src/ledger/history.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";

@@ -1,8 +1,4 @@
-/**
- * What the ledger promises the hooks.
- *
- * @module
- */
+/** What the ledger promises the hooks. */
 import { assertEquals } from "@std/assert";
 import { anAdmission, broken, NOW, proven } from "../makers.ts";
 import type { Check } from "./conformance.ts";

@@ -1,8 +1,4 @@
-/**
- * Questions about images: a version of a file with all of its deliveries.
- *
- * @module
- */
+/** Questions about images: a version of a file with all of its deliveries. */
 import { assertEquals } from "@std/assert";
 import type { ImageQuery } from "../../../src/ledger/history.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";

@@ -1,8 +1,4 @@
-/**
- * Admission: which files are new, what supersedes what, what a changed ctime means.
- *
- * @module
- */
+/** Admission: which files are new, what supersedes what, what a changed ctime means. */
 import { assertEquals } from "@std/assert";
 import {
   aClaim,

@@ -1,8 +1,4 @@
-/**
- * What mirrors know and remember.
- *
- * @module
- */
+/** What mirrors know and remember. */
 import { assertEquals } from "@std/assert";
 import { NEW_MIRROR } from "../../../src/ledger/mirror_ledger.ts";
 import { anAdmission, broken, deliveryOf, NOW, proven } from "../makers.ts";

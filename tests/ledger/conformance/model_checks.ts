@@ -1,8 +1,4 @@
-/**
- * Any calls in any order, beside a plain list that is asked the same.
- *
- * @module
- */
+/** Any calls in any order, beside a plain list that is asked the same. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { deliver, type Delivery, park } from "../../../src/domain/delivery.ts";

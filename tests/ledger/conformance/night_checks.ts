@@ -1,8 +1,4 @@
-/**
- * The sums of a night, kept right whatever happens to its deliveries.
- *
- * @module
- */
+/** The sums of a night, kept right whatever happens to its deliveries. */
 import { assertEquals } from "@std/assert";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { anAdmission, broken, NOW, proven } from "../makers.ts";

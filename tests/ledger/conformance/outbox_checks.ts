@@ -1,8 +1,4 @@
-/**
- * The queue: what is claimed, recorded, due and left.
- *
- * @module
- */
+/** The queue: what is claimed, recorded, due and left. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Delivery, park, send } from "../../../src/domain/delivery.ts";
 import { verify } from "../../../src/domain/receipt.ts";

@@ -1,8 +1,4 @@
-/**
- * Processes of their own for the checks.
- *
- * @module
- */
+/** Processes of their own for the checks. */
 
 /** A program that runs, and what it says. Disposing of it is kill -9. */
 interface TestProcess extends AsyncDisposable {

@@ -1,8 +1,4 @@
-/**
- * Several processes at one ledger, one of them killed, or keeping it locked.
- *
- * @module
- */
+/** Several processes at one ledger, one of them killed, or keeping it locked. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import { park } from "../../../src/domain/delivery.ts";

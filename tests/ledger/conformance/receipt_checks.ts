@@ -1,8 +1,4 @@
-/**
- * A receipt never changes: what was recorded as delivered stays as it is, whatever is asked of the queue.
- *
- * @module
- */
+/** A receipt never changes: what was recorded as delivered stays as it is, whatever is asked of the queue. */
 import { assertEquals } from "@std/assert";
 import type { History } from "../../../src/ledger/history.ts";
 import { deliver } from "../../../src/domain/delivery.ts";

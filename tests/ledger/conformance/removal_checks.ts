@@ -1,8 +1,4 @@
-/**
- * Which sources may be removed (I4), and what is remembered about destinations.
- *
- * @module
- */
+/** Which sources may be removed (I4), and what is remembered about destinations. */
 import { assertEquals } from "@std/assert";
 import { aClaim, anAdmission, broken, deliveryOf, HASH, NOW, proven } from "../makers.ts";
 import type { Check } from "./conformance.ts";

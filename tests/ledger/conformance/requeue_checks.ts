@@ -1,8 +1,4 @@
-/**
- * Deliveries that are queued again, or marked as gone.
- *
- * @module
- */
+/** Deliveries that are queued again, or marked as gone. */
 import { assertEquals } from "@std/assert";
 import { aClaim, anAdmission, broken, deliveryOf, NOW, proven, states } from "../makers.ts";
 import type { Check } from "./conformance.ts";

@@ -1,8 +1,4 @@
-/**
- * Which bytes are read again, and what follows.
- *
- * @module
- */
+/** Which bytes are read again, and what follows. */
 import { assertEquals } from "@std/assert";
 import type { Reading } from "../../../src/ledger/intake_ledger.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";

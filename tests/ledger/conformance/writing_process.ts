@@ -1,8 +1,4 @@
-/**
- * A process that writes to a ledger without end and says after each call what is durable; the checks kill it.
- *
- * @module
- */
+/** A process that writes to a ledger without end and says after each call what is durable; the checks kill it. */
 import type { LedgerAccess } from "../../../src/ledger/ledger.ts";
 import { aClaim, anAdmission, NOW, proven } from "../makers.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A process that keeps the ledger of a folder locked for some milliseconds, or until it is killed.
- *
- * @module
- */
+/** A process that keeps the ledger of a folder locked for some milliseconds, or until it is killed. */
 import { DatabaseSync } from "node:sqlite";
 
 const [folder, forMs] = Deno.args as [string, string];

@@ -1,8 +1,6 @@
 /**
  * A disk at the far end that reports an error when a file is flushed: Linux tells of it once, and the next flush succeeds (fsync(2)).
  * So what could not be flushed is never resumed and published as it is.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import type { PutOutcome, Session, Upload } from "../../../src/methods/method.ts";

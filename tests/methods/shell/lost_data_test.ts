@@ -1,8 +1,6 @@
 /**
  * A real disk that loses what it should write, and a kernel that has told somebody else of it: `sync -f` succeeds then, and only the
  * files themselves still know.
- *
- * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { PUBLISH_PERL } from "../../../src/methods/shell/publish_perl.ts";

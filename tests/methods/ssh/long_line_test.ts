@@ -1,8 +1,4 @@
-/**
- * A long line: several channels carry contents, as many as the server allows, and none of them costs a login.
- *
- * @module
- */
+/** A long line: several channels carry contents, as many as the server allows, and none of them costs a login. */
 import { assert, assertEquals } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";
 import type { Session } from "../../../src/methods/method.ts";

@@ -1,8 +1,6 @@
 /**
  * What a person reads when a login does not work, as a real OpenSSH causes it: the account, the key file, the host key's
  * file and the seconds are named.
- *
- * @module
  */
 import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Failure, isOutage } from "../../../src/domain/failure.ts";

@@ -1,8 +1,6 @@
 /**
  * The method tar on real servers that make it hard: login shells that print, read or are no POSIX shell, one channel only, no
  * tar, broken tars, parts that something else still writes into.
- *
- * @module
  */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Failure } from "../../../src/domain/failure.ts";

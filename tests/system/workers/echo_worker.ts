@@ -1,8 +1,4 @@
-/**
- * The Worker of `worker_calls_test.ts`.
- *
- * @module
- */
+/** The Worker of `worker_calls_test.ts`. */
 import { serveCalls } from "../../../src/system/workers/serve_calls.ts";
 
 let release = () => {};

@@ -1,8 +1,6 @@
 /**
  * A list of any length, of which the pages in view are read. Changes are put into the rows that are loaded; new rows are announced,
  * and shown on request, so that nothing moves while somebody reads.
- *
- * @module
  */
 import { type Signal, signal } from "@preact/signals";
 import type { DeliveryView, ImageView } from "../../../reports/api_types.ts";

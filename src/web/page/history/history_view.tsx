@@ -1,8 +1,4 @@
-/**
- * The view History: every image there ever was with a column for each destination, to be searched, filtered and taken along.
- *
- * @module
- */
+/** The view History: every image there ever was with a column for each destination, to be searched, filtered and taken along. */
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { DeliveryAsk, ImageView, NightList } from "../../../reports/api_types.ts";

@@ -1,8 +1,6 @@
 /**
  * A list of any length of which only the rows in sight exist. Browsers cannot scroll further than some million pixels: beyond that,
  * the bar stands for the whole list in proportion.
- *
- * @module
  */
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";

@@ -1,8 +1,6 @@
 /**
  * Everything about one image: its picture, where it is, and the header of the file. The images before and after it in the list it
  * was opened from are one key away.
- *
- * @module
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";

@@ -1,7 +1,5 @@
 /**
  * The picture of an image, to be looked at closely: buttons, the keys + - 0, the wheel and a double click zoom; dragging moves it.
- *
- * @module
  */
 import type { JSX, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";

@@ -1,8 +1,4 @@
-/**
- * How the night went: files or bytes over time, and how long an image took from finished to proven.
- *
- * @module
- */
+/** How the night went: files or bytes over time, and how long an image took from finished to proven. */
 import type { JSX } from "preact";
 import { signal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";

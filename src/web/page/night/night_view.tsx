@@ -1,8 +1,4 @@
-/**
- * The view Night: one night in numbers, plots and images.
- *
- * @module
- */
+/** The view Night: one night in numbers, plots and images. */
 import type { JSX } from "preact";
 import type { NightList, NightReport, NightSeries, NightSummary, NightTarget } from "../../../reports/api_types.ts";
 import { bytes, count, duration, latency, plural } from "../parts/format.ts";

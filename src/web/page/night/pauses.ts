@@ -1,8 +1,4 @@
-/**
- * Where a line over time has to be broken: an outage must not look as if it had been measured through.
- *
- * @module
- */
+/** Where a line over time has to be broken: an outage must not look as if it had been measured through. */
 
 /** So many times the usual distance between two values is a pause. */
 const PAUSE = 3;

@@ -1,8 +1,4 @@
-/**
- * Lines over time, drawn by uPlot in the colours of the page. The values under the pointer stand in the legend.
- *
- * @module
- */
+/** Lines over time, drawn by uPlot in the colours of the page. The values under the pointer stand in the legend. */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";

@@ -1,7 +1,5 @@
 /**
  * One card for each destination, those in trouble first: how it is, why it takes nothing and what to do, and its jobs as rows.
- *
- * @module
  */
 import type { JSX } from "preact";
 import type { DestinationView, Outage } from "../../../reports/api_types.ts";

@@ -1,8 +1,4 @@
-/**
- * The computers that report to the same PocketBase server, worst first; a click leads to the page of one.
- *
- * @module
- */
+/** The computers that report to the same PocketBase server, worst first; a click leads to the page of one. */
 import type { JSX } from "preact";
 import { printable } from "../../../domain/names/printable.ts";
 import type { FleetCommand, FleetMember, FleetNow } from "../../../domain/fleet.ts";

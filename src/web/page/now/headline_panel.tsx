@@ -1,8 +1,4 @@
-/**
- * The headline, in type that can be read from a distance, what to do about it, and the night in numbers.
- *
- * @module
- */
+/** The headline, in type that can be read from a distance, what to do about it, and the night in numbers. */
 import type { JSX } from "preact";
 import { ago, bytes, count, duration, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";

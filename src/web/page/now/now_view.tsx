@@ -1,8 +1,4 @@
-/**
- * The view Now: is everything delivered, and if not, what is there to do?
- *
- * @module
- */
+/** The view Now: is everything delivered, and if not, what is there to do? */
 import type { JSX } from "preact";
 import { Panel, Progress } from "../parts/panel.tsx";
 import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";

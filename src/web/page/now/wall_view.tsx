@@ -1,8 +1,4 @@
-/**
- * The state for a screen on a wall, to be read from three metres: `?wall` in the address.
- *
- * @module
- */
+/** The state for a screen on a wall, to be read from three metres: `?wall` in the address. */
 import type { JSX, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { count, duration } from "../parts/format.ts";

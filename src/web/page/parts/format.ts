@@ -1,8 +1,4 @@
-/**
- * Numbers for people, with their units.
- *
- * @module
- */
+/** Numbers for people, with their units. */
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;

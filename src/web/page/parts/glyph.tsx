@@ -1,8 +1,4 @@
-/**
- * The signs of the page, drawn with lines. A sign always stands beside a word or a label.
- *
- * @module
- */
+/** The signs of the page, drawn with lines. A sign always stands beside a word or a label. */
 import type { JSX } from "preact";
 
 const PATHS = {

@@ -1,8 +1,6 @@
 /**
  * A name from a disk. It may hold anything, so it is text and nothing else; where it is too long its folder goes first, then its
  * middle, for the number of an image stands at its end.
- *
- * @module
  */
 import type { JSX } from "preact";
 import { printable } from "../../../domain/names/printable.ts";

@@ -1,8 +1,4 @@
-/**
- * What views are made of: panels, dialogs, bars of progress.
- *
- * @module
- */
+/** What views are made of: panels, dialogs, bars of progress. */
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { Glyph } from "./glyph.tsx";

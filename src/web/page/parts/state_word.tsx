@@ -1,8 +1,4 @@
-/**
- * The state of a delivery in a word or two, with its sign.
- *
- * @module
- */
+/** The state of a delivery in a word or two, with its sign. */
 import type { JSX } from "preact";
 import type { DeliveryView } from "../../../reports/api_types.ts";
 import { Glyph, type GlyphName } from "./glyph.tsx";

@@ -1,8 +1,4 @@
-/**
- * An image, small, with what its header says; a click shows more.
- *
- * @module
- */
+/** An image, small, with what its header says; a click shows more. */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { printable } from "../../../domain/names/printable.ts";

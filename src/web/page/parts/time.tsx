@@ -1,8 +1,4 @@
-/**
- * Moments for people: in the zone of the site, in UT or in the browser's own, always with its name.
- *
- * @module
- */
+/** Moments for people: in the zone of the site, in UT or in the browser's own, always with its name. */
 import type { JSX } from "preact";
 import { now } from "../store/clock.ts";
 import { siteZone } from "../store/live.ts";

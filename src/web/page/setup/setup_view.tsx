@@ -1,8 +1,4 @@
-/**
- * The view Setup: how the daemon is set up, and whether all it needs works. Nothing can be changed here.
- *
- * @module
- */
+/** The view Setup: how the daemon is set up, and whether all it needs works. Nothing can be changed here. */
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { printable } from "../../../domain/names/printable.ts";

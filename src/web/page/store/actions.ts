@@ -1,8 +1,4 @@
-/**
- * What the page can do; each says how it came out.
- *
- * @module
- */
+/** What the page can do; each says how it came out. */
 import { signal } from "@preact/signals";
 import { printable } from "../../../domain/names/printable.ts";
 import type { AnswerOf, AskOf, PageActions } from "../../../reports/actions.ts";

@@ -1,8 +1,4 @@
-/**
- * Questions to the daemon over HTTP, and what is asked again when something changes.
- *
- * @module
- */
+/** Questions to the daemon over HTTP, and what is asked again when something changes. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiFailure } from "../../../reports/api_types.ts";
 import { sessionIsOver } from "./live.ts";

@@ -1,8 +1,4 @@
-/**
- * The time as the daemon has it, ticking once a second while somebody looks.
- *
- * @module
- */
+/** The time as the daemon has it, ticking once a second while somebody looks. */
 import { signal } from "@preact/signals";
 
 /** A smaller difference between the clocks of browser and daemon is the message's travel time. */

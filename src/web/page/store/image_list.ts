@@ -1,8 +1,4 @@
-/**
- * The list that an image was opened from, as the API is asked for it: it decides which images come before and after it.
- *
- * @module
- */
+/** The list that an image was opened from, as the API is asked for it: it decides which images come before and after it. */
 import type { DeliveryAsk } from "../../../reports/api_types.ts";
 import type { route } from "./route.ts";
 

@@ -1,8 +1,4 @@
-/**
- * What the daemon last said, and how far it can be trusted: `live` holds the state, `link` says whether it is of this moment.
- *
- * @module
- */
+/** What the daemon last said, and how far it can be trusted: `live` holds the state, `link` says whether it is of this moment. */
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { DeliveryView, Headline, LiveMessage, LiveState } from "../../../reports/api_types.ts";
 import { setClock, startClock } from "./clock.ts";

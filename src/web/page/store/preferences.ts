@@ -1,7 +1,5 @@
 /**
  * Preferences: colours, the time zone, shortcuts, what calls for attention. Kept in the browser's local storage, if there is any.
- *
- * @module
  */
 import { effect, type Signal, signal } from "@preact/signals";
 

@@ -1,8 +1,4 @@
-/**
- * Which view is shown, from the address after `#`: `#night?night=20261120`. `show` names a delivery whose dialog is open.
- *
- * @module
- */
+/** Which view is shown, from the address after `#`: `#night?night=20261120`. `show` names a delivery whose dialog is open. */
 import { signal } from "@preact/signals";
 
 /** In the order of the tabs and of the keys 1 to 5. */

@@ -1,8 +1,4 @@
-/**
- * The view Trouble: what failed, why, and what to do.
- *
- * @module
- */
+/** The view Trouble: what failed, why, and what to do. */
 import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import type { TroubleCause, TroubleItem, TroubleList } from "../../../reports/api_types.ts";
