@@ -43,7 +43,7 @@ export async function within<T, L>(work: Promise<T>, ms: number, clock: Sleeper,
 }
 
 /** One limit for many that start together: a timer for each of a hundred thousand files would cost too much. */
-export interface SharedDeadline extends Disposable {
+interface SharedDeadline extends Disposable {
   /** True when the work ends, successfully or not; false if it has not by the next tick. It continues in any case. */
   inTime(work: Promise<unknown>): Promise<boolean>;
 }

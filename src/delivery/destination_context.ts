@@ -206,7 +206,7 @@ function transfers(clock: Pick<Clock, "monotonic">, emit: Emit) {
 }
 
 /** Each of these changes independently of the others. */
-export interface OutboxState {
+interface OutboxState {
   suspension: Suspension;
   opening: Opening;
   connection: Connection;

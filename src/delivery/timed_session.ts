@@ -169,7 +169,7 @@ const COPIED_BYTES = 100e9;
 const CLOSE_MS = 5_000;
 
 /** What is watched, and how long it may show no progress. `what` completes the sentence `Cannot …`. */
-export interface WatchdogOptions {
+interface WatchdogOptions {
   /** What is done, for the message: `send 12 files to nas`. */
   readonly what: string;
   readonly timeoutMs: number;

@@ -12,7 +12,7 @@ export interface Timetable {
 }
 
 /** From a minute of the day on, up to another one, which may be after midnight. */
-export interface TimetableEntry {
+interface TimetableEntry {
   readonly from: number;
   readonly to: number;
   /** Bytes per second; null is no limit. */

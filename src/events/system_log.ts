@@ -10,7 +10,7 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { type LogLine, logLine } from "./log_line.ts";
 
-export type SystemLog = ReturnType<typeof systemLog>;
+type SystemLog = ReturnType<typeof systemLog>;
 
 type Writing = Pick<System, "platform" | "run" | "monotonic" | "sleep">;
 

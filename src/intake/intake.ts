@@ -257,7 +257,7 @@ type Noting = Pick<IntakeContext, "job" | "patterns" | "candidates" | "dirty" | 
 };
 
 /** `paths` are absolute. False where one lies outside the watched folder, so that everything must be listed. */
-export function noteEvent(context: Noting, kind: WatchEvent["kind"], paths: readonly string[]): boolean {
+function noteEvent(context: Noting, kind: WatchEvent["kind"], paths: readonly string[]): boolean {
   const { job, system, patterns, candidates, dirty } = context;
   const how: Touch = kind === "other" ? "write" : kind;
   const now = system.monotonic();
@@ -294,7 +294,7 @@ export async function noticeStandstills(
 const BEAT_MS = 3_000;
 
 /** Of the candidates of a job; one that was never seen to grow is not among them before it is sent anyway. */
-export function growingFiles(context: Pick<SettleContext, "job" | "system" | "candidates">): GrowingFile[] {
+function growingFiles(context: Pick<SettleContext, "job" | "system" | "candidates">): GrowingFile[] {
   const { job: { growingFiles }, system, candidates } = context;
   if (growingFiles === null) return [];
   const now = system.monotonic();

@@ -42,7 +42,7 @@ export function cameBack(path: string, former: string): FailureRecord {
 }
 
 /** A name that cannot be carried on, because its bytes are not UTF-8. */
-export function badName(path: string): FailureRecord {
+function badName(path: string): FailureRecord {
   return failureRecord(
     new Failure("bad_name", `Cannot send "${path}": its name is not valid UTF-8`, {
       hint: "Rename the file; it is then sent under its new name.",

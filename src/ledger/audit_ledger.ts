@@ -34,7 +34,7 @@ export interface AuditedRow extends DeliveryRow {
 }
 
 /** The rows that have their turn, and how far the ledger was searched for them; null: to its end. */
-export interface AuditTurn {
+interface AuditTurn {
   readonly rows: readonly DeliveryRow[];
   readonly lookedTo: number | null;
 }

@@ -4,7 +4,7 @@ import type { Sleeper } from "../async/deadline.ts";
 import type { Session, Upload } from "./method.ts";
 
 /** Looks until it is disposed of; then no look is under way any more. */
-export interface Growth extends AsyncDisposable {
+interface Growth extends AsyncDisposable {
   /** True where a file has grown since this was last asked. */
   moving(): boolean;
   /** These are there. */

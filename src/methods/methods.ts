@@ -6,7 +6,7 @@ import type { MethodName } from "../config/settings.ts";
 import type { Connector } from "./method.ts";
 
 /** All methods: one for each name that `config/schema/schema_methods.ts` has. */
-export const METHODS: { readonly [M in MethodName]: () => Promise<Connector<M>> } = {
+const METHODS: { readonly [M in MethodName]: () => Promise<Connector<M>> } = {
   auto: async () => (await import("./auto.ts")).auto,
   rsync: async () => (await import("./rsync/rsync.ts")).rsync,
   tar: async () => (await import("./tar/tar.ts")).tar,

@@ -271,7 +271,7 @@ interface TakenName {
  *
  * @throws {Failure} `exists` where the other file must stay.
  */
-export async function resolveConflict(
+async function resolveConflict(
   item: Publication,
   there: Stat["kind"],
   where: string,
@@ -313,7 +313,7 @@ export function cannotWrite(item: Publication, where: string, code: FailureCode,
 }
 
 /** Others can be written there: what holds a destination as a rule is this file's own trouble. */
-export function ofThisFile(failure: Failure): Failure {
+function ofThisFile(failure: Failure): Failure {
   const { code, message, hint, next } = failure;
   return code === "permission_denied" && next === "hold" ? new Failure(code, message, { hint, next: "later" }) : failure;
 }
@@ -324,7 +324,7 @@ export function folderDenied(item: Publication, where: string, folder: string): 
   return ofThisFile(cannotWrite(item, where, "permission_denied", reason, FOLDER_HINT));
 }
 
-export const FOLDER_HINT =
+const FOLDER_HINT =
   "Give the account permission to make files and folders there, or change the layout. It is retried automatically.";
 
 /** @throws {Failure} `name_refused` where a part of a relative path cannot be a name there. `where` names the destination. */

@@ -14,7 +14,7 @@ export interface Owned<Account = number> {
 }
 
 /** What has the name of the staging folder. */
-export type Unsafe = "link" | "owner" | "mode";
+type Unsafe = "link" | "owner" | "mode";
 
 /** Why the staging folder may not be used; null where it may. `made` is a folder made in it now. */
 export function unsafeBeside<Account>(staging: Owned<Account>, made: Owned<Account>): Unsafe | null {

@@ -18,7 +18,7 @@ const PATIENCE_MS = 10_000;
 const RETRY_MS = 50;
 
 /** Kept until it is disposed of. */
-export interface Turn extends AsyncDisposable {
+interface Turn extends AsyncDisposable {
   /** Of what was done together with taking it. */
   readonly answers: Answers;
   /** No more signs of life from now on; gives what gives it back, for who does that together with other work… */

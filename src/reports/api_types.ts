@@ -63,7 +63,7 @@ export interface ImageView
 }
 
 /** Where an image is to be, or is. */
-export type ImageDelivery = Pick<
+type ImageDelivery = Pick<
   DeliveryView,
   "id" | "destination" | "state" | "proof" | "error" | "warning" | "delivered_at" | "retry_at"
 >;

@@ -22,7 +22,7 @@ export interface LiveReport {
 }
 
 /** What became of `resume`. */
-export interface Resumed {
+interface Resumed {
   /** Those that go on. */
   readonly destinations: readonly string[];
   /** Those that are still unavailable or on hold, and are tried at once. */

@@ -110,7 +110,7 @@ export interface LastReload {
 export type HookCall = Pick<Extract<TransferEvent, { type: "hook" }>, "at" | "on" | "result" | "said">;
 
 /** How the daemon is set up. */
-export interface SetupNow {
+interface SetupNow {
   readonly settings: Settings;
   /** Null before the first. */
   readonly reload: LastReload | null;

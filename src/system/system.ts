@@ -197,7 +197,7 @@ export interface BulkName {
 }
 
 /** The digest of a file, and SHA-256 of each chunk. */
-export interface ChunkedDigest extends Digest {
+interface ChunkedDigest extends Digest {
   readonly chunks: readonly string[];
 }
 
@@ -224,7 +224,7 @@ export interface SourceReader {
 }
 
 /** A file that is being written; closed when disposed of. */
-export interface FileWriter extends AsyncDisposable {
+interface FileWriter extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
 }
 

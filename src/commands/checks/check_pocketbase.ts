@@ -89,7 +89,7 @@ export async function lookAtServer(
 }
 
 /** What follows "whoever owns that server". */
-export function rightsOf({ maySet, mayWatch, maySendTo, mayDo }: PocketbaseSettings): string {
+function rightsOf({ maySet, mayWatch, maySendTo, mayDo }: PocketbaseSettings): string {
   const rights = [
     ...maySet.includes("schedules") ? ["may set when jobs send"] : [],
     ...maySet.includes("jobs") ? [`may send files from ${among(mayWatch)} to ${among(maySendTo)}`] : [],

@@ -17,7 +17,7 @@ export function filesArgument(help: string) {
   return multiple(word(pathValue("FILE", "any"), help));
 }
 
-export type Chooses = (source: Pick<SourceFile, "path" | "absolutePath">) => boolean;
+type Chooses = (source: Pick<SourceFile, "path" | "absolutePath">) => boolean;
 
 /** A word means a file, all files below a folder, or those that match it as a pattern; paths begin here or at the watched folder. */
 export function choosing(word: string, { cwd, system }: Pick<Tools, "cwd" | "system">): Chooses {

@@ -6,7 +6,7 @@ import { fileSchema, keysInside } from "../schema/schema.ts";
 import { setTwice } from "./source.ts";
 
 /** What a parser complains of, and where. */
-export interface Complaint {
+interface Complaint {
   readonly offset: number;
   readonly message: string;
 }

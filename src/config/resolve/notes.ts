@@ -6,7 +6,7 @@ import { isSection } from "../read/source.ts";
 import type { Section } from "./resolving.ts";
 
 /** A job with its destinations, and the keys that are written for each or above it. */
-export interface NotedJob {
+interface NotedJob {
   readonly job: Job;
   readonly written: readonly Section[];
 }

@@ -42,7 +42,7 @@ export const rsyncKeys = {
 };
 
 /** What ftp and ftps use. */
-export const ftpKeys = {
+const ftpKeys = {
   ...loginKeys,
   password: setting(text("a password").optional(), {
     kind: "secret",
@@ -59,7 +59,7 @@ export const ftpKeys = {
 };
 
 /** What ftps uses. */
-export const ftpsKeys = {
+const ftpsKeys = {
   ...ftpKeys,
   tls_mode: oneOf(["explicit", "implicit"]).prefault("explicit").meta({
     description: "For ftps: `explicit` starts TLS with AUTH TLS (port 21); `implicit` is TLS from the first byte (port 990)",
@@ -72,7 +72,7 @@ export const ftpsKeys = {
 };
 
 /** What rclone uses; the accounts themselves are in its own configuration. */
-export const rcloneKeys = {
+const rcloneKeys = {
   remote: setting(text("the name of a remote"), {
     missing: "the name of an rclone remote, or write it into remote_base_path, like s3remote:bucket/images",
     description:

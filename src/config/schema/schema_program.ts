@@ -137,7 +137,7 @@ export const daemonKeys = {
 };
 
 /** What a server may decide of this daemon. */
-export const MAY_SET = ["jobs", "schedules"] as const;
+const MAY_SET = ["jobs", "schedules"] as const;
 /** What another computer may ask for through the server. */
 export const MAY_DO = ["pause", "resume", "retry", "scan"] as const;
 

@@ -6,7 +6,7 @@ import type { DeliveryRow } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 
 /** `unproven`: only its size was recorded (`verify_transfer: size` or `none`), and that agrees. */
-export interface Proof {
+interface Proof {
   readonly verdict: "equal" | "missing" | "differs" | "unproven";
   /** Why it is not equal, a sentence without a full stop; null where it is. */
   readonly reason: string | null;

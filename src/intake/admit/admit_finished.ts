@@ -170,14 +170,14 @@ interface Moment {
 }
 
 /** What is to be admitted. */
-export interface Looked {
+interface Looked {
   readonly admission: Admission;
   /** Why some destinations do not get the file; null where all do. */
   readonly refused: FailureRecord | null;
 }
 
 /** What is to be admitted; null where the file changed since it was settled, or is at fault: then it was refused. */
-export async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Looked | null> {
+async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Looked | null> {
   const { job, system } = context;
   const { path, size, mtimeMs, identity } = candidate.facts;
   const absolutePath = absolute(context, path);
@@ -211,7 +211,7 @@ export async function lastLook(context: SettleContext, candidate: Candidate, sig
 }
 
 /** Whether the file is the version that was settled, and nothing was heard of it since. */
-export async function isStill(context: SettleContext, candidate: Candidate): Promise<boolean> {
+async function isStill(context: SettleContext, candidate: Candidate): Promise<boolean> {
   const { path } = candidate.facts;
   const facts = await context.system.facts(absolute(context, path));
   if (facts?.kind !== "file") context.candidates.forget(path);

@@ -147,14 +147,14 @@ const PATIENCE_MS = 5_000;
 const FAILED_AGAIN_MS = 5_000;
 
 /** What settling a file came to; null where there is nothing to do now. */
-export type Outcome =
+type Outcome =
   | { readonly is: "finished"; readonly candidate: Candidate }
   /** It depends on its writer. */
   | { readonly is: "unsure"; readonly path: string }
   | null;
 
 /** Takes it as far as it goes. Without `writerOf`, nothing is known of its writer yet. */
-export async function settleFile(
+async function settleFile(
   context: SettleContext,
   path: string,
   writerOf: WriterOf | null,
@@ -234,7 +234,7 @@ async function whenUnreadable(context: SettleContext, candidate: Candidate, erro
 }
 
 /** Whether the whole file is read before anything can be said of it. */
-export function isCostly(path: string): boolean {
+function isCostly(path: string): boolean {
   return /\.gz$/i.test(path);
 }
 

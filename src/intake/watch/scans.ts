@@ -177,14 +177,14 @@ const POLL_MS = 2_000;
 const POLL_AT_MOST_MS = 30_000;
 
 /** What a scan came to; `files` are those that the patterns want. */
-export interface Scan {
+interface Scan {
   readonly files: number;
   readonly admitted: number;
   readonly milliseconds: number;
 }
 
 /** How a scan is done. */
-export interface ScanRequest {
+interface ScanRequest {
   readonly trust: Trust;
   /** Events tell of changes. */
   readonly events: boolean;

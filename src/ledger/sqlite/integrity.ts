@@ -19,7 +19,7 @@ const SUSPECT_FILE = "ledger-suspect";
 const ALWAYS_CHECKED = 32 * 1024 * 1024;
 
 /** An open ledger, and who looks after it. */
-export interface SoundLedger {
+interface SoundLedger {
   readonly db: Database;
   readonly care: LedgerCare;
 }

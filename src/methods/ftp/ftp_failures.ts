@@ -6,7 +6,7 @@ import { meaningOf } from "../ssh/error_texts.ts";
 import { type Ended, type Exchange, GREETING, isYes, lastReply, type Reply } from "./dialogue.ts";
 
 /** What is needed of a destination to explain a failure. */
-export interface Reached {
+interface Reached {
   readonly name: string;
   readonly transport: {
     readonly method: string;

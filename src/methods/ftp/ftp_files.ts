@@ -80,7 +80,7 @@ interface DigestQuestion {
   answers(ends: readonly Ended[]): (Digest | null)[];
 }
 
-export type OnBytes = (index: number, bytes: number) => void;
+type OnBytes = (index: number, bytes: number) => void;
 
 /** Asks for the digests of files of these lengths as {@linkcode digest} does; those that are not told are asked for by that. */
 export function digestQuestion(

@@ -2,7 +2,7 @@
 import type { FleetMember } from "../../domain/fleet.ts";
 
 /** As Prometheus reads it. */
-export interface ScrapeTarget {
+interface ScrapeTarget {
   /** `host:port`. */
   readonly targets: readonly [string];
   /** `instance` is the name of the computer. */

@@ -14,7 +14,7 @@ export interface FrameGaps {
 }
 
 /** Numbers without a file, one after the other. */
-export interface Gap {
+interface Gap {
   /** `13` or `20-25`, with the digits of the camera. */
   readonly shown: string;
   readonly count: number;

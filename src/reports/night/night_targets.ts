@@ -4,7 +4,7 @@ import type { NightTarget } from "../api_types.ts";
 import { frameGaps } from "../morning/frame_gaps.ts";
 
 /** Gathers the images of a night, one after the other. */
-export interface NightTargets {
+interface NightTargets {
   saw(frame: NightFrame): void;
   /** All that were seen, in the order of their first images. */
   list(): NightTarget[];

@@ -128,7 +128,7 @@ export interface AuditStatus {
 }
 
 /** A file that is sent while it is still being written; `path` is absolute. */
-export interface GrowingStatus {
+interface GrowingStatus {
   readonly path: string;
   /** So far. */
   readonly size: number;

@@ -110,7 +110,7 @@ function shownHost(host: string, hostname: string): string {
 }
 
 /** The one web server of a daemon, or none. */
-export interface WebPlace {
+interface WebPlace {
   /** Makes these settings the ones in force. */
   adopt(settings: WebSettings | null): Promise<void>;
   /** The server that listens now; null while none does. */

@@ -58,7 +58,7 @@ export function zoneName(zone: Zone): string | undefined {
 }
 
 /** To go through with a button: the browser's own only where it is not that of the site. */
-export function zonesThatDiffer(): readonly Zone[] {
+function zonesThatDiffer(): readonly Zone[] {
   const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
   return ZONES.filter((zone) => zone !== "mine" || siteZone.value !== undefined && siteZone.value !== own);
 }
