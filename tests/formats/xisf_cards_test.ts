@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { xisfCards } from "../../src/formats/xisf_cards.ts";
+import { xisfCards } from "../../src/formats/xisf.ts";
 
 const cards = (xml: string) => Object.fromEntries(xisfCards(xml));
 

@@ -194,13 +194,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what was sent when the program ended is forgotten",
-    file: "ledger/sqlite/claim_queries.ts",
+    file: "ledger/sqlite/outbox_queries.ts",
     from: "inFlight: (job, destination) => db.all(SENDING, job, destination).map(toDelivery),",
     to: "inFlight: (job, destination) => db.all(SENDING, job, destination).map(toDelivery).slice(0, 0),",
   },
   {
     name: "due deliveries that were deferred are not claimed",
-    file: "ledger/sqlite/claim_queries.ts",
+    file: "ledger/sqlite/outbox_queries.ts",
     from: "if (deferred.length === 0) return queued;",
     to: "if (deferred.length >= 0) return queued;",
   },

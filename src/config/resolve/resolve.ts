@@ -2,24 +2,23 @@
  * From a checked tree to the settings: keys further up become the defaults of those below, every default is filled in, every
  * path is made absolute, and contradictions are reported.
  */
-import { commonKeys } from "../schema/schema_destination.ts";
-import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
-import { hookKey } from "../schema/schema_hooks.ts";
-import { scheduleKeys } from "../schema/schema_schedule.ts";
-import { CANNOT_REMOVE } from "../schema/schema_methods.ts";
-import { type Destination, type Job, serverOf, type Settings } from "../settings.ts";
-import type { Hook } from "../../domain/hook.ts";
-import { mayMatchOneName } from "../../domain/names/globs.ts";
-import { nearestKey } from "../../domain/names/nearest_key.ts";
-import { expandPath, isWithin } from "./expand_path.ts";
-import { findLoops } from "./loops.ts";
-import { notesOf } from "./notes.ts";
+import type { Path } from "../read/source.ts";
+import { listOf } from "../read/tree.ts";
+import { expandPath, isWithin, type Surroundings } from "./expand_path.ts";
 import { splitWatched } from "./night_path.ts";
+import { notesOf } from "./notes.ts";
 import { inZone, resolveDestination } from "./resolve_destination.ts";
 import { resolveProgram } from "./resolve_program.ts";
 import { expandSecret, resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
-import type { Path } from "../read/source.ts";
-import { listOf } from "../read/tree.ts";
+import { commonKeys } from "../schema/schema_destination.ts";
+import { hookKey } from "../schema/schema_hooks.ts";
+import { finishedKeys, jobShape, nightKeys, watchKeys } from "../schema/schema_job.ts";
+import { CANNOT_REMOVE } from "../schema/schema_methods.ts";
+import { scheduleKeys } from "../schema/schema_schedule.ts";
+import { type Destination, isOnThisComputer, type Job, serverOf, type Settings } from "../settings.ts";
+import type { Hook } from "../../domain/hook.ts";
+import { mayMatchOneName } from "../../domain/names/globs.ts";
+import { nearestKey } from "../../domain/names/nearest_key.ts";
 
 /** The settings, and the same as a complete configuration file. */
 export interface Resolved {
@@ -229,3 +228,40 @@ function refuseSamePlaces(places: readonly string[], paths: readonly Path[], to:
 /** With one of these, a job has a destination. */
 const ADDRESS = ["remote_host", "remote_base_path", "transfer_method", "remote"] as const;
 const REPORT_AT = "08:00";
+
+// Finds destinations whose files would be sent again: those in the watched folder of their own job, or of jobs that send to each
+// other.
+
+/** A destination whose files would be sent again. */
+interface Loop {
+  /** Place in the list, from 0. */
+  readonly job: number;
+  /** Place in its job's list, from 0. */
+  readonly destination: number;
+  readonly message: string;
+}
+
+/** Every destination on this computer that closes a loop. */
+export function findLoops(jobs: readonly Job[], platform: Surroundings["platform"]): Loop[] {
+  const feeds = (destination: Destination, job: Job) =>
+    isOnThisComputer(destination) && destination.basePath !== "" && job.watchPath !== "" &&
+    (isWithin(destination.basePath, job.watchPath, platform) || isWithin(job.watchPath, destination.basePath, platform));
+  const leadsTo = (from: Job, goal: Job, seen: ReadonlySet<Job>): boolean =>
+    !seen.has(from) &&
+    jobs.some((next) =>
+      from.destinations.some((destination) => feeds(destination, next)) &&
+      (next === goal || leadsTo(next, goal, new Set([...seen, from])))
+    );
+  return jobs.flatMap((job, index) =>
+    job.destinations.flatMap((destination, number): Loop[] => {
+      const loop = (message: string) => [{ job: index, destination: number, message }];
+      if (feeds(destination, job)) {
+        return loop(
+          `the destination ${destination.basePath} and the watched folder ${job.watchPath} overlap: files would be sent in a loop`,
+        );
+      }
+      const next = jobs.find((other) => other !== job && feeds(destination, other) && leadsTo(other, job, new Set()));
+      return next ? loop(`files would be sent in a loop: from the job "${job.name}" to "${next.name}" and back`) : [];
+    })
+  );
+}

@@ -2,9 +2,10 @@
  * The first image of a FITS file as rows of physical values (BZERO + BSCALE × stored), whatever its numbers are and whether it is
  * tile-compressed. Of a cube, the first plane. Rows are read when they are asked for: a 60-megapixel frame costs what is looked at.
  */
+import { gunzipSync } from "node:zlib";
+import type { Header } from "./fits_header.ts";
+import { decode, type FitsImage, type Scale, scaleOf, type Shape, shapeOf, toPhysical } from "./fits_values.ts";
 import { type Hdu, walkHdus } from "./fits_walk.ts";
-import { compressedImage } from "./fits_tiles.ts";
-import { decode, type FitsImage, scaleOf, shapeOf, toPhysical } from "./fits_values.ts";
 import type { RangeReader } from "../format.ts";
 import { fill } from "../range_window.ts";
 
@@ -37,3 +38,284 @@ function plainImage({ header, index, dataOffset }: Hdu, read: RangeReader, size:
     },
   };
 }
+
+// Tile-compressed images (FITS Standard 4.0, §10): a table with one row a tile. RICE_1, GZIP_1 and GZIP_2 are read, floating-point
+// images with their scales; what is left of the dithering is less than half a step of the quantisation.
+
+/** The largest row of tiles that is unpacked, pixels. */
+const MOST_TILES = 32 * 1024 * 1024;
+/** A stored number that stands for no value, and one that stands for zero exactly (§10.2.1). */
+const NULL_VALUE = -2147483648;
+const ZERO_VALUE = -2147483646;
+/** By ZCMPTYPE. */
+const COMPRESSIONS: ReadonlyMap<string, TiledImage["compression"]> = new Map([
+  ["RICE_1", "rice"],
+  ["RICE_ONE", "rice"],
+  ["GZIP_1", "gzip"],
+  ["GZIP_2", "gzip shuffled"],
+]);
+
+/** A tile-compressed image, as its header describes it. Sizes in pixels, offsets in bytes from the beginning of the file. */
+interface TiledImage {
+  readonly read: RangeReader;
+  readonly shape: Shape;
+  readonly scale: Scale;
+  readonly compression: "rice" | "gzip" | "gzip shuffled";
+  readonly rice: { readonly blockSize: number; readonly bytesPerPixel: number };
+  /** Of quantised floating-point numbers, what stands for no value; null where nothing does. */
+  readonly blank: number | null;
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  readonly columns: ReadonlyMap<string, Column>;
+  /** The column of the compressed tiles. */
+  readonly data: Column;
+  /** The table, one row a tile, and the heap that its rows point into. */
+  readonly rowsAt: number;
+  readonly rowBytes: number;
+  readonly heapAt: number;
+}
+
+/** The image; null where it is compressed in a way that is not read. Keeps the tiles of the last row that was asked for. */
+export function compressedImage(hdu: Hdu, read: RangeReader): FitsImage | null {
+  const image = tiledImage(hdu, read);
+  if (image === null) return null;
+  const { shape, tileHeight } = image;
+  let band: { readonly index: number; readonly values: Float64Array } = { index: -1, values: new Float64Array(0) };
+  return {
+    ...shape,
+    async row(y) {
+      const index = Math.floor(y / tileHeight);
+      if (band.index !== index) band = { index, values: await unpackBand(image, index) };
+      const inside = y - index * tileHeight;
+      return band.values.subarray(inside * shape.width, (inside + 1) * shape.width);
+    },
+  };
+}
+
+function tiledImage({ header, dataOffset }: Hdu, read: RangeReader): TiledImage | null {
+  const shape = shapeOf(header, "Z");
+  const compression = COMPRESSIONS.get(String(header.get("ZCMPTYPE") ?? ""));
+  const columns = tableColumns(header);
+  const data = columns.get("COMPRESSED_DATA");
+  if (shape === null || data === undefined || compression === undefined) return null;
+  const tileWidth = tileSide(header, 1, shape.width);
+  const tileHeight = tileSide(header, 2, 1);
+  if (tileWidth === null || tileHeight === null) return null;
+  if (shape.width * Math.min(tileHeight, shape.height) > MOST_TILES) return null;
+  const rowBytes = Number(header.get("NAXIS1"));
+  const blank = header.get("ZBLANK");
+  return {
+    ...{ read, shape, compression, columns, data, tileWidth, tileHeight, rowBytes },
+    scale: scaleOf(header, shape.bitpix),
+    rice: riceParameters(header),
+    blank: typeof blank === "number" ? blank : null,
+    rowsAt: dataOffset,
+    heapAt: dataOffset + Number(header.get("THEAP") ?? rowBytes * Number(header.get("NAXIS2"))),
+  };
+}
+
+/** The rows of the image that one row of tiles holds. */
+async function unpackBand(image: TiledImage, index: number): Promise<Float64Array> {
+  const { shape: { width, height }, tileWidth, tileHeight, rowsAt, rowBytes } = image;
+  const across = Math.ceil(width / tileWidth);
+  const rows = Math.min(tileHeight, height - index * tileHeight);
+  const values = new Float64Array(width * rows);
+  for (let column = 0; column < across; column++) {
+    const left = column * tileWidth;
+    const tileColumns = Math.min(tileWidth, width - left);
+    const row = await fill(image.read, rowsAt + (index * across + column) * rowBytes, rowBytes);
+    const tile = await unpackTile(image, row, tileColumns * rows);
+    for (let y = 0; y < rows; y++) values.set(tile.subarray(y * tileColumns, (y + 1) * tileColumns), y * width + left);
+  }
+  return values;
+}
+
+/** `row` is the tile's row of the table. */
+async function unpackTile(image: TiledImage, row: Uint8Array, pixels: number): Promise<Float64Array> {
+  const { shape: { bitpix }, columns, compression, rice } = image;
+  const packed = await heapBytes(image, row, image.data);
+  if (packed.length === 0) return await unquantisedTile(image, row, pixels);
+  const values = new Float64Array(pixels);
+  const quantised = bitpix < 0 && columns.has("ZSCALE");
+  const stored = quantised ? 32 : bitpix;
+  if (compression === "rice") {
+    unrice(packed, rice.bytesPerPixel, rice.blockSize, values);
+  } else {
+    const bytes = unzipped(packed, pixels * Math.abs(stored) / 8);
+    decode(compression === "gzip shuffled" ? unshuffled(bytes, Math.abs(stored) / 8) : bytes, stored, values);
+  }
+  return quantised ? rescaled(image, row, values) : toPhysical(values, image.scale);
+}
+
+/** Numbers that could not be quantised are kept as they are, gzipped; without them the tile is empty. */
+async function unquantisedTile(image: TiledImage, row: Uint8Array, pixels: number): Promise<Float64Array> {
+  const { shape: { bitpix }, columns, scale } = image;
+  const values = new Float64Array(pixels);
+  const gzipped = columns.get("GZIP_COMPRESSED_DATA");
+  const bytes = gzipped === undefined ? new Uint8Array(0) : await heapBytes(image, row, gzipped);
+  if (bytes.length === 0) return values.fill(NaN);
+  decode(unzipped(bytes, pixels * Math.abs(bitpix) / 8), bitpix, values);
+  return bitpix < 0 ? values : toPhysical(values, scale);
+}
+
+/** Quantised numbers as they were, in place: each tile has its own scale. */
+function rescaled({ columns, scale, blank: usual }: TiledImage, row: Uint8Array, values: Float64Array): Float64Array {
+  const [factor, zero] = [numberAt(row, columns.get("ZSCALE")) ?? 1, numberAt(row, columns.get("ZZERO")) ?? 0];
+  const blank = numberAt(row, columns.get("ZBLANK")) ?? usual;
+  for (let i = 0; i < values.length; i++) {
+    const whole = values[i]!;
+    values[i] = whole === blank || whole === NULL_VALUE ? NaN : whole === ZERO_VALUE ? 0 : zero + factor * whole;
+  }
+  return toPhysical(values, { ...scale, blank: null });
+}
+
+/** What a row of the table points to. */
+async function heapBytes({ read, heapAt }: TiledImage, row: Uint8Array, { offset, format }: Column): Promise<Uint8Array> {
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  const [length, at] = format.includes("Q")
+    ? [Number(view.getBigInt64(offset)), Number(view.getBigInt64(offset + 8))]
+    : [view.getUint32(offset), view.getUint32(offset + 4)];
+  if (length > MOST_TILES * 8) throw new RangeError("a compressed tile is too long");
+  return await fill(read, heapAt + at, length);
+}
+
+function tileSide(header: Header, axis: number, usual: number): number | null {
+  const side = Number(header.get(`ZTILE${axis}`) ?? usual);
+  return Number.isSafeInteger(side) && side > 0 ? side : null;
+}
+
+function riceParameters(header: Header): TiledImage["rice"] {
+  const named = (name: string, usual: number) => {
+    for (let n = 1; header.has(`ZNAME${n}`); n++) if (header.get(`ZNAME${n}`) === name) return Number(header.get(`ZVAL${n}`));
+    return usual;
+  };
+  return { blockSize: named("BLOCKSIZE", 32), bytesPerPixel: named("BYTEPIX", 4) };
+}
+
+function numberAt(row: Uint8Array, column: Column | undefined): number | null {
+  if (column === undefined) return null;
+  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+  if (column.format.endsWith("D")) return view.getFloat64(column.offset);
+  if (column.format.endsWith("E")) return view.getFloat32(column.offset);
+  return column.format.endsWith("J") ? view.getInt32(column.offset) : null;
+}
+
+/** Never more than a tile can have: a small file that claims to unzip to gigabytes gets no memory for it. */
+function unzipped(bytes: Uint8Array, mostBytes: number): Uint8Array {
+  return gunzipSync(bytes, { maxOutputLength: Math.max(64, mostBytes) });
+}
+
+/** GZIP_2 has all first bytes, then all second bytes, and so on (§10.4.2). */
+function unshuffled(bytes: Uint8Array, width: number): Uint8Array {
+  const count = Math.floor(bytes.length / width);
+  const plain = new Uint8Array(count * width);
+  for (let part = 0; part < width; part++) {
+    for (let i = 0; i < count; i++) plain[i * width + part] = bytes[part * count + i]!;
+  }
+  return plain;
+}
+
+// Rice decompression of an image tile (FITS Standard 4.0, §10.4.1), as fpack and cameras' drivers write it.
+
+/** The size of a stored number decides the widths of the code. */
+const WIDTHS: Readonly<Record<number, { readonly splitBits: number; readonly mostSplit: number; readonly bits: number }>> = {
+  1: { splitBits: 3, mostSplit: 6, bits: 8 },
+  2: { splitBits: 4, mostSplit: 14, bits: 16 },
+  4: { splitBits: 5, mostSplit: 25, bits: 32 },
+};
+
+/**
+ * Fills `into` with the numbers of a tile; bytes are unsigned, wider ones signed.
+ *
+ * @throws {RangeError} where the stream is cut short or is none.
+ */
+export function unrice(bytes: Uint8Array, bytesPerPixel: number, blockSize: number, into: Float64Array): void {
+  const widths = WIDTHS[bytesPerPixel];
+  if (widths === undefined || blockSize < 1) throw new RangeError("unknown kind of Rice compression");
+  const { splitBits, mostSplit, bits } = widths;
+  let at = 0;
+  let held = 0;
+  let heldBits = 0;
+
+  /** Up to 25 bits at once. */
+  function take(count: number): number {
+    while (heldBits < count) {
+      if (at >= bytes.length) throw new RangeError("the compressed tile is cut short");
+      held = (held << 8 | bytes[at++]!) >>> 0;
+      heldBits += 8;
+    }
+    heldBits -= count;
+    const taken = count === 0 ? 0 : (held >>> heldBits) & ((1 << count) - 1);
+    held &= (1 << heldBits) - 1;
+    return taken;
+  }
+  const takeWhole = () => bits === 32 ? (take(16) << 16 | take(16)) >>> 0 : take(bits);
+
+  /** Zeros before the next one. */
+  function zeros(): number {
+    let count = 0;
+    while (held === 0) {
+      count += heldBits;
+      if (at >= bytes.length) throw new RangeError("the compressed tile is cut short");
+      held = bytes[at++]!;
+      heldBits = 8;
+    }
+    const run = Math.clz32(held) - (32 - heldBits);
+    heldBits -= run + 1;
+    held &= (1 << heldBits) - 1;
+    return count + run;
+  }
+
+  let last = takeWhole();
+  for (let begin = 0; begin < into.length; begin += blockSize) {
+    const end = Math.min(begin + blockSize, into.length);
+    const split = take(splitBits) - 1;
+    for (let i = begin; i < end; i++) {
+      if (split >= 0) {
+        const code = split === mostSplit ? takeWhole() : (zeros() << split | take(split)) >>> 0;
+        last = last + ((code & 1) === 0 ? code >>> 1 : ~(code >>> 1)) | 0;
+      }
+      into[i] = bits === 8 ? last & 0xff : bits === 16 ? last << 16 >> 16 : last | 0;
+    }
+  }
+}
+
+// Where the columns of a FITS binary table are within a row (FITS Standard 4.0, §7.3.1).
+
+/** One column; its values begin at `offset` in every row. */
+export interface Column {
+  /** From the beginning of a row, bytes. */
+  readonly offset: number;
+  /** TFORM without what is in brackets, e.g. `1PB`. */
+  readonly format: string;
+}
+
+/** By name; columns whose format cannot be read end the list. */
+export function tableColumns(header: Header): ReadonlyMap<string, Column> {
+  const columns = new Map<string, Column>();
+  let offset = 0;
+  for (let n = 1; n <= Number(header.get("TFIELDS") ?? 0); n++) {
+    const match = /^\s*(\d*)([LXBIJKAEDCMPQ])/.exec(String(header.get(`TFORM${n}`) ?? ""));
+    if (match === null) break;
+    const count = match[1] === "" ? 1 : Number(match[1]);
+    const text = String(header.get(`TFORM${n}`)).replace(/\(.*$/, "").trim();
+    columns.set(String(header.get(`TTYPE${n}`) ?? `column ${n}`).toUpperCase(), { offset, format: text });
+    offset += match[2] === "X" ? Math.ceil(count / 8) : count * BYTES_OF[match[2]!]!;
+  }
+  return columns;
+}
+
+const BYTES_OF: Readonly<Record<string, number>> = {
+  L: 1,
+  B: 1,
+  A: 1,
+  I: 2,
+  J: 4,
+  E: 4,
+  K: 8,
+  D: 8,
+  C: 8,
+  P: 8,
+  M: 16,
+  Q: 16,
+};

@@ -3,7 +3,7 @@ import type { AuditRun, AuditVerdict } from "../../domain/audit.ts";
 import type { AuditedRow, AuditFinding, AuditLedger, AuditState } from "../audit_ledger.ts";
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { Database, Row } from "./database.ts";
-import { MARK_LOST, sendAgain } from "./requeue_queries.ts";
+import { MARK_LOST, sendAgain } from "./outbox_queries.ts";
 import { number, numberOrNull, SELECT_DELIVERY, stateValues, text, toDeliveryRow } from "./rows.ts";
 
 export const AUDITS_MIGRATION = `

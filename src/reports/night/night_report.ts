@@ -3,15 +3,14 @@
  * up no delivery.
  */
 import type { AvailabilityHistory } from "../../ledger/availability_ledger.ts";
-import type { NightPoint } from "../../ledger/history.ts";
-import type { System } from "../../system/system.ts";
+import type { NightFrame, NightPoint } from "../../ledger/history.ts";
 import type { NightReport, NightSeries, NightSummary, NightTarget } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
+import { frameGaps } from "../morning/frame_gaps.ts";
 import { nightSummary } from "./night_summary.ts";
 import { outagesOf } from "./outages.ts";
-import { nightSeries } from "./night_series.ts";
-import { nightTargets } from "./night_targets.ts";
 import type { DaemonState } from "../page_source.ts";
+import type { System } from "../../system/system.ts";
 
 const PAGE = 2_000;
 const MOST_IMAGES = 60;
@@ -107,4 +106,163 @@ function outagesIn(
   const from = first * 1000 - binMs;
   const notes = ledger.availability(from, last * 1000);
   return places.map(({ job, name }) => ({ job, name, outages: outagesOf({ job, name }, notes, from) }));
+}
+
+// A night's deliveries as columns for the plots: files and bytes that add up over time, and how long each took.
+
+/** Most bins of a plot: a bin has two or three pixels then. */
+const LEAST_BINS = 10;
+const MOST_BINS = 300;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const WIDTHS = [
+  ...[1, 2, 5, 10, 20, 30].map((n) => n * SECOND),
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+  ...[1, 2, 6, 12, 24].map((n) => n * HOUR),
+];
+
+interface Place {
+  readonly job: string;
+  readonly name: string;
+  readonly files: number[];
+  readonly bytes: number[];
+  readonly latencies: number[][];
+}
+
+/** Sums up; the points may come in any order. `order` lists the destinations that come first. */
+export function nightSeries(
+  points: readonly NightPoint[],
+  order: readonly { readonly job: string; readonly name: string }[] = [],
+): NightSeries {
+  if (points.length === 0) return { binMs: MINUTE, times: [], seenFiles: [], seenBytes: [], destinations: [] };
+  const { binMs, start, bins } = binsOf(points);
+  const binOf = (at: number) => Math.floor((at - start) / binMs);
+  const zeros = () => new Array<number>(bins).fill(0);
+
+  const [seenFiles, seenBytes] = [zeros(), zeros()];
+  const versions = new Set<number>();
+  const places = new Map<string, Place>();
+  const placeOf = (job: string, name: string): Place => {
+    const key = `${job}\0${name}`;
+    const known = places.get(key) ??
+      { job, name, files: zeros(), bytes: zeros(), latencies: Array.from({ length: bins }, () => []) };
+    places.set(key, known);
+    return known;
+  };
+  for (const { job, name } of order) placeOf(job, name);
+  for (const { versionId, job, destination, size, queuedAt, deliveredAt } of points) {
+    if (!versions.has(versionId)) {
+      versions.add(versionId);
+      const bin = binOf(queuedAt);
+      seenFiles[bin]! += 1;
+      seenBytes[bin]! += size;
+    }
+    const place = placeOf(job, destination);
+    // A clock that was set back must not put a delivery before its beginning.
+    if (deliveredAt === null) continue;
+    const bin = binOf(Math.max(deliveredAt, queuedAt));
+    place.files[bin]! += 1;
+    place.bytes[bin]! += size;
+    place.latencies[bin]!.push(Math.max(0, deliveredAt - queuedAt) / 1000);
+  }
+  return {
+    binMs,
+    times: Array.from({ length: bins }, (_, bin) => (start + (bin + 1) * binMs) / 1000),
+    seenFiles: cumulative(seenFiles),
+    seenBytes: cumulative(seenBytes),
+    destinations: [...places.values()].map(({ job, name, files, bytes, latencies }) => ({
+      job,
+      name,
+      files: cumulative(files),
+      bytes: cumulative(bytes),
+      latency: latencies.map(median),
+      worst: latencies.map((all) => all.reduce<number | null>((most, one) => Math.max(most ?? 0, one), null)),
+    })),
+  };
+}
+
+function binsOf(points: readonly NightPoint[]): { readonly binMs: number; readonly start: number; readonly bins: number } {
+  let [first, end] = [Infinity, -Infinity];
+  for (const { queuedAt, deliveredAt } of points) {
+    first = Math.min(first, queuedAt);
+    end = Math.max(end, queuedAt, deliveredAt ?? queuedAt);
+  }
+  // Files of this night may be delivered weeks later: then the bins are as wide as it takes.
+  const binMs = WIDTHS.find((width) => (end - first) / width < MOST_BINS - 2) ??
+    Math.ceil((end - first) / (MOST_BINS - 3) / HOUR) * HOUR;
+  // It begins before the first image: lines rise from zero, and a night that has just begun has a width.
+  const bare = Math.floor(end / binMs) - Math.floor(first / binMs) + 1;
+  const start = (Math.floor(first / binMs) - Math.max(1, LEAST_BINS - bare)) * binMs;
+  return { binMs, start, bins: Math.floor((end - start) / binMs) + 1 };
+}
+
+function cumulative(column: readonly number[]): number[] {
+  let sum = 0;
+  return column.map((value) => sum += value);
+}
+
+function median(values: number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = values.sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+// A night by target and filter: how many images, how long they were exposed, and which numbers the camera skipped.
+
+/** Gathers the images of a night, one after the other. */
+interface NightTargets {
+  saw(frame: NightFrame): void;
+  /** All that were seen, in the order of their first images. */
+  list(): NightTarget[];
+}
+
+const MOST_TARGETS = 200;
+const MOST_RANGES = 50;
+
+/** `points` are the deliveries of the night; images without one are left out. */
+export function nightTargets(points: readonly NightPoint[]): NightTargets {
+  const images = imagesOf(points);
+  const groups = new Map<string, Group>();
+  const numbers = frameGaps();
+  return {
+    saw(frame) {
+      const image = images.get(frame.versionId);
+      if (image === undefined) return;
+      const key = JSON.stringify([frame.target, frame.filter]);
+      numbers.saw(frame.job, frame.path, key);
+      const group = groups.get(key) ?? { ...NOTHING, target: frame.target, filter: frame.filter };
+      groups.set(key, {
+        ...group,
+        frames: group.frames + 1,
+        delivered: group.delivered + (image.isDelivered ? 1 : 0),
+        seconds: frame.exposure === null ? group.seconds : (group.seconds ?? 0) + frame.exposure,
+        first: Math.min(group.first, image.at),
+        last: Math.max(group.last, image.at),
+      });
+    },
+    list() {
+      const gaps = Map.groupBy(numbers.eachGap(), ({ after }) => after);
+      const all = [...groups].map(([key, group]): NightTarget => ({
+        ...group,
+        missing: (gaps.get(key) ?? []).slice(0, MOST_RANGES).map(({ shown }) => shown),
+        missingCount: (gaps.get(key) ?? []).reduce((sum, { count }) => sum + count, 0),
+      }));
+      return all.sort((a, b) => a.first - b.first).slice(0, MOST_TARGETS);
+    },
+  };
+}
+
+type Group = Omit<NightTarget, "missing" | "missingCount">;
+const NOTHING = { frames: 0, delivered: 0, seconds: null, first: Infinity, last: -Infinity } as const;
+
+/** When each image was finished, and whether it is everywhere. */
+function imagesOf(points: readonly NightPoint[]): ReadonlyMap<number, { readonly at: number; readonly isDelivered: boolean }> {
+  const images = new Map<number, { at: number; isDelivered: boolean }>();
+  for (const { versionId, queuedAt, deliveredAt } of points) {
+    const before = images.get(versionId);
+    images.set(versionId, { at: before?.at ?? queuedAt, isDelivered: (before?.isDelivered ?? true) && deliveredAt !== null });
+  }
+  return images;
 }

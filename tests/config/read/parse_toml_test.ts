@@ -1,8 +1,7 @@
 /** Positions of keys in TOML, held against texts that the library reads. */
 import { assertEquals } from "@std/assert";
 import { parse } from "smol-toml";
-import { parseToml } from "../../../src/config/read/parse_toml.ts";
-import { tomlKeys } from "../../../src/config/read/toml_keys.ts";
+import { parseToml, tomlKeys } from "../../../src/config/read/parse_toml.ts";
 
 const TEXT = `# first
 title = "a # no comment" # one

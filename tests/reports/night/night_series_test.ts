@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { NightPoint } from "../../../src/ledger/history.ts";
-import { nightSeries } from "../../../src/reports/night/night_series.ts";
+import { nightSeries } from "../../../src/reports/night/night_report.ts";
 
 const START = Date.UTC(2026, 0, 15, 20);
 const point = (versionId: number, atSeconds: number, tookSeconds: number | null, destination = "freya"): NightPoint => ({
