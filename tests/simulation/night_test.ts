@@ -92,7 +92,7 @@ Deno.test({
     const least = await shrink(broken, async (scenario) => ({
       ...await night(scenario),
       offences: isBroken(scenario) ? ["I1: /nas/a/1 is broken"] : [],
-    }), 20_000);
+    }), 120_000);
     assertEquals(least.faults.map(({ kind, call }) => [kind, call !== undefined]), [["pause", true]]);
     assertEquals(least.shots.map(({ kind }) => kind), ["in pieces"]);
     const lines = tale(await night(least), "deno task simulate --scenario FILE");

@@ -91,7 +91,7 @@ for (
 
 Deno.test("demo --faults loses nothing while its camera pauses and its destination goes away", async () => {
   await using folder = await tempFolder();
-  const result = await demo(folder, ["--faults", "--for", "12s", "--every", "1s"]);
+  const result = await demo(folder, ["--faults", "--for", "20s", "--every", "1s"]);
   const [written, delivered, proven, lost] = numbers(result);
   assertEquals([result.code, delivered, proven, lost], [0, written, written, 0], result.stderr);
   for (const told of [/paused for 4 s/, /renamed/, /disappears for 4 s/, /destination is available again/]) {
