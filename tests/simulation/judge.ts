@@ -168,10 +168,6 @@ export class Judge implements Witness {
 
   /** When everything has healed and is quiet. */
   end(status: StatusReport): void {
-    for (const { path, inode } of this.#theirs) {
-      const isKept = this.#versionsAt(path).has(this.#sha(inode.data));
-      if (!isKept && this.options.onConflict === "version") this.accuse(`another account's file is gone: ${path}`);
-    }
     for (const path of this.notMirrored(status)) this.accuse(`mirror: ${path} is still there, and its source is not`);
     for (const [key, { sha }] of this.owed) this.accuse(`I3: not delivered: ${key} ${sha.slice(0, 8)}`);
     if (!this.isSatisfied(status)) this.accuse(`truth: all is mended, and it still says "${status.headline.text}"`);
@@ -203,8 +199,12 @@ export class Judge implements Witness {
     });
   }
 
-  /** After a clean stop nothing of ours is left at any destination. */
+  /** After a clean stop nothing of ours is left at any destination, and all that is another account's. */
   afterStop(): void {
+    for (const { path, inode } of this.#theirs) {
+      const isKept = this.#versionsAt(path).has(this.#sha(inode.data));
+      if (!isKept && this.options.onConflict === "version") this.accuse(`another account's file is gone: ${path}`);
+    }
     for (const { base } of this.routes) {
       for (const name of this.tree.look(base, true)?.entries.keys() ?? []) {
         const theirs = this.#theirs.some(({ path }) => path.startsWith(`${base}/${name}/`));

@@ -173,10 +173,12 @@ function aFault(span: number, chance: Dice): Fault {
     case "self":
       return { ...base, kind: chance.pick(["watcher deaf", "too many open files", "ledger full", "ledger read only"] as const) };
     case "around":
-      return chance.chance(0.3) ? { ...base, kind: "a stranger's file", ...TAKES_A_NAME, nth: chance.int(1, 20) } : {
-        ...base,
-        kind: chance.pick(["sleep of the computer", "a stranger's link", "a stranger's file", "an exchanged folder"] as const),
-      };
+      return chance.chance(0.3)
+        ? { ...base, kind: "a stranger's file", ...chance.pick(WHERE_OURS_IS), nth: chance.int(1, 20) }
+        : {
+          ...base,
+          kind: chance.pick(["sleep of the computer", "a stranger's link", "a stranger's file", "an exchanged folder"] as const),
+        };
     case "clock":
       return { ...base, kind: "clock set", byMs: chance.pick([-1, 1]) * 60 * MINUTE };
     case "person":
@@ -187,8 +189,8 @@ function aFault(span: number, chance: Dice): Fault {
   }
 }
 
-/** In the moment in which an image gets its name. */
-const TAKES_A_NAME = { call: "link", below: "/nas" };
+/** In the moment in which an image gets its name, or while our temporary folder is there. */
+const WHERE_OURS_IS = [{ call: "link", below: "/nas" }, { call: "create", below: "/nas" }] as const;
 
 const FAULTS = [
   "disk",
