@@ -20,6 +20,8 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
   const first = imageOf(shot, nth + 1);
   const second = imageOf(shot, nth + 100_001);
   const pause = () => world.sleep(shot.pauseMs);
+  /** Between two versions of a name: every third time long enough for the first to arrive everywhere. */
+  const rest = () => world.sleep(shot.pauseMs * (nth % 3 === 0 ? 100 : 1));
   const { powerCuts } = witness;
   const act = async <T>(deed: () => T): Promise<T> => {
     for (;;) {
@@ -88,12 +90,12 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
         return witness.complete(path, first);
       case "rewritten in place":
         await written(first);
-        await pause();
+        await rest();
         await write(path, inPieces(second), false);
         return witness.complete(path, second);
       case "rewritten by one long write":
         await written(first);
-        await pause();
+        await rest();
         await write(path, async (inode) => {
           await act(() => tree.touch(inode));
           for (let at = 0; at < second.length; at += 1440) {
@@ -104,7 +106,7 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
         return witness.complete(path, second);
       case "name used again":
         await written(first);
-        await pause();
+        await rest();
         await act(() => tree.unlink(path));
         witness.gone(path);
         return await written(second);
