@@ -7,7 +7,7 @@
  * tests/faults/upgrade_test.ts`, where PROGRAM is a script that starts it.
  */
 import { DatabaseSync } from "node:sqlite";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { fingerprint } from "../../src/domain/source_file.ts";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -259,7 +259,8 @@ Deno.test({
     assertEquals(await hashOf(folder.at("far/guider/second.fits")), await hashOf(folder.at("guider/second.fits")));
     // Nobody has answered for the removals yet.
     assertEquals(below(folder.at("far/mirror")).filter((path) => !isStaged(path)).sort(), MIRRORED);
-    assertMatch((await installation.command(["status"])).stdout, /max_delete is 2/);
+    const isHeld = async () => /max_delete is 2/.test((await installation.command(["status"])).stdout);
+    await until("the mirror asks", isHeld, installation.log);
     const accepted = await installation.command(["resume", "--accept", "mirrored/mirror"]);
     assertEquals(accepted.code, 0, accepted.stderr);
     const isRemoved = () => Promise.resolve(MIRRORED.slice(0, 3).every((name) => !below(folder.at("far/mirror")).includes(name)));
