@@ -18,7 +18,7 @@ import type { System } from "../system/system.ts";
 const LOOK_MS = 30_000;
 /** A clock that is set back by less makes no difference. */
 const CORRECTION_MS = 1_000;
-/** How much longer a run may last for an audit, which goes on in the next one. */
+/** How much longer a run may last for an audit; the next run resumes it. */
 const AUDIT_MS = 10 * 60_000;
 /** How long a run waits for files that are about to be finished, besides `min_file_age_seconds`. */
 const SETTLE_MS = 10_000;

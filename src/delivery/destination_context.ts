@@ -297,7 +297,7 @@ export function destinationState(
 ): DestinationState {
   if (suspension.state === "paused") return suspension;
   if (suspension.state === "on_hold") return { ...suspension, until: now };
-  // What a person has to mend is worth knowing before the next run; whether it can be reached is not.
+  // What needs a person is worth knowing before the next run; whether it can be reached is not.
   if (opening.state === "closed" && own.state !== "on_hold" && host.state !== "on_hold") return opening;
   if (own.state !== "open") return own;
   // The host answered, but not yet for this destination: it may be its disk that does not respond.

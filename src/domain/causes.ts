@@ -57,7 +57,7 @@ const RETRIED = "It is retried automatically.";
 const CHECKED = "It is checked again.";
 const FREE = "Free some space there; delivery resumes automatically.";
 const STATE_FREE = "Free some space on that disk; nothing recorded so far is lost.";
-const WRITABLE = "Mount it for writing. If it became read-only by itself, check the disk.";
+const WRITABLE = "Mount it for writing. If the system has made it read-only, check the disk.";
 const RENAME = "Rename the file, or change the layout.";
 const MAY_WRITE = "Give the account permission to write below the base path.";
 const OPEN_FILES = "Raise the limit of open files (LimitNOFILE, ulimit -n).";
@@ -288,7 +288,7 @@ export const CAUSES = {
     store_read_only: ["the store is read-only", "Make it writable; delivery resumes automatically."],
     state_read_only: [
       "the file system is read-only",
-      "Mount it for writing, or choose another folder with state_directory. If it became read-only by itself, check the disk.",
+      "Mount it for writing, or choose another folder with state_directory. If the system has made it read-only, check the disk.",
     ],
   }),
   ...causes("permission_denied", {

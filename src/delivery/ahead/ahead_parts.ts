@@ -126,7 +126,7 @@ export function aheadParts(
       const keys = new Set(parts.size === 0 ? [] : files.map(keyOf));
       return [...parts.values()].filter(({ key }) => !keys.has(key));
     },
-    /** Attempts that the next start goes on with: those of these files. */
+    /** Attempts that the next start resumes: those of these files. */
     attemptsOf: (wanted: readonly Growing[]): string[] =>
       wanted.flatMap((file) => {
         const part = get(file);

@@ -194,7 +194,7 @@ async function lookAgain(auditing: Auditing, row: DeliveryRow): Promise<Omit<Loo
   return { verdict: isTouched(mtimeMs, source, deliveredAt) ? "changed" : "damaged", reason: sentence };
 }
 
-/** Files that one audit sends again by itself: where more are damaged or gone, somebody should look first. */
+/** Files that one audit sends again without asking: where more are damaged or gone, somebody should look first. */
 const MOST_SENT_AGAIN = 100;
 
 /** In one transaction with where the audit is. */
