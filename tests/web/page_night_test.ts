@@ -1,7 +1,7 @@
 /** The plots of a night with an outage in it. */
 import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
-import { brokenAtPauses } from "../../src/web/page/night/night_plots.tsx";
+import { brokenAtPauses } from "../../src/web/page/night/pauses.ts";
 import { startBrowser } from "../support/browser.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";

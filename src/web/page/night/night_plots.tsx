@@ -6,6 +6,7 @@ import type { NightReport, NightSeries, Outage } from "../../../reports/api_type
 import { type Line, Plot, type Shade, type Zoom } from "./plot.tsx";
 import { bytes, count, latency } from "../parts/format.ts";
 import { Panel } from "../parts/panel.tsx";
+import { brokenAtPauses } from "./pauses.ts";
 
 type Measure = "files" | "bytes";
 
@@ -166,21 +167,4 @@ function delaySummary({ series }: NightReport): string {
     return `${placeName(series.destinations, one)} ${latency(slowest)} at most`;
   });
   return `Plot of the time from finished to verified: ${parts.join(", ")}. The table below has the numbers.`;
-}
-
-// Where a line over time has to be broken: an outage must not look as if it had been measured through.
-
-/** So many times the usual distance between two values is a pause. */
-const PAUSE = 3;
-
-/** In short stretches without a value, `undefined` lets the line go on; `null` breaks it at a pause. */
-export function brokenAtPauses(values: readonly (number | null)[]): (number | null | undefined)[] {
-  const filled = values.flatMap((value, at) => value === null ? [] : [at]);
-  const distances = filled.slice(1).map((at, before) => at - filled[before]!);
-  const usual = distances.toSorted((a, b) => a - b)[(distances.length - 1) >> 1] ?? 0;
-  const broken: (number | null | undefined)[] = [...values];
-  for (const [before, distance] of distances.entries()) {
-    if (distance <= PAUSE * usual) broken.fill(undefined, filled[before]! + 1, filled[before + 1]);
-  }
-  return broken;
 }

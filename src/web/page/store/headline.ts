@@ -1,5 +1,6 @@
 /**
- * The headline as it may be shown: the daemon's own while connected, and never an old one as if it were current. Where somebody asked\nfor it, it calls for attention: by a notification of the browser, and by the colour of the sign in the tab.
+ * The headline as it may be shown: the daemon's own while connected, and never an old one as if it were current. Where somebody
+ * asked for it, it calls for attention: by a notification of the browser, and by the colour of the sign in the tab.
  */
 import { computed, effect, type ReadonlySignal } from "@preact/signals";
 import type { Headline } from "../../../reports/api_types.ts";
