@@ -6,7 +6,7 @@ import { bash, fish, pwsh, zsh } from "@optique/core/completion";
 import { type Suggestion, suggestSync } from "@optique/core/parser";
 import { type CommandList, plain, type Tools } from "./command.ts";
 import type { NameKind } from "./options.ts";
-import { partialSettings } from "../config/read/partial_settings.ts";
+import { partialSettings } from "../config/read/load.ts";
 import { orphans } from "../ledger/orphans.ts";
 
 /** Shells by the names of `completions SHELL`. */

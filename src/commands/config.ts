@@ -1,10 +1,10 @@
 /** `config`: checks the configuration, shows it with all defaults, and writes samples and the JSON Schema. */
 import { object, or } from "@optique/core/constructs";
 import { choice } from "@optique/core/valueparser";
-import { ConfigError, type Problem } from "../config/read/config_error.ts";
+import { ConfigError, type Problem } from "../config/read/parse_settings.ts";
 import { loadConfig, readConfig } from "../config/read/load.ts";
-import { findConfigFile } from "../config/read/search_path.ts";
-import { configSchema } from "../config/schema/json_schema.ts";
+import { findConfigFile } from "../config/read/find_config.ts";
+import { configSchema } from "../config/schema/schema.ts";
 import { sampleConfig } from "../config/show/sample.ts";
 import { showConfig } from "../config/show/show.ts";
 import { Failure } from "../domain/failure.ts";

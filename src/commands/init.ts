@@ -4,7 +4,7 @@ import { choice } from "@optique/core/valueparser";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
-import { absolutePath, userConfigFile } from "../config/read/search_path.ts";
+import { absolutePath, userConfigFile } from "../config/read/find_config.ts";
 import { METHOD_KEYS, METHOD_NAMES } from "../config/schema/schema_methods.ts";
 import { type Answers, sampleConfig } from "../config/show/sample.ts";
 import { Failure } from "../domain/failure.ts";

@@ -3,19 +3,18 @@
  */
 import { object, or } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
-import { keptJobs } from "../config/read/kept_jobs.ts";
+import { keptJobs } from "../config/read/remote_jobs.ts";
 import { permissionLines } from "../config/read/held_jobs.ts";
 import { kindOf, loadSettings, readConfig, readPartially } from "../config/read/load.ts";
-import { findConfigFile } from "../config/read/search_path.ts";
-import { writtenJobs } from "../config/show/written_jobs.ts";
+import { findConfigFile } from "../config/read/find_config.ts";
+import { writtenJobs } from "../config/show/show.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/span.ts";
 import { addAccount, daemons, type NewAccount, otherAddresses, removeAccount } from "../fleet/accounts.ts";
-import { acceptRemoved, fetchJobs } from "../fleet/jobs_of_server.ts";
+import { acceptRemoved, fetchJobs, pushJobs } from "../fleet/jobs_of_server.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";
-import { pushJobs } from "../fleet/jobs_of_server.ts";
 import { setUp } from "../fleet/setup.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";

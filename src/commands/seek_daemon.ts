@@ -2,7 +2,7 @@
  * What the commands that talk to a daemon begin with: the settings, and the daemon that runs with them. A configuration that has been
  * damaged or deleted is only a warning: a running daemon reports its settings.
  */
-import { partialSettings } from "../config/read/partial_settings.ts";
+import { partialSettings } from "../config/read/load.ts";
 import { installedServices } from "../config/read/service_mark.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";

@@ -4,7 +4,7 @@
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import type { Suggestion } from "@optique/core/parser";
-import { absolutePath } from "../config/read/search_path.ts";
+import { absolutePath } from "../config/read/find_config.ts";
 import type { Job } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { Failure, isTrouble } from "../domain/failure.ts";

@@ -5,12 +5,10 @@
 import type { BandwidthLimit } from "../domain/bandwidth.ts";
 import type { NightRule } from "../domain/night/night.ts";
 import type { commonKeys } from "./schema/schema_destination.ts";
-import type { finishedKeys, watchKeys } from "./schema/schema_job.ts";
-import type { hookKey } from "./schema/schema_hooks.ts";
-import type { scheduleKeys } from "./schema/schema_schedule.ts";
+import type { finishedKeys, hookKey, scheduleKeys, watchKeys } from "./schema/schema_job.ts";
 import { type loginKeys, type METHOD_KEYS, type MethodName, ON_THIS_COMPUTER, type sshKeys } from "./schema/schema_methods.ts";
 import type { daemonKeys, loadKeys, logKeys, pocketbaseShape, reportShape, webShape } from "./schema/schema_program.ts";
-import type { SettingsOf } from "./schema/settings_of.ts";
+import type { SettingsOf } from "./schema/values.ts";
 
 /** All settings of one configuration file. */
 export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys> {

@@ -4,10 +4,8 @@
  */
 import * as z from "zod";
 import { mutex } from "../async/mutex.ts";
-import { ConfigError } from "../config/read/config_error.ts";
-import { canonical, forServer } from "../config/read/own_keys.ts";
-import { keptJobs, keptJobsFile } from "../config/read/kept_jobs.ts";
-import type { RemoteJob, RemoteJobs } from "../config/read/remote_jobs.ts";
+import { ConfigError } from "../config/read/parse_settings.ts";
+import { canonical, forServer, keptJobs, keptJobsFile, type RemoteJob, type RemoteJobs } from "../config/read/remote_jobs.ts";
 import type { Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";

@@ -5,8 +5,7 @@
 import { anySignal } from "../async/abort.ts";
 import { type Bell, bell } from "../async/bell.ts";
 import { heldReasons } from "../config/read/held_jobs.ts";
-import { keptJobs } from "../config/read/kept_jobs.ts";
-import type { RemoteJob } from "../config/read/remote_jobs.ts";
+import { keptJobs, type RemoteJob } from "../config/read/remote_jobs.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { COMMANDS } from "../../src/commands/commands.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { takeOver } from "../../src/commands/install_service.ts";
-import { rememberState } from "../../src/config/read/remembered_state.ts";
+import { rememberState } from "../../src/config/read/find_config.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";

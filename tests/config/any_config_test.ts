@@ -3,11 +3,9 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { stringify as toml } from "smol-toml";
 import { stringify as yaml } from "yaml";
-import { ConfigError } from "../../src/config/read/config_error.ts";
-import { parseSettings } from "../../src/config/read/parse_settings.ts";
+import { ConfigError, parseSettings } from "../../src/config/read/parse_settings.ts";
 import { parseToml } from "../../src/config/read/parse_toml.ts";
-import { fileSchema, SECTIONS } from "../../src/config/schema/schema.ts";
-import { ALIASES } from "../../src/config/read/tidy.ts";
+import { ALIASES, fileSchema, SECTIONS } from "../../src/config/schema/schema.ts";
 import { aComputer } from "./a_computer.ts";
 
 const KEYS = [

@@ -1,8 +1,7 @@
 /** Configurations that cannot be used, each with every line that is said about it. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConfigError } from "../../src/config/read/config_error.ts";
+import { ConfigError, parseSettings } from "../../src/config/read/parse_settings.ts";
 import { METHOD_NAMES } from "../../src/config/schema/schema_methods.ts";
-import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { aComputer } from "./a_computer.ts";
 
 /** `"a", "b" or "c"` */

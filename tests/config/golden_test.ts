@@ -1,6 +1,6 @@
 /** What is made of the schema, word for word. */
 import { assertEquals } from "@std/assert";
-import { configSchema } from "../../src/config/schema/json_schema.ts";
+import { configSchema } from "../../src/config/schema/schema.ts";
 import { optionsTable } from "../support/options_table.ts";
 import { type ConfigKind, parseConfig, parseSettings } from "../../src/config/read/parse_settings.ts";
 import { sampleConfig } from "../../src/config/show/sample.ts";

@@ -1,5 +1,5 @@
 /** What the page asks of a daemon, answered by a ledger and nothing else. */
-import { withoutFile } from "../../src/config/read/partial_settings.ts";
+import { withoutFile } from "../../src/config/read/load.ts";
 import { trackProgress } from "../../src/events/progress.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import type { PageSource } from "../../src/reports/page_source.ts";

@@ -1,5 +1,5 @@
 /** A daemon that only answers: behind the real control channel, with the real lock. */
-import { withoutFile } from "../../src/config/read/partial_settings.ts";
+import { withoutFile } from "../../src/config/read/load.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { httpApp } from "../../src/daemon/control/http_app.ts";
 import { controlServer } from "../../src/daemon/control/control_server.ts";

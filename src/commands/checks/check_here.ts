@@ -1,7 +1,7 @@
 /** What `doctor` looks at on this computer: folders, ledger, limits, the watched folders. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { dirname } from "@std/path";
-import { secretKeys, sectionOf } from "../../config/schema/json_schema.ts";
+import { secretKeys, sectionOf } from "../../config/schema/schema.ts";
 import type { Settings } from "../../config/settings.ts";
 import { findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";

@@ -10,7 +10,7 @@ import type { InferValue } from "@optique/core/parser";
 import ms, { type StringValue } from "ms";
 import { deadline } from "../../async/deadline.ts";
 import { parseSettings } from "../../config/read/parse_settings.ts";
-import { absolutePath } from "../../config/read/search_path.ts";
+import { absolutePath } from "../../config/read/find_config.ts";
 import { startDaemon } from "../../daemon/daemon.ts";
 import { Failure } from "../../domain/failure.ts";
 import { observingNight } from "../../domain/night/night.ts";

@@ -4,10 +4,8 @@
  */
 import { onAbort } from "../../async/abort.ts";
 import { bell } from "../../async/bell.ts";
-import { readConfig, surroundingsOf } from "../../config/read/load.ts";
-import { withoutFile } from "../../config/read/partial_settings.ts";
-import { rememberState } from "../../config/read/remembered_state.ts";
-import { findConfigFile } from "../../config/read/search_path.ts";
+import { readConfig, withoutFile } from "../../config/read/load.ts";
+import { findConfigFile, rememberState, surroundingsOf } from "../../config/read/find_config.ts";
 import type { Settings } from "../../config/settings.ts";
 import { type Daemon, startDaemon } from "../../daemon/daemon.ts";
 import { reasonOf } from "../../domain/names/reason.ts";

@@ -3,7 +3,7 @@
  * configuration and the state that install-service has written down; what uses keys or leaves files runs as the service's account.
  */
 import { type InstalledService, installedServices } from "../../config/read/service_mark.ts";
-import { absolutePath, CONFIG_VARIABLE, findConfigFile } from "../../config/read/search_path.ts";
+import { absolutePath, CONFIG_VARIABLE, findConfigFile } from "../../config/read/find_config.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Account } from "../../services/service.ts";
 import { accountFor, commandAs, isOther, runAs } from "../../services/service_account.ts";

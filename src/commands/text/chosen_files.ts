@@ -2,14 +2,14 @@
  * Files that a person names on the command line: by path, by a folder above them, or by a pattern, as `file_patterns` are read.
  */
 import { multiple } from "@optique/core/modifiers";
-import { absolutePath } from "../../config/read/search_path.ts";
+import { absolutePath } from "../../config/read/find_config.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import { matcher } from "../../intake/patterns.ts";
 import { relativePathOf } from "../../intake/source_path.ts";
 import type { DeliveryQuery, History } from "../../ledger/history.ts";
-import { type Tools } from "../command.ts";
+import type { Tools } from "../command.ts";
 import { pathValue, word } from "../options.ts";
 
 /** Words that name files; shells complete paths. */

@@ -1,5 +1,5 @@
 /** What is printed when a command ends with an error, and its exit code. */
-import { ConfigError } from "../../config/read/config_error.ts";
+import { ConfigError } from "../../config/read/parse_settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";

@@ -14,11 +14,10 @@ import {
   serverOf,
   type Settings,
 } from "../settings.ts";
-import { isHidden, isWithin, type Surroundings } from "../resolve/expand_path.ts";
+import { type ConfigFiles, isHidden, isWithin, type Surroundings } from "../resolve/expand_path.ts";
 import { remoteFolder } from "../resolve/resolve_destination.ts";
 import type { ConfigKind } from "./parse_settings.ts";
 import type { RemoteJob } from "./remote_jobs.ts";
-import type { ConfigFiles } from "./search_path.ts";
 
 /** What looking at folders takes; without `realPath`, paths count as they are written. */
 type LookSystem = Surroundings & Partial<Pick<ConfigFiles, "realPath" | "facts" | "runtimeFolder">>;

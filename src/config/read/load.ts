@@ -1,16 +1,22 @@
 /** Finds the configuration, reads it, and makes settings of it. */
 import { heldJobs, heldReasons, permissionLines } from "./held_jobs.ts";
-import { keptJobs } from "./kept_jobs.ts";
+import { keptJobs, type RemoteJob, type UsedJob } from "./remote_jobs.ts";
 import { type ConfigKind, parsePartially, type PartialConfig, unparsed } from "./parse_settings.ts";
-import { rememberedState } from "./remembered_state.ts";
-import type { RemoteJob, UsedJob } from "./remote_jobs.ts";
-import { type ConfigFiles, findConfigFile } from "./search_path.ts";
-import { installedServices } from "./service_mark.ts";
+import {
+  absolutePath,
+  CONFIG_VARIABLE,
+  findConfigFile,
+  type Reading,
+  rememberedState,
+  SERVICE_STATE,
+  surroundingsOf,
+  usualConfigFiles,
+} from "./find_config.ts";
+import type { ConfigFiles, Surroundings } from "../resolve/expand_path.ts";
 import type { Position } from "./source.ts";
-import type { Surroundings } from "../resolve/expand_path.ts";
 import type { Resolved } from "../resolve/resolve.ts";
 import { isOnThisComputer, type Job, type Settings } from "../settings.ts";
-import { writtenJobs } from "../show/written_jobs.ts";
+import { writtenJobs } from "../show/show.ts";
 import { Failure } from "../../domain/failure.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 
@@ -29,9 +35,6 @@ export async function loadSettings(named: string | undefined, cwd: string, syste
 export async function loadConfig(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Resolved> {
   return await readConfig(await findConfigFile(named, cwd, system), system);
 }
-
-/** What reading a file at a known path takes. */
-type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<ConfigFiles>;
 
 /** Reads one file, for a reload: the path is absolute and known. */
 export async function readConfig(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<Resolved> {
@@ -110,50 +113,6 @@ async function withRemoteJobs(
 /** A larger file is not a configuration; a device may be endless. */
 const MOST_BYTES = 1_048_576;
 
-/** Where systemd keeps the state of services, each in a folder of its name. */
-const SERVICE_STATES = "/var/lib";
-/** The state of the service with the usual name. */
-export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
-
-/**
- * Commands typed in a shell use the state of the service that has this file, if this account may look into it; else what a service with
- * it left behind, else the state of the service with the usual name.
- */
-export async function surroundingsOf(system: Reading, file?: string): Promise<Surroundings> {
-  if (system.platform !== "linux" || system.env("STATE_DIRECTORY")) return system;
-  for (const state of [...await statesOf(file, system), SERVICE_STATE]) {
-    const lock = await system.followedFacts?.(`${state}/lock`).catch(() => null) ?? null;
-    if (lock !== null) return { ...system, env: (name) => name === "STATE_DIRECTORY" ? state : system.env(name) };
-  }
-  return system;
-}
-
-/** Where services with this file keep their state, and where services of this account, removed since, kept theirs. */
-async function statesOf(file: string | undefined, system: Reading): Promise<string[]> {
-  if (file === undefined || system.list === undefined) return [];
-  const services = await installedServices(system);
-  const current = services.filter(({ mark }) => mark.config === file).map(({ mark }) => mark.state);
-  return [...current, ...await leftStates(file, system.uid ?? null, system)];
-}
-
-/**
- * The state folders of services with this file that are this account's. Other programs have folders there, too, and could claim
- * anything: only a folder of the account that is closed to all others is accepted.
- */
-export async function leftStates(
-  file: string,
-  uid: number | null,
-  system: Pick<ConfigFiles, "list" | "read">,
-): Promise<string[]> {
-  const { entries } = await system.list?.(SERVICE_STATES).catch(() => null) ?? { entries: [] };
-  const own = entries.filter(({ facts: { kind, mode, uid: owner } }) =>
-    kind === "folder" && (mode & 0o077) === 0 && owner === uid
-  );
-  const states = own.map(({ name }) => `${SERVICE_STATES}/${name}`);
-  const found = await Promise.all(states.map((state) => rememberedState(file, [state], system)));
-  return states.filter((state, index) => found[index] === state);
-}
-
 /** TOML where the name ends in `.toml`, else YAML. */
 export function kindOf(path: string): ConfigKind {
   return path.toLowerCase().endsWith(".toml") ? "toml" : "yaml";
@@ -209,3 +168,52 @@ function at(line: number, column: number, message: string): Decoded {
 }
 
 const LINE_FEED = 0x0a;
+
+// For commands that only talk to a daemon or read its ledger: they must work even if the file was damaged or deleted while it runs.
+
+/** What could be read. */
+interface PartialSettings {
+  /** Complete if nothing is wrong. Else only the state directory is reliable, and the rest is what could be read. */
+  readonly settings: Settings;
+  /** Why it cannot be used; null if it can. */
+  readonly fault: Failure | null;
+  /** True if the state directory is unknown, and the usual one is assumed. */
+  readonly guessed: boolean;
+  /** Where a daemon with this file last kept its state, if that is not what the file says now. */
+  readonly former: string | null;
+}
+
+/**
+ * As `loadSettings()`, but gives what is known of a file with faults, or one that is gone.
+ *
+ * @throws {Failure} `configuration` for a named file that cannot be read and that no daemon ever ran with.
+ */
+export async function partialSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<PartialSettings> {
+  const around = await surroundingsOf(system);
+  const defaults = withoutFile(around);
+  const remembered = (file: string) => rememberedState(file, [defaults.stateDirectory, SERVICE_STATE], system);
+  try {
+    const file = await findConfigFile(named, cwd, system);
+    const { resolved: { settings }, stateDirectory, fault } = await readPartially(file, system);
+    const last = await remembered(file);
+    if (fault === null) return { settings, fault, guessed: false, former: last === settings.stateDirectory ? null : last };
+    const known = stateDirectory ?? last;
+    const believed = { ...settings, stateDirectory: known ?? defaults.stateDirectory };
+    return { settings: believed, fault, guessed: known === null, former: null };
+  } catch (fault) {
+    if (!(fault instanceof Failure)) throw fault;
+    const given = named ?? (system.env(CONFIG_VARIABLE) || undefined);
+    for (const file of given === undefined ? usualConfigFiles(system) : [absolutePath(given, cwd, system)]) {
+      const last = await remembered(file);
+      if (last === null) continue;
+      return { settings: { ...defaults, file, stateDirectory: last }, fault, guessed: false, former: null };
+    }
+    if (given !== undefined) throw fault;
+    return { settings: defaults, fault, guessed: true, former: null };
+  }
+}
+
+/** All defaults, and no jobs: the settings without a file. */
+export function withoutFile(around: Surroundings): Settings {
+  return { ...unparsed("", "", "yaml", around, []).resolved.settings, file: null };
+}

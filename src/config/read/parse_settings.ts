@@ -1,16 +1,15 @@
 /** From the text of a configuration to settings, or to everything that is wrong with it. Pure. */
 import type { Settings } from "../settings.ts";
-import { check } from "./check.ts";
-import { ConfigError, type Problem } from "./config_error.ts";
+import { check, tidy } from "./check.ts";
 import { parseToml } from "./parse_toml.ts";
 import { parseYaml } from "./parse_yaml.ts";
 import { resolve, type Resolved } from "../resolve/resolve.ts";
 import { addRemoteJobs, type UsedJob } from "./remote_jobs.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";
-import { isSection, keyText, type Path, type Position, type Source } from "./source.ts";
+import { isSection, keyText, listOf, Origins, type Path, type Position, type Source, type Tree } from "./source.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
-import { tidy } from "./tidy.ts";
-import { listOf, Origins, type Tree } from "./tree.ts";
+import { Failure } from "../../domain/failure.ts";
+import { printable } from "../../domain/names/printable.ts";
 
 /** The variable whose value takes the place of `pocketbase.url`. */
 export const POCKETBASE_URL = "IMAGE_TRANSFER_POCKETBASE_URL";
@@ -154,4 +153,28 @@ function placeOf(root: Record<string, unknown>, path: Path, key: string): Path {
     if (isSection(section) && Object.hasOwn(section, key)) return [...path.slice(0, length), key];
   }
   return path;
+}
+
+/** One thing that is wrong; line and column count from 1. */
+export interface Problem {
+  /** The server whose job contains the mistake. Such a job has no lines, so the line is 0. */
+  readonly server?: string;
+  readonly line: number;
+  readonly column: number;
+  /** The whole key, e.g. `jobs[0].destinations[1].remote_host`; empty if it concerns the whole file. */
+  readonly key: string;
+  readonly message: string;
+}
+
+/** Thrown for a configuration that cannot be used; the message has one line for each problem, as `file:line:column: …`, or `server: …`. */
+export class ConfigError extends Failure {
+  constructor(readonly file: string, readonly problems: readonly Problem[]) {
+    super("configuration", problems.map((problem) => problemLine(file, problem)).join("\n"));
+  }
+}
+
+/** `config.yaml:9:1: unknown key "file_patern"; did you mean "file_patterns"?` */
+function problemLine(file: string, problem: Problem): string {
+  const { server, line, column, message } = problem;
+  return `${printable(server ?? `${file}:${line}:${column}`)}: ${printable(message)}`;
 }

@@ -2,9 +2,8 @@
  * Converts a configuration in the shape of seed 2 (`[[sync_jobs]]`, `[[file_watchers]]`, `[daemon]`, `[concurrency]`, `[cache]`)
  * into ours. Unknown keys are kept, so that the check reports them with their position.
  */
-import { unknownKey } from "./unknown_key.ts";
-import { isSection, type Path } from "./source.ts";
-import { listOf, Origins, type Report, type Tree } from "./tree.ts";
+import { unknownKey } from "./check.ts";
+import { isSection, listOf, Origins, type Path, type Report, type Tree } from "./source.ts";
 
 type Section = Record<string, unknown>;
 

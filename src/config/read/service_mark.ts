@@ -4,7 +4,8 @@
  */
 import { extname, join } from "@std/path/posix";
 import * as z from "zod";
-import type { ConfigFiles } from "./search_path.ts";
+import { jsonOf } from "../../domain/json.ts";
+import type { ConfigFiles } from "../resolve/expand_path.ts";
 
 const mark = z.object({
   program: z.string(),
@@ -32,12 +33,8 @@ export function readMark(definition: string): Mark | null {
   if (at < 0) return null;
   const line = /^.*\}/.exec(definition.slice(at + BEGIN.length))?.[0] ?? "";
   for (const text of [line, xmlPlain(line)]) {
-    try {
-      const { data } = mark.safeParse(JSON.parse(text));
-      if (data) return data;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
+    const { data } = mark.safeParse(jsonOf(text));
+    if (data) return data;
   }
   return null;
 }

@@ -12,6 +12,28 @@ export interface Surroundings {
   readonly secretEnv?: (name: string) => string | undefined;
 }
 
+/** What finding and reading a file takes. */
+export interface ConfigFiles extends Surroundings {
+  followedFacts(path: string): Promise<{ readonly kind: "file" | "folder" | "symlink" | "other" } | null>;
+  /** What is in a folder; symlinks are not followed. */
+  list?(folder: string): Promise<{
+    readonly entries: readonly {
+      readonly name: string;
+      readonly facts: { readonly kind: string; readonly mode: number; readonly uid?: number | null };
+    }[];
+  }>;
+  /** The account that asks; null where accounts have no numbers. */
+  readonly uid?: number | null;
+  /** The path with its links followed; null where nothing is. */
+  realPath?(path: string): Promise<string | null>;
+  /** What is at a path, links not followed. */
+  facts?(path: string): Promise<unknown>;
+  /** A folder of image-transfer's own, for sockets. */
+  runtimeFolder?(): Promise<string>;
+  /** At most so many bytes from there on. */
+  read(path: string, offset: number, length: number): Promise<Uint8Array>;
+}
+
 /** A path, or what is wrong with it, as the rest of a sentence that begins with the key. */
 export type Expanded = { readonly path: string; readonly fault?: undefined } | { readonly fault: string };
 

@@ -1,9 +1,8 @@
 /** What resolving a job, a destination and the program have in common. */
 import { type Expanded, expandPath, expandVariables, type Surroundings } from "./expand_path.ts";
 import { defaultOf } from "../schema/schema.ts";
-import { settingOf, type SettingsOf, type Shape } from "../schema/settings_of.ts";
-import type { Path } from "../read/source.ts";
-import type { Report } from "../read/tree.ts";
+import { settingOf, type SettingsOf, type Shape } from "../schema/values.ts";
+import type { Path, Report } from "../read/source.ts";
 
 /** Keys with their values, as written. */
 export type Section = Record<string, unknown>;

@@ -4,12 +4,9 @@
  */
 import * as z from "zod";
 import { addressKeys, destinationShape, placeKeys, proofKeys, transferKeys } from "./schema_destination.ts";
-import { finishedKeys, jobShape, nightKeys, watchKeys } from "./schema_job.ts";
-import { hookKey } from "./schema_hooks.ts";
-import { scheduleKeys } from "./schema_schedule.ts";
+import { finishedKeys, hookKey, jobShape, nightKeys, scheduleKeys, watchKeys } from "./schema_job.ts";
 import { daemonKeys, loadKeys, logKeys, pocketbaseKeys, programShape, webKeys } from "./schema_program.ts";
-import type { Shape } from "./settings_of.ts";
-import { text } from "./values.ts";
+import { settingOf, type Shape, text } from "./values.ts";
 
 const NAME = "must be a name of letters, digits, spaces and . _ - (at most 64 characters)";
 const nameKey = text("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, NAME);
@@ -42,6 +39,13 @@ export const fileSchema = z.strictObject({
     }),
   ...layer(programShape),
 }, "must be a list of keys and values");
+
+/** Other names that keys are known by. */
+export const ALIASES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({ ...jobShape, ...destinationShape }).flatMap(([key, type]) =>
+    (settingOf(key, type).aliases ?? []).map((alias) => [alias, key])
+  ),
+);
 
 /** The sections of the sample file and the README's table, in order. */
 export const SECTIONS: readonly {
@@ -97,4 +101,49 @@ function layer(shape: Shape): Record<string, z.ZodType> {
       return [key, (type.unwrap() as z.ZodType).optional().meta({ ...type.meta(), default: type.def.defaultValue })];
     }),
   );
+}
+
+/** A JSON Schema (draft 2020-12) as plain data. */
+type JsonSchema = Record<string, unknown>;
+
+/** The schema of a configuration file, other names of keys included. */
+export function configSchema(): JsonSchema {
+  const schema = z.toJSONSchema(fileSchema, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema }) => {
+      // zod leaves out the default of a value that is transformed.
+      const fallback = z.globalRegistry.get(zodSchema)?.["default"];
+      if (fallback !== undefined) jsonSchema.default = fallback as typeof jsonSchema.default;
+      addAliases(jsonSchema.properties);
+    },
+  });
+  return { ...schema, title: "Configuration of image-transfer" };
+}
+
+/** Whether a key of a section holds a secret: it is marked `writeOnly` in the schema. Jobs and destinations are no sections here: `""`. */
+export function secretKeys(): (section: string, key: string) => boolean {
+  const secrets = new Set<string>();
+  const visit = (schema: JsonSchema, section: string): void => {
+    for (const [key, inner] of Object.entries((schema["properties"] ?? {}) as Record<string, JsonSchema>)) {
+      if (inner["writeOnly"] === true) secrets.add(`${section}.${key}`);
+      visit(inner, sectionOf(section, key));
+    }
+    for (const form of [schema["items"], ...(schema["anyOf"] ?? []) as unknown[]]) {
+      if (typeof form === "object" && form !== null) visit(form as JsonSchema, section);
+    }
+  };
+  visit(configSchema(), "");
+  return (section, key) => secrets.has(`${section}.${key}`);
+}
+
+/** The section that the keys inside a key of `section` belong to. */
+export function sectionOf(section: string, key: string): string {
+  return key === "jobs" || key === "destinations" ? section : key;
+}
+
+function addAliases(properties: JsonSchema | undefined): void {
+  for (const [alias, key] of Object.entries(ALIASES)) {
+    const known = properties?.[key];
+    if (properties && typeof known === "object") properties[alias] = { ...known, description: `Another name for ${key}` };
+  }
 }

@@ -8,8 +8,20 @@ import { overlap, type Timetable } from "../../domain/bandwidth.ts";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { rolloverMinutes } from "../../domain/night/night.ts";
 import { loginKeys, METHOD_NAMES, methodKeys } from "./schema_methods.ts";
-import { setting, type Shape } from "./settings_of.ts";
-import { bool, duration, gigabytes, integer, mode, oneOf, speed, SPEED_MESSAGE, text, timeOfDay } from "./values.ts";
+import {
+  bool,
+  duration,
+  gigabytes,
+  integer,
+  mode,
+  oneOf,
+  setting,
+  type Shape,
+  speed,
+  SPEED_MESSAGE,
+  text,
+  timeOfDay,
+} from "./values.ts";
 
 const DAY = 86_400_000;
 
@@ -132,6 +144,7 @@ export const proofKeys = {
     }).prefault(true),
     {
       name: "verify",
+      aliases: ["verify", "comparison_method"],
       description:
         "How a delivered file is verified. true means `checksum`: its SHA-256 at the destination is compared; `size` compares only the length; false means `none`",
     },

@@ -1,15 +1,15 @@
 /**
- * The keys of a job: what is watched, and when a file is finished. Each may be set in a job, or at the top as the default
- * for all jobs.
+ * The keys of a job: what is watched, when a file is finished and when it is sent, and hooks. Each may be set in a job, or at the top
+ * as the default for all jobs.
  */
 import * as z from "zod";
 import { newerThan } from "../../domain/newer_than.ts";
-import { hookKey } from "./schema_hooks.ts";
-import { scheduleKeys } from "./schema_schedule.ts";
-import { setting } from "./settings_of.ts";
-import { amount, bool, duration, oneOf, text, texts, timeOfDay, zone } from "./values.ts";
+import { amount, bool, duration, oneOf, setting, text, texts, timeOfDay, zone } from "./values.ts";
+import { type Hook, HOOK_EVENTS, HOOK_FORMATS, PLACEHOLDERS, unknownPlaceholder } from "../../domain/hook.ts";
+import { cronFault, type Schedule } from "../../domain/schedule.ts";
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
 /** Which files are sent while they are written, and how: what `growing_files: true` means. */
 const GROWING = { minBytes: 100e6, marginBytes: 50e6, timeoutMs: 30_000 };
@@ -30,8 +30,10 @@ export const watchKeys = {
       description:
         "Which files to deliver, as globs; case is ignored. A pattern without `/` is matched against the file name, one with `/` against the path below `watch_path`",
     }),
-  exclude_patterns: texts('patterns, like ["*.tmp"]').prefault([])
-    .meta({ description: "Files to leave out although they match `file_patterns`" }),
+  exclude_patterns: setting(texts('patterns, like ["*.tmp"]').prefault([]), {
+    aliases: ["filters"],
+    description: "Files to leave out although they match `file_patterns`",
+  }),
   newer_than: z.union([z.literal(false), z.string()], NEWER_THAN).transform((value, context) => {
     const since = value === false ? null : newerThan(value);
     if (value === false || since !== null) return since;
@@ -144,6 +146,151 @@ export const nightKeys = {
       examples: [-70.4],
     }),
 };
+
+// The key `hooks`: programs and webhooks to call when something happens.
+
+const ADDRESS = "the address of a webhook, like https://chat.example/hooks/abc";
+/** The name of an environment variable that has the address. */
+const VARIABLE = /^\$(\w+|\{\w+\})$/;
+
+const hookKeys = z.strictObject({
+  on: z.array(oneOf(HOOK_EVENTS), "must be a list of events").min(1, "must name at least one event")
+    .meta({ description: "The events that trigger it" }),
+  command: texts("words: the program and its arguments").min(1, "must name a program").optional()
+    .meta({ description: "Program and arguments, with placeholders like `{path}`" }),
+  working_directory: text("a folder").optional().meta({ description: "The folder that the program starts in" }),
+  url: text(ADDRESS).refine((url) => VARIABLE.test(url) || isAddress(url), `must be ${ADDRESS}`).optional()
+    .meta({ description: "Or a webhook to post to", writeOnly: true }),
+  format: oneOf(HOOK_FORMATS).optional()
+    .meta({ description: "What the webhook gets: `json` (the whole event), or a message as the named service expects it" }),
+  chat_id: z.union([text("a chat"), z.number()], "must be the ID of a chat").optional()
+    .meta({ description: "With `format: telegram`: the chat to write to" }),
+  secret: text("a secret").optional().meta({ description: "Key that signs the webhook's requests", writeOnly: true }),
+  timeout_seconds: duration("seconds", 100, DAY).prefault(60).meta({ description: "Time limit" }),
+  destinations: texts("destinations").optional().meta({ description: "Only for these destinations" }),
+  patterns: texts('patterns, like ["*.fits"]').optional().meta({ description: "Only for files that match" }),
+}, "must be a section, like {on: [held, failed], url: https://ntfy.sh/my-topic, format: ntfy}");
+
+export const hookKey = {
+  hooks: z.union([
+    z.literal(false).transform((): Hook[] => []),
+    z.array(hookKeys.transform(hookOf), "must be a list of hooks"),
+  ], "must be a list of hooks").prefault([]).meta({
+    description:
+      "Programs or webhooks to call on events: `created`, `changed`, `removed`, `ready`, `delivered`, `failed`, `held`, `resumed`, `scheduled`, `report`",
+  }),
+};
+
+type HookKeys = z.output<typeof hookKeys>;
+
+function hookOf(keys: HookKeys, context: z.RefinementCtx): Hook {
+  // An unknown key may be a misspelt one of these.
+  if (context.issues.length > 0) return z.NEVER;
+  const { on, command, url, destinations = null, patterns = null } = keys;
+  const wrong = url === undefined ? wrongCommand(keys) : wrongWebhook(keys);
+  if (wrong !== null) {
+    context.addIssue({ code: "custom", ...wrong });
+    return z.NEVER;
+  }
+  const receiver: Hook["receiver"] = url === undefined
+    ? { kind: "command", argv: command ?? [], cwd: keys.working_directory ?? null }
+    : {
+      kind: "url",
+      url,
+      format: keys.format ?? "json",
+      chatId: keys.chat_id === undefined ? null : String(keys.chat_id),
+      secret: keys.secret ?? null,
+    };
+  return { on, receiver, timeoutMs: keys.timeout_seconds, destinations, patterns };
+}
+
+function isAddress(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+}
+
+interface Wrong {
+  readonly message: string;
+  readonly path: string[];
+}
+
+function wrongCommand({ command, format, secret, chat_id }: HookKeys): Wrong | null {
+  if (command === undefined) return { message: "must have a command or a url", path: [] };
+  const [only] = Object.entries({ format, secret, chat_id }).filter(([, value]) => value !== undefined);
+  if (only !== undefined) return { message: "must be left out: it is for webhooks", path: [only[0]] };
+  const unknown = command.map(unknownPlaceholder).find((name) => name !== null);
+  if (unknown === undefined) return null;
+  const known = PLACEHOLDERS.map((name) => `{${name}}`).join(", ");
+  return { message: `must have known placeholders only, ${known}; {${unknown}} is none`, path: ["command"] };
+}
+
+function wrongWebhook({ command, working_directory, url, format, chat_id }: HookKeys): Wrong | null {
+  if (command !== undefined) return { message: "must have a command or a url, not both", path: [] };
+  if (working_directory !== undefined) return { message: "must be left out: it is for commands", path: ["working_directory"] };
+  if ((format === "telegram") !== (chat_id !== undefined)) {
+    return { message: "must be set with format: telegram, and only with it", path: ["chat_id"] };
+  }
+  const isServerOnly = URL.parse(url ?? "")?.pathname.replaceAll("/", "") === "";
+  return format === "ntfy" && isServerOnly
+    ? { message: "must end with the topic, like https://ntfy.sh/my-topic", path: ["url"] }
+    : null;
+}
+
+// When files are sent.
+
+/** A schedule with times: `type` and `expression` are the words of seed 2. */
+const timesOfRuns = z.strictObject({
+  interval: duration("seconds", 1000, 30 * DAY).optional().meta({ description: "Time between two runs, like `5m` or `1h`" }),
+  interval_hours: amount(0.01, 720).optional().meta({ description: "The same in hours" }),
+  cron: text("five or six cron fields").optional()
+    .meta({ description: "When runs begin, as five or six cron fields; the sixth, in front, is for seconds" }),
+  from: timeOfDay("06:00").optional().meta({ description: "With `to`: send every day between these times only" }),
+  to: timeOfDay("18:00").optional().meta({ description: "End of that time" }),
+  timezone: zone().optional().meta({ description: "Time zone of `cron`, `from` and `to`; default: `night_timezone`" }),
+}, "must be a section");
+
+export const scheduleKeys = {
+  schedule: z.union(
+    [
+      z.literal(false).transform((): Schedule => ({ kind: "continuous" })),
+      oneOf(["continuous", "none", "manual"])
+        .transform((word): Schedule => ({ kind: word === "manual" ? word : "continuous" })),
+      timesOfRuns.transform(timedSchedule),
+    ],
+    'must be "continuous", "manual" or a section, like {interval: 5m}, {cron: "0 6 * * *"} or {from: "06:00", to: "18:00"}',
+  )
+    .prefault("continuous")
+    .meta({
+      description:
+        'When files are sent. `continuous`: as soon as they are finished; `manual`: with `image-transfer sync`; `{interval: 5m}`, `{cron: "0 6 * * *", timezone: Europe/Berlin}`: in runs; `{from: "06:00", to: "18:00"}`: between these times only. `sync` sends at any time',
+    }),
+  cooldown_seconds: setting(duration("seconds", 0, DAY).prefault(0), {
+    name: "cooldownMs",
+    description: "Shortest pause after a run; with `schedule: continuous`, after everything that waited was sent",
+  }),
+};
+
+type TimesOfRuns = z.output<typeof timesOfRuns>;
+
+function timedSchedule(keys: TimesOfRuns, context: z.RefinementCtx): Schedule {
+  // An unknown key may be a misspelt one of these.
+  if (context.issues.length > 0) return z.NEVER;
+  const { interval, interval_hours, cron, from, to, timezone = null } = keys;
+  const everyMs = interval ?? (interval_hours === undefined ? undefined : interval_hours * HOUR);
+  const fault = (message: string, path: string[] = []): never => {
+    context.addIssue({ code: "custom", message, path });
+    return z.NEVER;
+  };
+  if ([interval, interval_hours, cron, from ?? to].filter((key) => key !== undefined).length !== 1) {
+    return fault("must have one of interval, interval_hours, cron, and from with to");
+  }
+  if (everyMs !== undefined) return { kind: "interval", everyMs };
+  if (cron !== undefined) {
+    const wrong = cronFault(cron);
+    return wrong === null ? { kind: "cron", pattern: cron, timezone } : fault(wrong, ["cron"]);
+  }
+  if (from === undefined || to === undefined) return fault("must have both from and to");
+  return from === to ? fault("must be another time than from", ["to"]) : { kind: "window", from, to, timezone };
+}
 
 /** All keys of a job, in the order of the sample file. */
 export const jobShape = { ...watchKeys, ...finishedKeys, ...nightKeys, ...scheduleKeys, ...hookKey };

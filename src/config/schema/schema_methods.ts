@@ -3,8 +3,7 @@
  * {@linkcode METHOD_KEYS}; keys that it shares with others (host, user, port) are declared once.
  */
 import type * as z from "zod";
-import { setting, type Shape } from "./settings_of.ts";
-import { bool, integer, oneOf, text, texts } from "./values.ts";
+import { bool, integer, oneOf, setting, type Shape, text, texts } from "./values.ts";
 
 /** The account that is logged in to. */
 export const loginKeys = {

@@ -1,8 +1,7 @@
 /** The keys of the whole program: load, log, page, state, PocketBase. They belong at the top of the file. */
 import * as z from "zod";
 import { rolloverMinutes } from "../../domain/night/night.ts";
-import { setting } from "./settings_of.ts";
-import { bool, duration, integer, oneOf, size, text, texts } from "./values.ts";
+import { bool, duration, integer, oneOf, setting, size, text, texts } from "./values.ts";
 
 const DAY = 86_400_000;
 

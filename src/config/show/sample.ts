@@ -4,9 +4,11 @@
  */
 import { wrapped } from "../../domain/wrapped.ts";
 import type { ConfigKind } from "../read/parse_settings.ts";
-import { SECTIONS } from "../schema/schema.ts";
-import type { Shape } from "../schema/settings_of.ts";
-import { helpOf, innerShape, sampleValue, tomlValue, yamlValue } from "./shown_values.ts";
+import { defaultOf, keysInside, SECTIONS } from "../schema/schema.ts";
+import type { Shape } from "../schema/values.ts";
+import { stringify } from "yaml";
+import { isSection } from "../read/source.ts";
+import type * as z from "zod";
 
 /** Values that are written without a `#`, by key; other keys show their default or an example. */
 export type Answers = Readonly<Record<string, string>>;
@@ -81,4 +83,31 @@ function head(kind: ConfigKind): string[] {
     ...several.map((line) => `#   ${line.slice(1)}`),
     "",
   ];
+}
+
+/** The help of a key. */
+export function helpOf(type: z.ZodType): string {
+  return type.meta()?.description ?? "";
+}
+
+/** A value to show: the default, else an example. */
+export function sampleValue(type: z.ZodType): unknown {
+  const examples = type.meta()?.["examples"];
+  return defaultOf(type) ?? (Array.isArray(examples) ? examples[0] : undefined);
+}
+
+/** The keys inside a key that is a section by default (`web`); null for others. */
+export function innerShape(type: z.ZodType): Shape | null {
+  return isSection(defaultOf(type)) ? keysInside(type) : null;
+}
+
+/** A value on one line of YAML. */
+export function yamlValue(value: unknown): string {
+  if (value === undefined) throw new TypeError("A key of the schema has neither a default nor examples to show");
+  return stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
+}
+
+/** A value on one line of TOML, which is JSON for these kinds of values. */
+export function tomlValue(value: unknown): string {
+  return Array.isArray(value) ? `[${value.map(tomlValue).join(", ")}]` : JSON.stringify(value);
 }

@@ -1,7 +1,11 @@
 /** The resolved configuration for people and programs, without its secrets. */
 import { stringify } from "yaml";
-import { secretKeys, sectionOf } from "../schema/json_schema.ts";
-import { isSection } from "../read/source.ts";
+import { defaultOf, secretKeys, sectionOf } from "../schema/schema.ts";
+import { isSection, listOf } from "../read/source.ts";
+import type { RemoteJob } from "../read/remote_jobs.ts";
+import { destinationShape } from "../schema/schema_destination.ts";
+import { jobShape } from "../schema/schema_job.ts";
+import type { Shape } from "../schema/values.ts";
 
 /** What is shown instead of a secret. */
 const HIDDEN = "(hidden)";
@@ -19,6 +23,25 @@ function hide(value: unknown, section: string, isSecret: ReturnType<typeof secre
     Object.entries(value).map(([key, inner]) => {
       const isHidden = isSecret(section, key) && typeof inner === "string";
       return [key, isHidden ? HIDDEN : hide(inner, sectionOf(section, key), isSecret)];
+    }),
+  );
+}
+
+/** The jobs of `full` (see `Resolved`) as a person would write them, without defaults; everything that applies to a job is in it. */
+export function writtenJobs(full: Readonly<Record<string, unknown>>): readonly RemoteJob[] {
+  return listOf(full["jobs"]).map(([, job]) => {
+    const { name, destinations, ...keys } = job;
+    const settings = withoutDefaults(keys, jobShape);
+    const to = listOf(destinations).map(([, destination]) => withoutDefaults(destination, destinationShape));
+    return { name: String(name), settings: { ...settings, ...(to.length === 0 ? {} : { destinations: to }) } };
+  });
+}
+
+function withoutDefaults(keys: Record<string, unknown>, shape: Shape): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(keys).filter(([key, value]) => {
+      const type = shape[key];
+      return type === undefined || JSON.stringify(defaultOf(type)) !== JSON.stringify(value);
     }),
   );
 }

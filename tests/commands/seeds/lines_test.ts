@@ -1,7 +1,6 @@
 /** No line and no configuration of the five documents is forgotten: what is in them is what the lists here name. */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigError } from "../../../src/config/read/config_error.ts";
-import { parseSettings } from "../../../src/config/read/parse_settings.ts";
+import { ConfigError, parseSettings } from "../../../src/config/read/parse_settings.ts";
 import { launchd } from "../../../src/services/launchd.ts";
 import { systemd } from "../../../src/services/systemd.ts";
 import { taskScheduler } from "../../../src/services/task_scheduler.ts";

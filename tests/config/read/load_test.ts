@@ -1,10 +1,9 @@
 /** Where the configuration is looked for, on real folders. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ConfigError } from "../../../src/config/read/config_error.ts";
+import { ConfigError } from "../../../src/config/read/parse_settings.ts";
 import { loadSettings } from "../../../src/config/read/load.ts";
-import { rememberState } from "../../../src/config/read/remembered_state.ts";
+import { absolutePath, findConfigFile, rememberState, usualConfigFiles } from "../../../src/config/read/find_config.ts";
 import { writeMark } from "../../../src/config/read/service_mark.ts";
-import { absolutePath, findConfigFile, usualConfigFiles } from "../../../src/config/read/search_path.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { tempFolder } from "../../support/temp.ts";

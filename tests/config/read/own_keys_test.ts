@@ -1,8 +1,8 @@
 /** What a job of a server keeps of the job of the same name in the file. */
 import { assertEquals } from "@std/assert";
 import { readConfig } from "../../../src/config/read/load.ts";
-import { forServer } from "../../../src/config/read/own_keys.ts";
-import { writtenJobs } from "../../../src/config/show/written_jobs.ts";
+import { forServer } from "../../../src/config/read/remote_jobs.ts";
+import { writtenJobs } from "../../../src/config/show/show.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 
 type Keys = Readonly<Record<string, unknown>>;

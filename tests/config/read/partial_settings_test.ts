@@ -1,8 +1,7 @@
 /** Where the state of a configuration is, when the file cannot be used any more. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { partialSettings, withoutFile } from "../../../src/config/read/partial_settings.ts";
-import { surroundingsOf } from "../../../src/config/read/load.ts";
-import { rememberState } from "../../../src/config/read/remembered_state.ts";
+import { partialSettings, withoutFile } from "../../../src/config/read/load.ts";
+import { rememberState, surroundingsOf } from "../../../src/config/read/find_config.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";

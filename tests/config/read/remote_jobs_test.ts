@@ -1,6 +1,6 @@
 /** Jobs that come from a PocketBase server, beside those of the file. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ConfigError } from "../../../src/config/read/config_error.ts";
+import { ConfigError } from "../../../src/config/read/parse_settings.ts";
 import { readConfig } from "../../../src/config/read/load.ts";
 import type { RemoteJob } from "../../../src/config/read/remote_jobs.ts";
 import { aComputer } from "../a_computer.ts";

@@ -1,7 +1,6 @@
 /** What is said of a text that is no YAML or no TOML: the one mistake in it, in plain words, at the place to correct. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { ConfigError } from "../../../src/config/read/config_error.ts";
-import { parseSettings } from "../../../src/config/read/parse_settings.ts";
+import { ConfigError, parseSettings } from "../../../src/config/read/parse_settings.ts";
 import { aComputer } from "../a_computer.ts";
 
 /** Lines 1 to 3. */

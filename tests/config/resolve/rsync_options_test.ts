@@ -1,6 +1,6 @@
 /** Which options of rsync pass. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { checkRsyncOptions } from "../../../src/config/resolve/rsync_options.ts";
+import { checkRsyncOptions } from "../../../src/config/resolve/resolve_destination.ts";
 
 const KEPT: readonly (readonly [string, readonly string[]])[] = [
   ["--archive", []],

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { destinationKeys } from "../../../src/config/read/destination_word.ts";
+import { destinationKeys } from "../../../src/commands/text/word_keys.ts";
 import { Failure } from "../../../src/domain/failure.ts";
 
 const local = (path: string) => ({ transfer_method: "local", remote_base_path: path });
