@@ -18,7 +18,7 @@ const LIBRARIES = [
   "ms",
   "picomatch",
   "prom-client",
-  "smol-toml",
+  "toml-eslint-parser",
   "yaml",
   "zod",
 ];

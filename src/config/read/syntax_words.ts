@@ -47,7 +47,7 @@ export function yamlWords(text: string, complaint: Complaint): Complaint {
   return words(YAML, text, complaint) ?? { offset: complaint.offset, message: `invalid YAML: ${plain}` };
 }
 
-/** `complaint` of the library `smol-toml`. */
+/** `complaint` of the library `toml-eslint-parser`, which is at the next thing that is there, maybe lines below. */
 export function tomlWords(text: string, complaint: Complaint): Complaint {
   return words(TOML, text, complaint) ?? { offset: complaint.offset, message: `invalid TOML: ${complaint.message}` };
 }
@@ -93,21 +93,29 @@ const YAML: readonly Row[] = [
 ];
 
 const TOML: readonly Row[] = [
-  [/redefine/, ({ text, offset }) => ({ offset, message: setTwice(text, offset) })],
-  [/escape/, ESCAPE],
-  [/invalid value|expected comma/, unclosed],
-  [/invalid value/, noTomlValue],
-  [/numeric|leading zero|underscore|date/, "put the value in quotes"],
-  [/control characters are not allowed in strings|unfinished string/, ({ text, offset }) => openQuote(text, offset)],
-  [/unfinished (array|table)/, ({ text }) => openBracket(text, text.length)],
-  [/expected comma/, COMMA],
+  [/multiple times/, ({ text, offset }) => ({ offset, message: setTwice(text, offset) })],
+  [/escape|code point/, ESCAPE],
+  [/./, unclosed],
+  [/string|Control|quotes/, ({ text, offset }) => openQuote(text, offset)],
+  [/./, noTomlValue],
+  [/comma/, COMMA],
   [
-    /end-of-line/,
+    /newline/,
     ({ text, offset }) =>
       /^[\w."-]+\s*=/.test(text.slice(offset)) ? { offset, message: "each key needs a line of its own" } : null,
   ],
-  [/end-of-line/, MORE],
-  [/key|table array/, noEquals],
+  [/newline/, MORE],
+  [
+    /string|Unexpected/,
+    ({ text, offset }) =>
+      openList(text, offset) === undefined || /[,[{]\s*$/.test(text.slice(0, offset)) ? null : { offset, message: COMMA },
+  ],
+  [
+    /string|Unexpected/,
+    ({ line, offset, start }) =>
+      /^\s*(?:[\w.-]+|"[^"]*"|'[^']*')\s*=/.test(line.slice(0, offset - start)) ? { offset, message: MORE } : null,
+  ],
+  [/./, noEquals],
 ];
 
 function words(rows: readonly Row[], text: string, { offset, message }: Complaint): Complaint | null {
@@ -169,11 +177,16 @@ function noColon({ text, line, begin, start }: Place): Complaint | null {
   return /:\s|:$/.test(line) ? null : { offset: begin, message: `no ":" ${known(word) ? `after ${word}` : "in this line"}` };
 }
 
-function noEquals({ text, line, start }: Place): Complaint {
-  if (line.startsWith("[[")) return { offset: start, message: "[[ needs ]] at the end of the line" };
-  if (line.startsWith("[")) return { offset: start, message: "[ is not closed" };
-  const word = /^\s*([\w.-]+)/.exec(text.slice(start))?.[1] ?? "";
-  return { offset: start, message: `no "=" ${known(word) ? `after ${word}` : "in this line"}` };
+function noEquals({ text, offset, start }: Place): Complaint {
+  // What a line lacks may be noticed at the next one.
+  const above = /(?:^|\n)([^=\n]*?)\s*(?:#[^\n]*)?\n\s*$/.exec(text.slice(0, offset));
+  const isAbove = above !== null && /^(?:\[[^\]]*|\[\[[^\]]*\]|[^[\s].*)$/.test(above[1]!.trim());
+  const begin = isAbove ? above.index + above[0].search(/\S/) : start;
+  const line = text.slice(begin).split("\n", 1)[0] ?? "";
+  if (line.startsWith("[[")) return { offset: begin, message: "[[ needs ]] at the end of the line" };
+  if (line.startsWith("[")) return { offset: begin, message: "[ is not closed" };
+  const word = /^\s*([\w.-]+)/.exec(line)?.[1] ?? "";
+  return { offset: begin, message: `no "=" ${known(word) ? `after ${word}` : "in this line"}` };
 }
 
 /** A key with a value, and a key behind it or, indented, below it. */
@@ -186,15 +199,31 @@ function nested({ text, offset, line, start }: Place): Complaint | null {
 
 /** An unclosed list is noticed only at the next key or at the end of the text. */
 function unclosed({ text, offset }: Place): Complaint | null {
-  return /^\s*(?:$|[\w."-]+\s*=)/.test(text.slice(offset)) ? openBracket(text, offset) : null;
+  const isNext = /^\s*(?:$|[\w."-]+\s*=)/.test(text.slice(offset)) && !/=\s*$/.test(text.slice(0, offset));
+  return isNext && openList(text, offset) !== undefined ? openBracket(text, offset) : null;
 }
 
-function noTomlValue({ text, offset }: Place): Complaint {
-  const [, typographic, word, end] =
-    /^\s*?(?:([“”„«‘’])|(true|false|yes|no|on|off)\b|([ \t]*(?:#|\r?\n|$)))?/i.exec(text.slice(offset)) ?? [];
+/** The innermost bracket that is open there, not that of a table. */
+function openList(text: string, offset: number): string | undefined {
+  const { brackets } = scanned(text, offset);
+  return /=\s*$/.test(text.slice(0, brackets[0])) ? text[brackets.at(-1) ?? text.length] : undefined;
+}
+
+/** Where a value should begin, or one without quotes goes on. */
+function noTomlValue({ text, offset }: Place): Complaint | null {
+  const quotes = { offset, message: "put the value in quotes" };
+  const before = text.slice(0, offset);
+  const isGoingOn = /[=[,]\s*[\w.:+-]+$/.test(before) && /^[\w.:+-]/.test(text.slice(offset));
+  if (isGoingOn && (/=\s*\S+$/.test(before) || openList(text, offset) === "[")) return quotes;
+  const begin = /[=[,](?=(?:\s|#[^\n]*\n)*$)/.exec(before);
+  if (begin === null || begin[0] !== "=" && openList(text, offset) !== "[") return null;
+  const after = begin.index + 1;
+  if (begin[0] === "=" && /^[ \t]*(?:#.*)?(?:\r?\n|$)/.test(text.slice(after))) {
+    return { offset: after, message: "a value is missing" };
+  }
+  const [, typographic, word] = /^(?:([“”„«‘’])|(true|false|yes|no|on|off)\b)/i.exec(text.slice(offset)) ?? [];
   if (typographic !== undefined) return { offset, message: `${typographic} is a typographic quote; write "` };
-  if (word !== undefined) return { offset, message: "write true or false, in small letters" };
-  return { offset, message: end === undefined ? "put the value in quotes" : "a value is missing" };
+  return word === undefined ? quotes : { offset, message: "write true or false, in small letters" };
 }
 
 /** Characters of a line in which it shows whether a value begins behind them. */

@@ -1,7 +1,6 @@
-/** Positions of keys in TOML, held against texts that the library reads. */
+/** What TOML says, and where its keys are. */
 import { assertEquals } from "@std/assert";
-import { parse } from "smol-toml";
-import { parseToml, tomlKeys } from "../../../src/config/read/parse_toml.ts";
+import { parseToml } from "../../../src/config/read/parse_toml.ts";
 
 const TEXT = `# first
 title = "a # no comment" # one
@@ -29,23 +28,6 @@ key = true
 name = "second"
 `;
 
-/** Every way to a value in what the library read. */
-function* paths(value: unknown, above: readonly (string | number)[] = []): Iterable<readonly (string | number)[]> {
-  if (above.length > 0) yield above;
-  if (typeof value !== "object" || value === null || value instanceof Date) return;
-  const entries: [string | number, unknown][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  for (const [key, inner] of entries) yield* paths(inner, [...above, key]);
-}
-
-Deno.test("tomlKeys() finds every key that the library reads, and no other", () => {
-  const found = new Set(tomlKeys(TEXT).map((key) => JSON.stringify(key.path)));
-  const real = new Set([...paths(parse(TEXT))].map((path) => JSON.stringify(path)));
-  // A dotted head makes its parents by the way; they have no place of their own.
-  const implied = ['["dotted","inner"]', '["dotted"]', '["list_of"]'];
-  assertEquals([...real].filter((path) => !found.has(path)).sort(), implied);
-  assertEquals([...found].filter((path) => !real.has(path)), []);
-});
-
 const PLACES: readonly (readonly [readonly (string | number)[], number, number])[] = [
   [["title"], 2, 1],
   [["quoted key"], 3, 1],
@@ -69,14 +51,28 @@ for (const [path, line, column] of PLACES) {
   });
 }
 
-Deno.test("tomlKeys() comes to an end for what is no TOML", () => {
-  for (const text of ["=", "[", "[[", "a", "a =", "{", "]", '"', "'''", "a = [", "a = {", "a = { = }", "\u0000"]) tomlKeys(text);
-});
-
 Deno.test("parseToml() gives back octal numbers as they were written", () => {
   assertEquals(parseToml("a = 0o17\nb = [ 0o7 ]\n[c]\nd = { e = 0o1_0 }\n").value, {
     a: "0o17",
     b: ["0o7"],
     c: { d: { e: "0o10" } },
   });
+});
+
+Deno.test("parseToml() keeps __proto__ as a key like any other", () => {
+  const { value } = parseToml("a = { __proto__ = { b = 1 } }\n[__proto__]\nc = 2\n");
+  assertEquals(JSON.stringify(value), '{"a":{"__proto__":{"b":1}},"__proto__":{"c":2}}');
+});
+
+Deno.test("parseToml() gives dates as they were written, and refuses whole numbers that it cannot keep", () => {
+  assertEquals(parseToml("a = 2026-11-01\nb = 2026-11-01 18:00:00+01:00\nc = 12:00:00\n").value, {
+    a: "2026-11-01",
+    b: "2026-11-01 18:00:00+01:00",
+    c: "12:00:00",
+  });
+  assertEquals(parseToml("a = 1\nb = 9007199254740993\n").faults, [{
+    line: 2,
+    column: 5,
+    message: "this number is too large",
+  }]);
 });

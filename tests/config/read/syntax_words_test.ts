@@ -108,6 +108,13 @@ const TOML: typeof YAML = [
   ["a table that is not closed", '[web\nlisten = "x"\n', "1:1: [ is not closed"],
   ["a list of tables that is not closed", '[[jobs]\nname = "x"\n', "1:1: [[ needs ]] at the end of the line"],
   ["no equals sign", 'watch_path "/data"\n', '1:1: no "=" after watch_path'],
+  ["more after a value", 'watch_path = "/data"x\nremote_host = "freya"\n', `1:21: ${MORE}`],
+  ["a quote too many", 'watch_path = "/data""\nremote_host = "freya"\n', `1:22: ${MORE}`],
+  ["a comment in place of a value", 'watch_path = # x\nremote_host = "freya"\n', "1:13: a value is missing"],
+  ["a section without a name", "[web.]\nmetrics = true\n", "1:1: [ is not closed"],
+  ["no equals sign in a section", 'web = { listen "127.0.0.1:1" }\n', '1:1: no "=" after web'],
+  ["a comma that is missing in a section", 'web = { metrics = true listen = "x" }\n', "1:24: a comma is missing before this"],
+  ["a key without a value", 'recursive\nremote_host = "freya"\n', '1:1: no "=" after recursive'],
   ["a colon", `${TOML_BASE}remote_user: "x"\n`, '4:1: no "=" after remote_user'],
   ["two keys in a line", 'watch_path = "/data" remote_host = "freya"\n', "1:22: each key needs a line of its own"],
   [
