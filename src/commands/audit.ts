@@ -3,7 +3,7 @@ import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
 import type { Settings } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { AuditedRow } from "../ledger/audit_ledger.ts";
 import { auditStatus } from "../reports/overview/audit_status.ts";

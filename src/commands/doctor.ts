@@ -6,7 +6,7 @@ import { loadSettings } from "../config/read/load.ts";
 import { installedServices } from "../config/read/service_mark.ts";
 import { type Destination, isOverSsh, type Settings, type SshDestination } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { printable } from "../domain/names/printable.ts";
 import { hostOf, sshOptions, sshSettings, toolPath } from "../methods/ssh/ssh.ts";
 import { copyKeyWords } from "../methods/ssh/ssh_failures.ts";

@@ -1,5 +1,5 @@
 /** `forget`: gives up what waits for a destination that is not configured any more; also while no daemon runs. */
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { object } from "@optique/core/constructs";
 import { printable } from "../domain/names/printable.ts";
 import { defineCommand, EXIT, tell } from "./command.ts";

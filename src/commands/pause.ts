@@ -4,7 +4,7 @@
  */
 import { object } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
-import type { FormerFiles } from "../domain/destination_state.ts";
+import type { FormerFiles } from "../domain/delivery.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";

@@ -11,7 +11,7 @@ import { writtenJobs } from "../config/show/show.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
-import { span } from "../domain/span.ts";
+import { span } from "../domain/words.ts";
 import { addAccount, daemons, type NewAccount, otherAddresses, removeAccount } from "../fleet/accounts.ts";
 import { acceptRemoved, fetchJobs, pushJobs } from "../fleet/jobs_of_server.ts";
 import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_server.ts";

@@ -1,5 +1,5 @@
 /** `reload`: the running daemon reads its configuration again; a bad one changes nothing. */
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { object } from "@optique/core/constructs";
 import { format as formatBytes } from "@std/fmt/bytes";
 import type { DaemonClient } from "../daemon/control/control_client.ts";

@@ -1,6 +1,6 @@
 /** `retry`: puts failed deliveries back into the queue; also while no daemon runs. */
 import type { Settings } from "../config/settings.ts";
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { object } from "@optique/core/constructs";
 import { multiple } from "@optique/core/modifiers";
 import { Failure } from "../domain/failure.ts";

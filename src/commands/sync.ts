@@ -8,7 +8,7 @@ import { absolutePath } from "../config/read/find_config.ts";
 import type { Job } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { Failure, isTrouble } from "../domain/failure.ts";
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import { patternsOf } from "../intake/patterns.ts";
 import { reservedName } from "../intake/source_faults.ts";

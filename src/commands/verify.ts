@@ -10,7 +10,7 @@ import { reprove, whyNotAgain } from "../delivery/audit/reprove.ts";
 import { demandKnownPlace } from "../delivery/mount.ts";
 import { chunks } from "../domain/chunks.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { DeliveryRow, History } from "../ledger/history.ts";
 import type { ReadLedger } from "../ledger/ledger.ts";

@@ -2,7 +2,7 @@
  * The whole configuration as the program uses it: every default filled in, every path absolute. The options come from the
  * schema, which declares each of them once; here is what is made of several, or of where they are set.
  */
-import type { BandwidthLimit } from "../domain/bandwidth.ts";
+import type { BandwidthLimit } from "../domain/schedule.ts";
 import type { NightRule } from "../domain/night/night.ts";
 import type { commonKeys } from "./schema/schema_destination.ts";
 import type { finishedKeys, hookKey, scheduleKeys, watchKeys } from "./schema/schema_job.ts";
@@ -46,7 +46,7 @@ export interface HeldJob {
 /** One watched folder with all that decides what is sent where. */
 export interface Job extends SettingsOf<typeof watchKeys & typeof finishedKeys & typeof scheduleKeys & typeof hookKey> {
   readonly name: string;
-  /** Where `watch_path` has `NIGHT` in it: the part from there on; only what lies in such folders counts, see `night_folder.ts`. */
+  /** Where `watch_path` has `NIGHT` in it: the part from there on; only what lies in such folders counts, see `nightFolder()`. */
   readonly nightFolder?: string;
   /** Of a job of a server: below this folder, which its `watch_path` is or lies in, no link is followed to its files. */
   readonly linkFreeFrom?: string;

@@ -2,7 +2,7 @@
  * The pipelines of all jobs: started, exchanged when the configuration changes, and stopped together. Destinations
  * on one host share a breaker; where `max_concurrent_syncs` is set, all destinations share that many places to send.
  */
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { join } from "@std/path";
 import { type Destination, type Job, loginOf, serverOf, type Settings } from "../config/settings.ts";
 import { bandwidth } from "../methods/bandwidth.ts";

@@ -3,9 +3,8 @@
  * While it is open, nothing passes. One for each destination, and one for each account on a host that all destinations there
  * share, so that a host that refuses logins is asked by one of them only.
  */
-import { backOff } from "../domain/back_off.ts";
-import type { DestinationState } from "../domain/destination_state.ts";
-import type { FailureCode, FailureRecord } from "../domain/failure.ts";
+import { backOff, type FailureCode, type FailureRecord } from "../domain/failure.ts";
+import type { DestinationState } from "../domain/delivery.ts";
 import type { Clock } from "../system/system.ts";
 
 /** Failures are counted since the last success; `tripped` is null while it is closed. */

@@ -14,7 +14,7 @@ import { publish } from "./steps/publish.ts";
 import { put } from "./steps/put.ts";
 import { record } from "./steps/record.ts";
 import { verifyStaged } from "./steps/verify.ts";
-import { nameKey } from "../domain/names/name_key.ts";
+import { nameKey } from "../domain/names/file_name.ts";
 import { printable } from "../domain/names/printable.ts";
 import { chunks } from "../domain/chunks.ts";
 import { sendsEarly } from "./ahead/send_ahead.ts";

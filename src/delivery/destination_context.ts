@@ -4,10 +4,10 @@
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { type Semaphore, semaphore } from "../async/semaphore.ts";
-import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
+import type { Delivery, DestinationState, FormerFiles } from "../domain/delivery.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
-import type { GrowingFile } from "../domain/growing_file.ts";
+import type { GrowingFile } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { AuditLedger, AuditState } from "../ledger/audit_ledger.ts";
 import type { MirrorLedger } from "../ledger/mirror_ledger.ts";
@@ -20,7 +20,6 @@ import { sourceRoot } from "../system/watching/source_root.ts";
 import { type AheadParts, aheadParts } from "./ahead/ahead_parts.ts";
 import { type Attempts, attempts } from "./attempts.ts";
 import { type Breaker, circuitBreaker, concernsHost } from "./breaker.ts";
-import type { Delivery } from "../domain/delivery.ts";
 import type { TimedSession } from "./timed_session.ts";
 
 /** A folder that was just made at a destination: `<stagingRoot>/<name>` below its base path. */

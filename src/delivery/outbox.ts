@@ -3,9 +3,9 @@
  * destination is away, and resumes when it is back.
  */
 import { onAbort } from "../async/abort.ts";
-import type { DestinationState, FormerFiles } from "../domain/destination_state.ts";
+import type { DestinationState, FormerFiles } from "../domain/delivery.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import { nameKey } from "../domain/names/name_key.ts";
+import { nameKey } from "../domain/names/file_name.ts";
 import { sendAgain } from "./place.ts";
 import type { AheadView } from "./ahead/ahead_parts.ts";
 import { isAuditDue } from "./audit/audit.ts";

@@ -9,8 +9,8 @@ import { demandSpace, findMount, placeOf, strangePlace } from "./mount.ts";
 import { doesNotFit } from "./steps/put.ts";
 import { finalSweep } from "./sweep.ts";
 import { chunks } from "../domain/chunks.ts";
-import { counted } from "../domain/names/counted.ts";
-import type { FormerFiles } from "../domain/destination_state.ts";
+import { counted } from "../domain/words.ts";
+import type { FormerFiles } from "../domain/delivery.ts";
 import { sameFingerprint } from "../domain/source_file.ts";
 import type { Session } from "../methods/method.ts";
 

@@ -3,7 +3,7 @@
  * peer must not freeze the daemon.
  */
 import { Failure, failureRecord } from "../domain/failure.ts";
-import { lowestEver } from "../domain/bandwidth.ts";
+import { lowestEver } from "../domain/schedule.ts";
 import type { Destination } from "../config/settings.ts";
 import type { Digest } from "../domain/receipt.ts";
 import type { Emit } from "../domain/transfer_event.ts";

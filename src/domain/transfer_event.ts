@@ -1,7 +1,6 @@
 /** The one event stream. The pipeline tells what happens; log, metrics, hooks, console and page listen. */
 import type { AuditRun, AuditVerdict } from "./audit.ts";
-import type { Delivery } from "./delivery.ts";
-import type { DestinationState } from "./destination_state.ts";
+import type { Delivery, DestinationState } from "./delivery.ts";
 import type { HookEventName } from "./hook.ts";
 import type { FleetMember } from "./fleet.ts";
 import type { FailureRecord } from "./failure.ts";

@@ -7,7 +7,7 @@ import { configure, dispose, getLogger, type LogRecord, sanitizeControlSequences
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { join } from "@std/path";
 import type { LogSettings } from "../config/settings.ts";
-import { localTime } from "../domain/local_time.ts";
+import { localTime } from "../domain/words.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";

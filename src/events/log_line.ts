@@ -4,14 +4,11 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { AUDIT_VERDICTS, type AuditRun, checkedIn, NOTHING_TO_CHECK } from "../domain/audit.ts";
-import { type Delivery, triesOf } from "../domain/delivery.ts";
-import type { DestinationState } from "../domain/destination_state.ts";
+import { type Delivery, type DestinationState, triesOf } from "../domain/delivery.ts";
 import { isTrouble } from "../domain/failure.ts";
-import { localTime } from "../domain/local_time.ts";
-import { counted } from "../domain/names/counted.ts";
+import { counted, localTime, span } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import { withoutName } from "../domain/names/reason.ts";
-import { span } from "../domain/span.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 
 export type LogLevel = "trace" | "debug" | "info" | "warning" | "error";

@@ -9,7 +9,7 @@ import { keptJobs, type RemoteJob } from "../config/read/remote_jobs.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
-import { span } from "../domain/span.ts";
+import { span } from "../domain/words.ts";
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
 import { ACCEPT_REMOVED as ACCEPT } from "../reports/overview/overview.ts";

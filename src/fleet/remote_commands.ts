@@ -6,7 +6,7 @@ import * as z from "zod";
 import type { PocketbaseSettings } from "../config/settings.ts";
 import type { FleetCommand } from "../domain/fleet.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
-import { counted } from "../domain/names/counted.ts";
+import { counted } from "../domain/words.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { type DaemonControl, resumedText } from "../reports/daemon_control.ts";

@@ -7,7 +7,7 @@ import { type TaskGroup, taskGroup } from "../async/task_group.ts";
 import type { Job } from "../config/settings.ts";
 import { chunks } from "../domain/chunks.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
-import type { GrowingFile } from "../domain/growing_file.ts";
+import type { GrowingFile } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { absolute, type IntakeContext, type SettleContext } from "./intake_context.ts";
 import { patternsOf } from "./patterns.ts";

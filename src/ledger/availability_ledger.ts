@@ -1,5 +1,5 @@
 /** When destinations could be delivered to, and when the daemon ran: what plots shade and strips show. */
-import type { DestinationState } from "../domain/destination_state.ts";
+import type { DestinationState } from "../domain/delivery.ts";
 
 /**
  * From `at` on, milliseconds since 1970 UTC. A destination's state holds until its next note, or the next `running`. The daemon's own

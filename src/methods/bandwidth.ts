@@ -4,7 +4,7 @@
  */
 import { type Bucket, bucket, type Pace, pace } from "../async/pace.ts";
 import { type Destination, isOnThisComputer, type Job, loginOf, serverOf } from "../config/settings.ts";
-import { type BandwidthLimit, lowestAt } from "../domain/bandwidth.ts";
+import { type BandwidthLimit, lowestAt } from "../domain/schedule.ts";
 import type { System } from "../system/system.ts";
 import type { MethodContext } from "./method.ts";
 

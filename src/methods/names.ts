@@ -4,7 +4,7 @@
  * the far end.
  */
 import type { Failure } from "../domain/failure.ts";
-import { ancestors } from "../domain/names/ancestors.ts";
+import { ancestors } from "../domain/names/file_name.ts";
 import type { System } from "../system/system.ts";
 import type { Publication, Session, Stat } from "./method.ts";
 

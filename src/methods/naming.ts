@@ -1,11 +1,8 @@
 /** Final names: which can be given, and what happens when one is taken, once for all methods. */
 import { keyedMutex, perOwner } from "../async/mutex.ts";
 import { Failure, type FailureCode, failureRecord } from "../domain/failure.ts";
-import { ancestors } from "../domain/names/ancestors.ts";
-import { formerName } from "../domain/names/former_name.ts";
-import { nameKey } from "../domain/names/name_key.ts";
+import { ancestors, formerName, isReservedName, nameKey } from "../domain/names/file_name.ts";
 import { printable } from "../domain/names/printable.ts";
-import { isReservedName } from "../domain/names/safe_name.ts";
 import type { Publication, PublishOutcome, Session, Stat } from "./method.ts";
 import { type Act, type Answers, doOne, foldersFor, type Names, type Phases } from "./names.ts";
 import { attemptsIn, emptyTrash, remove, sweep } from "./removal.ts";

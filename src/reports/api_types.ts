@@ -26,7 +26,7 @@
  * Every failure is {@linkcode ApiFailure} with status 400 (not understood), 401 (no session: show the login), 403 (foreign page), 404, 405,
  * 409 (the daemon says why not), 413, 415, 421 (foreign Host), 426, 429, 500 or 503. The WebSocket closes with code 4401 where the session is over, 1013 where the client was too slow.
  */
-import type { DestinationState } from "../domain/destination_state.ts";
+import type { DestinationState } from "../domain/delivery.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { FleetCommand, FleetNow } from "../domain/fleet.ts";
 import type { Counts } from "../ledger/history.ts";

@@ -1,6 +1,6 @@
 /** What a running daemon can tell and do. The daemon implements it; `actions.ts` says who may ask for what. */
 import { printable } from "../domain/names/printable.ts";
-import type { FormerFiles } from "../domain/destination_state.ts";
+import type { FormerFiles } from "../domain/delivery.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Forgotten, Orphan } from "../ledger/orphans.ts";
 import type { Running } from "../events/progress.ts";

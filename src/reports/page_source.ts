@@ -2,7 +2,7 @@
 import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
 import type { AuditPlan, AuditRun } from "../domain/audit.ts";
 import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
-import type { DestinationState } from "../domain/destination_state.ts";
+import type { DestinationState } from "../domain/delivery.ts";
 import type { FleetCommand, FleetNow } from "../domain/fleet.ts";
 import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job, PocketbaseSettings, Settings } from "../config/settings.ts";

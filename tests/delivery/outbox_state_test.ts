@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { DestinationState } from "../../src/domain/destination_state.ts";
+import type { DestinationState } from "../../src/domain/delivery.ts";
 import { failureRecord } from "../../src/domain/failure.ts";
 import {
   type Connection,

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { backOff } from "../../src/domain/back_off.ts";
+import { backOff } from "../../src/domain/failure.ts";
 
 Deno.test("backOff() doubles from the base", () => {
   assertEquals([1, 2, 3, 4].map((attempt) => backOff(attempt, 5000, 0.5)), [5000, 10000, 20000, 40000]);

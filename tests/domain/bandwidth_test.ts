@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { limitAt, overlap } from "../../src/domain/bandwidth.ts";
+import { limitAt, overlap } from "../../src/domain/schedule.ts";
 
 const at = (iso: string) => Date.parse(iso);
 const hours = (from: number, to: number, limit: number | null = 1) => ({ from: from * 60, to: to * 60, limit });

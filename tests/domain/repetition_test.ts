@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { repetitions } from "../../src/domain/repetition.ts";
+import { repetitions } from "../../src/domain/names/file_name.ts";
 
 const shorter = (path: string) => repetitions(path).map((found) => found.shorter);
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { span } from "../../src/domain/span.ts";
+import { span } from "../../src/domain/words.ts";
 
 Deno.test("span() names the two largest parts", () => {
   const [second, minute, hour, day] = [1000, 60_000, 3_600_000, 86_400_000];

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
 import type { Destination } from "../../src/config/settings.ts";
-import { formerName } from "../../src/domain/names/former_name.ts";
+import { formerName } from "../../src/domain/names/file_name.ts";
 import type { Digest } from "../../src/domain/receipt.ts";
 import { sameFile } from "../../src/domain/source_file.ts";
 import type {

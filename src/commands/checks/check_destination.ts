@@ -9,7 +9,7 @@ import { type LoopGuard, loopGuard } from "../../daemon/loop_guard.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { attach, demandPlace, knownPlace, madeNow, notMounted, placeOf } from "../../delivery/mount.ts";
 import { Failure, type FailureRecord } from "../../domain/failure.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 import { verify } from "../../domain/receipt.ts";
 import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { History } from "../../ledger/history.ts";

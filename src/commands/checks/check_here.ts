@@ -5,7 +5,7 @@ import { secretKeys, sectionOf } from "../../config/schema/schema.ts";
 import type { Settings } from "../../config/settings.ts";
 import { findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import { faultOf } from "../../system/fault.ts";

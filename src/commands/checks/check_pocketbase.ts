@@ -4,7 +4,7 @@ import { kindOf, readPartially } from "../../config/read/load.ts";
 import type { HeldJob, PocketbaseSettings, Settings } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { span } from "../../domain/span.ts";
+import { span } from "../../domain/words.ts";
 import type { System } from "../../system/system.ts";
 import { fault, ok, type Remark, warning } from "./finding.ts";
 

@@ -1,5 +1,5 @@
 /** `run --dry-run`: says what would be sent where, and touches nothing: no lock, no ledger, no log, no destination. */
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 import { anySignal } from "../../async/abort.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { withoutName } from "../../domain/names/reason.ts";

@@ -5,7 +5,7 @@ import { withoutName } from "../../domain/names/reason.ts";
 import { wrapped } from "../../domain/wrapped.ts";
 import type { History } from "../../ledger/history.ts";
 import type { NotSent } from "../../reports/overview/status_json.ts";
-import { type Tools } from "../command.ts";
+import type { Tools } from "../command.ts";
 import { reportOf } from "../service/installed_service.ts";
 import { given, nameValue } from "../options.ts";
 

@@ -1,19 +1,17 @@
 /** `status` for a tired observer: first whether all is well, then each destination, then running transfers. */
 import { NOTHING_TO_CHECK } from "../../domain/audit.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted, localTime, span } from "../../domain/words.ts";
+import { wrapped } from "../../domain/wrapped.ts";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { printable } from "../../domain/names/printable.ts";
-import { wrapped } from "../../domain/wrapped.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { amount } from "../../intake/watch/left_aside.ts";
 import type { LiveReport } from "../../reports/daemon_control.ts";
 import { notSentText } from "../../reports/overview/headline.ts";
 import { ACCEPT_REMOVED, isWell, only, type Overview } from "../../reports/overview/overview.ts";
-import { localTime } from "../../domain/local_time.ts";
 import type { AuditStatus, StatusReport } from "../../reports/overview/status_json.ts";
 import { notSentLines } from "./night.ts";
-import { span } from "../../domain/span.ts";
 
 interface StatusAbout {
   readonly live: LiveReport | null;

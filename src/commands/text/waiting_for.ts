@@ -4,7 +4,7 @@
  */
 import type { Job } from "../../config/settings.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
-import { span } from "../../domain/span.ts";
+import { span } from "../../domain/words.ts";
 import type { Waiting } from "../../intake/settle/candidate.ts";
 import { absolutePathOf } from "../../intake/source_path.ts";
 import type { System } from "../../system/system.ts";

@@ -1,5 +1,5 @@
 /** One destination with all its keys, and what must hold between them. */
-import type { BandwidthLimit } from "../../domain/bandwidth.ts";
+import type { BandwidthLimit } from "../../domain/schedule.ts";
 import { addressParts, addressWords, bareHost, isAddress, isHostName, isUserName } from "../../domain/names/host_name.ts";
 import { checkLayout, withNight } from "../../domain/names/layout.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";

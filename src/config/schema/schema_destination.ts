@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { AUDIT_PLAN, type AuditPlan } from "../../domain/audit.ts";
-import { overlap, type Timetable } from "../../domain/bandwidth.ts";
+import { overlap, type Timetable } from "../../domain/schedule.ts";
 import { checkLayout } from "../../domain/names/layout.ts";
 import { rolloverMinutes } from "../../domain/night/night.ts";
 import { loginKeys, METHOD_NAMES, methodKeys } from "./schema_methods.ts";

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Pace } from "../../async/pace.ts";
 import { mutex } from "../../async/mutex.ts";
-import type { GrowingFile } from "../../domain/growing_file.ts";
+import type { GrowingFile } from "../../domain/source_file.ts";
 import { CHUNK_BYTES } from "../../methods/method.ts";
 import type { Attempts } from "../attempts.ts";
 import type { TimedSession } from "../timed_session.ts";

@@ -5,8 +5,7 @@
 import { format } from "@std/fmt/bytes";
 import { paced } from "../../async/pace.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";
-import type { GrowingFile } from "../../domain/growing_file.ts";
-import { sameFile } from "../../domain/source_file.ts";
+import { type GrowingFile, sameFile } from "../../domain/source_file.ts";
 import { CHUNK_BYTES } from "../../methods/method.ts";
 import type { OpenSession, Workers } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";

@@ -15,7 +15,7 @@ import type { Outbox } from "../outbox.ts";
 import { clockAt } from "./replaced.ts";
 import { removeThere, type RemovingTools } from "./remove_there.ts";
 import { faultOf } from "../../system/fault.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 
 /** A file must be missing for so long: programs that replace a file remove it first. */
 const MISSING_MS = 3_000;

@@ -16,7 +16,7 @@ import { crashPoint } from "../crash_point.ts";
 import { demandKnownPlace } from "../mount.ts";
 import type { Outbox } from "../outbox.ts";
 import { lookThere } from "./replaced.ts";
-import { nameKey } from "../../domain/names/name_key.ts";
+import { nameKey } from "../../domain/names/file_name.ts";
 
 export interface RemovingTools {
   readonly system: System;

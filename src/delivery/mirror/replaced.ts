@@ -5,7 +5,7 @@
 import ms from "ms";
 import type { Delivery } from "../../domain/delivery.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";
-import { formerName } from "../../domain/names/former_name.ts";
+import { formerName } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
 import { inTrash, trashFolder } from "../../methods/removal.ts";

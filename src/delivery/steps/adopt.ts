@@ -11,7 +11,7 @@ import { stagingOf } from "../../methods/links.ts";
 import { isMirror, takeReplaced } from "../mirror/replaced.ts";
 import { type Batch, failureOf, giveUp, type Item, sizeOf, undecided } from "../batch.ts";
 import { hashSources } from "./check.ts";
-import { otherSpellings } from "../../domain/names/name_key.ts";
+import { otherSpellings } from "../../domain/names/file_name.ts";
 
 /** An item whose target is taken; `found` is null where no hash was needed to tell that it is something else. */
 interface Occupied {

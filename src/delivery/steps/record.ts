@@ -3,12 +3,11 @@
  * found again at the destination.
  */
 import { defer, deliver, type Delivery, fail, park } from "../../domain/delivery.ts";
-import { failureRecord, isOutage } from "../../domain/failure.ts";
+import { backOff, failureRecord, isOutage } from "../../domain/failure.ts";
 import { confirmGone } from "./check.ts";
 import { crashPoint } from "../crash_point.ts";
 import type { Outcome, Unread } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
-import { backOff } from "../../domain/back_off.ts";
 import type { Destination } from "../../config/settings.ts";
 
 const RETRY_MS = 5_000;

@@ -3,9 +3,8 @@
  * What comes out never leaves the base path and never enters our staging folders.
  */
 import { Failure } from "../failure.ts";
-import { nameParts, utf8Length } from "./name_parts.ts";
+import { isReservedName, LONGEST_NAME, nameParts, safeName, utf8Length } from "./file_name.ts";
 import { nearestKey } from "./nearest_key.ts";
-import { isReservedName, safeName } from "./safe_name.ts";
 
 /** What the placeholders of a layout stand for. */
 interface LayoutValues {
@@ -181,7 +180,6 @@ function headerMissing(path: string, missing: readonly string[], there: readonly
   });
 }
 
-const LONGEST_NAME = 255;
 const CARD_WORD = /^header\.([A-Z0-9_-]{1,8})(?:\|(.*))?$/is;
 const CARD_PLACEHOLDERS = /\{header\.([A-Z0-9_-]{1,8})(?:\|[^{}]*)?\}/gi;
 const PLACEHOLDERS: ReadonlySet<string> = new Set(["path", "folder", "name", "stem", "ext", "night", "job"]);

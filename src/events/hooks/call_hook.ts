@@ -2,7 +2,7 @@
 import { deadline } from "../../async/deadline.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { filled, type Hook, type HookEvent, placeholder, PLACEHOLDERS } from "../../domain/hook.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { System } from "../../system/system.ts";
 

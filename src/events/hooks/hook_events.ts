@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { basename } from "@std/path/posix";
 import type { Job } from "../../config/settings.ts";
 import type { HookEvent } from "../../domain/hook.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
 import type { HookNote } from "../../ledger/hook_ledger.ts";

@@ -6,8 +6,7 @@
  */
 import { type Bell, bell } from "../../async/bell.ts";
 import type { Job, Settings } from "../../config/settings.ts";
-import { backOff } from "../../domain/back_off.ts";
-import { failureRecord } from "../../domain/failure.ts";
+import { backOff, failureRecord } from "../../domain/failure.ts";
 import { type Hook, type HookEvent, type HookEventName, KEPT_EVENTS } from "../../domain/hook.ts";
 import { globs } from "../../domain/names/globs.ts";
 import type { Emit, TransferEvent } from "../../domain/transfer_event.ts";

@@ -1,5 +1,5 @@
 /** What mirrors know and remember. */
-import { nameKey } from "../../domain/names/name_key.ts";
+import { nameKey } from "../../domain/names/file_name.ts";
 import type { FailureRecord } from "../../domain/failure.ts";
 import type { MirrorLedger } from "../mirror_ledger.ts";
 import type { Database } from "./database.ts";

@@ -3,7 +3,7 @@
  * remembered of destinations.
  */
 import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
-import { nameKey } from "../../domain/names/name_key.ts";
+import { nameKey } from "../../domain/names/file_name.ts";
 import { fingerprint } from "../../domain/source_file.ts";
 import type { BytesRead, ClaimRequest, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row, Value } from "./database.ts";

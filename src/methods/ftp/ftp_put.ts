@@ -9,7 +9,7 @@ import { within } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { type Failure, failureRecord } from "../../domain/failure.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";

@@ -1,7 +1,7 @@
 /**
  * `staging.ts` by FTP, as far as the long lists of a server tell: what has the names of our own folders, and links on the way to targets.
  */
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors } from "../../domain/names/file_name.ts";
 import { TRASH } from "../removal.ts";
 import { linkRefused, type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
 import { TURN } from "../turn.ts";

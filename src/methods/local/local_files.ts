@@ -1,7 +1,7 @@
 /** What is at a destination on a disk of this computer: found, hashed, flushed. */
 import { mapLimit } from "../../async/map_limit.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";

@@ -2,7 +2,7 @@
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import type { MethodContext, Mount, Stat } from "../method.ts";

@@ -5,7 +5,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import type { Pace } from "../../async/pace.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { paceOf } from "../bandwidth.ts";

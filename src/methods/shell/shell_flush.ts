@@ -1,5 +1,5 @@
 /** Flushing to the disk through a remote shell: each file and folder, where it helps behind the file system as a whole. */
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors } from "../../domain/names/file_name.ts";
 import type { Session } from "../method.ts";
 import { FAILED, type RunInBase } from "./remote_shell.ts";
 import { shellQuote, shellWords, wordGroups } from "./shell_quote.ts";

@@ -5,10 +5,9 @@
  */
 import { CAUSES, failure, filled } from "../../domain/causes.ts";
 import { type Failure, failureRecord } from "../../domain/failure.ts";
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors, formerName, formerNameParts } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { keyedMutex, perOwner } from "../../async/mutex.ts";
-import { formerName, formerNameParts } from "../../domain/names/former_name.ts";
 import type { MethodContext, Publication, PublishOutcome, RemovalOutcome, Session } from "../method.ts";
 import { cannotWrite, folderDenied, nameTaken } from "../naming.ts";
 import { linkRefused } from "../staging.ts";

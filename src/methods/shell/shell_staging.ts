@@ -1,7 +1,7 @@
 /**
  * `staging.ts` in POSIX sh: the checks of our staging folder, and of links on the way to targets. What each script does costs no process.
  */
-import { ancestors } from "../../domain/names/ancestors.ts";
+import { ancestors } from "../../domain/names/file_name.ts";
 import { AN_ATTEMPT, NOT_AN_ATTEMPT } from "../staging.ts";
 
 /** Exit status of a script that found something else in the place of the staging folder; its last line says what, or nothing for a link. */

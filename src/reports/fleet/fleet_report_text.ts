@@ -1,8 +1,7 @@
 /** The morning report over the fleet as text, for a terminal or a mail. */
 import { format as formatBytes } from "@std/fmt/bytes";
-import { counted } from "../../domain/names/counted.ts";
+import { counted, span } from "../../domain/words.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { span } from "../../domain/span.ts";
 import { dated } from "../morning/report_text.ts";
 import type { FleetImages, FleetNight, FleetReport } from "./fleet_report.ts";
 

@@ -1,6 +1,6 @@
 /** A report as one HTML file, for a mail or a web folder: nothing is loaded from elsewhere, no script. */
 import { printable } from "../../domain/names/printable.ts";
-import { isRightToLeft, pathParts } from "../../domain/reading_direction.ts";
+import { isRightToLeft, pathParts } from "../../domain/words.ts";
 
 interface HtmlPage {
   /** The whole report in a sentence. */

@@ -3,7 +3,7 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { causeOf, type FailureCode, ownCauseOf } from "../../domain/failure.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 import { amount } from "../../intake/watch/left_aside.ts";
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";

@@ -1,7 +1,7 @@
 /** `status --json` and `/api/status`: a shape that scripts depend on. */
 import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts } from "../../ledger/history.ts";
-import type { DestinationState } from "../../domain/destination_state.ts";
+import type { DestinationState } from "../../domain/delivery.ts";
 import type { Unmatched } from "../../intake/watch/known_files.ts";
 
 /** The one answer to "is everything delivered, and if not, what do I do?". */

@@ -1,9 +1,9 @@
 /**
  * Trouble by cause: one full disk with four thousand waiting images is one cause, and so is one reason that a hundred deliveries have.
  */
-import type { DestinationState } from "../../domain/destination_state.ts";
+import type { DestinationState } from "../../domain/delivery.ts";
 import { causeOf, failedBecause, type FailureCode } from "../../domain/failure.ts";
-import { counted } from "../../domain/names/counted.ts";
+import { counted } from "../../domain/words.ts";
 import type { Counts, History } from "../../ledger/history.ts";
 import type { TroubleCause, TroubleItem } from "../api_types.ts";
 import { jobsText, listed } from "./listed.ts";

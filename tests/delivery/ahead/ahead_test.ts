@@ -1,6 +1,6 @@
 /** Files that are sent while they grow, to a destination in memory that fails in every way. */
 import { assert, assertEquals } from "@std/assert";
-import type { GrowingFile } from "../../../src/domain/growing_file.ts";
+import type { GrowingFile } from "../../../src/domain/source_file.ts";
 import { CHUNK_BYTES } from "../../../src/methods/method.ts";
 import { noise } from "../../conformance/rig.ts";
 import { aFailure } from "../../support/fake_method.ts";

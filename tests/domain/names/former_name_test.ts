@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formerName, formerNameParts } from "../../../src/domain/names/former_name.ts";
+import { formerName, formerNameParts } from "../../../src/domain/names/file_name.ts";
 
 const NAMES: readonly [path: string, former: string][] = [
   ["m31.fits", "m31.v2.fits"],

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { nameKey, otherSpellings } from "../../../src/domain/names/name_key.ts";
+import { nameKey, otherSpellings } from "../../../src/domain/names/file_name.ts";
 
 Deno.test("nameKey() is one for names that differ in case or in the form of accents only", () => {
   assertEquals(nameKey("N/Caf\u00c9.fits"), nameKey("n/cafe\u0301.FITS"));

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { nightFolder } from "../../../src/domain/night/night_folder.ts";
+import { nightFolder } from "../../../src/domain/night/night.ts";
 
 const LOCATED: readonly (readonly [string, string, string | null, string])[] = [
   ["NIGHT", "20261120/a.fits", "20261120", "a.fits"],

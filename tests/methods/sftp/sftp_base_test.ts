@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ancestors } from "../../../src/domain/names/ancestors.ts";
+import { ancestors } from "../../../src/domain/names/file_name.ts";
 import { absoluteBase } from "../../../src/methods/sftp/sftp_base.ts";
 
 Deno.test("absoluteBase() makes every base path absolute", () => {

@@ -4,7 +4,7 @@
  */
 import type { JSX } from "preact";
 import { printable } from "../../../domain/names/printable.ts";
-import { isRightToLeft, pathParts } from "../../../domain/reading_direction.ts";
+import { isRightToLeft, pathParts } from "../../../domain/words.ts";
 
 /** Characters at the end that are always shown. */
 const TAIL = 13;

@@ -12,7 +12,7 @@ import { Time } from "../parts/time.tsx";
 import { ask, AskError, useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
 import { signal } from "@preact/signals";
-import { counted } from "../../../domain/names/counted.ts";
+import { counted } from "../../../domain/words.ts";
 import { isLive } from "../store/live.ts";
 
 const EVERY_MS = 5_000;
