@@ -278,44 +278,13 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** The long names of short options; those with a value are rejected anyway. */
-const LETTERS: Readonly<Record<string, string>> = {
-  a: "archive",
-  r: "recursive",
-  l: "links",
-  t: "times",
-  p: "perms",
-  P: "progress",
-  v: "verbose",
-  q: "quiet",
-  h: "human-readable",
-  s: "protect-args",
-  c: "checksum",
-  z: "compress",
-  W: "whole-file",
-  o: "owner",
-  g: "group",
-  A: "acls",
-  X: "xattrs",
-  O: "omit-dir-times",
-  4: "ipv4",
-  6: "ipv6",
-  n: "dry-run",
-  e: "rsh",
-  b: "backup",
-  T: "temp-dir",
-  f: "filter",
-  C: "cvs-exclude",
-  u: "update",
-  x: "one-file-system",
-  I: "ignore-times",
-  M: "remote-option",
-  R: "relative",
-  L: "copy-links",
-  k: "copy-dirlinks",
-  K: "keep-dirlinks",
-  i: "itemize-changes",
-  m: "prune-empty-dirs",
-};
+const LETTERS: Readonly<Record<string, string>> = Object.fromEntries(
+  ("a=archive r=recursive l=links t=times p=perms P=progress v=verbose q=quiet h=human-readable s=protect-args c=checksum " +
+    "z=compress W=whole-file o=owner g=group A=acls X=xattrs O=omit-dir-times 4=ipv4 6=ipv6 n=dry-run e=rsh b=backup " +
+    "T=temp-dir f=filter C=cvs-exclude u=update x=one-file-system I=ignore-times M=remote-option R=relative L=copy-links " +
+    "k=copy-dirlinks K=keep-dirlinks i=itemize-changes m=prune-empty-dirs")
+    .split(" ").map((pair) => pair.split("=")),
+);
 
 /** Checks a list of options as written in the configuration. */
 export function checkRsyncOptions(options: readonly string[]): CheckedOptions {

@@ -12,17 +12,17 @@ const NAME = "must be a name of letters, digits, spaces and . _ - (at most 64 ch
 const nameKey = text("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, NAME);
 
 const destinationLayer = z.strictObject({
-  name: nameKey.optional().meta({
-    description: "Name of the destination. If not set: the host name, or `local` for a folder on this computer",
-  }),
+  name: nameKey.optional().describe(
+    "Name of the destination. If not set: the host name, or `local` for a folder on this computer",
+  ),
   ...layer(destinationShape),
 }, "must be a section, like { name: nas, remote_host: nas, remote_base_path: /data }");
 
 const destinationsKey = z.array(destinationLayer, "must be a list of destinations").min(1, "must have at least one destination")
-  .optional().meta({ description: "Where the files of a job are sent, if there is more than one destination" });
+  .optional().describe("Where the files of a job are sent, if there is more than one destination");
 
 const jobLayer = z.strictObject({
-  name: nameKey.meta({ description: "Name of the job" }),
+  name: nameKey.describe("Name of the job"),
   ...layer(jobShape),
   ...layer(destinationShape),
   destinations: destinationsKey,
@@ -34,9 +34,7 @@ export const fileSchema = z.strictObject({
   ...layer(destinationShape),
   destinations: destinationsKey,
   jobs: z.array(jobLayer, "must be a list of jobs").min(1, "must have at least one job")
-    .optional().meta({
-      description: "Several watched folders, each with its own keys; keys outside are the defaults for all of them",
-    }),
+    .optional().describe("Several watched folders, each with its own keys; keys outside are the defaults for all of them"),
   ...layer(programShape),
 }, "must be a list of keys and values");
 

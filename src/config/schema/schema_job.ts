@@ -26,10 +26,9 @@ export const watchKeys = {
   }),
   file_patterns: texts('patterns, like ["*.fits", "*.fit"]').min(1, "must name at least one pattern")
     .prefault(["*.fits", "*.fit", "*.fts", "*.fz", "*.fits.gz"])
-    .meta({
-      description:
-        "Which files to deliver, as globs; case is ignored. A pattern without `/` is matched against the file name, one with `/` against the path below `watch_path`",
-    }),
+    .describe(
+      "Which files to deliver, as globs; case is ignored. A pattern without `/` is matched against the file name, one with `/` against the path below `watch_path`",
+    ),
   exclude_patterns: setting(texts('patterns, like ["*.tmp"]').prefault([]), {
     aliases: ["filters"],
     description: "Files to leave out although they match `file_patterns`",
@@ -39,27 +38,21 @@ export const watchKeys = {
     if (value === false || since !== null) return since;
     context.addIssue({ code: "custom", message: NEWER_THAN });
     return z.NEVER;
-  }).prefault(false).meta({
-    description:
-      "Leave older files aside: only files whose modification time is at least this are delivered. A date like `2026-11-01` (midnight, in `night_timezone`), also with a time and a time zone, as `2026-11-01 18:00+01:00`; or a time before the first start with this key, like `7d`, or `now`: that start is remembered, so a restart or another value does not move it. A file that is copied there later with an older modification time is left aside as well. `status` says how many there are; to send them, set an earlier date or remove the key",
-  }),
-  recursive: bool().prefault(true).meta({ description: "Watch subfolders as well" }),
-  ignore_hidden_files: bool().prefault(true).meta({ description: "Ignore names that begin with a dot" }),
-  watch_mode: oneOf(["auto", "events", "poll"]).prefault("auto").meta({
-    description:
-      "`events`: the system reports changes; `poll`: the folder is listed regularly, for network drives; `auto` chooses",
-  }),
+  }).prefault(false).describe(
+    "Leave older files aside: only files whose modification time is at least this are delivered. A date like `2026-11-01` (midnight, in `night_timezone`), also with a time and a time zone, as `2026-11-01 18:00+01:00`; or a time before the first start with this key, like `7d`, or `now`: that start is remembered, so a restart or another value does not move it. A file that is copied there later with an older modification time is left aside as well. `status` says how many there are; to send them, set an earlier date or remove the key",
+  ),
+  recursive: bool().prefault(true).describe("Watch subfolders as well"),
+  ignore_hidden_files: bool().prefault(true).describe("Ignore names that begin with a dot"),
+  watch_mode: oneOf(["auto", "events", "poll"]).prefault("auto").describe(
+    "`events`: the system reports changes; `poll`: the folder is listed regularly, for network drives; `auto` chooses",
+  ),
   watch_events: z.array(oneOf(["create", "write", "remove", "rename", "chmod"]), "must be a list of events")
     .prefault(["create", "write", "remove", "rename"])
-    .meta({
-      description:
-        "Which changes are logged and trigger hooks. `chmod` is accepted, but permission-only changes are not reported",
-    }),
+    .describe("Which changes are logged and trigger hooks. `chmod` is accepted, but permission-only changes are not reported"),
   debounce_ms: duration("milliseconds", 0, 60_000).prefault(1000)
-    .meta({
-      description:
-        "Shortest time between a change and a listing of its whole folder, and between two such listings, in milliseconds. It delays no file: changed files are checked at once",
-    }),
+    .describe(
+      "Shortest time between a change and a listing of its whole folder, and between two such listings, in milliseconds. It delays no file: changed files are checked at once",
+    ),
   rescan_interval: setting(duration("seconds", 1000, 7 * DAY).prefault("5m"), {
     name: "rescanIntervalMs",
     description:
@@ -69,15 +62,14 @@ export const watchKeys = {
 
 /** When a file is finished. */
 export const finishedKeys = {
-  completeness: oneOf(["auto", "quiet", "marker"]).prefault("auto").meta({
-    description:
-      "How a finished file is recognised. `auto`: no program is writing to it and it has the length that its headers declare; `quiet`: it is unchanged for `min_file_age_seconds`; `marker`: the file named by `marker` exists",
-  }),
+  completeness: oneOf(["auto", "quiet", "marker"]).prefault("auto").describe(
+    "How a finished file is recognised. `auto`: no program is writing to it and it has the length that its headers declare; `quiet`: it is unchanged for `min_file_age_seconds`; `marker`: the file named by `marker` exists",
+  ),
   marker: text("a name like {name}.done").refine((text) => text.includes("{name}") && !/[/\\]/.test(text), {
     message: "must be a file name that contains {name}, like {name}.done, without a folder",
-  }).prefault("{name}.done").meta({
-    description: "With `completeness: marker`: the name of the file, in the image's folder, that marks it as finished",
-  }),
+  }).prefault("{name}.done").describe(
+    "With `completeness: marker`: the name of the file, in the image's folder, that marks it as finished",
+  ),
   min_file_age_seconds: setting(duration("seconds", 0, DAY).prefault(2), {
     name: "minFileAgeMs",
     description:
@@ -87,39 +79,35 @@ export const finishedKeys = {
     name: "incompleteAfterMs",
     description: "How long a FITS file may be shorter than its headers declare before it is listed as incomplete",
   }),
-  deliver_incomplete: bool().prefault(false).meta({
-    description: "Deliver incomplete files anyway, with a warning",
-  }),
+  deliver_incomplete: bool().prefault(false).describe("Deliver incomplete files anyway, with a warning"),
   verify_source: z.union([bool(), oneOf(["warn", "refuse"])], "must be warn, refuse, true or false")
-    .transform((value) => value === true ? "warn" : value).prefault("warn").meta({
-      description:
-        "What to do with a file that is damaged or was edited, according to its DATASUM, CHECKSUM or gzip CRC: `warn` (or true) delivers it as it is, with a warning; `refuse` rejects it; `false` does not check",
-    }),
+    .transform((value) => value === true ? "warn" : value).prefault("warn").describe(
+      "What to do with a file that is damaged or was edited, according to its DATASUM, CHECKSUM or gzip CRC: `warn` (or true) delivers it as it is, with a warning; `refuse` rejects it; `false` does not check",
+    ),
   growing_files: z.union([
     bool(),
     z.strictObject({
-      min_size_mb: amount(0, 1e9).prefault(GROWING.minBytes / 1e6).meta({ description: "Smallest size of such files, in MB" }),
+      min_size_mb: amount(0, 1e9).prefault(GROWING.minBytes / 1e6).describe("Smallest size of such files, in MB"),
       safety_margin_mb: amount(0, 1e9).prefault(GROWING.marginBytes / 1e6)
-        .meta({ description: "How far the copy stays behind the writer, in MB" }),
-      growth_timeout_seconds: duration("seconds", 1000, DAY).prefault(GROWING.timeoutMs / 1000).meta({
-        description: "A file that has not grown for this long is shown as stalled, and is not sent further until it grows again",
-      }),
+        .describe("How far the copy stays behind the writer, in MB"),
+      growth_timeout_seconds: duration("seconds", 1000, DAY).prefault(GROWING.timeoutMs / 1000).describe(
+        "A file that has not grown for this long is shown as stalled, and is not sent further until it grows again",
+      ),
     }).transform(({ min_size_mb, safety_margin_mb, growth_timeout_seconds }): typeof GROWING => ({
       minBytes: min_size_mb * 1e6,
       marginBytes: safety_margin_mb * 1e6,
       timeoutMs: growth_timeout_seconds,
     })),
   ], "must be true, false or a section with min_size_mb, safety_margin_mb, growth_timeout_seconds")
-    .transform((value) => value === true ? GROWING : value === false ? null : value).prefault(false).meta({
-      description:
-        "Send large files (video, long cubes) while they are still being written: `true`, or a section like `{min_size_mb: 100, safety_margin_mb: 50, growth_timeout_seconds: 30}`. Once the file is finished, what was sent early is compared, and only then the file gets its name. For local, rsync, sftp and tar, with `verify_transfer: true`",
-    }),
-  delete_source: bool().prefault(false).meta({
-    description: "Delete a file here once it is verified at all its destinations, in all jobs that watch it",
-  }),
-  dry_run: bool().prefault(false).meta({
-    description: "Send nothing; only log what would be sent, and where. `image-transfer --dry-run` does this once for all jobs",
-  }),
+    .transform((value) => value === true ? GROWING : value === false ? null : value).prefault(false).describe(
+      "Send large files (video, long cubes) while they are still being written: `true`, or a section like `{min_size_mb: 100, safety_margin_mb: 50, growth_timeout_seconds: 30}`. Once the file is finished, what was sent early is compared, and only then the file gets its name. For local, rsync, sftp and tar, with `verify_transfer: true`",
+    ),
+  delete_source: bool().prefault(false).describe(
+    "Delete a file here once it is verified at all its destinations, in all jobs that watch it",
+  ),
+  dry_run: bool().prefault(false).describe(
+    "Send nothing; only log what would be sent, and where. `image-transfer --dry-run` does this once for all jobs",
+  ),
 };
 
 /** Which night a file belongs to. */
@@ -155,30 +143,29 @@ const VARIABLE = /^\$(\w+|\{\w+\})$/;
 
 const hookKeys = z.strictObject({
   on: z.array(oneOf(HOOK_EVENTS), "must be a list of events").min(1, "must name at least one event")
-    .meta({ description: "The events that trigger it" }),
+    .describe("The events that trigger it"),
   command: texts("words: the program and its arguments").min(1, "must name a program").optional()
-    .meta({ description: "Program and arguments, with placeholders like `{path}`" }),
-  working_directory: text("a folder").optional().meta({ description: "The folder that the program starts in" }),
+    .describe("Program and arguments, with placeholders like `{path}`"),
+  working_directory: text("a folder").optional().describe("The folder that the program starts in"),
   url: text(ADDRESS).refine((url) => VARIABLE.test(url) || isAddress(url), `must be ${ADDRESS}`).optional()
     .meta({ description: "Or a webhook to post to", writeOnly: true }),
   format: oneOf(HOOK_FORMATS).optional()
-    .meta({ description: "What the webhook gets: `json` (the whole event), or a message as the named service expects it" }),
+    .describe("What the webhook gets: `json` (the whole event), or a message as the named service expects it"),
   chat_id: z.union([text("a chat"), z.number()], "must be the ID of a chat").optional()
-    .meta({ description: "With `format: telegram`: the chat to write to" }),
+    .describe("With `format: telegram`: the chat to write to"),
   secret: text("a secret").optional().meta({ description: "Key that signs the webhook's requests", writeOnly: true }),
-  timeout_seconds: duration("seconds", 100, DAY).prefault(60).meta({ description: "Time limit" }),
-  destinations: texts("destinations").optional().meta({ description: "Only for these destinations" }),
-  patterns: texts('patterns, like ["*.fits"]').optional().meta({ description: "Only for files that match" }),
+  timeout_seconds: duration("seconds", 100, DAY).prefault(60).describe("Time limit"),
+  destinations: texts("destinations").optional().describe("Only for these destinations"),
+  patterns: texts('patterns, like ["*.fits"]').optional().describe("Only for files that match"),
 }, "must be a section, like {on: [held, failed], url: https://ntfy.sh/my-topic, format: ntfy}");
 
 export const hookKey = {
   hooks: z.union([
     z.literal(false).transform((): Hook[] => []),
     z.array(hookKeys.transform(hookOf), "must be a list of hooks"),
-  ], "must be a list of hooks").prefault([]).meta({
-    description:
-      "Programs or webhooks to call on events: `created`, `changed`, `removed`, `ready`, `delivered`, `failed`, `held`, `resumed`, `scheduled`, `report`",
-  }),
+  ], "must be a list of hooks").prefault([]).describe(
+    "Programs or webhooks to call on events: `created`, `changed`, `removed`, `ready`, `delivered`, `failed`, `held`, `resumed`, `scheduled`, `report`",
+  ),
 };
 
 type HookKeys = z.output<typeof hookKeys>;
@@ -239,13 +226,13 @@ function wrongWebhook({ command, working_directory, url, format, chat_id }: Hook
 
 /** A schedule with times: `type` and `expression` are the words of seed 2. */
 const timesOfRuns = z.strictObject({
-  interval: duration("seconds", 1000, 30 * DAY).optional().meta({ description: "Time between two runs, like `5m` or `1h`" }),
-  interval_hours: amount(0.01, 720).optional().meta({ description: "The same in hours" }),
+  interval: duration("seconds", 1000, 30 * DAY).optional().describe("Time between two runs, like `5m` or `1h`"),
+  interval_hours: amount(0.01, 720).optional().describe("The same in hours"),
   cron: text("five or six cron fields").optional()
-    .meta({ description: "When runs begin, as five or six cron fields; the sixth, in front, is for seconds" }),
-  from: timeOfDay("06:00").optional().meta({ description: "With `to`: send every day between these times only" }),
-  to: timeOfDay("18:00").optional().meta({ description: "End of that time" }),
-  timezone: zone().optional().meta({ description: "Time zone of `cron`, `from` and `to`; default: `night_timezone`" }),
+    .describe("When runs begin, as five or six cron fields; the sixth, in front, is for seconds"),
+  from: timeOfDay("06:00").optional().describe("With `to`: send every day between these times only"),
+  to: timeOfDay("18:00").optional().describe("End of that time"),
+  timezone: zone().optional().describe("Time zone of `cron`, `from` and `to`; default: `night_timezone`"),
 }, "must be a section");
 
 export const scheduleKeys = {
@@ -259,10 +246,9 @@ export const scheduleKeys = {
     'must be "continuous", "manual" or a section, like {interval: 5m}, {cron: "0 6 * * *"} or {from: "06:00", to: "18:00"}',
   )
     .prefault("continuous")
-    .meta({
-      description:
-        'When files are sent. `continuous`: as soon as they are finished; `manual`: with `image-transfer sync`; `{interval: 5m}`, `{cron: "0 6 * * *", timezone: Europe/Berlin}`: in runs; `{from: "06:00", to: "18:00"}`: between these times only. `sync` sends at any time',
-    }),
+    .describe(
+      'When files are sent. `continuous`: as soon as they are finished; `manual`: with `image-transfer sync`; `{interval: 5m}`, `{cron: "0 6 * * *", timezone: Europe/Berlin}`: in runs; `{from: "06:00", to: "18:00"}`: between these times only. `sync` sends at any time',
+    ),
   cooldown_seconds: setting(duration("seconds", 0, DAY).prefault(0), {
     name: "cooldownMs",
     description: "Shortest pause after a run; with `schedule: continuous`, after everything that waited was sent",

@@ -28,16 +28,16 @@ export const loginKeys = {
 /** What all methods over ssh use. */
 export const sshKeys = {
   ...loginKeys,
-  compression: bool().prefault(false).meta({
-    description: "Compress data during transfer. FITS files hardly shrink, so this mostly costs time",
-  }),
+  compression: bool().prefault(false).describe(
+    "Compress data during transfer. FITS files hardly shrink, so this mostly costs time",
+  ),
 };
 
 /** What rsync uses. */
 export const rsyncKeys = {
   ...sshKeys,
   rsync_options: texts("options, like [--compress-level=1]").prefault([])
-    .meta({ description: "Further options for rsync; unsafe ones are rejected" }),
+    .describe("Further options for rsync; unsafe ones are rejected"),
 };
 
 /** What ftp and ftps use. */
@@ -60,9 +60,9 @@ const ftpKeys = {
 /** What ftps uses. */
 const ftpsKeys = {
   ...ftpKeys,
-  tls_mode: oneOf(["explicit", "implicit"]).prefault("explicit").meta({
-    description: "For ftps: `explicit` starts TLS with AUTH TLS (port 21); `implicit` is TLS from the first byte (port 990)",
-  }),
+  tls_mode: oneOf(["explicit", "implicit"]).prefault("explicit").describe(
+    "For ftps: `explicit` starts TLS with AUTH TLS (port 21); `implicit` is TLS from the first byte (port 990)",
+  ),
   tls_ca: setting(text("a file").optional(), {
     kind: "path",
     description: "For ftps: a file with the certificates to trust, in PEM form. If not set: those that this computer trusts",

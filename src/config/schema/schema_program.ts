@@ -13,11 +13,11 @@ export const loadKeys = {
       "delays the others. If not set: all, independently of each other",
     examples: [4],
   }),
-  max_file_operations: integer(1, 10_000).prefault(100).meta({
-    description: "How many source files of a batch are checked or hashed at the same time",
-  }),
+  max_file_operations: integer(1, 10_000).prefault(100).describe(
+    "How many source files of a batch are checked or hashed at the same time",
+  ),
   sync_queue_size: integer(1, 1_000_000).prefault(1000)
-    .meta({ description: "Maximum number of files in one batch, at most 1000. The backlog itself is on disk and has no limit" }),
+    .describe("Maximum number of files in one batch, at most 1000. The backlog itself is on disk and has no limit"),
 };
 
 const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
@@ -57,7 +57,7 @@ export const logKeys = {
 /** The keys inside `web`. */
 export const webShape = {
   listen: z.union([z.string(), z.number()], "must be an address and a port, like 127.0.0.1:9090").prefault("127.0.0.1:9090")
-    .meta({ description: "Address and port. Port 0 means any free port" }),
+    .describe("Address and port. Port 0 means any free port"),
   token: setting(text("text of at least 16 characters").optional(), {
     kind: "secret",
     description: "Access token for the page. Required if other computers may connect",
@@ -77,7 +77,7 @@ export const webShape = {
     kind: "path",
     description: "Private key file for https",
   }),
-  metrics: bool().prefault(true).meta({ description: "Serve `/metrics` for Prometheus" }),
+  metrics: bool().prefault(true).describe("Serve `/metrics` for Prometheus"),
 };
 
 /** The keys inside `report`. */
@@ -86,16 +86,16 @@ export const reportShape = {
     (text) => rolloverMinutes(text) !== null,
     "must be a time of day, like 08:00",
   )
-    .prefault("08:00").meta({ description: "Time of day, by this computer's clock" }),
+    .prefault("08:00").describe("Time of day, by this computer's clock"),
   to: z.url({ protocol: /^https?$/, error: "must be the address of a webhook, like https://chat.example/hooks/abc" })
     .optional().meta({
       description: "Webhook that receives JSON with `text` and `report`. Hooks with `on: [report]` receive the report without it",
       examples: ["https://chat.example/hooks/abc"],
       writeOnly: true,
     }),
-  fleet: bool().prefault(false).meta({
-    description: "Also send a report on all computers of the PocketBase server. Set it on one computer only",
-  }),
+  fleet: bool().prefault(false).describe(
+    "Also send a report on all computers of the PocketBase server. Set it on one computer only",
+  ),
 };
 
 /** The live page, the metrics and the report. */
@@ -104,11 +104,10 @@ export const webKeys = {
     z.literal(false),
     z.literal(true),
     z.strictObject(webShape),
-  ], "must be false, true or a section").prefault({}).meta({ description: "The live page; `web: false` turns it off" }),
-  report: z.union([z.literal(false), z.strictObject(reportShape)], "must be false or a section").prefault(false).meta({
-    description:
-      'Send a report on the night every morning: `{ at: "08:00", to: https://… }`; with `fleet: true`, also one on all computers',
-  }),
+  ], "must be false, true or a section").prefault({}).describe("The live page; `web: false` turns it off"),
+  report: z.union([z.literal(false), z.strictObject(reportShape)], "must be false or a section").prefault(false).describe(
+    'Send a report on the night every morning: `{ at: "08:00", to: https://… }`; with `fleet: true`, also one on all computers',
+  ),
 };
 
 export const daemonKeys = {
@@ -122,13 +121,10 @@ export const daemonKeys = {
     description: "File to write the process ID to",
     examples: ["/run/image-transfer.pid"],
   }),
-  system_log: z.union([bool(), oneOf(["auto"])], "must be auto, true or false").prefault("auto").meta({
-    description:
-      "Also write start, stop and failures to the system's log: Windows Event Log, macOS unified log, syslog. `auto`: on Windows and macOS; on Linux, the journal has the log of a service anyway. A change takes effect at the next start",
-  }),
-  auto_reload: bool().prefault(true).meta({
-    description: "Apply changes to this file at once. An invalid file changes nothing",
-  }),
+  system_log: z.union([bool(), oneOf(["auto"])], "must be auto, true or false").prefault("auto").describe(
+    "Also write start, stop and failures to the system's log: Windows Event Log, macOS unified log, syslog. `auto`: on Windows and macOS; on Linux, the journal has the log of a service anyway. A change takes effect at the next start",
+  ),
+  auto_reload: bool().prefault(true).describe("Apply changes to this file at once. An invalid file changes nothing"),
   shutdown_timeout_seconds: setting(duration("seconds", 0, 3_600_000).prefault(20), {
     name: "shutdownTimeoutMs",
     description: "How long running transfers may take to finish when the daemon is stopped; the rest resumes at the next start",
@@ -166,14 +162,12 @@ export const pocketbaseShape = {
       "a certificate of your own",
   }),
   instance: text("a name").regex(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,63}$/u, "must be a name of letters, digits, spaces and . _ -")
-    .optional().meta({
-      description: "Name of this computer on the server. If not set: the name of the account, else the host name",
-    }),
+    .optional().describe("Name of this computer on the server. If not set: the name of the account, else the host name"),
   timeout_secs: setting(duration("seconds", 100, DAY).prefault(30), {
     name: "timeoutMs",
     description: "Maximum time to wait for a response",
   }),
-  retry_attempts: integer(0, 1000).prefault(3).meta({ description: "How often to retry a request" }),
+  retry_attempts: integer(0, 1000).prefault(3).describe("How often to retry a request"),
   retry_delay_secs: setting(duration("seconds", 0, DAY).prefault(5), {
     name: "retryDelayMs",
     description: "Pause between retries",
@@ -182,30 +176,26 @@ export const pocketbaseShape = {
     name: "refreshMs",
     description: "How often to check for changed jobs, in case a notification from the server was missed",
   }),
-  upload_logs: bool().prefault(true).meta({ description: "Upload the log as well" }),
+  upload_logs: bool().prefault(true).describe("Upload the log as well"),
   cache_dir: setting(text("a folder").optional(), {
     kind: "path",
     description: "Folder for a copy of the jobs, for starts without a network. If not set: the state directory",
   }),
-  allow_http: text("the host name in the url").optional().meta({
-    description:
-      "Name of the host in `url` that may be asked over http, which sends the password in clear. Without it, http works on this computer only",
-  }),
-  may_set: z.array(oneOf(MAY_SET), "must be a list").prefault(["schedules"]).meta({
-    description:
-      "What the server may set: `schedules`, `jobs`. Its jobs also need `may_watch` and `may_send_to`. Programs, keys and passwords always come from this file",
-  }),
-  may_watch: texts('folders, like ["~/camera"]').prefault([]).meta({
-    description:
-      "Folders that jobs of the server may watch, with all folders in them; never hidden folders, nor image-transfer's own. `pocketbase status` prints the lines for jobs that wait for it",
-  }),
-  may_send_to: texts('places, like ["observer@freya:/data", "/mnt/nas", "s3remote:bucket"]').prefault([]).meta({
-    description:
-      "Where jobs of the server may send files: `host`, `user@host:/folder`, `remote:bucket` (rclone), or a folder of this computer; never into hidden folders",
-  }),
-  may_do: z.array(oneOf(MAY_DO), "must be a list").prefault([]).meta({
-    description: "Commands that this computer accepts from others through the server: `pause`, `resume`, `retry`, `scan`",
-  }),
+  allow_http: text("the host name in the url").optional().describe(
+    "Name of the host in `url` that may be asked over http, which sends the password in clear. Without it, http works on this computer only",
+  ),
+  may_set: z.array(oneOf(MAY_SET), "must be a list").prefault(["schedules"]).describe(
+    "What the server may set: `schedules`, `jobs`. Its jobs also need `may_watch` and `may_send_to`. Programs, keys and passwords always come from this file",
+  ),
+  may_watch: texts('folders, like ["~/camera"]').prefault([]).describe(
+    "Folders that jobs of the server may watch, with all folders in them; never hidden folders, nor image-transfer's own. `pocketbase status` prints the lines for jobs that wait for it",
+  ),
+  may_send_to: texts('places, like ["observer@freya:/data", "/mnt/nas", "s3remote:bucket"]').prefault([]).describe(
+    "Where jobs of the server may send files: `host`, `user@host:/folder`, `remote:bucket` (rclone), or a folder of this computer; never into hidden folders",
+  ),
+  may_do: z.array(oneOf(MAY_DO), "must be a list").prefault([]).describe(
+    "Commands that this computer accepts from others through the server: `pause`, `resume`, `retry`, `scan`",
+  ),
   may_do_from: z.array(text("a name"), "must be a list").prefault([]).meta({
     description: "Computers from which it accepts them, by the names of their accounts. Superusers of the server always may",
     examples: [["control-pc"]],
@@ -215,10 +205,9 @@ export const pocketbaseShape = {
 /** PocketBase as the place where jobs are kept. */
 export const pocketbaseKeys = {
   pocketbase: z.union([z.literal(false), z.strictObject(pocketbaseShape)], "must be false or a section").prefault(false)
-    .meta({
-      description:
-        "Keep jobs on a PocketBase server, and report to it: `{ url: https://…, admin_email: …, admin_password_file: … }`. Run `image-transfer pocketbase setup` first; see docs/fleet.md and `config schema`",
-    }),
+    .describe(
+      "Keep jobs on a PocketBase server, and report to it: `{ url: https://…, admin_email: …, admin_password_file: … }`. Run `image-transfer pocketbase setup` first; see docs/fleet.md and `config schema`",
+    ),
 };
 
 /** All keys of the whole program, in the order of the sample file. */
