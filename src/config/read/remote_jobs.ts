@@ -3,38 +3,42 @@
  * files and deleting never come from a server; which jobs the file allows is decided in `held_jobs.ts`.
  */
 import { jsonOf } from "../../domain/json.ts";
-import { isSection, listOf, type Report, type Tree } from "./source.ts";
+import { isSection, listOf, type Report, sectionsIn, type Tree } from "./source.ts";
 import type { Settings } from "../settings.ts";
 import type { ConfigFiles } from "../resolve/expand_path.ts";
 import * as z from "zod";
 
-/** A job as the server has it: a section of `jobs`, without its name. */
-export interface RemoteJob {
-  readonly name: string;
-  readonly settings: Readonly<Record<string, unknown>>;
+const remoteJob = z.object({
+  name: z.string(),
+  settings: z.record(z.string(), z.unknown()).readonly(),
   /** Of its record: one that has another name now is not removed. */
-  readonly id?: string;
+  id: z.string().exactOptional(),
   /** When the server no longer had it, milliseconds since 1970 UTC: it stays as it was until a person accepts that. */
-  readonly removedAt?: number;
-}
+  removedAt: z.number().exactOptional(),
+}).readonly();
+
+const remoteJobs = z.object({
+  /** The server that they are from. */
+  url: z.string(),
+  /** The name that this computer had there. */
+  instance: z.string(),
+  /** Milliseconds since 1970 UTC. */
+  fetchedAt: z.number(),
+  jobs: z.array(remoteJob).readonly(),
+}).readonly();
+
+/** A job as the server has it: a section of `jobs`, without its name. */
+export type RemoteJob = z.infer<typeof remoteJob>;
+
+/** The copy on this disk. */
+export type RemoteJobs = z.infer<typeof remoteJobs>;
 
 /** A job as this computer uses it: whole, or its schedule alone, for the job of that name in the file. */
-export interface UsedJob extends RemoteJob {
+export type UsedJob = RemoteJob & {
   readonly use: "job" | "schedule";
   /** The job of that name in the file, as `writtenJobs()` has it. */
   readonly own?: RemoteJob;
-}
-
-/** The copy on this disk. */
-export interface RemoteJobs {
-  /** The server that they are from. */
-  readonly url: string;
-  /** The name that this computer had there. */
-  readonly instance: string;
-  /** Milliseconds since 1970 UTC. */
-  readonly fetchedAt: number;
-  readonly jobs: readonly RemoteJob[];
-}
+};
 
 /**
  * Adds the server's jobs to the tree. One with the name of a job of the file replaces it; all have the keys at the top of the file as
@@ -82,9 +86,9 @@ function remoteSection(
   settings: RemoteJob["settings"],
   refuse: (message: string) => void,
 ): Record<string, unknown> {
-  const plain = structuredClone(settings) as Record<string, unknown>;
-  for (const section of [plain, ...listOf(plain["destinations"]).map(([, destination]) => destination)]) {
-    for (const key of Object.keys(section).filter((key) => LOCAL_ONLY.has(key))) {
+  const plain: Record<string, unknown> = structuredClone(settings);
+  for (const section of [plain, ...sectionsIn(plain["destinations"])]) {
+    for (const key of Object.keys(section).filter(isLocalOnly)) {
       refuse(`sets "${key}", which only this computer's file may set`);
       delete section[key];
     }
@@ -96,13 +100,13 @@ function remoteSection(
 
 /** The destinations of the file, for a job of the server: a folder that the server names must not decide what is deleted there. */
 function withoutMirrors(destinations: unknown): Record<string, unknown>[] {
-  return listOf(destinations).map(([, destination]) => ({ ...destination, delete_destination_files: false }));
+  return sectionsIn(destinations).map((destination) => ({ ...destination, delete_destination_files: false }));
 }
 
 /** A password of the file is for the server that the file names, and for the way that it names: not for another port, nor in clear. */
 function keepsSecrets(section: Record<string, unknown>, root: Record<string, unknown>): boolean {
   const isInheriting = section["destinations"] === undefined;
-  const own = listOf((isInheriting ? root : section)["destinations"]).map(([, destination]) => destination);
+  const own = sectionsIn((isInheriting ? root : section)["destinations"]);
   return (own.length === 0 ? [{}] : own).every((destination) => {
     const file: Record<string, unknown> = isInheriting ? { ...root, ...destination } : root;
     const used: Record<string, unknown> = { ...root, ...section, ...destination };
@@ -124,33 +128,30 @@ function sameName(one: unknown, other: string): boolean {
 
 type Keys = Readonly<Record<string, unknown>>;
 
-/** Keys that only the file may set: with them, who may write on the server could run programs here, read keys, or delete images. */
-export const LOCAL_ONLY: ReadonlySet<string> = new Set([
-  "hooks",
-  "rsync_options",
-  "password",
-  "password_file",
-  "tls_ca",
-  "rclone_config",
-  "delete_source",
-  "delete_destination_files",
-  "ignore_hidden_files",
-  "follow_links",
-]);
-
-/** Keys that need no more than the name of the job. */
-const OF_NAME: ReadonlySet<string> = new Set(["hooks"]);
-/** Keys that the job keeps only while it is the file's own. */
-const OF_SAME_JOB: ReadonlySet<string> = new Set([
-  "delete_source",
-  "delete_destination_files",
-  "ignore_hidden_files",
-  "follow_links",
-]);
-/** All others are for a destination of this name on this server. */
+/**
+ * Keys that only the file may set: with them, who may write on the server could run programs here, read keys, or delete images. A job of the
+ * server keeps those of the file's job of its name: always, while it is the same job, or for a destination of this name on this server.
+ */
+const LOCAL_ONLY: Readonly<Record<string, "always" | "same job" | "same server">> = {
+  hooks: "always",
+  rsync_options: "same server",
+  password: "same server",
+  password_file: "same server",
+  tls_ca: "same server",
+  rclone_config: "same server",
+  delete_source: "same job",
+  delete_destination_files: "same job",
+  ignore_hidden_files: "same job",
+  follow_links: "same job",
+};
 const WHERE = ["transfer_method", "remote_host", "remote_port", "remote_user"] as const;
 /** What a server may change of a job that stays the file's own. */
-const HARMLESS: ReadonlySet<string> = new Set(["schedule", "bandwidth_limit"]);
+const HARMLESS: readonly string[] = ["schedule", "bandwidth_limit"];
+
+/** Whether only this computer's file may set a key. */
+export function isLocalOnly(key: string): boolean {
+  return Object.hasOwn(LOCAL_ONLY, key);
+}
 
 /** The section of a job of the server with what it keeps of `own`, and the keys that it does not keep. */
 export function withOwnKeys(
@@ -162,15 +163,15 @@ export function withOwnKeys(
   const keep = (from: Keys, isSameServer: boolean): Keys =>
     Object.fromEntries(
       Object.entries(from).filter(([key]) => {
-        if (!LOCAL_ONLY.has(key)) return false;
-        const isKept = isSameJob || OF_NAME.has(key) || (isSameServer && !OF_SAME_JOB.has(key));
+        if (!isLocalOnly(key)) return false;
+        const isKept = isSameJob || LOCAL_ONLY[key] === "always" || isSameServer && LOCAL_ONLY[key] === "same server";
         if (!isKept) lost.add(key);
         return isKept;
       }),
     );
   const kept = { ...section, ...keep(own.settings, false) };
-  const theirs = listOf(section["destinations"]).map(([, destination]) => destination);
-  const ours = listOf(own.settings["destinations"]).map(([, destination]) => destination);
+  const theirs = sectionsIn(section["destinations"]);
+  const ours = sectionsIn(own.settings["destinations"]);
   if (section["destinations"] === undefined) return { kept, lost: [...lost] };
   const destinations = theirs.map((destination) => {
     const same = ours.find(({ name }) => String(name).toLowerCase() === String(destination["name"]).toLowerCase());
@@ -185,14 +186,14 @@ export function forServer(
   { settings }: { readonly settings: Keys },
 ): { readonly kept: Keys; readonly leftOut: readonly string[] } {
   const { name: _name, ...kept } = without(settings);
-  const all = [settings, ...listOf(settings["destinations"]).map(([, destination]) => destination)].flatMap(Object.keys);
-  return { kept, leftOut: [...new Set(all)].filter((key) => LOCAL_ONLY.has(key)) };
+  const all = [settings, ...sectionsIn(settings["destinations"])].flatMap(Object.keys);
+  return { kept, leftOut: [...new Set(all)].filter(isLocalOnly) };
 }
 
 /** Without what only the file may set, and without these keys; in the destinations, too. */
-function without(section: Keys, more: ReadonlySet<string> = new Set()): Keys {
+function without(section: Keys, more: readonly string[] = []): Keys {
   return Object.fromEntries(
-    Object.entries(section).filter(([key]) => !LOCAL_ONLY.has(key) && !more.has(key)).map(([key, value]) => [
+    Object.entries(section).filter(([key]) => !isLocalOnly(key) && !more.includes(key)).map(([key, value]) => [
       key,
       key === "destinations" && Array.isArray(value) ? value.map((one) => isSection(one) ? without(one, more) : one) : value,
     ]),
@@ -203,13 +204,9 @@ function without(section: Keys, more: ReadonlySet<string> = new Set()): Keys {
 export function canonical(value: unknown): string {
   return JSON.stringify(
     value,
-    (_key, inner: unknown) => isSection(inner) ? Object.fromEntries(Object.entries(inner).sort(byKey)) : inner,
-  ) ??
-    "";
-}
-
-function byKey([one]: [string, unknown], [other]: [string, unknown]): number {
-  return one < other ? -1 : 1;
+    (_key, inner: unknown) =>
+      isSection(inner) ? Object.fromEntries(Object.entries(inner).sort(([one], [other]) => one < other ? -1 : 1)) : inner,
+  ) ?? "";
 }
 
 // The copy on this disk: starts and commands read it, so that none of them waits for a network.
@@ -226,24 +223,10 @@ export async function keptJobs(
 ): Promise<RemoteJobs | null> {
   const bytes = await system.read(keptJobsFile(settings), 0, MOST_BYTES).catch(() => null);
   if (bytes === null) return null;
-  const kept = keptSchema.safeParse(jsonOf(new TextDecoder().decode(bytes))).data;
+  const kept = remoteJobs.safeParse(jsonOf(new TextDecoder().decode(bytes))).data;
   const isOfThisServer = kept !== undefined && kept.url === settings.pocketbase?.url &&
     (settings.pocketbase.instance ?? kept.instance) === kept.instance;
   return isOfThisServer ? kept : null;
 }
 
 const MOST_BYTES = 64 * 1024 * 1024;
-
-const keptSchema = z.object({
-  url: z.string(),
-  instance: z.string(),
-  fetchedAt: z.number(),
-  jobs: z.array(
-    z.object({
-      name: z.string(),
-      settings: z.record(z.string(), z.unknown()),
-      id: z.string().exactOptional(),
-      removedAt: z.number().exactOptional(),
-    }),
-  ),
-});

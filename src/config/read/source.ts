@@ -87,3 +87,8 @@ export function listOf(value: unknown): [number, Record<string, unknown>][] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((item, index): [number, Record<string, unknown>][] => isSection(item) ? [[index, item]] : []);
 }
+
+/** As {@linkcode listOf}, without the numbers. */
+export function sectionsIn(value: unknown): Record<string, unknown>[] {
+  return listOf(value).map(([, section]) => section);
+}

@@ -1,7 +1,7 @@
 /** The resolved configuration for people and programs, without its secrets. */
 import { stringify } from "yaml";
 import { defaultOf, secretKeys, sectionOf } from "../schema/schema.ts";
-import { isSection, listOf } from "../read/source.ts";
+import { isSection, sectionsIn } from "../read/source.ts";
 import type { RemoteJob } from "../read/remote_jobs.ts";
 import { destinationShape } from "../schema/schema_destination.ts";
 import { jobShape } from "../schema/schema_job.ts";
@@ -29,10 +29,10 @@ function hide(value: unknown, section: string, isSecret: ReturnType<typeof secre
 
 /** The jobs of `full` (see `Resolved`) as a person would write them, without defaults; everything that applies to a job is in it. */
 export function writtenJobs(full: Readonly<Record<string, unknown>>): readonly RemoteJob[] {
-  return listOf(full["jobs"]).map(([, job]) => {
+  return sectionsIn(full["jobs"]).map((job) => {
     const { name, destinations, ...keys } = job;
     const settings = withoutDefaults(keys, jobShape);
-    const to = listOf(destinations).map(([, destination]) => withoutDefaults(destination, destinationShape));
+    const to = sectionsIn(destinations).map((destination) => withoutDefaults(destination, destinationShape));
     return { name: String(name), settings: { ...settings, ...(to.length === 0 ? {} : { destinations: to }) } };
   });
 }
