@@ -220,7 +220,7 @@ const OF_SSH: Readonly<Record<string, string>> = {
 };
 
 /** The known key that was probably meant: none that the section has already, if it is only guessed. */
-export function meantKey(key: string, known: readonly string[], section: object = {}): string | undefined {
+function meantKey(key: string, known: readonly string[], section: object = {}): string | undefined {
   const [head = "", ...inside] = key.split(".");
   if (inside.length > 0 && known.includes(head)) return undefined;
   // `path` beside `source` is not the watched folder.

@@ -149,12 +149,12 @@ const WHERE = ["transfer_method", "remote_host", "remote_port", "remote_user"] a
 const HARMLESS: readonly string[] = ["schedule", "bandwidth_limit"];
 
 /** Whether only this computer's file may set a key. */
-export function isLocalOnly(key: string): boolean {
+function isLocalOnly(key: string): boolean {
   return Object.hasOwn(LOCAL_ONLY, key);
 }
 
 /** The section of a job of the server with what it keeps of `own`, and the keys that it does not keep. */
-export function withOwnKeys(
+function withOwnKeys(
   section: Keys,
   own: { readonly settings: Keys },
 ): { readonly kept: Keys; readonly lost: readonly string[] } {

@@ -275,7 +275,7 @@ export function findLoops(jobs: readonly Job[], platform: Surroundings["platform
 // The program's own keys: load, log, page, state.
 
 /** Resolves the keys at the top of the file. */
-export function resolveProgram(root: Section, to: Resolving): {
+function resolveProgram(root: Section, to: Resolving): {
   settings: Omit<Settings, "file" | "notes" | "jobs" | "log"> & { log: Omit<LogSettings, "namesDestinations"> };
   full: Section;
 } {

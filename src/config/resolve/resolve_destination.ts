@@ -206,7 +206,7 @@ export function splitWatched(path: string): { folder: string; below: string | nu
 }
 
 /** `/data/NIGHT/raw` with `{path}` is `/data` with `{night}/raw/{path}`. */
-export function splitNight(basePath: string, layout: string): { basePath: string; layout: string } {
+function splitNight(basePath: string, layout: string): { basePath: string; layout: string } {
   const cut = cutAtNight(basePath);
   if (cut === null) return { basePath, layout };
   return { basePath: cut.base, layout: withNight([...cut.rest, layout].join("/"), "{night}") };

@@ -11,6 +11,7 @@ import { loginKeys, METHOD_NAMES, methodKeys } from "./schema_methods.ts";
 import {
   bool,
   duration,
+  fail,
   gigabytes,
   integer,
   mode,
@@ -54,8 +55,7 @@ function mostFiles(standard: number) {
     const percent = typeof value === "string" ? /^(\d{1,3})\s?%$/.exec(value.trim())?.[1] : undefined;
     if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) };
     if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 1e9) return { files: value };
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
+    return fail(context, message);
   }).prefault(standard);
 }
 
@@ -70,18 +70,14 @@ const timetableEntry = z.strictObject({
 
 /** Its time zone is that of the job. */
 const timetable = z.array(timetableEntry, "must be a list").transform((written, context): Timetable => {
-  const fault = (message: string, path: (string | number)[]): Timetable => {
-    context.addIssue({ code: "custom", message, path });
-    return z.NEVER;
-  };
   if (context.issues.length > 0) return z.NEVER;
   const entries = written.map(({ from, to, limit }) => ({ from: rolloverMinutes(from)!, to: rolloverMinutes(to)!, limit }));
   const empty = entries.findIndex(({ from, to }) => from === to);
-  if (empty >= 0) return fault("must be another time than from", [empty, "to"]);
+  if (empty >= 0) return fail(context, "must be another time than from", [empty, "to"]);
   const both = overlap(entries);
   if (both === null) return { timezone: null, entries };
   const [{ from, to } = {}, second] = both.map((index) => written[index]);
-  return fault(`${second?.from} to ${second?.to} overlaps ${from} to ${to}`, [both[1]]);
+  return fail(context, `${second?.from} to ${second?.to} overlaps ${from} to ${to}`, [both[1]]);
 });
 
 const carryKeys = {
@@ -113,9 +109,7 @@ function share(standard: string) {
   const message = 'must be a share of the delivered files from 0.01% to 100%, like "5%"';
   return z.union([z.string(), z.number()], message).transform((value, context) => {
     const percent = typeof value === "string" ? Number(/^(\d{1,3}(?:\.\d+)?)\s?%$/.exec(value.trim())?.[1] ?? NaN) : NaN;
-    if (percent >= 0.01 && percent <= 100) return percent / 100;
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
+    return percent >= 0.01 && percent <= 100 ? percent / 100 : fail(context, message);
   }).prefault(standard);
 }
 
@@ -136,8 +130,7 @@ export const proofKeys = {
       if (typeof value === "boolean") return value ? "checksum" : "none";
       const proof = PROOFS.find((word) => word === value.toLowerCase());
       if (proof !== undefined) return proof;
-      context.addIssue({ code: "custom", message: /^(size_)?(m?time|mtime_size)/i.test(value) ? TIMES_PROVE_NOTHING : NO_PROOF });
-      return z.NEVER;
+      return fail(context, /^(size_)?(m?time|mtime_size)/i.test(value) ? TIMES_PROVE_NOTHING : NO_PROOF);
     }).prefault(true),
     {
       name: "verify",

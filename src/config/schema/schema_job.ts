@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { newerThan } from "../../domain/newer_than.ts";
-import { amount, bool, duration, oneOf, setting, text, texts, timeOfDay, zone } from "./values.ts";
+import { amount, bool, duration, fail, oneOf, setting, text, texts, timeOfDay, zone } from "./values.ts";
 import { type Hook, HOOK_EVENTS, HOOK_FORMATS, PLACEHOLDERS, unknownPlaceholder } from "../../domain/hook.ts";
 import { cronFault, type Schedule } from "../../domain/schedule.ts";
 
@@ -35,9 +35,7 @@ export const watchKeys = {
   }),
   newer_than: z.union([z.literal(false), z.string()], NEWER_THAN).transform((value, context) => {
     const since = value === false ? null : newerThan(value);
-    if (value === false || since !== null) return since;
-    context.addIssue({ code: "custom", message: NEWER_THAN });
-    return z.NEVER;
+    return value === false || since !== null ? since : fail(context, NEWER_THAN);
   }).prefault(false).describe(
     "Leave older files aside: only files whose modification time is at least this are delivered. A date like `2026-11-01` (midnight, in `night_timezone`), also with a time and a time zone, as `2026-11-01 18:00+01:00`; or a time before the first start with this key, like `7d`, or `now`: that start is remembered, so a restart or another value does not move it. A file that is copied there later with an older modification time is left aside as well. `status` says how many there are; to send them, set an earlier date or remove the key",
   ),
@@ -175,10 +173,7 @@ function hookOf(keys: HookKeys, context: z.RefinementCtx): Hook {
   if (context.issues.length > 0) return z.NEVER;
   const { on, command, url, destinations = null, patterns = null } = keys;
   const wrong = url === undefined ? wrongCommand(keys) : wrongWebhook(keys);
-  if (wrong !== null) {
-    context.addIssue({ code: "custom", ...wrong });
-    return z.NEVER;
-  }
+  if (wrong !== null) return fail(context, ...wrong);
   const receiver: Hook["receiver"] = url === undefined
     ? { kind: "command", argv: command ?? [], cwd: keys.working_directory ?? null }
     : {
@@ -195,31 +190,26 @@ function isAddress(text: string): boolean {
   return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
 }
 
-interface Wrong {
-  readonly message: string;
-  readonly path: string[];
-}
+type Wrong = [message: string, path?: string[]];
 
 function wrongCommand({ command, format, secret, chat_id }: HookKeys): Wrong | null {
-  if (command === undefined) return { message: "must have a command or a url", path: [] };
+  if (command === undefined) return ["must have a command or a url"];
   const [only] = Object.entries({ format, secret, chat_id }).filter(([, value]) => value !== undefined);
-  if (only !== undefined) return { message: "must be left out: it is for webhooks", path: [only[0]] };
+  if (only !== undefined) return ["must be left out: it is for webhooks", [only[0]]];
   const unknown = command.map(unknownPlaceholder).find((name) => name !== null);
   if (unknown === undefined) return null;
   const known = PLACEHOLDERS.map((name) => `{${name}}`).join(", ");
-  return { message: `must have known placeholders only, ${known}; {${unknown}} is none`, path: ["command"] };
+  return [`must have known placeholders only, ${known}; {${unknown}} is none`, ["command"]];
 }
 
 function wrongWebhook({ command, working_directory, url, format, chat_id }: HookKeys): Wrong | null {
-  if (command !== undefined) return { message: "must have a command or a url, not both", path: [] };
-  if (working_directory !== undefined) return { message: "must be left out: it is for commands", path: ["working_directory"] };
+  if (command !== undefined) return ["must have a command or a url, not both"];
+  if (working_directory !== undefined) return ["must be left out: it is for commands", ["working_directory"]];
   if ((format === "telegram") !== (chat_id !== undefined)) {
-    return { message: "must be set with format: telegram, and only with it", path: ["chat_id"] };
+    return ["must be set with format: telegram, and only with it", ["chat_id"]];
   }
   const isServerOnly = URL.parse(url ?? "")?.pathname.replaceAll("/", "") === "";
-  return format === "ntfy" && isServerOnly
-    ? { message: "must end with the topic, like https://ntfy.sh/my-topic", path: ["url"] }
-    : null;
+  return format === "ntfy" && isServerOnly ? ["must end with the topic, like https://ntfy.sh/my-topic", ["url"]] : null;
 }
 
 // When files are sent.
@@ -262,10 +252,7 @@ function timedSchedule(keys: TimesOfRuns, context: z.RefinementCtx): Schedule {
   if (context.issues.length > 0) return z.NEVER;
   const { interval, interval_hours, cron, from, to, timezone = null } = keys;
   const everyMs = interval ?? (interval_hours === undefined ? undefined : interval_hours * HOUR);
-  const fault = (message: string, path: string[] = []): never => {
-    context.addIssue({ code: "custom", message, path });
-    return z.NEVER;
-  };
+  const fault = (message: string, path?: string[]) => fail(context, message, path);
   if ([interval, interval_hours, cron, from ?? to].filter((key) => key !== undefined).length !== 1) {
     return fault("must have one of interval, interval_hours, cron, and from with to");
   }

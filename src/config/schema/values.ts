@@ -130,8 +130,9 @@ export function inWords(words: readonly string[]): string {
   return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
 }
 
-function fail(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: "custom", message });
+/** Ends a transformation with what is wrong, maybe with a key inside the value. */
+export function fail(context: z.RefinementCtx, message: string, path: (string | number)[] = []): never {
+  context.addIssue({ code: "custom", message, path });
   return z.NEVER;
 }
 

@@ -91,7 +91,7 @@ export function helpOf(type: z.ZodType): string {
 }
 
 /** A value to show: the default, else an example. */
-export function sampleValue(type: z.ZodType): unknown {
+function sampleValue(type: z.ZodType): unknown {
   const examples = type.meta()?.["examples"];
   return defaultOf(type) ?? (Array.isArray(examples) ? examples[0] : undefined);
 }
@@ -108,6 +108,6 @@ export function yamlValue(value: unknown): string {
 }
 
 /** A value on one line of TOML, which is JSON for these kinds of values. */
-export function tomlValue(value: unknown): string {
+function tomlValue(value: unknown): string {
   return Array.isArray(value) ? `[${value.map(tomlValue).join(", ")}]` : JSON.stringify(value);
 }
