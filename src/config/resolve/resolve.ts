@@ -3,10 +3,10 @@
  * path is made absolute, and contradictions are reported.
  */
 import { isSection, listOf, type Path } from "../read/source.ts";
-import { expandPath, isHidden, isWithin, type Surroundings } from "./expand_path.ts";
+import { expandPath, isHidden, isWithin } from "./expand_path.ts";
 import { inZone, resolveDestination, splitWatched } from "./resolve_destination.ts";
 import { notesOf } from "./notes.ts";
-import { expandSecret, resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
+import { expandSecret, refuse, resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import { commonKeys } from "../schema/schema_destination.ts";
 import { finishedKeys, hookKey, jobShape, nightKeys, scheduleKeys, watchKeys } from "../schema/schema_job.ts";
 import { CANNOT_REMOVE } from "../schema/schema_methods.ts";
@@ -40,17 +40,23 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
     ? [[[], { name: "default" }]]
     : listOf(root["jobs"]).map(([index, job]) => [["jobs", index], job]);
   const jobs = written.map(([path, section]) => resolveJob(section, path, root, to));
-  refuseSameNames(jobs.map(({ job }) => job.name), (index) => [...written[index]![0], "name"], "job", to);
-  for (const { job, destination, message } of findLoops(jobs.map(({ job }) => job), to.around.platform)) {
-    to.report(to.placeOf(jobs[job]!.places[destination]!, "remote_base_path"), message);
+  refuseSameNames(jobs.map(({ job, path }) => ({ ...job, path })), "job", to);
+  refuseLoops(jobs, to);
+  checkDeleting(jobs, to);
+  const known = jobs.flatMap(({ job }) => job.destinations.map(({ name }) => name));
+  for (const { job, path } of jobs) {
+    const unknown = job.hooks.flatMap(({ destinations }) => destinations ?? []).find((name) => !known.includes(name));
+    if (unknown === undefined) continue;
+    const nearest = nearestKey(unknown, known);
+    const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+    refuse("hooks", `names an unknown destination, "${unknown}"${hint}`, path, to);
   }
-  checkMirrors(jobs, to);
-  checkHooks(jobs.map(({ job }) => job), written.map(([path]) => path), to);
-  const report = reportFor(
-    jobs.some(({ job }) => job.hooks.some(({ on }) => on.includes("report"))),
-    program.settings.report,
-    to,
-  );
+  const isHeard = jobs.some(({ job }) => job.hooks.some(({ on }) => on.includes("report")));
+  if (program.settings.report?.to === null && !isHeard) {
+    to.report(["report"], '"report.to" is missing: the webhook that receives it, or a hook on report');
+  }
+  // Hooks are told the report at the usual time where nothing else is said.
+  const report = program.settings.report ?? (isHeard ? { at: REPORT_AT, to: null, fleet: false } : null);
   const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
   const settings = { ...program.settings, report, log: { ...program.settings.log, namesDestinations } };
   const full = {
@@ -82,18 +88,12 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
   const line = inZone(commonKeys.bandwidth_limit.parse(root["bandwidth_limit"]), root);
   const made = places.map(([at, own]) => resolveDestination({ ...above, ...own }, { path: at, job: name, line }, to));
   const destinations = made.map(({ destination }) => destination);
-  refuseSameNames(
-    destinations.map((destination) => destination.name),
-    (index) => [...places[index]![0], "name"],
-    "destination",
-    to,
-  );
-  refuseSamePlaces(
-    destinations.map(({ transport, basePath, layout }) => JSON.stringify([serverOf(transport), basePath, layout])),
-    places.map(([at]) => at),
-    to,
-  );
-  checkDeleting(destinations, places.map(([at]) => at), options.deleteSource, path, to);
+  refuseSameNames(destinations.map(({ name }, index) => ({ name, path: places[index]![0] })), "destination", to);
+  const folders = destinations.map(({ transport, basePath, layout }) => JSON.stringify([serverOf(transport), basePath, layout]));
+  folders.forEach((folder, index) => {
+    if (folders.indexOf(folder) === index) return;
+    to.report(places[index]![0], "this destination has the same folder as another destination of the same job");
+  });
   const night = resolveKeys(nightKeys, merged, path, to);
   const job: Job = {
     ...options,
@@ -113,27 +113,7 @@ function resolveJob(section: Section, path: Path, root: Section, to: Resolving) 
     watch_path: options.watchPath,
     destinations: made.map((one) => one.full),
   };
-  return { job, full, written: made.map((one) => one.written), places: places.map(([at]) => at) };
-}
-
-/** Hooks are told the report at the usual time where nothing else is said. */
-function reportFor(isHeard: boolean, report: Settings["report"], to: Resolving): Settings["report"] {
-  if (report === null) return isHeard ? { at: REPORT_AT, to: null, fleet: false } : null;
-  if (report.to === null && !isHeard) {
-    to.report(["report"], '"report.to" is missing: the webhook that receives it, or a hook on report');
-  }
-  return report;
-}
-
-function checkHooks(jobs: readonly Job[], paths: readonly Path[], to: Resolving): void {
-  const known = jobs.flatMap(({ destinations }) => destinations.map(({ name }) => name));
-  jobs.forEach(({ hooks }, index) => {
-    const unknown = hooks.flatMap(({ destinations }) => destinations ?? []).find((name) => !known.includes(name));
-    if (unknown === undefined) return;
-    const nearest = nearestKey(unknown, known);
-    const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-    to.report(to.placeOf(paths[index]!, "hooks"), `"hooks" names an unknown destination, "${unknown}"${hint}`);
-  });
+  return { job, path, full, written: made.map((one) => one.written), places: places.map(([at]) => at) };
 }
 
 /** Secrets may be environment variables; the program and its folder may begin with `~`. */
@@ -143,7 +123,7 @@ function resolveHook(hook: Hook, path: Path, to: Resolving): Hook {
     const secretOf = (written: string) => resolved("hooks", expandSecret(written, to.around), path, to);
     const url = secretOf(receiver.url);
     if (url !== "" && URL.parse(url) === null) {
-      to.report(to.placeOf(path, "hooks"), `"hooks" has an invalid url: ${receiver.url}`);
+      refuse("hooks", `has an invalid url: ${receiver.url}`, path, to);
     }
     return { ...hook, receiver: { ...receiver, url, secret: receiver.secret === null ? null : secretOf(receiver.secret) } };
   }
@@ -154,39 +134,26 @@ function resolveHook(hook: Hook, path: Path, to: Resolving): Hook {
   return { ...hook, receiver: { ...receiver, argv: [found, ...args], cwd: receiver.cwd === null ? null : folder(receiver.cwd) } };
 }
 
-/** What is deleted here or there must be proven, and nothing may be deleted at both ends. */
-function checkDeleting(
-  destinations: readonly Destination[],
-  paths: readonly Path[],
-  deleteSource: boolean,
-  job: Path,
-  to: Resolving,
-): void {
-  const unproven = destinations.find(({ verify }) => verify !== "checksum");
-  if (deleteSource && unproven !== undefined) {
-    to.report(
-      to.placeOf(job, "delete_source"),
-      `"delete_source" needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`,
-    );
-  }
-  destinations.forEach((destination, index) => {
-    const fault = mirrorFault(destination, deleteSource);
-    if (fault === null) return;
-    to.report(to.placeOf(paths[index]!, "delete_destination_files"), `"delete_destination_files" ${fault}`);
-  });
-}
-
-/** As for one job, nothing may be deleted at both ends where two jobs deliver the same files. */
-function checkMirrors(jobs: readonly { readonly job: Job; readonly places: readonly Path[] }[], to: Resolving): void {
-  for (const { job, places } of jobs) {
+/** What is deleted here or there must be proven, and nothing may be deleted at both ends, also where two jobs deliver the same files. */
+function checkDeleting(jobs: readonly PlacedJob[], to: Resolving): void {
+  for (const { job, path, places } of jobs) {
+    const unproven = job.destinations.find(({ verify }) => verify !== "checksum");
+    if (job.deleteSource && unproven !== undefined) {
+      const fault = `needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`;
+      refuse("delete_source", fault, path, to);
+    }
     const remover = jobs.find((other) => other.job.deleteSource && other.job !== job && shareFiles(other.job, job, to));
-    job.destinations.forEach(({ deleteDestinationFiles }, index) => {
-      if (remover === undefined || !deleteDestinationFiles) return;
+    job.destinations.forEach((destination, index) => {
+      if (!destination.deleteDestinationFiles) return;
+      const refuseMirror = (fault: string) => refuse("delete_destination_files", fault, places[index]!, to);
+      const { name, verify, transport: { method } } = destination;
+      if (job.deleteSource) {
+        refuseMirror('cannot be used with "delete_source": what is removed here after delivery would be removed there as well');
+      } else if (verify !== "checksum") refuseMirror(`needs verify_transfer: true at every mirror; "${name}" has ${verify}`);
+      else if (CANNOT_REMOVE.has(method)) refuseMirror(`is not possible with transfer_method: ${method}`);
+      if (remover === undefined) return;
       const fault = `cannot be used while the job "${remover.job.name}" removes the same files here (delete_source)`;
-      to.report(
-        to.placeOf(places[index]!, "delete_destination_files"),
-        `"delete_destination_files" ${fault}: they would be removed there as well`,
-      );
+      refuseMirror(`${fault}: they would be removed there as well`);
     });
   }
 }
@@ -206,28 +173,11 @@ function isExcluded({ excludePatterns }: Job, { filePatterns }: Job): boolean {
   return filePatterns.every((pattern) => excludePatterns.includes(pattern));
 }
 
-/** Why a destination cannot be a mirror; null where it can, or is none. */
-function mirrorFault({ name, deleteDestinationFiles, verify, transport }: Destination, deleteSource: boolean): string | null {
-  if (!deleteDestinationFiles) return null;
-  if (deleteSource) {
-    return 'cannot be used with "delete_source": what is removed here after delivery would be removed there as well';
-  }
-  if (verify !== "checksum") return `needs verify_transfer: true at every mirror; "${name}" has ${verify}`;
-  return CANNOT_REMOVE.has(transport.method) ? `is not possible with transfer_method: ${transport.method}` : null;
-}
-
-function refuseSameNames(names: readonly string[], pathOf: (index: number) => Path, what: string, to: Resolving): void {
-  names.forEach((name, index) => {
-    const first = names.findIndex((other) => other.toLowerCase() === name.toLowerCase());
-    if (first < index && name !== "") to.report(pathOf(index), `there are two ${what}s named "${name}"; names must be unique`);
-  });
-}
-
-function refuseSamePlaces(places: readonly string[], paths: readonly Path[], to: Resolving): void {
-  places.forEach((place, index) => {
-    if (places.indexOf(place) < index) {
-      to.report(paths[index]!, "this destination has the same folder as another destination of the same job");
-    }
+function refuseSameNames(named: readonly { readonly name: string; readonly path: Path }[], what: string, to: Resolving): void {
+  const names = named.map(({ name }) => name.toLowerCase());
+  named.forEach(({ name, path }, index) => {
+    if (name === "" || names.indexOf(names[index]!) === index) return;
+    to.report([...path, "name"], `there are two ${what}s named "${name}"; names must be unique`);
   });
 }
 
@@ -235,41 +185,38 @@ function refuseSamePlaces(places: readonly string[], paths: readonly Path[], to:
 const ADDRESS = ["remote_host", "remote_base_path", "transfer_method", "remote"] as const;
 const REPORT_AT = "08:00";
 
-// Finds destinations whose files would be sent again: those in the watched folder of their own job, or of jobs that send to each
-// other.
-
-/** A destination whose files would be sent again. */
-interface Loop {
-  /** Place in the list, from 0. */
-  readonly job: number;
-  /** Place in its job's list, from 0. */
-  readonly destination: number;
-  readonly message: string;
+/** A job, and where each of its destinations is in the file. */
+interface PlacedJob {
+  readonly job: Job;
+  readonly path: Path;
+  readonly places: readonly Path[];
 }
 
-/** Every destination on this computer that closes a loop. */
-export function findLoops(jobs: readonly Job[], platform: Surroundings["platform"]): Loop[] {
+/** Refuses destinations on this computer in the watched folder of their own job, or of jobs that send to each other. */
+function refuseLoops(placed: readonly PlacedJob[], to: Resolving): void {
+  const jobs = placed.map(({ job }) => job);
+  const overlap = (one: string, other: string) =>
+    one !== "" && other !== "" && (isWithin(one, other, to.around.platform) || isWithin(other, one, to.around.platform));
   const feeds = (destination: Destination, job: Job) =>
-    isOnThisComputer(destination) && destination.basePath !== "" && job.watchPath !== "" &&
-    (isWithin(destination.basePath, job.watchPath, platform) || isWithin(job.watchPath, destination.basePath, platform));
-  const leadsTo = (from: Job, goal: Job, seen: ReadonlySet<Job>): boolean =>
-    !seen.has(from) &&
+    isOnThisComputer(destination) && overlap(destination.basePath, job.watchPath);
+  const leadsTo = (from: Job, goal: Job, seen: readonly Job[] = []): boolean =>
+    !seen.includes(from) &&
     jobs.some((next) =>
       from.destinations.some((destination) => feeds(destination, next)) &&
-      (next === goal || leadsTo(next, goal, new Set([...seen, from])))
+      (next === goal || leadsTo(next, goal, [...seen, from]))
     );
-  return jobs.flatMap((job, index) =>
-    job.destinations.flatMap((destination, number): Loop[] => {
-      const loop = (message: string) => [{ job: index, destination: number, message }];
+  for (const { job, places } of placed) {
+    job.destinations.forEach((destination, index) => {
+      const place = to.placeOf(places[index]!, "remote_base_path");
+      const next = jobs.find((other) => other !== job && feeds(destination, other) && leadsTo(other, job));
       if (feeds(destination, job)) {
-        return loop(
-          `the destination ${destination.basePath} and the watched folder ${job.watchPath} overlap: files would be sent in a loop`,
-        );
+        const both = `the destination ${destination.basePath} and the watched folder ${job.watchPath} overlap`;
+        to.report(place, `${both}: files would be sent in a loop`);
+      } else if (next) {
+        to.report(place, `files would be sent in a loop: from the job "${job.name}" to "${next.name}" and back`);
       }
-      const next = jobs.find((other) => other !== job && feeds(destination, other) && leadsTo(other, job, new Set()));
-      return next ? loop(`files would be sent in a loop: from the job "${job.name}" to "${next.name}" and back`) : [];
-    })
-  );
+    });
+  }
 }
 
 // The program's own keys: load, log, page, state.

@@ -7,7 +7,7 @@ import { loginKeys, METHOD_KEYS, methodKeys, type MethodName, rsyncKeys } from "
 import type { Shape } from "../schema/values.ts";
 import { type Destination, isOnThisComputer, loginOf, serverOf, type Transport } from "../settings.ts";
 import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
-import { resolved, resolveKeys, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
+import { refuse, resolved, resolveKeys, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
 import type { Path } from "../read/source.ts";
 
 /** Resolves a destination from its keys and those above it. */
@@ -16,17 +16,18 @@ export function resolveDestination(
   { path, job, line }: { readonly path: Path; readonly job: string; readonly line: BandwidthLimit },
   to: Resolving,
 ): { destination: Destination; full: Section; written: Section } {
-  const at = (key: string): Path => to.placeOf(path, key);
   const merged = withAddress(withRemote(written, path, to), path, to);
   const options = checkRsyncOptions(rsyncKeys.rsync_options.parse(merged["rsync_options"]));
-  for (const fault of options.faults) to.report([...at("rsync_options"), fault.index], `"rsync_options" ${fault.message}`);
+  for (const fault of options.faults) {
+    to.report([...to.placeOf(path, "rsync_options"), fault.index], `"rsync_options" ${fault.message}`);
+  }
   const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
   const login = loginOf(transport);
   const common = resolveKeys(commonKeys, merged, path, to);
   const folder = basePath(common.basePath, !isOnThisComputer({ transport }), path, to);
   const { basePath: base, layout } = splitNight(folder, common.layout);
   const unfit = checkBasePath(base) ?? (layout === common.layout ? null : checkLayout(layout));
-  if (unfit !== null) to.report(to.placeOf(path, "remote_base_path"), `"remote_base_path" is invalid: ${unfit}`);
+  if (unfit !== null) refuse("remote_base_path", `is invalid: ${unfit}`, path, to);
   const name = typeof merged["name"] === "string" ? merged["name"] : serverOf(transport) || transport.method;
   const shown = {
     ...merged,
@@ -99,8 +100,7 @@ function checkFtpKeys(method: string, merged: Section, path: Path, to: Resolving
   }
   if (method === "ftps") return;
   for (const key of ["tls_ca", "tls_mode"].filter((key) => merged[key] !== undefined)) {
-    const message = `"${key}" is for transfer_method: ftps; ftp sends everything in clear, the password too`;
-    to.report(to.placeOf(path, key), message);
+    refuse(key, "is for transfer_method: ftps; ftp sends everything in clear, the password too", path, to);
   }
 }
 
@@ -111,7 +111,7 @@ function withRemote(written: Section, path: Path, to: Resolving): Section {
   if (remote === undefined && isWindowsPath(folder)) {
     const what = `begins with the drive "${folder.slice(0, 2)}", not with the name of a remote, like s3remote:bucket/images`;
     const hint = "for a folder on this computer, set transfer_method: local";
-    to.report(to.placeOf(path, "remote_base_path"), `"remote_base_path" ${what}; ${hint}`);
+    refuse("remote_base_path", `${what}; ${hint}`, path, to);
     return { ...written, remote: REPORTED };
   }
   const inPath = remote === undefined || folder.startsWith(`${remote}:`);
@@ -120,7 +120,7 @@ function withRemote(written: Section, path: Path, to: Resolving): Section {
   if (typeof name === "string" && !REMOTE_NAME.test(name)) {
     const key = remote === undefined ? "remote_base_path" : "remote";
     const place = remote === undefined ? "must begin with" : "must be";
-    to.report(to.placeOf(path, key), `"${key}" ${place} the name of a remote, as "rclone listremotes" shows it`);
+    refuse(key, `${place} the name of a remote, as "rclone listremotes" shows it`, path, to);
   }
   return { ...written, ...(name === undefined ? {} : { remote: name || REPORTED }), remote_base_path: rest === "" ? "." : rest };
 }
@@ -138,7 +138,7 @@ function withAddress(written: Section, path: Path, to: Resolving): Section {
     return { ...written, remote_base_path: addressParts(host)["remote_base_path"] };
   }
   if (host !== undefined || typeof folder !== "string" || !isAddress(folder)) return written;
-  to.report(to.placeOf(path, "remote_base_path"), `"remote_base_path" contains the host; write ${addressWords(folder)}`);
+  refuse("remote_base_path", `contains the host; write ${addressWords(folder)}`, path, to);
   return { ...written, remote_host: addressParts(folder)["remote_host"] };
 }
 
@@ -149,26 +149,25 @@ function remoteHost(written: string, path: Path, to: Resolving): string {
     : isHostName(addressParts(written)["remote_host"] ?? "")
     ? `; write ${addressWords(written)}`
     : "";
-  const at = to.placeOf(path, "remote_host");
-  to.report(at, `"remote_host" must be a host name, an address or an alias from your ssh configuration, not "${written}"${hint}`);
+  const fault = `must be a host name, an address or an alias from your ssh configuration, not "${written}"${hint}`;
+  refuse("remote_host", fault, path, to);
   return "";
 }
 
 function remoteUser(written: string, path: Path, to: Resolving): string | null {
   if (isUserName(written)) return written;
-  to.report(to.placeOf(path, "remote_user"), `"remote_user" must be a user name, not "${written}"`);
+  refuse("remote_user", `must be a user name, not "${written}"`, path, to);
   return null;
 }
 
 function basePath(written: string, isRemote: boolean, path: Path, to: Resolving): string {
   if (written === "") return "";
-  const at = to.placeOf(path, "remote_base_path");
+  const fault = (message: string) => refuse("remote_base_path", message, path, to);
   if (!isRemote) {
     const folder = resolved("remote_base_path", expandPath(written, to.around), path, to);
     if (to.around.platform !== "windows" && isWindowsPath(folder)) {
-      to.report(
-        at,
-        `"remote_base_path" is a Windows path, "${written}", but this computer does not run Windows; use a path on this computer, or set remote_host`,
+      fault(
+        `is a Windows path, "${written}", but this computer does not run Windows; use a path on this computer, or set remote_host`,
       );
     }
     return folder;
@@ -178,8 +177,8 @@ function basePath(written: string, isRemote: boolean, path: Path, to: Resolving)
   const text = resolved("remote_base_path", expanded, path, to);
   const tidy = remoteFolder(text);
   if (tidy.startsWith("~")) {
-    to.report(at, `"remote_base_path" refers to the home folder of another user, "${written}"; write the full path`);
-  } else if (tidy.split("/").includes("..")) to.report(at, '"remote_base_path" must not contain ".."');
+    fault(`refers to the home folder of another user, "${written}"; write the full path`);
+  } else if (tidy.split("/").includes("..")) fault('must not contain ".."');
   return tidy;
 }
 

@@ -41,9 +41,14 @@ export function resolveKeys<S extends Shape>(shape: S, section: Section, path: P
 /** The text, or an empty one after reporting what is wrong with the key's value in the section at `path`. */
 export function resolved(key: string, expanded: Expanded, path: Path, to: Resolving): string {
   if (expanded.fault === undefined) return expanded.path;
-  const section = typeof path.at(-1) === "string" ? `${path.at(-1)}.` : "";
-  to.report(to.placeOf(path, key), `"${section}${key}" ${expanded.fault}`);
+  refuse(key, expanded.fault, path, to);
   return "";
+}
+
+/** Reports what is wrong with a key that applies to the section at `path`. */
+export function refuse(key: string, fault: string, path: Path, to: Resolving): void {
+  const section = typeof path.at(-1) === "string" ? `${path.at(-1)}.` : "";
+  to.report(to.placeOf(path, key), `"${section}${key}" ${fault}`);
 }
 
 /** A secret that is only the name of an environment variable is that variable's value. */
