@@ -1,7 +1,6 @@
 /** Audits: delivered files are hashed again at their destination, in turn, and compared with what was delivered. */
 import type { SourceFile } from "./source_file.ts";
 
-/** How often a destination is audited, and how much of it each time. */
 export interface AuditPlan {
   readonly everyMs: number;
   /** Of the delivered files, from 0 to 1. */
@@ -26,15 +25,12 @@ export interface AuditRun {
   readonly begunAt: number;
   /** Null while it runs. */
   readonly endedAt: number | null;
-  /** How many files are to be looked at. */
   readonly goal: number;
-  /** How many were found to be what. */
   readonly found: Readonly<Record<AuditVerdict, number>>;
   /** Of those damaged or vanished, how many were queued to be sent again. */
   readonly sentAgain: number;
 }
 
-/** How many files it has looked at. */
 export function checkedIn({ found }: Pick<AuditRun, "found">): number {
   return Object.values(found).reduce((sum, count) => sum + count, 0);
 }

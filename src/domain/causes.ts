@@ -9,13 +9,11 @@ export interface Cause {
   readonly code: FailureCode;
   /** Ends the sentence `Cannot do this: …`; empty where that says it all. */
   readonly reason: string;
-  /** What would help. */
   readonly hint: string;
   /** Where it is not what the code says. */
   readonly next?: NextStep;
 }
 
-/** What is known of the one case. */
 interface Case {
   /** What a program or a server said: shown in brackets, or as the `{reason}`. */
   readonly said?: string;
@@ -28,7 +26,6 @@ export function failure(cause: Cause, what: string, about: Case = {}): Failure {
   return new Failure(...failureParts(cause, what, about));
 }
 
-/** The same for a class of its own. */
 export function failureParts(cause: Cause, what: string, about: Case = {}): ConstructorParameters<typeof Failure> {
   const { said = "", words, cause: error } = about;
   const { code, reason, hint, next } = filled(cause, { reason: said, ...words });
@@ -37,7 +34,6 @@ export function failureParts(cause: Cause, what: string, about: Case = {}): Cons
   return [code, message, { hint, ...(next === undefined ? {} : { next }), cause: error }];
 }
 
-/** The cause with the words of the one case. */
 export function filled(cause: Cause, words: Readonly<Record<string, string>>): Cause {
   const fill = (sentence: string) => sentence.replace(/\{(\w+)\}/g, (whole, name: string) => words[name] ?? whole);
   return { ...cause, reason: fill(cause.reason), hint: fill(cause.hint) };

@@ -1,5 +1,3 @@
-/** A long list in pieces. */
-
 /** The items in order, at most `size` at a time; each is read only when its piece is asked for. */
 export function* chunks<T>(items: Iterable<T>, size: number): Generator<T[], void> {
   let chunk: T[] = [];

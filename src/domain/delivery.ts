@@ -14,7 +14,6 @@ export type DeliveryState =
   | { readonly state: "delivered"; readonly receipt: Receipt }
   | { readonly state: "failed"; readonly failure: FailureRecord };
 
-/** One file version × one destination. */
 export interface Delivery {
   /** Of the ledger; given in the order of queueing, never used again. */
   readonly id: number;
@@ -38,12 +37,10 @@ export function triesOf({ state, attempts }: Pick<Delivery, "state" | "attempts"
   return state.state === "delivered" ? attempts + 1 : attempts;
 }
 
-/** The delivery, taken in hand by an attempt. */
 export function send(delivery: Delivery, attempt: string): Delivery {
   return { ...delivery, state: { state: "sending", attempt } };
 }
 
-/** The delivery, proven. */
 export function deliver(delivery: Delivery, receipt: Receipt): Delivery {
   return { ...delivery, state: { state: "delivered", receipt } };
 }

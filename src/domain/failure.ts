@@ -6,7 +6,6 @@
 /** What the daemon does about a failure: try again later, hold the whole destination, or leave this file to a person. */
 export type NextStep = "later" | "hold" | "never";
 
-/** Every kind of failure there is. The code decides the next step unless the thrower knows better. */
 export type FailureCode = keyof typeof CODES;
 
 /** What a code means, in the words of headline, status, Problems and monitors: short, without paths. */
@@ -173,7 +172,6 @@ const CODES = {
 
 const MEANING: Readonly<Record<FailureCode, Code>> = CODES;
 
-/** All codes, in the order above. */
 export const FAILURE_CODES = Object.keys(CODES) as readonly FailureCode[];
 
 /** `usb-stick is full`, and what to do about it; `names` are one destination, or several in one phrase. */
@@ -195,7 +193,6 @@ export function failedBecause(code: FailureCode): string | null {
   return MEANING[code].failed ?? null;
 }
 
-/** A failure as it is stored and shown. */
 export interface FailureRecord {
   readonly code: FailureCode;
   readonly next: NextStep;

@@ -22,7 +22,6 @@ function list<T>(item: z.ZodType<T>) {
 /** The night of a computer that its morning report would be about: this one if it has images, else the one before. */
 const nightSums = z.object({
   night: z.string().regex(/^\d{8}$/),
-  /** Images that were seen. */
   files: count,
   /** Of those, the ones that are at all of their destinations; a daemon of an older version tells deliveries only, which is no sum of images. */
   files_delivered: z.number().pipe(count),
@@ -42,7 +41,6 @@ const destination = z.object({
   job: text,
   name: text,
   state: text,
-  /** Files. */
   waiting: count,
   free_bytes: z.number().pipe(bytes).nullable().catch(null),
 }).readonly();
@@ -111,11 +109,9 @@ export interface FleetCommand {
   readonly state: "done" | "refused" | "failed" | "waiting";
   /** What was done, or why not. */
   readonly answer: string;
-  /** Null while it waits. */
   readonly answered_at: string | null;
 }
 
-/** All of them, the worst first. */
 export interface FleetNow {
   readonly members: readonly FleetMember[];
   /** When the server told, milliseconds since 1970 UTC. */

@@ -1,6 +1,5 @@
 /** What hooks are: programs and webhooks that are called when something happens. */
 
-/** The events that hooks may be called on. */
 export const HOOK_EVENTS = [
   "created",
   "changed",
@@ -24,10 +23,8 @@ export type KeptEventName = typeof KEPT_EVENTS[number];
 /** The only program that hooks of the compiled program may start: its permission list is fixed when it is built. */
 export const HOOK_PROGRAM = "image-transfer-hook";
 
-/** The bodies that a webhook can get. */
 export const HOOK_FORMATS = ["json", "ntfy", "slack", "discord", "mattermost", "telegram"] as const;
 
-/** One hook of a job. */
 export interface Hook {
   readonly on: readonly HookEventName[];
   readonly receiver:
@@ -58,7 +55,6 @@ export interface HookEvent {
   readonly trigger_type: "file_change" | "scheduled";
   /** The absolute path of the file; with `scheduled`, the watched folder. */
   readonly path: string | null;
-  /** The last part of the path. */
   readonly name: string | null;
   readonly size: number | null;
   readonly destination: string | null;
@@ -68,7 +64,6 @@ export interface HookEvent {
   readonly sha256: string | null;
   readonly night: string | null;
   readonly error: { readonly code: string; readonly message: string; readonly hint: string } | null;
-  /** One sentence for people. */
   readonly text: string;
 }
 

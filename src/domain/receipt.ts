@@ -18,7 +18,6 @@ export interface Digest {
   readonly shownBy?: WeakerProof;
 }
 
-/** Less than a SHA-256 made by the destination. */
 export type WeakerProof = "md5" | "sha1" | "read_back";
 
 /** Only in the types: a literal has no such field, so it is no {@linkcode Receipt}. */

@@ -17,7 +17,6 @@ export type Schedule =
   /** Every day between two times of day (`HH:MM`), past midnight where `to` is earlier. */
   | { readonly kind: "window"; readonly from: string; readonly to: string; readonly timezone: string | null };
 
-/** A schedule whose runs begin and end. */
 export type RunSchedule = Extract<Schedule, { kind: "interval" | "cron" }>;
 
 /**
@@ -75,7 +74,6 @@ export interface Timetable {
 interface TimetableEntry {
   readonly from: number;
   readonly to: number;
-  /** Bytes per second; null is no limit. */
   readonly limit: number | null;
 }
 
@@ -91,7 +89,6 @@ export function lowestAt(limits: readonly BandwidthLimit[], nowMs: number): numb
   return least(limits.map((limit) => limitAt(limit, nowMs)));
 }
 
-/** The lowest of all times. */
 export function lowestEver(limits: readonly BandwidthLimit[]): number | null {
   return least(
     limits.flatMap((limit) => limit === null || typeof limit === "number" ? limit : limit.entries.map(({ limit }) => limit)),

@@ -51,7 +51,6 @@ export function fingerprint(file: Fingerprinted): string {
   return `${file.identity}/${file.size}/${Math.trunc(file.mtimeMs)}`;
 }
 
-/** Whether both have the same fingerprint; cheaper than making the two. */
 export function sameFingerprint(a: Fingerprinted, b: Fingerprinted): boolean {
   return a.size === b.size && Math.trunc(a.mtimeMs) === Math.trunc(b.mtimeMs) && a.identity === b.identity;
 }
@@ -115,7 +114,6 @@ export interface GrowingFile {
   readonly absolutePath: string;
   /** `device:inode`, empty where the system gives none. */
   readonly identity: string;
-  /** Bytes. */
   readonly size: number;
   /** It has not grown for `growth_timeout_seconds`: nothing more of it is sent until it grows again. */
   readonly stalled: boolean;

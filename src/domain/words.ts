@@ -31,7 +31,6 @@ export function isRightToLeft(text: string): boolean {
   return LETTERS.test(text);
 }
 
-/** The names in a path, and the slashes between them. */
 export function pathParts(path: string): string[] {
   return path.split(/(\/)/).filter((part) => part !== "");
 }

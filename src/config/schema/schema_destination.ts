@@ -22,6 +22,7 @@ import {
   SPEED_MESSAGE,
   text,
   timeOfDay,
+  written,
 } from "./values.ts";
 
 const DAY = 86_400_000;
@@ -48,19 +49,17 @@ const folderKeys = {
     ),
 };
 
-/** A number of files, or a share of those that are there. */
-function mostFiles(standard: number) {
-  const message = 'must be a number of files, or a share like "10%"';
-  return z.union([z.number(), z.string()], message).transform((value, context): MaxDelete => {
-    const percent = typeof value === "string" ? /^(\d{1,3})\s?%$/.exec(value.trim())?.[1] : undefined;
-    if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) };
-    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 1e9) return { files: value };
-    return fail(context, message);
-  }).prefault(standard);
-}
-
 /** How many files may be removed at once. */
 type MaxDelete = { readonly files: number } | { readonly percent: number };
+
+/** A number of files, or a share of those that are there. */
+function mostFiles(standard: number) {
+  return written('must be a number of files, or a share like "10%"', (value): MaxDelete | undefined => {
+    const percent = typeof value === "string" ? /^(\d{1,3})\s?%$/.exec(value.trim())?.[1] : undefined;
+    if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) };
+    return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 1e9 ? { files: value } : undefined;
+  }).prefault(standard);
+}
 
 const timetableEntry = z.strictObject({
   from: timeOfDay("20:00").describe("When the limit begins"),
@@ -106,10 +105,9 @@ const TIMES_PROVE_NOTHING = "files with the same modification time may have diff
 
 /** A share of the files, like `5%`. */
 function share(standard: string) {
-  const message = 'must be a share of the delivered files from 0.01% to 100%, like "5%"';
-  return z.union([z.string(), z.number()], message).transform((value, context) => {
+  return written('must be a share of the delivered files from 0.01% to 100%, like "5%"', (value) => {
     const percent = typeof value === "string" ? Number(/^(\d{1,3}(?:\.\d+)?)\s?%$/.exec(value.trim())?.[1] ?? NaN) : NaN;
-    return percent >= 0.01 && percent <= 100 ? percent / 100 : fail(context, message);
+    return percent >= 0.01 && percent <= 100 ? percent / 100 : undefined;
   }).prefault(standard);
 }
 

@@ -58,9 +58,9 @@ const UNITS = { milliseconds: 1, seconds: 1000 } as const;
 export function duration(unit: keyof typeof UNITS, minMs: number, maxMs: number) {
   const message = `must be a duration from ${ms(minMs)} to ${ms(maxMs)}, ` +
     `as a number of ${unit} or with its unit, like 500ms, 30s, 5m, 2h`;
-  return z.union([z.number(), z.string()], message).transform((value, context) => {
+  return written(message, (value) => {
     const found = typeof value === "number" ? value * UNITS[unit] : durationMs(value, UNITS[unit]);
-    return found >= minMs && found <= maxMs ? found : fail(context, message);
+    return found >= minMs && found <= maxMs ? found : undefined;
   });
 }
 
@@ -75,9 +75,9 @@ function durationMs(text: string, unit: number): number {
 /** A size as a number of bytes, or as text with its unit (`10 MB`, `512 KiB`); the result is in bytes. */
 export function size(min: number, max: number) {
   const message = `must be a size from ${min} bytes, as a number of bytes or with its unit, like 10 MB or 512 KiB`;
-  return z.union([z.number(), z.string()], message).transform((value, context) => {
+  return written(message, (value) => {
     const bytes = typeof value === "number" ? value : bytesOf(value);
-    return bytes >= min && bytes <= max ? Math.floor(bytes) : fail(context, message);
+    return bytes >= min && bytes <= max ? Math.floor(bytes) : undefined;
   });
 }
 
@@ -104,12 +104,10 @@ function bytesOf(text: string): number {
 
 /** Mode bits as for chmod: `0664`, `"664"`; the result is the number. */
 export function mode() {
-  const message = "must be permissions in octal, like 0664";
-  return z.union([z.number(), z.string()], message).transform((value, context) => {
+  return written("must be permissions in octal, like 0664", (value) => {
     const digits = String(value).replace(/^0o/i, "");
-    if (!/^0?[0-7]{3,4}$/.test(digits)) return fail(context, message);
-    const bits = parseInt(digits, 8);
-    return bits <= 0o7777 ? bits : fail(context, message);
+    const bits = /^0?[0-7]{3,4}$/.test(digits) ? parseInt(digits, 8) : NaN;
+    return bits <= 0o7777 ? bits : undefined;
   });
 }
 
@@ -128,6 +126,11 @@ export function timeOfDay(example: string) {
 export function inWords(words: readonly string[]): string {
   const quoted = words.map((word) => `"${word}"`);
   return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+}
+
+/** A number or a text that means something; undefined where it does not. */
+export function written<T>(message: string, meaning: (value: number | string) => T | undefined) {
+  return z.union([z.number(), z.string()], message).transform((value, context) => meaning(value) ?? fail(context, message));
 }
 
 /** Ends a transformation with what is wrong, maybe with a key inside the value. */

@@ -14,7 +14,6 @@ export function bareHost(host: string): string {
   return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
 }
 
-/** True for an IPv6 address without brackets. */
 export function isIpv6(text: string): boolean {
   const match = /^([0-9A-Fa-f:.]+)(%[A-Za-z0-9][A-Za-z0-9._-]{0,31})?$/.exec(text);
   if (!match) return false;

@@ -6,11 +6,9 @@ import { Failure } from "../failure.ts";
 import { isReservedName, LONGEST_NAME, nameParts, safeName, utf8Length } from "./file_name.ts";
 import { nearestKey } from "./nearest_key.ts";
 
-/** What the placeholders of a layout stand for. */
 interface LayoutValues {
   /** Path relative to the watched folder, `/` between the parts. */
   readonly path: string;
-  /** `YYYYMMDD`. */
   readonly night: string;
   readonly job: string;
   /** The file's header cards, as far as they are known. */
@@ -45,7 +43,6 @@ export function targetPath(layout: string, values: LayoutValues): string {
   return target;
 }
 
-/** Says what keeps a layout from being one; null when it is fine. */
 export function checkLayout(layout: string): string | null {
   if (layout.trim() === "") return "it is empty";
   if (layout.includes("\0")) return "it contains a NUL character";
@@ -70,7 +67,6 @@ function faultOf(layout: string): string | null {
 }
 let checked: { readonly layout: string; readonly fault: string | null } = { layout: "", fault: checkLayout("") };
 
-/** The header cards that a layout names, in capitals. */
 export function layoutCards(layout: string): string[] {
   return [...layout.matchAll(CARD_PLACEHOLDERS)].map(([, keyword]) => keyword!.toUpperCase());
 }
@@ -123,7 +119,6 @@ function filled(layout: string, { path, night, job, cards }: LayoutValues): stri
   return made.join("/");
 }
 
-/** A card's value as text; empty where there is none. */
 function cardText(value: string | number | boolean | undefined): string {
   return value === undefined ? "" : typeof value === "boolean" ? (value ? "T" : "F") : String(value);
 }

@@ -1,5 +1,3 @@
-/** The known word that a mistyped one was probably meant to be. */
-
 /** The nearest of the known words, or undefined if none is near. */
 export function nearestKey(written: string, known: readonly string[]): string | undefined {
   const wanted = plain(written);

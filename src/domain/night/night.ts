@@ -74,7 +74,6 @@ export function shownIn(atMs: number, timezone: string | null): string {
   return `${shown.slice(0, 16).replace("T", " ")} ${timezone ?? "local time"}`;
 }
 
-/** What a clock at the site shows, as if it were UTC. */
 function localTime(atMs: number, rule: NightRule): number {
   if (rule.siteLongitude !== null) return Math.floor(atMs) + Math.floor(rule.siteLongitude * MS_PER_DEGREE);
   if (rule.timezone === null) return atMs - new Date(atMs).getTimezoneOffset() * MINUTE;
