@@ -2,7 +2,7 @@
 import { object, or } from "@optique/core/constructs";
 import { choice } from "@optique/core/valueparser";
 import { ConfigError, type Problem } from "../config/read/parse_settings.ts";
-import { loadConfig, readConfig } from "../config/read/load.ts";
+import { loadSettings, readConfig } from "../config/read/load.ts";
 import { findConfigFile } from "../config/read/find_config.ts";
 import { configSchema } from "../config/schema/schema.ts";
 import { sampleConfig } from "../config/show/sample.ts";
@@ -39,9 +39,9 @@ export const config = defineCommand({
       "Show the full configuration with all defaults, without secrets",
       object({ config: configOption, json: jsonOption }),
       async ({ config, json }, tools) => {
-        const { full, settings } = await loadConfig(config, tools.cwd, tools.system);
+        const settings = await loadSettings(config, tools.cwd, tools.system);
         if (tools.isTerminal) tools.stderr(`# ${settings.file}\n`);
-        tools.stdout(showConfig(full, json ? "json" : "yaml"));
+        tools.stdout(showConfig(settings.full, json ? "json" : "yaml"));
         return EXIT.done;
       },
     ),
@@ -73,7 +73,7 @@ export const config = defineCommand({
 });
 
 async function validate(named: string | undefined, tools: Tools): Promise<number> {
-  const { settings } = await loadConfig(named, tools.cwd, tools.system);
+  const settings = await loadSettings(named, tools.cwd, tools.system);
   tools.stdout(`${settings.file}: valid\n`);
   const below = (folder: string, path: string) => path === "" ? folder : `${folder.replace(/\/$/, "")}/${path}`;
   for (const { name: job, watchPath, nightFolder, destinations } of settings.jobs) {
@@ -101,7 +101,7 @@ async function validateAsJson(named: string | undefined, tools: Tools): Promise<
   let problems: readonly Problem[] = [];
   try {
     file = await findConfigFile(named, tools.cwd, tools.system);
-    await loadConfig(file, tools.cwd, tools.system);
+    await loadSettings(file, tools.cwd, tools.system);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const { message, hint } = error;

@@ -168,7 +168,7 @@ async function linesFor(name: string, account: NewAccount, server: PocketbaseSer
   );
   // A computer of which nobody knows the home folder: `~` stays.
   const there = { platform: "linux" as const, home: "/~", env: () => undefined, read: () => Promise.resolve(text) };
-  const { resolved: { settings } } = await readPartially("config.yaml", there, jobs);
+  const { settings } = await readPartially("config.yaml", there, jobs);
   return permissionLines(settings.held ?? [], pocketbaseOf(settings), "yaml").map((line) => line.replaceAll('"/~', '"~'));
 }
 
@@ -178,11 +178,11 @@ async function push(
 ): Promise<number> {
   const file = await findConfigFile(config, tools.cwd, tools.system);
   // Only those of the file itself.
-  const { settings, full } = await readConfig(file, tools.system, []);
+  const settings = await readConfig(file, tools.system, []);
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
   const own = settings.pocketbase?.instance ?? tools.system.hostname;
   const name = instance ?? own;
-  const pushed = await pushJobs({ jobs: writtenJobs(full), instance: name }, server, tools.system, tools.signal);
+  const pushed = await pushJobs({ jobs: writtenJobs(settings.full), instance: name }, server, tools.system, tools.signal);
   if (json) {
     tools.stdout(
       `${JSON.stringify({ instance: name, jobs: pushed.map(({ leftOut, ...one }) => ({ ...one, left_out: leftOut })) })}\n`,

@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { showConfig } from "../../src/config/show/show.ts";
 import { isOverSsh, loginOf } from "../../src/config/settings.ts";
-import { parsePartially } from "../../src/config/read/parse_settings.ts";
+import { parsePartially, parseSettings } from "../../src/config/read/parse_settings.ts";
 import { aComputer } from "./a_computer.ts";
 
 /** The destination that this configuration has. */
@@ -48,7 +47,7 @@ Deno.test("ftp logs in, but not over ssh: no ssh key is asked for", () => {
 
 Deno.test("config show hides the password of ftp", () => {
   const text = "watch_path: /data\nremote_host: nas\nremote_base_path: images\ntransfer_method: ftp\npassword: geheim-7\n";
-  const { resolved } = parsePartially(text, "c.yaml", "yaml", aComputer());
-  const shown = showConfig(resolved.full, "yaml");
+  const { settings } = parsePartially(text, "c.yaml", "yaml", aComputer());
+  const shown = showConfig(settings.full, "yaml");
   assert(!shown.includes("geheim") && shown.includes("password: (hidden)"), shown);
 });

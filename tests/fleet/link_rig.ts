@@ -88,7 +88,7 @@ export async function linkRig(
   const file = folder.at("config.yaml");
   await Deno.writeTextFile(file, JSON.stringify(configuration(folder, pocketbase)));
   await Deno.chmod(file, 0o600);
-  const read = async () => ({ ...(await readConfig(file, system)).settings, pocketbase });
+  const read = async () => ({ ...await readConfig(file, system), pocketbase });
   let settings = await read();
   const lines = unheardLines();
   const events: TransferEvent[] = [];
@@ -110,7 +110,7 @@ export async function linkRig(
       stopped: Promise.resolve(),
       fleetAsked,
       sums: () => NO_FILES,
-      check: async (jobs) => (await readConfig(file, system, jobs)).settings,
+      check: async (jobs) => await readConfig(file, system, jobs),
       daemon: {
         settings: () => settings,
         ...IDLE,

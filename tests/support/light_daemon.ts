@@ -78,7 +78,7 @@ export async function lightDaemon(
     pocketbase: { may_set: ["jobs", "schedules"], may_watch: [site], may_send_to: [site], ...pocketbase, ...account },
   };
   await Deno.writeTextFile(file, JSON.stringify(config));
-  const read = async () => (await readConfig(file, system)).settings;
+  const read = async () => await readConfig(file, system);
   let settings = await read();
   let waiting: number | null = null;
   const events = eventStream(() => system.now());
@@ -117,7 +117,7 @@ export async function lightDaemon(
       listen: events.listen,
       ending: ending.signal,
       stopped: stopped.promise,
-      check: async (jobs) => (await readConfig(file, system, jobs)).settings,
+      check: async (jobs) => await readConfig(file, system, jobs),
     },
     reloaded,
     ending.signal,

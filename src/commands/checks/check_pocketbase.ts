@@ -84,7 +84,7 @@ export async function lookAtServer(
   const known = { name, isRegistered: id !== null, aheadMs };
   if (file === null) return { ...known, fault: null, held: [] as readonly HeldJob[] };
   const jobs = await fetchJobs(server, { id: id ?? "", name }, signal);
-  const { fault, resolved: { settings } } = await readPartially(file, system, jobs);
+  const { fault, settings } = await readPartially(file, system, jobs);
   return { ...known, fault, held: settings.held ?? [] };
 }
 

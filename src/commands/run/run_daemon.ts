@@ -25,7 +25,7 @@ export async function runDaemon(input: RunInput, tools: Tools): Promise<number> 
   const file = await findConfigFile(input.config, tools.cwd, tools.system);
   // Before it is read: what is changed from then on is read again.
   const seen = await configState(file, tools.system);
-  const { settings } = await readConfig(file, tools.system);
+  const settings = await readConfig(file, tools.system);
   return await runWith(settings, { ...input, seen }, tools);
 }
 
@@ -64,7 +64,7 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
       {
         system,
         openLedger: tools.openLedger,
-        readSettings: file === null ? null : async () => withOptions((await readConfig(file, system)).settings),
+        readSettings: file === null ? null : async () => withOptions(await readConfig(file, system)),
         listeners: [shown.listen, unheard.hear, ...(administrators === null ? [] : [administrators.listen])],
         async adopt(settings) {
           unheard.adopt(settings);
@@ -223,7 +223,7 @@ export async function keepFleet(daemon: Daemon, unheard: Pick<UnheardLines, "lis
         listen: unheard.listen,
         ending: daemon.ending,
         stopped: daemon.stopped,
-        check: async (jobs) => file === null ? daemon.settings() : (await readConfig(file, system, jobs)).settings,
+        check: async (jobs) => file === null ? daemon.settings() : await readConfig(file, system, jobs),
       },
       reloaded,
       daemon.ending,

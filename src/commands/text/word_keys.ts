@@ -1,5 +1,5 @@
 /** Keys of the configuration that come from a command line. */
-import { ConfigError, parseConfig } from "../../config/read/parse_settings.ts";
+import { ConfigError, parseSettings } from "../../config/read/parse_settings.ts";
 import { absolutePath } from "../../config/read/find_config.ts";
 import type { Surroundings } from "../../config/resolve/expand_path.ts";
 import type { Settings } from "../../config/settings.ts";
@@ -18,7 +18,7 @@ export function destinationHere(
 /** What the keys mean. @throws {Failure} `configuration` with everything that is wrong; there is no file whose lines could be named. */
 export function settingsOfKeys(keys: Readonly<Record<string, unknown>>, around: Surroundings): Settings {
   try {
-    return { ...parseConfig(JSON.stringify(keys), "", "yaml", around).settings, file: null };
+    return { ...parseSettings(JSON.stringify(keys), "", "yaml", around), file: null };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new Failure("configuration", error.problems.map(({ message }) => message).join("; "), { cause: error });

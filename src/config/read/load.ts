@@ -14,7 +14,7 @@ import {
 } from "./find_config.ts";
 import type { ConfigFiles, Surroundings } from "../resolve/expand_path.ts";
 import type { Position } from "./source.ts";
-import type { Resolved } from "../resolve/resolve.ts";
+import type { FullSettings } from "../resolve/resolve.ts";
 import { isOnThisComputer, type Job, type Settings } from "../settings.ts";
 import { writtenJobs } from "../show/show.ts";
 import { Failure } from "../../domain/failure.ts";
@@ -27,20 +27,15 @@ import { reasonOf } from "../../domain/names/reason.ts";
  * @throws {ConfigError} with everything that is wrong with the file
  * @throws {Failure} `configuration` when there is none, or it cannot be read
  */
-export async function loadSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Settings> {
-  return (await loadConfig(named, cwd, system)).settings;
-}
-
-/** As {@linkcode loadSettings}, and the complete configuration file. */
-export async function loadConfig(named: string | undefined, cwd: string, system: ConfigFiles): Promise<Resolved> {
+export async function loadSettings(named: string | undefined, cwd: string, system: ConfigFiles): Promise<FullSettings> {
   return await readConfig(await findConfigFile(named, cwd, system), system);
 }
 
 /** Reads one file, for a reload: the path is absolute and known. */
-export async function readConfig(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<Resolved> {
-  const { resolved, fault } = await readPartially(path, system, remote);
+export async function readConfig(path: string, system: Reading, remote?: readonly RemoteJob[]): Promise<FullSettings> {
+  const { settings, fault } = await readPartially(path, system, remote);
   if (fault !== null) throw fault;
-  return resolved;
+  return settings;
 }
 
 /**
@@ -80,13 +75,13 @@ async function withRemoteJobs(
 ): Promise<PartialConfig> {
   const parsed = (jobs: readonly UsedJob[] = []) => parsePartially(text, path, kindOf(path), around, jobs);
   const alone = parsed();
-  const { settings: own } = alone.resolved;
+  const { settings: own } = alone;
   if (own.pocketbase === null || alone.fault !== null) return alone;
   const jobs = remote ?? (await keptJobs(own, system))?.jobs ?? [];
-  const asked = parsed(jobs.map((job) => ({ ...job, use: "job" }))).resolved.settings;
+  const asked = parsed(jobs.map((job) => ({ ...job, use: "job" }))).settings;
   const { held, linkFree } = await heldJobs(jobs, asked, own, { ...system, ...around });
   const { maySet } = own.pocketbase;
-  const written = writtenJobs(alone.resolved.full);
+  const written = writtenJobs(own.full);
   const used = jobs.flatMap((job): UsedJob[] => {
     const same = written.find(({ name }) => name.toLowerCase() === job.name.toLowerCase());
     if (maySet.includes("jobs") && !held.some(({ name }) => name === job.name)) {
@@ -104,10 +99,10 @@ async function withRemoteJobs(
   };
   const lines = permissionLines(held, own.pocketbase, kindOf(path)).map((line) => line.trim());
   const advice = lines.length === 0 ? [] : ['if you want what waits to run, add these lines to "pocketbase"', ...lines];
-  const notes = [...taken.resolved.settings.notes, ...heldReasons(held), ...advice];
+  const notes = [...taken.settings.notes, ...heldReasons(held), ...advice];
   const removedOnServer = jobs.flatMap(({ name, removedAt }) => removedAt === undefined ? [] : [name]);
-  const settings = { ...taken.resolved.settings, jobs: taken.resolved.settings.jobs.map(guarded), notes, held, removedOnServer };
-  return { ...taken, resolved: { ...taken.resolved, settings } };
+  const settings = { ...taken.settings, jobs: taken.settings.jobs.map(guarded), notes, held, removedOnServer };
+  return { ...taken, settings };
 }
 
 /** A larger file is not a configuration; a device may be endless. */
@@ -194,7 +189,7 @@ export async function partialSettings(named: string | undefined, cwd: string, sy
   const remembered = (file: string) => rememberedState(file, [defaults.stateDirectory, SERVICE_STATE], system);
   try {
     const file = await findConfigFile(named, cwd, system);
-    const { resolved: { settings }, stateDirectory, fault } = await readPartially(file, system);
+    const { settings, stateDirectory, fault } = await readPartially(file, system);
     const last = await remembered(file);
     if (fault === null) return { settings, fault, guessed: false, former: last === settings.stateDirectory ? null : last };
     const known = stateDirectory ?? last;
@@ -215,5 +210,5 @@ export async function partialSettings(named: string | undefined, cwd: string, sy
 
 /** All defaults, and no jobs: the settings without a file. */
 export function withoutFile(around: Surroundings): Settings {
-  return { ...unparsed("", "", "yaml", around, []).resolved.settings, file: null };
+  return { ...unparsed("", "", "yaml", around, []).settings, file: null };
 }

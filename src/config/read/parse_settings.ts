@@ -1,9 +1,8 @@
 /** From the text of a configuration to settings, or to everything that is wrong with it. Pure. */
-import type { Settings } from "../settings.ts";
 import { check, tidy } from "./check.ts";
 import { parseToml } from "./parse_toml.ts";
 import { parseYaml } from "./parse_yaml.ts";
-import { resolve, type Resolved } from "../resolve/resolve.ts";
+import { type FullSettings, resolve } from "../resolve/resolve.ts";
 import { addRemoteJobs, type UsedJob } from "./remote_jobs.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";
 import { isSection, keyText, listOf, Origins, type Path, type Position, type Source, type Tree } from "./source.ts";
@@ -22,28 +21,23 @@ export type ConfigKind = "yaml" | "toml";
  *
  * @throws {ConfigError} with everything that is wrong, in the order of the lines.
  */
-export function parseSettings(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Settings {
-  return parseConfig(text, fileName, kind, around).settings;
-}
-
-/** As {@linkcode parseSettings}, and the complete configuration file. */
-export function parseConfig(text: string, fileName: string, kind: ConfigKind, around: Surroundings): Resolved {
-  const { resolved, fault } = parsePartially(text, fileName, kind, around);
+export function parseSettings(text: string, fileName: string, kind: ConfigKind, around: Surroundings): FullSettings {
+  const { settings, fault } = parsePartially(text, fileName, kind, around);
   if (fault !== null) throw fault;
-  return resolved;
+  return settings;
 }
 
 /** A configuration as far as it could be read. */
 export interface PartialConfig {
   /** With a fault: what could be read, with defaults for the rest. */
-  readonly resolved: Resolved;
+  readonly settings: FullSettings;
   /** The state directory that the text names; null if it names none, or it cannot be read. */
   readonly stateDirectory: string | null;
   /** Everything that is wrong; null where nothing is. */
   readonly fault: ConfigError | null;
 }
 
-/** As {@linkcode parseConfig}, but what is wrong is part of the answer. `remote` are jobs that a server keeps. */
+/** As {@linkcode parseSettings}, but what is wrong is part of the answer. `remote` are jobs that a server keeps. */
 export function parsePartially(
   text: string,
   fileName: string,
@@ -75,14 +69,14 @@ export function parsePartially(
   const wrong = new Set([...tidy(tree, report), ...check(tree.root, report)]);
   if (isEmpty) tree.root["jobs"] = [];
   const resolved = resolve(tree.root, fileName, { around, report, wrong, placeOf: (path, key) => placeOf(tree.root, path, key) });
-  const { pocketbase: server } = resolved.settings;
+  const { pocketbase: server } = resolved;
   // A file with mistakes of its own is reported first; only then do mistakes belong to jobs of the server.
   const all = remote.length > 0 && server !== null ? problemsAt(server.url, found, tree) : problems(found, source, tree);
   const fault = found.length === 0 ? null : new ConfigError(fileName, all);
   // What is wrong was removed from the tree, or resolved to an empty text.
-  const isNamed = tree.root["state_directory"] !== undefined && resolved.settings.stateDirectory !== "";
-  const settings = { ...resolved.settings, notes: [...tree.notes, ...resolved.settings.notes] };
-  return { resolved: { ...resolved, settings }, stateDirectory: isNamed ? resolved.settings.stateDirectory : null, fault };
+  const isNamed = tree.root["state_directory"] !== undefined && resolved.stateDirectory !== "";
+  const settings = { ...resolved, notes: [...tree.notes, ...resolved.notes] };
+  return { settings, stateDirectory: isNamed ? resolved.stateDirectory : null, fault };
 }
 
 /** Of a text with syntax errors: all defaults, no jobs, and the state directory if a line of its own names it. */
@@ -99,9 +93,9 @@ export function unparsed(
   const written = isSection(value) ? value["state_directory"] : undefined;
   // A replacement character replaces bytes that are lost: it would be a different folder.
   const root = typeof written === "string" && !written.includes("\uFFFD") ? { jobs: [], state_directory: written } : { jobs: [] };
-  const resolved = resolve(root, fileName, { around, report: () => {}, wrong: new Set(), placeOf: (path) => path });
-  const { stateDirectory } = resolved.settings;
-  return { resolved, stateDirectory: "state_directory" in root && stateDirectory !== "" ? stateDirectory : null, fault };
+  const settings = resolve(root, fileName, { around, report: () => {}, wrong: new Set(), placeOf: (path) => path });
+  const { stateDirectory } = settings;
+  return { settings, stateDirectory: "state_directory" in root && stateDirectory !== "" ? stateDirectory : null, fault };
 }
 
 /** Each problem once, with its line, in the order of lines. */

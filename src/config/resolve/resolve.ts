@@ -26,15 +26,11 @@ import { nearestKey } from "../../domain/names/nearest_key.ts";
 import { isHostName } from "../../domain/names/host_name.ts";
 import { daemonKeys, loadKeys, logKeys, pocketbaseShape, programShape, webKeys, webShape } from "../schema/schema_program.ts";
 
-/** The settings, and the same as a complete configuration file. */
-export interface Resolved {
-  readonly settings: Settings;
-  /** For `config show`: jobs with their destinations, every key with its value, secrets in clear. */
-  readonly full: Section;
-}
+/** The settings, and the same as a complete configuration file: jobs with their destinations, every key with its value. */
+export type FullSettings = Settings & Required<Pick<Settings, "full">>;
 
 /** Resolves a checked tree. If anything was reported to `to.report`, the settings must not be used to send files. */
-export function resolve(root: Section, file: string | null, to: Resolving): Resolved {
+export function resolve(root: Section, file: string | null, to: Resolving): FullSettings {
   const program = resolveProgram(root, to);
   const written: [Path, Section][] = root["jobs"] === undefined
     ? [[[], { name: "default" }]]
@@ -64,7 +60,7 @@ export function resolve(root: Section, file: string | null, to: Resolving): Reso
     ...withDefaults({ bandwidth_limit: commonKeys.bandwidth_limit }, root),
     ...program.full,
   };
-  return { settings: { file, notes: notesOf(jobs, root), jobs: jobs.map(({ job }) => job), ...settings, full }, full };
+  return { file, notes: notesOf(jobs, root), jobs: jobs.map(({ job }) => job), ...settings, full };
 }
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {

@@ -15,7 +15,7 @@ async function settingsWith(there: Keys, own: Keys, system: Parameters<typeof re
   const text = JSON.stringify({ transfer_method: "local", ...own });
   const read = () => Promise.resolve(new TextEncoder().encode(text));
   const file = system.platform === "windows" ? "C:\\config.yaml" : "/nowhere/config.yaml";
-  return (await readConfig(file, { ...system, read }, [{ name: "there", settings: there }])).settings;
+  return await readConfig(file, { ...system, read }, [{ name: "there", settings: there }]);
 }
 
 /** A home folder with a camera, a key, and links that lead to it. */

@@ -34,7 +34,7 @@ async function pushedAndRead(
   const system = { ...createSystem(), read: () => Promise.resolve(new TextEncoder().encode(text)) };
   const { full } = await readConfig("/nowhere/config.yaml", system, []);
   const pushed = writtenJobs(full).map((job) => ({ name: job.name, settings: change(forServer(job).kept) }));
-  const { settings } = await readConfig("/nowhere/config.yaml", system, JSON.parse(JSON.stringify(pushed)));
+  const settings = await readConfig("/nowhere/config.yaml", system, JSON.parse(JSON.stringify(pushed)));
   const [job] = settings.jobs;
   const [first, second] = job!.destinations;
   return {

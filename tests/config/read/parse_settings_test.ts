@@ -1,7 +1,7 @@
 /** Configurations that are fine, and what they mean. */
 import type { Schedule } from "../../../src/domain/schedule.ts";
 import { assert, assertEquals, assertExists } from "@std/assert";
-import { type ConfigKind, parseConfig, parseSettings } from "../../../src/config/read/parse_settings.ts";
+import { type ConfigKind, parseSettings } from "../../../src/config/read/parse_settings.ts";
 import { showConfig } from "../../../src/config/show/show.ts";
 import { type Destination, type Job, loginOf, type Settings } from "../../../src/config/settings.ts";
 import { aDestination } from "../../support/makers.ts";
@@ -305,7 +305,7 @@ for (const [written, folder, below] of WATCHED) {
   Deno.test(`parseSettings() watches ${written} as ${below ?? "all"} below ${folder}, and shows it as it was written`, () => {
     const computer = aComputer(written.startsWith("C:") ? { platform: "windows", home: "C:\\Users\\o" } : {});
     const text = `watch_path: ${written}\nremote_host: freya\nremote_base_path: /data\n`;
-    const { settings: { jobs: [job] }, full } = parseConfig(text, "c", "yaml", computer);
+    const { jobs: [job], full } = parseSettings(text, "c", "yaml", computer);
     assertEquals([job?.watchPath.replaceAll("\\", "/"), job?.nightFolder], [folder, below]);
     const again = parseSettings(showConfig(full, "yaml"), "c", "yaml", computer).jobs[0];
     assertEquals([again?.watchPath, again?.nightFolder], [job?.watchPath, job?.nightFolder]);

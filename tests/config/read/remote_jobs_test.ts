@@ -13,7 +13,7 @@ const spring: RemoteJob = { name: "spring", settings: { watch_path: "/data/sprin
 
 async function readJobs(text: string, remote: readonly RemoteJob[]) {
   const system = { ...aComputer(), read: () => Promise.resolve(new TextEncoder().encode(text)) };
-  return (await readConfig("/config.yaml", system, remote)).settings.jobs;
+  return (await readConfig("/config.yaml", system, remote)).jobs;
 }
 
 async function jobsOf(text: string, remote: readonly RemoteJob[]) {
