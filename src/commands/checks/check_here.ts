@@ -1,7 +1,7 @@
 /** What `doctor` looks at on this computer: folders, ledger, limits, the watched folders. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { dirname } from "@std/path";
-import { secretKeys, sectionOf } from "../../config/schema/schema.ts";
+import { isSecret, sectionOf } from "../../config/schema/schema.ts";
 import type { Settings } from "../../config/settings.ts";
 import { findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
@@ -220,7 +220,6 @@ async function isReadable(path: string, by: number, system: Pick<System, "follow
 
 /** The secrets of a configuration with the names of their keys, without those that are taken from the environment. */
 function secretsOf(full: Settings["full"]): { readonly name: string; readonly value: string }[] {
-  const isSecret = secretKeys();
   const visit = (inner: unknown, section: string): { name: string; value: string }[] => {
     if (Array.isArray(inner)) return inner.flatMap((each) => visit(each, section));
     if (typeof inner !== "object" || inner === null) return [];

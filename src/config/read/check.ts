@@ -3,9 +3,9 @@
  */
 import type * as z from "zod";
 import { nearestKey } from "../../domain/names/nearest_key.ts";
-import { ALIASES, fileSchema, keysInside, secretKeys, sectionOf, unwrapped } from "../schema/schema.ts";
+import { ALIASES, fileSchema, isSecret, keysInside, sectionOf, unwrapped } from "../schema/schema.ts";
 import { jobShape } from "../schema/schema_job.ts";
-import { isSection, type Path, type Report, sections, type Tree } from "./source.ts";
+import { isSection, keyText, type Path, type Report, sections, type Tree, valueAt } from "./source.ts";
 import { addressWords, isAddress } from "../../domain/names/host_name.ts";
 import { inWords } from "../schema/values.ts";
 
@@ -71,7 +71,7 @@ function wrongValue(path: Path, message: string, value: unknown): string {
 function subject(path: Path): string {
   const own = path.slice(keyIndex(path));
   if (own.length === 0) return String(path.at(-2) ?? "configuration");
-  return own.map((part, index) => typeof part === "number" ? `[${part}]` : index === 0 ? part : `.${part}`).join("");
+  return keyText(own);
 }
 
 /** Where in the path the section's own key begins, after jobs[n] and destinations[n]. */
@@ -83,7 +83,6 @@ function keyIndex(path: Path): number {
 
 /** True for a key that holds a secret, and for a section with such a key: a secret may have been written in its place. */
 function mayBeSecret(path: Path): boolean {
-  const isSecret = secretKeys();
   const names = path.filter((part) => typeof part === "string");
   let section = "";
   for (const name of names) {
@@ -111,10 +110,6 @@ function knownKeys(path: Path): string[] {
   return keyIndex(path) === path.length ? [...keys, ...Object.keys(ALIASES)] : keys;
 }
 
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, part) => (value as Record<PropertyKey, unknown> | undefined | null)?.[part], root);
-}
-
 /** Removes the whole key that the issue lies in, or the unknown keys themselves. */
 function takeOut(root: Record<string, unknown>, issue: z.core.$ZodIssue): void {
   const path = issue.path.filter((part) => typeof part !== "symbol");
@@ -123,9 +118,7 @@ function takeOut(root: Record<string, unknown>, issue: z.core.$ZodIssue): void {
   const key = path[index];
   if (isSection(section) && key !== undefined) delete section[key];
   else if (isSection(section) && issue.code === "unrecognized_keys") {
-    for (const unknown of issue.keys) {
-      delete section[unknown];
-    }
+    for (const unknown of issue.keys) delete section[unknown];
   }
 }
 
@@ -134,7 +127,16 @@ function takeOut(root: Record<string, unknown>, issue: z.core.$ZodIssue): void {
 /** Other names of keys become ours, and keys without a value are reported and removed; returns the names of keys that were removed. */
 export function tidy(tree: Tree, report: Report): Set<string> {
   for (const { section, path } of sections(tree.root)) {
-    renameAliases(section, path, tree, report);
+    for (const [alias, key] of Object.entries(ALIASES)) {
+      if (!Object.hasOwn(section, alias)) continue;
+      if (Object.hasOwn(section, key)) {
+        report([...path, alias], `"${alias}" is another name for "${key}", which is also set; keep one`);
+      } else {
+        section[key] = section[alias];
+        tree.origins.moved([...path, alias], [...path, key]);
+      }
+      delete section[alias];
+    }
   }
   const dropped = new Set<string>();
   dropEmpty(tree.root, [], (path, message) => {
@@ -142,19 +144,6 @@ export function tidy(tree: Tree, report: Report): Set<string> {
     dropped.add(String(path.at(-1)));
   });
   return dropped;
-}
-
-function renameAliases(section: Record<string, unknown>, path: Path, tree: Tree, report: Report): void {
-  for (const [alias, key] of Object.entries(ALIASES)) {
-    if (!Object.hasOwn(section, alias)) continue;
-    if (Object.hasOwn(section, key)) {
-      report([...path, alias], `"${alias}" is another name for "${key}", which is also set; keep one`);
-    } else {
-      section[key] = section[alias];
-      tree.origins.moved([...path, alias], [...path, key]);
-    }
-    delete section[alias];
-  }
 }
 
 /** `{path}` without quotes where a text belongs. */

@@ -5,7 +5,7 @@ import { parseYaml } from "./parse_yaml.ts";
 import { type FullSettings, resolve } from "../resolve/resolve.ts";
 import { addRemoteJobs, type UsedJob } from "./remote_jobs.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";
-import { isSection, keyText, listOf, Origins, type Path, type Position, type Source, type Tree } from "./source.ts";
+import { isSection, keyText, listOf, Origins, type Path, type Source, type Tree, valueAt } from "./source.ts";
 import type { Surroundings } from "../resolve/expand_path.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -100,9 +100,13 @@ export function unparsed(
 
 /** Each problem once, with its line, in the order of lines. */
 function problems(found: readonly { path: Path; message: string }[], source: Source, { origins }: Tree): Problem[] {
-  const placed = found.map(({ path, message }): Problem & Position => {
+  const placed = found.map(({ path, message }): Problem => {
     const origin = origins.of(path);
-    return { ...source.locate(origin), key: keyText(origin), message: withWrittenName(message, path, origin) };
+    // The key as the user wrote it, where that was under another name.
+    const index = path.findLastIndex((part) => typeof part === "string");
+    const theirs = origin.at(index - path.length);
+    const named = typeof theirs === "string" ? message.replace(`"${path[index]}`, `"${theirs}`) : message;
+    return { ...source.locate(origin), key: keyText(origin), message: named };
   });
   return once(placed).sort((a, b) => a.line - b.line || a.column - b.column);
 }
@@ -116,13 +120,8 @@ function problemsAt(server: string, found: readonly { path: Path; message: strin
     const name = job?.["name"] === undefined ? "without a usable name" : `"${job["name"]}"`;
     const whose = job !== undefined && section === "pocketbase" ? `the server's job ${name}: ` : "";
     const isNamed = whose !== "" || message.startsWith("the server's job");
-    return {
-      server,
-      line: 0,
-      column: 0,
-      key: keyText(key),
-      message: `${isNamed ? whose : "with the server's jobs, "}${message}`,
-    };
+    const place = isNamed ? whose : "with the server's jobs, ";
+    return { server, line: 0, column: 0, key: keyText(key), message: `${place}${message}` };
   }));
 }
 
@@ -130,20 +129,10 @@ function once(problems: readonly Problem[]): Problem[] {
   return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }
 
-/** The message with the key as the user wrote it, where that was under another name. */
-function withWrittenName(message: string, path: Path, origin: Path): string {
-  const index = path.findLastIndex((part) => typeof part === "string");
-  const theirs = origin.at(index - path.length);
-  return typeof theirs === "string" ? message.replace(`"${path[index]}`, `"${theirs}`) : message;
-}
-
 /** Where a key is set that applies to a section: in it, in its job, or at the top; the section itself if nowhere. */
 function placeOf(root: Record<string, unknown>, path: Path, key: string): Path {
   for (let length = path.length; length >= 0; length -= 2) {
-    const section = path.slice(0, length).reduce<unknown>(
-      (value, part) => (value as Record<string | number, unknown>)[part],
-      root,
-    );
+    const section = valueAt(root, path.slice(0, length));
     if (isSection(section) && Object.hasOwn(section, key)) return [...path.slice(0, length), key];
   }
   return path;
@@ -160,15 +149,15 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Thrown for a configuration that cannot be used; the message has one line for each problem, as `file:line:column: …`, or `server: …`. */
+/**
+ * Thrown for a configuration that cannot be used; the message has one line for each problem, as `config.yaml:9:1: unknown key …`, or with
+ * the server in place of file and position.
+ */
 export class ConfigError extends Failure {
   constructor(readonly file: string, readonly problems: readonly Problem[]) {
-    super("configuration", problems.map((problem) => problemLine(file, problem)).join("\n"));
+    const lines = problems.map(({ server, line, column, message }) =>
+      `${printable(server ?? `${file}:${line}:${column}`)}: ${printable(message)}`
+    );
+    super("configuration", lines.join("\n"));
   }
-}
-
-/** `config.yaml:9:1: unknown key "file_patern"; did you mean "file_patterns"?` */
-function problemLine(file: string, problem: Problem): string {
-  const { server, line, column, message } = problem;
-  return `${printable(server ?? `${file}:${line}:${column}`)}: ${printable(message)}`;
 }

@@ -92,3 +92,8 @@ export function listOf(value: unknown): [number, Record<string, unknown>][] {
 export function sectionsIn(value: unknown): Record<string, unknown>[] {
   return listOf(value).map(([, section]) => section);
 }
+
+/** What is at a path; undefined where nothing is. */
+export function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, part) => (value as Record<PropertyKey, unknown> | undefined | null)?.[part], root);
+}

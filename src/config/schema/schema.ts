@@ -101,47 +101,40 @@ function layer(shape: Shape): Record<string, z.ZodType> {
   );
 }
 
-/** A JSON Schema (draft 2020-12) as plain data. */
-type JsonSchema = Record<string, unknown>;
-
-/** The schema of a configuration file, other names of keys included. */
-export function configSchema(): JsonSchema {
+/** The JSON Schema (draft 2020-12) of a configuration file, other names of keys included. */
+export function configSchema(): Record<string, unknown> {
   const schema = z.toJSONSchema(fileSchema, {
     io: "input",
     override: ({ zodSchema, jsonSchema }) => {
       // zod leaves out the default of a value that is transformed.
       const fallback = z.globalRegistry.get(zodSchema)?.["default"];
       if (fallback !== undefined) jsonSchema.default = fallback as typeof jsonSchema.default;
-      addAliases(jsonSchema.properties);
+      const { properties = {} } = jsonSchema;
+      for (const [alias, key] of Object.entries(ALIASES)) {
+        const known = properties[key];
+        if (typeof known === "object") properties[alias] = { ...known, description: `Another name for ${key}` };
+      }
     },
   });
   return { ...schema, title: "Configuration of image-transfer" };
 }
 
-/** Whether a key of a section holds a secret: it is marked `writeOnly` in the schema. Jobs and destinations are no sections here: `""`. */
-export function secretKeys(): (section: string, key: string) => boolean {
-  const secrets = new Set<string>();
-  const visit = (schema: JsonSchema, section: string): void => {
-    for (const [key, inner] of Object.entries((schema["properties"] ?? {}) as Record<string, JsonSchema>)) {
-      if (inner["writeOnly"] === true) secrets.add(`${section}.${key}`);
-      visit(inner, sectionOf(section, key));
-    }
-    for (const form of [schema["items"], ...(schema["anyOf"] ?? []) as unknown[]]) {
-      if (typeof form === "object" && form !== null) visit(form as JsonSchema, section);
-    }
-  };
-  visit(configSchema(), "");
-  return (section, key) => secrets.has(`${section}.${key}`);
+/** Whether a key of a section holds a secret (`writeOnly`). Jobs and destinations are no sections here: `""`. */
+export function isSecret(section: string, key: string): boolean {
+  return SECRETS.has(`${section}.${key}`);
 }
+
+function secretsIn(type: z.ZodType, section: string): string[] {
+  return Object.entries(keysInside(type)).flatMap(([key, inner]) => {
+    const { element = inner } = unwrapped(inner) as { element?: z.ZodType };
+    const inside = secretsIn(element, sectionOf(section, key));
+    return inner.meta()?.["writeOnly"] === true ? [`${section}.${key}`, ...inside] : inside;
+  });
+}
+
+const SECRETS: ReadonlySet<string> = new Set(secretsIn(fileSchema, ""));
 
 /** The section that the keys inside a key of `section` belong to. */
 export function sectionOf(section: string, key: string): string {
   return key === "jobs" || key === "destinations" ? section : key;
-}
-
-function addAliases(properties: JsonSchema | undefined): void {
-  for (const [alias, key] of Object.entries(ALIASES)) {
-    const known = properties?.[key];
-    if (properties && typeof known === "object") properties[alias] = { ...known, description: `Another name for ${key}` };
-  }
 }
