@@ -6,7 +6,7 @@ import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
 import { absolutePath, userConfigFile } from "../config/read/find_config.ts";
 import { METHOD_KEYS, METHOD_NAMES } from "../config/schema/schema_methods.ts";
-import { type Answers, sampleConfig } from "../config/show/sample.ts";
+import { type Answers, sampleConfig } from "../config/show/show.ts";
 import { Failure } from "../domain/failure.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";

@@ -11,7 +11,7 @@ import { basename, dirname } from "@std/path";
 import { stringify } from "yaml";
 import { absolutePath, surroundingsOf, userConfigFile } from "../config/read/find_config.ts";
 import { withoutFile } from "../config/read/load.ts";
-import { parseYaml } from "../config/read/parse_yaml.ts";
+import { parseYaml } from "../config/read/parse_text.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { defineCommand, plain, type Tools } from "./command.ts";

@@ -6,7 +6,7 @@ import { failureText } from "../../src/commands/text/failure_text.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { ConfigError, parseSettings } from "../../src/config/read/parse_settings.ts";
 import { configSchema } from "../../src/config/schema/schema.ts";
-import { sampleConfig } from "../../src/config/show/sample.ts";
+import { sampleConfig } from "../../src/config/show/show.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { aComputer } from "../config/a_computer.ts";

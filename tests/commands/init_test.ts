@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type InitInput, writeConfig } from "../../src/commands/init.ts";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
-import { sampleConfig } from "../../src/config/show/sample.ts";
+import { sampleConfig } from "../../src/config/show/show.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { tempFolder } from "../support/temp.ts";
 import { testTools } from "../support/tools.ts";

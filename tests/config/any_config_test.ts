@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { stringify as yaml } from "yaml";
 import { ConfigError, parseSettings } from "../../src/config/read/parse_settings.ts";
 import { isSection } from "../../src/config/read/source.ts";
-import { parseToml } from "../../src/config/read/parse_toml.ts";
+import { parseToml } from "../../src/config/read/parse_text.ts";
 import { ALIASES, fileSchema, SECTIONS } from "../../src/config/schema/schema.ts";
 import { aComputer } from "./a_computer.ts";
 

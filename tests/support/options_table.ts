@@ -1,7 +1,7 @@
 /** The table of all keys for the README, in Markdown. */
 import { defaultOf, fileSchema, SECTIONS } from "../../src/config/schema/schema.ts";
 import type { Shape } from "../../src/config/schema/values.ts";
-import { helpOf, innerShape, yamlValue } from "../../src/config/show/sample.ts";
+import { helpOf, innerShape, yamlValue } from "../../src/config/show/show.ts";
 
 /** The table; it ends without a line break. */
 export function optionsTable(): string {

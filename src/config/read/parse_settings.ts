@@ -1,7 +1,6 @@
 /** From the text of a configuration to settings, or to everything that is wrong with it. Pure. */
 import { check, tidy } from "./check.ts";
-import { parseToml } from "./parse_toml.ts";
-import { parseYaml } from "./parse_yaml.ts";
+import { parseToml, parseYaml } from "./parse_text.ts";
 import { type FullSettings, resolve } from "../resolve/resolve.ts";
 import { addRemoteJobs, type UsedJob } from "./remote_jobs.ts";
 import { fromSeed2, isSeed2 } from "./seed2.ts";

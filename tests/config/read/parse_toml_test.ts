@@ -1,6 +1,6 @@
 /** What TOML says, and where its keys are. */
 import { assertEquals } from "@std/assert";
-import { parseToml } from "../../../src/config/read/parse_toml.ts";
+import { parseToml } from "../../../src/config/read/parse_text.ts";
 
 const TEXT = `# first
 title = "a # no comment" # one
