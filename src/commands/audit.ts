@@ -6,7 +6,7 @@ import { checkName } from "../daemon/known_name.ts";
 import { counted } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { AuditedRow } from "../ledger/audit_ledger.ts";
-import { auditStatus } from "../reports/overview/audit_status.ts";
+import { auditStatus } from "../reports/overview/status_report.ts";
 import type { AuditStatus } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, say, tell, type Tools } from "./command.ts";
 import { configOption, flag, jsonOption, text, word } from "./options.ts";

@@ -11,7 +11,7 @@ import { wrapped } from "../domain/wrapped.ts";
 import { nearestKey } from "../domain/names/nearest_key.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
-import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_csv.ts";
+import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_export.ts";
 import { type DeliveryJson, deliveryJson } from "../reports/delivery/delivery_json.ts";
 import { columnsOf, defineCommand, EXIT, notices, plain } from "./command.ts";
 import { configOption, flag, given, jsonOption, nameValue, text } from "./options.ts";

@@ -23,6 +23,17 @@ export function counted(number: number, noun: string, plural = `${noun}s`): stri
   return `${number} ${number === 1 ? noun : plural}`;
 }
 
+/** `freya, nas and usb-stick`; destinations of different jobs may share a name, which is said once. */
+export function listed(names: readonly string[]): string {
+  const words = [...new Set(names)];
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** `Job guider was`, `Jobs guider and spectro were`. */
+export function jobsText(names: readonly string[]): string {
+  return names.length === 1 ? `Job ${names[0]} was` : `Jobs ${listed(names)} were`;
+}
+
 /**
  * Whether a text holds letters that are written from right to left: in one line with a path they turn around what stands beside them, so
  * whoever shows a path keeps its parts apart (`<bdi>`).

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { cadences } from "../../src/events/cadence.ts";
-import { isSilent } from "../../src/reports/overview/silence.ts";
+import { isSilent } from "../../src/reports/overview/status_report.ts";
 
 const EVENING = Date.UTC(2026, 0, 15, 20);
 const MINUTE = 60_000;

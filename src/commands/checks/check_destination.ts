@@ -14,7 +14,7 @@ import { verify } from "../../domain/receipt.ts";
 import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { History } from "../../ledger/history.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
-import { auditStatus } from "../../reports/overview/audit_status.ts";
+import { auditStatus } from "../../reports/overview/status_report.ts";
 import type { System } from "../../system/system.ts";
 import { auditLine } from "../text/status_text.ts";
 import { checkHere, type HereTools } from "./check_here.ts";

@@ -1,10 +1,43 @@
 /**
- * All deliveries of a filter as a download, CSV or JSON. Read in pieces: a slow reader costs no memory, and no delivery waits for it.
+ * All deliveries of a filter as a download: JSON, or CSV (RFC 4180, for spreadsheets; names from the disk are hostile, and none becomes
+ * a formula). Read in pieces: a slow reader costs no memory, and no delivery waits for it.
  */
 import type { DeliveryRow } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
-import { CSV_HEAD, csvLine } from "./delivery_csv.ts";
 import { type DeliveryJson, deliveryJson } from "./delivery_json.ts";
+
+const COLUMNS = [
+  "id",
+  "job",
+  "path",
+  "size",
+  "destination",
+  "method",
+  "target",
+  "state",
+  "proof",
+  "sha256",
+  "attempts",
+  "queued_at",
+  "delivered_at",
+] as const satisfies readonly (keyof DeliveryJson)[];
+
+/** The first line. Lines end with CR LF. */
+export const CSV_HEAD = `${[...COLUMNS, "error_code", "error_message", "error_hint", "warning"].join(",")}\r\n`;
+
+export function csvLine(delivery: DeliveryJson): string {
+  const { error } = delivery;
+  const cells = [...COLUMNS.map((column) => delivery[column]), error?.code, error?.message, error?.hint, delivery.warning];
+  return `${cells.map(cell).join(",")}\r\n`;
+}
+
+function cell(value: string | number | null | undefined): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return String(value);
+  // An apostrophe keeps spreadsheets from reading =, +, -, @, tab and carriage return as the begin of a formula.
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
 
 /** Ending and format of the download. */
 type ExportKind = keyof typeof SHAPES;

@@ -1,9 +1,10 @@
-/** The morning report over the fleet as text, for a terminal or a mail. */
+/** The morning report over the fleet for people: as text, for a terminal or a mail, and as one HTML file. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { counted, span } from "../../domain/words.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { dated } from "../morning/report_text.ts";
 import type { FleetImages, FleetNight, FleetReport } from "./fleet_report.ts";
+import { htmlPage, table } from "../morning/html_page.ts";
 
 /** The whole report in a sentence. */
 export function fleetVerdict({ all_well, computers, images, nights }: FleetReport): string {
@@ -107,4 +108,43 @@ function clockText(ahead: number): string {
 /** `2026-01-16 03:12`, from ISO 8601. */
 export function minute(time: string): string {
   return time.slice(0, 16).replace("T", " ");
+}
+
+/** A whole document; all text from outside is escaped. */
+export function fleetReportHtml(report: FleetReport): string {
+  const { computers, made_at } = report;
+  const now = Date.parse(made_at);
+  const rows = computers.map((one) => {
+    const { name, verdict, images, offline_since, night } = one;
+    const number = (of: keyof FleetImages) => images === null ? "" : images[of];
+    return [
+      name,
+      WORDS[verdict],
+      ...(["seen", "delivered", "on_the_way", "held", "missing"] as const).map(number),
+      images === null ? "" : formatBytes(images.bytes),
+      offline_since === null ? "" : `${minute(offline_since)} UTC`,
+      night === null ? "" : dated(night),
+      notesOf(one, now).join("; "),
+    ];
+  });
+  const head = [
+    "Computer",
+    "State",
+    "Seen",
+    "Delivered",
+    "On the way",
+    "Held",
+    "Missing",
+    "Size",
+    "Offline since",
+    "Night",
+    "Why",
+  ];
+  return htmlPage({
+    title: fleetVerdict(report),
+    isWell: report.all_well,
+    summary: `${sumLine(report)}.`,
+    tables: table("Computers", head, rows),
+    madeAt: made_at,
+  });
 }

@@ -6,7 +6,7 @@ import type { NightSums } from "../../domain/fleet.ts";
 import type { History } from "../../ledger/history.ts";
 import { nightToReport } from "../night/night_summary.ts";
 import type { StatusReport } from "../overview/status_json.ts";
-import { waitingImages } from "../overview/waiting_images.ts";
+import { waitingImages } from "../overview/trouble.ts";
 
 export interface FleetSums {
   /** Files that wait for at least one destination of these jobs. */

@@ -9,13 +9,11 @@ import { checkedIn } from "../../domain/audit.ts";
 import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { DeliveryRow, History, NightTotals } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
-import { configuredOrder } from "../configured_order.ts";
+import { configuredOrder } from "../night/night_summary.ts";
 import type { Headline } from "../overview/status_json.ts";
-import type { MorningReport, ReportAudit, ReportDestination } from "./morning_json.ts";
-import type { NotPickedUp } from "./not_picked_up.ts";
-import type { Reasons, Why } from "./reasons.ts";
+import { faultsOf, type MorningReport, type ReportAudit, type ReportDestination } from "./morning_json.ts";
+import type { NotPickedUp, Reasons, Why } from "./not_picked_up.ts";
 import { frameGaps, type FrameNumbers } from "./frame_gaps.ts";
-import { faultsOf } from "./verdict.ts";
 
 /** How a look at a destination came out. */
 export type Look = { readonly looked: true; readonly hashed: boolean } | { readonly looked: false; readonly problem: string };

@@ -8,17 +8,15 @@ import type { Destination, ReportSettings } from "../../config/settings.ts";
 import { rolloverMinutes } from "../../domain/night/night.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { System } from "../../system/system.ts";
-import { notPickedUp } from "./not_picked_up.ts";
-import { reasonsFrom } from "./reasons.ts";
+import { notPickedUp, reasonsFrom } from "./not_picked_up.ts";
 import { type Delivered, type Look, morningReport } from "./morning_report.ts";
-import type { MorningReport } from "./morning_json.ts";
+import { type MorningReport, verdictOf } from "./morning_json.ts";
 import { nightToReport } from "../night/night_summary.ts";
 import { fleetReport } from "../fleet/fleet_report.ts";
 import { fleetReportText, fleetVerdict } from "../fleet/fleet_report_text.ts";
 import { judged } from "../overview/facts.ts";
 import type { DaemonState } from "../page_source.ts";
 import { reportText } from "./report_text.ts";
-import { verdictOf } from "./verdict.ts";
 import { reasonOf } from "../overview/status_report.ts";
 
 /** Sends one report a day while it has settings. */

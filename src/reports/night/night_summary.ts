@@ -3,7 +3,6 @@ import type { Job } from "../../config/settings.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import type { History } from "../../ledger/history.ts";
 import type { NightSummary } from "../api_types.ts";
-import { configuredOrder } from "../configured_order.ts";
 import type { DaemonState, JobNow } from "../page_source.ts";
 
 /** The night of this moment by the rule of the first job. */
@@ -38,4 +37,18 @@ export function nightSummary(source: Pick<DaemonState, "ledger" | "jobs">, night
       bytes,
     })),
   };
+}
+
+/** For `sort`: what is not configured any more comes last, in the order in which it was given. */
+export function configuredOrder<T>(
+  jobs: readonly Pick<Job, "name" | "destinations">[],
+  placeOf: (one: T) => { readonly job: string; readonly destination: string },
+): (a: T, b: T) => number {
+  const places = jobs.flatMap(({ name: job, destinations }) => destinations.map(({ name }) => JSON.stringify([job, name])));
+  const ranks = new Map(places.map((key, rank) => [key, rank]));
+  const rankOf = (one: T) => {
+    const { job, destination } = placeOf(one);
+    return ranks.get(JSON.stringify([job, destination])) ?? ranks.size;
+  };
+  return (a, b) => rankOf(a) - rankOf(b);
 }

@@ -4,7 +4,7 @@ import type { Counts, History } from "../../ledger/history.ts";
 import type { Orphan } from "../../ledger/orphans.ts";
 import type { AvailabilityNote } from "../../ledger/availability_ledger.ts";
 import type { NightSummary, Outage } from "../api_types.ts";
-import { outagesOf } from "../night/outages.ts";
+import { outagesOf } from "../night/night_report.ts";
 import { nightSummary, tonightOf } from "../night/night_summary.ts";
 import type { About, DaemonState, DestinationNow, JobNow } from "../page_source.ts";
 import { type Overview, overviewOf } from "./overview.ts";

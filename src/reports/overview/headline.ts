@@ -3,12 +3,11 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { causeOf, type FailureCode, ownCauseOf } from "../../domain/failure.ts";
-import { counted } from "../../domain/words.ts";
+import { counted, jobsText, listed } from "../../domain/words.ts";
 import { amount } from "../../intake/watch/left_aside.ts";
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
-import { jobsText, listed } from "./listed.ts";
 import { ACCEPT_REMOVED, type Missing, only, type Overview, severityOf } from "./overview.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
 

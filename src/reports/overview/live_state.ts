@@ -6,7 +6,7 @@ import type { DestinationView, JobView, LiveState, TransferView } from "../api_t
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import type { DaemonState, JobNow } from "../page_source.ts";
 import { type Judged, judged } from "./facts.ts";
-import { isSilent } from "./silence.ts";
+import { isSilent } from "./status_report.ts";
 import { placeOf, troubleOf } from "./trouble.ts";
 
 /** Longest lists that are sent. */

@@ -1,7 +1,7 @@
 /** Makes the status of a daemon, running or not. */
 import type { FailureRecord } from "../../domain/failure.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
-import type { AuditPlan, AuditRun } from "../../domain/audit.ts";
+import { type AuditPlan, type AuditRun, checkedIn, nextAudit } from "../../domain/audit.ts";
 import type { Counts } from "../../ledger/history.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
 import { type AsideNow, asideText } from "../../intake/watch/left_aside.ts";
@@ -12,11 +12,10 @@ import type { Orphan } from "../../ledger/orphans.ts";
 import type { NightSummary } from "../api_types.ts";
 import type { About, DaemonState, DestinationNow, JobNow } from "../page_source.ts";
 import { localTime } from "../../domain/words.ts";
-import { isSilent } from "./silence.ts";
 import { headlineOf, NOT_RUNNING } from "./headline.ts";
-import { auditStatus } from "./audit_status.ts";
 import { isWell, overviewOf } from "./overview.ts";
-import type { StatusReport } from "./status_json.ts";
+import type { AuditStatus, StatusReport } from "./status_json.ts";
+import { type NightRule, observingNight } from "../../domain/night/night.ts";
 
 /** What the status of a running daemon is made of. */
 export interface StatusParts extends About {
@@ -226,4 +225,46 @@ export function reasonOf(state: DestinationState): string | null {
     default:
       return state satisfies never;
   }
+}
+
+/** `now` is milliseconds since 1970 UTC. */
+export function auditStatus({ everyMs, share, repair }: AuditPlan, run: AuditRun | null, now: number): AuditStatus {
+  const isRunning = run !== null && run.endedAt === null;
+  return {
+    every_seconds: everyMs / 1000,
+    sample_percent: Math.round(share * 1e4) / 100,
+    repair,
+    state: isRunning ? "running" : "waiting",
+    begun_at: run === null ? null : iso(run.begunAt),
+    ended_at: run === null || run.endedAt === null ? null : iso(run.endedAt),
+    next_at: isRunning ? null : iso(run === null ? now : nextAudit(run, { everyMs }, now)),
+    files: run?.goal ?? 0,
+    checked: run === null ? 0 : checkedIn(run),
+    ...run?.found ?? NOTHING,
+    sent_again: run?.sentAgain ?? 0,
+  };
+}
+
+const NOTHING: AuditRun["found"] = { equal: 0, unproven: 0, damaged: 0, vanished: 0, changed: 0, unreadable: 0 };
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** So many times the usual distance between two images. */
+const INTERVALS = 5;
+/** A camera that makes ten images a second is not silent while it is pointed elsewhere. */
+const LEAST_MS = 60_000;
+
+/**
+ * True where no image came for five usual intervals, and a minute; until the night of the last image is over: by day no images are
+ * expected. Times are milliseconds since 1970 UTC.
+ */
+export function isSilent(
+  { lastImage, usualMs }: { readonly lastImage: number | null; readonly usualMs: number | null },
+  night: NightRule,
+  now: number,
+): boolean {
+  if (lastImage === null || usualMs === null || now - lastImage <= Math.max(INTERVALS * usualMs, LEAST_MS)) return false;
+  return observingNight(lastImage, night) === observingNight(now, night);
 }

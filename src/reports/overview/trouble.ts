@@ -1,15 +1,15 @@
 /** Everything a person should look at, worst first, each with what helps: the findings of the overview, one by one. */
-import { ownCauseOf } from "../../domain/failure.ts";
+import { causeOf, failedBecause, ownCauseOf } from "../../domain/failure.ts";
 import type { Counts, DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/known_files.ts";
-import { counted } from "../../domain/words.ts";
+import { counted, jobsText, listed } from "../../domain/words.ts";
 import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
-import type { TroubleItem, TroubleList } from "../api_types.ts";
+import type { TroubleCause, TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
-import { causeKey, causesOf, type FailedReason } from "./trouble_causes.ts";
 import { ACCEPT_REMOVED, type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
+import type { DestinationState } from "../../domain/delivery.ts";
 
 /** What the items name. */
 interface TroubleParts {
@@ -20,6 +20,9 @@ interface TroubleParts {
 
 type Affected = DestinationNow & { readonly counts: Counts; readonly since: number | null };
 
+/** Why deliveries failed, whether or not they are among the items. */
+type FailedReason = ReturnType<History["failedByCode"]>[number];
+
 /** The first `most`. */
 export function troubleOf({ findings, counts }: Overview, parts: TroubleParts, most: number): TroubleList {
   const failed = counts.failed === 0 ? [] : failedOf(parts, most);
@@ -28,7 +31,10 @@ export function troubleOf({ findings, counts }: Overview, parts: TroubleParts, m
     const severity = severityOf(finding) === "bad" ? "bad" : "warning";
     return itemsOf(finding, parts, failed).map((item): TroubleItem => ({ ...item, severity }));
   });
-  const causes = causesOf(items, counts.failed > 0 ? failedReasons(parts) : [], parts);
+  const reasons = counts.failed === 0
+    ? []
+    : parts.destinations.flatMap(({ destination: { job, name } }) => parts.ledger.failedByCode(job, name));
+  const causes = causesOf(items, reasons, parts);
   return { items: items.slice(0, most), causes, count: items.length + counts.failed - failed.length };
 }
 
@@ -37,10 +43,6 @@ function failedOf({ ledger, destinations }: TroubleParts, most: number): Deliver
   return destinations.flatMap(({ destination: { job, name } }) =>
     ledger.query({ job, destination: name, trouble: true, descending: true, limit: most })
   ).sort((a, b) => b.delivery.id - a.delivery.id).slice(0, most);
-}
-
-function failedReasons({ ledger, destinations }: TroubleParts): FailedReason[] {
-  return destinations.flatMap(({ destination: { job, name } }) => ledger.failedByCode(job, name));
 }
 
 type Item = Omit<TroubleItem, "severity">;
@@ -156,7 +158,7 @@ function destinationItem({ destination, state, since }: Affected, { destinations
     ? { message: `Paused by ${state.by}`, hint: "Resume it to send files again." }
     : { message: state.failure.message, hint: state.failure.hint };
   return [{
-    key: `destination ${destination.job}/${destination.name}`,
+    key: keyOf(destination),
     cause: causeKey(state) ?? state.state,
     kind: "destination",
     what: destination.name,
@@ -165,6 +167,10 @@ function destinationItem({ destination, state, since }: Affected, { destinations
     since,
     action: { do: "resume", destination: destination.name },
   }];
+}
+
+function keyOf({ job, name }: Affected["destination"]): string {
+  return `destination ${job}/${name}`;
 }
 
 function deliveryItem({ delivery: { id, source, destination, queuedAt, state } }: DeliveryRow): Item[] {
@@ -306,4 +312,110 @@ export function placeOf({ transport, basePath }: Pick<Destination, "transport" |
   const login = loginOf(transport);
   if (login === null) return path;
   return `${login.user === null ? "" : `${login.user}@`}${login.host}:${path}`;
+}
+
+// Trouble by cause: one full disk with four thousand waiting images is one cause, and so is one reason that a hundred deliveries have.
+
+/** Worst first, then in the order of the items. */
+function causesOf(
+  items: readonly TroubleItem[],
+  failed: readonly FailedReason[],
+  { destinations, ledger }: TroubleParts,
+): TroubleCause[] {
+  const keys = [...new Set([...items.map(({ cause }) => cause), ...failed.map(({ code }) => `failed ${code}`)])];
+  return keys.map((key) => {
+    const mine = items.filter(({ cause }) => cause === key);
+    const counted = failed.filter(({ code }) => `failed ${code}` === key);
+    const affected = destinations.filter(({ destination, state }) =>
+      causeKey(state) === key && mine.some(({ key: item }) => item === keyOf(destination))
+    );
+    const since = [...mine.map((one) => one.since), ...counted.map((one) => one.since)].filter((at) => at !== null);
+    return {
+      key,
+      severity: mine[0]?.severity ?? "bad",
+      ...wordsOf(mine, counted, affected),
+      since: since.length === 0 ? null : Math.min(...since),
+      waiting: waitingImages(affected.map(({ destination: { job, name }, counts }) => ({ job, name, counts })), ledger),
+      count: counted.length === 0 ? mine.length : counted.reduce((sum, { count }) => sum + count, 0),
+    };
+  }).sort((a, b) => Number(b.severity === "bad") - Number(a.severity === "bad"));
+}
+
+/** Of the destinations, the key of what keeps them from taking files; null where nothing does. */
+function causeKey(state: DestinationState): string | null {
+  if (state.state === "paused") return `paused by ${state.by}`;
+  return "failure" in state ? `${state.state}${causeOf(state.failure.code, "", true).text}` : null;
+}
+
+function wordsOf(
+  items: readonly TroubleItem[],
+  failed: readonly FailedReason[],
+  affected: readonly Affected[],
+): Pick<TroubleCause, "title" | "hint"> {
+  const [first] = affected;
+  if (first !== undefined) {
+    const names = [...new Set(affected.map(({ destination }) => destination.name))];
+    const isOne = names.length === 1;
+    if (first.state.state === "paused") {
+      return {
+        title: `${listed(names)} ${isOne ? "is" : "are"} paused by ${first.state.by}`,
+        hint: "Resume to send files again.",
+      };
+    }
+    const { text, advice } = causeOf("failure" in first.state ? first.state.failure.code : "internal", listed(names), isOne);
+    return { title: text, hint: advice };
+  }
+  const [reason] = failed;
+  if (reason !== undefined) {
+    return { title: failedBecause(reason.code) ?? items[0]?.message ?? "Deliveries failed", hint: items[0]?.hint ?? "" };
+  }
+  return { title: titleOf(items), hint: "" };
+}
+
+function titleOf(items: readonly TroubleItem[]): string {
+  const [first] = items;
+  const files = counted(items.length, "file");
+  switch (first?.cause) {
+    case "daemon":
+    case "server's jobs":
+      return first.what;
+    case "incomplete":
+      return `${files} ${items.length === 1 ? "is" : "are"} incomplete`;
+    case "refused":
+      return `${files} ${items.length === 1 ? "was" : "were"} rejected`;
+    case "folder":
+      return `${counted(items.length, "folder")} cannot be listed`;
+    case "not watched":
+      return `The folder of ${listed(items.map(({ what }) => what))} is not watched`;
+    case "patterns":
+      return `No file of ${listed(items.map(({ what }) => what))} matches the patterns`;
+    case "missing":
+      return "Delivered images are no longer at their destination";
+    case "removals":
+      return `Removals from ${listed(items.map(({ what }) => what))} are waiting for you to accept them`;
+    case "removed on the server":
+      return `${jobsText(items.map(({ what }) => what))} removed on the server`;
+    case "orphans":
+      return `Images are waiting for ${listed(items.map(({ what }) => what))}, which is no longer configured`;
+    default:
+      return first?.message ?? "";
+  }
+}
+
+// How many images wait: one that waits for two destinations is two deliveries and one image.
+
+/** More are not counted one by one: they are taken to wait for the same destinations, as in an outage they do. */
+const MOST_COUNTED = 20_000;
+
+/** Images that wait for at least one of these destinations. */
+export function waitingImages(
+  places: readonly { readonly job: string; readonly name: string; readonly counts: Counts }[],
+  ledger: Pick<History, "waitingImages">,
+): number {
+  const waiting = places.filter(({ counts }) => waitingOf(counts) > 0);
+  return [...Map.groupBy(waiting, ({ job }) => job)].reduce((sum, [job, mine]) => {
+    const numbers = mine.map(({ counts }) => waitingOf(counts));
+    const isCounted = mine.length > 1 && numbers.reduce((all, one) => all + one, 0) <= MOST_COUNTED;
+    return sum + (isCounted ? ledger.waitingImages(job, mine.map(({ name }) => name)) : Math.max(...numbers));
+  }, 0);
 }

@@ -12,7 +12,7 @@ import type { NightReports } from "../../reports/night/night_report.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import { judged } from "../../reports/overview/facts.ts";
 import { troubleOf } from "../../reports/overview/trouble.ts";
-import { setupReport } from "../../reports/setup/setup_report.ts";
+import { setupReport } from "../../reports/setup_report.ts";
 import { refusal, type WebEnv } from "../server/refusal.ts";
 import * as z from "zod";
 

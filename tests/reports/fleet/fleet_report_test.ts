@@ -1,8 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type FleetMember, type NightSums, toBeatReport } from "../../../src/domain/fleet.ts";
 import { fleetReport } from "../../../src/reports/fleet/fleet_report.ts";
-import { fleetReportHtml } from "../../../src/reports/fleet/fleet_report_html.ts";
-import { fleetReportText } from "../../../src/reports/fleet/fleet_report_text.ts";
+import { fleetReportHtml, fleetReportText } from "../../../src/reports/fleet/fleet_report_text.ts";
 
 const NOW = Date.parse("2026-01-16T08:00:00Z");
 const GOOD = { night: "20260115", files: 100, files_delivered: 100, expected: 200, delivered: 200, bytes: 8e9 };

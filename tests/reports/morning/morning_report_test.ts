@@ -1,11 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Job } from "../../../src/config/settings.ts";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
-import type { NotPickedUp } from "../../../src/reports/morning/not_picked_up.ts";
+import { type NotPickedUp, reasonsFrom } from "../../../src/reports/morning/not_picked_up.ts";
 import { type Look, morningReport, type ReportTools } from "../../../src/reports/morning/morning_report.ts";
-import { reasonsFrom } from "../../../src/reports/morning/reasons.ts";
-import { reportHtml } from "../../../src/reports/morning/report_html.ts";
-import { reportText } from "../../../src/reports/morning/report_text.ts";
+import { reportHtml, reportText } from "../../../src/reports/morning/report_text.ts";
 import { statusReport } from "../../../src/reports/overview/status_report.ts";
 import { STATUS } from "../../web/fake_daemon.ts";
 import { aClaim, anAdmission, broken, NOW, proven } from "../../ledger/makers.ts";

@@ -1,8 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { openLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { notPickedUp } from "../../../src/reports/morning/not_picked_up.ts";
-import { reasonsFrom } from "../../../src/reports/morning/reasons.ts";
+import { notPickedUp, reasonsFrom } from "../../../src/reports/morning/not_picked_up.ts";
 import { statusReport } from "../../../src/reports/overview/status_report.ts";
 import { STATUS } from "../../web/fake_daemon.ts";
 import { aJob } from "../../support/makers.ts";

@@ -2,8 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { has } from "../../support/needs.ts";
 import { startBrowser } from "../../support/browser.ts";
 import type { MorningReport } from "../../../src/reports/morning/morning_json.ts";
-import { reportHtml } from "../../../src/reports/morning/report_html.ts";
-import { reportText } from "../../../src/reports/morning/report_text.ts";
+import { reportHtml, reportText } from "../../../src/reports/morning/report_text.ts";
 import { seriousFaults } from "../../web/axe_faults.ts";
 
 const path = (at: number) => `/data/2026-01-15/M31_Ha_300s_${String(at).padStart(4, "0")}.fits`;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { AvailabilityNote } from "../../../src/ledger/availability_ledger.ts";
-import { outagesOf } from "../../../src/reports/night/outages.ts";
+import { outagesOf } from "../../../src/reports/night/night_report.ts";
 
 const NAS = { job: "spring", name: "nas" };
 

@@ -1,11 +1,11 @@
 /** How the daemon is set up, for people: the configuration in force, the next runs of schedules, hooks with their last result. */
-import { showConfig } from "../../config/show/show.ts";
-import type { Job, Settings } from "../../config/settings.ts";
-import { hookName } from "../../events/hooks/hooks.ts";
-import { nextRun, type Schedule, windowAt } from "../../domain/schedule.ts";
-import type { SetupReport, SetupSchedule } from "../api_types.ts";
-import { nextTime } from "../morning/report_schedule.ts";
-import type { JobNow, PageSource } from "../page_source.ts";
+import { showConfig } from "../config/show/show.ts";
+import type { Job, Settings } from "../config/settings.ts";
+import { hookName } from "../events/hooks/hooks.ts";
+import { nextRun, type Schedule, windowAt } from "../domain/schedule.ts";
+import type { SetupReport, SetupSchedule } from "./api_types.ts";
+import { nextTime } from "./morning/report_schedule.ts";
+import type { JobNow, PageSource } from "./page_source.ts";
 
 const RUNS = 5;
 
