@@ -10,7 +10,6 @@ import { type loginKeys, type METHOD_KEYS, type MethodName, ON_THIS_COMPUTER, ty
 import type { daemonKeys, loadKeys, logKeys, pocketbaseShape, reportShape, webShape } from "./schema/schema_program.ts";
 import type { SettingsOf } from "./schema/values.ts";
 
-/** All settings of one configuration file. */
 export interface Settings extends SettingsOf<typeof loadKeys & typeof daemonKeys> {
   /** The file it was read from; null where it came from elsewhere (tests, demo). */
   readonly file: string | null;
@@ -37,9 +36,7 @@ export interface HeldJob {
   readonly name: string;
   /** Why nothing in the file can allow it; null where it waits for what follows. */
   readonly refused: string | null;
-  /** Folders that `may_watch` does not allow. */
   readonly watch: readonly string[];
-  /** Places that `may_send_to` does not allow. */
   readonly sendTo: readonly string[];
 }
 
@@ -54,7 +51,6 @@ export interface Job extends SettingsOf<typeof watchKeys & typeof finishedKeys &
   readonly destinations: readonly Destination[];
 }
 
-/** One place that files go to. */
 export interface Destination<T extends { readonly method: MethodName } = Transport> extends SettingsOf<typeof commonKeys> {
   readonly name: string;
   readonly job: string;
@@ -66,7 +62,6 @@ export interface Destination<T extends { readonly method: MethodName } = Transpo
   readonly noLinks?: true;
 }
 
-/** A method with its own options. */
 export type Transport<M extends MethodName = MethodName> = {
   readonly [Name in M]: { readonly method: Name } & SettingsOf<(typeof METHOD_KEYS)[Name]>;
 }[M];
@@ -89,18 +84,15 @@ export function serverOf(transport: Transport): string | null {
   return transport.method === "rclone" ? transport.remote : loginOf(transport)?.host ?? null;
 }
 
-/** True where the base path is a folder of this computer. */
 export function isOnThisComputer({ transport }: Pick<Destination, "transport">): boolean {
   return ON_THIS_COMPUTER.has(transport.method);
 }
 
-/** A destination whose method logs in over ssh. */
 export type SshDestination = Destination<SshTransport>;
 
 /** A destination that curl reaches by FTP, in clear or over TLS. */
 export type FtpDestination = Destination<Transport<"ftp" | "ftps">>;
 
-/** True where the method logs in over ssh. */
 export function isOverSsh(destination: Destination): destination is Destination & SshDestination {
   return "compression" in destination.transport;
 }

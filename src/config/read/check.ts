@@ -38,7 +38,6 @@ export function check(root: Record<string, unknown>, report: Report): Set<string
   return wrong;
 }
 
-/** A key that is known, but elsewhere. */
 function misplaced(key: string, path: Path): string | null {
   if (path.length === 0 || !Object.hasOwn(fileSchema.shape, key)) return null;
   const place = typeof path.at(-1) === "number" ? `a ${path.at(-2) === "jobs" ? "job" : "destination"}` : `"${path.at(-1)}"`;

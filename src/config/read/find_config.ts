@@ -11,10 +11,8 @@ import * as z from "zod";
 import { installedServices } from "./service_mark.ts";
 import type { Settings } from "../settings.ts";
 
-/** What reading a file at a known path takes. */
 export type Reading = Surroundings & Pick<ConfigFiles, "read"> & Partial<ConfigFiles>;
 
-/** The variable that names a configuration. */
 export const CONFIG_VARIABLE = "IMAGE_TRANSFER_CONFIG";
 
 /** The user's own configuration, where `init` writes it. */
@@ -128,7 +126,6 @@ async function nameOf(file: string): Promise<string> {
 
 /** Where systemd keeps the state of services, each in a folder of its name. */
 const SERVICE_STATES = "/var/lib";
-/** The state of the service with the usual name. */
 export const SERVICE_STATE = `${SERVICE_STATES}/image-transfer`;
 
 /**

@@ -22,7 +22,6 @@ import type { RemoteJob } from "./remote_jobs.ts";
 /** What looking at folders takes; without `realPath`, paths count as they are written. */
 type LookSystem = Surroundings & Partial<Pick<ConfigFiles, "realPath" | "facts" | "runtimeFolder">>;
 
-/** What became of the jobs of a server. */
 interface Judged {
   readonly held: readonly HeldJob[];
   /** By name, the folder from which on no link may lead to the files of a job: somebody else may exchange what lies in it. */
@@ -68,7 +67,6 @@ function textsIn(value: unknown): string[] {
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
-/** What the file allows, with links followed. */
 interface Rules {
   readonly watch: readonly string[];
   readonly sendTo: readonly string[];

@@ -108,7 +108,6 @@ async function withRemoteJobs(
 /** A larger file is not a configuration; a device may be endless. */
 const MOST_BYTES = 1_048_576;
 
-/** TOML where the name ends in `.toml`, else YAML. */
 export function kindOf(path: string): ConfigKind {
   return path.toLowerCase().endsWith(".toml") ? "toml" : "yaml";
 }
@@ -166,11 +165,9 @@ const LINE_FEED = 0x0a;
 
 // For commands that only talk to a daemon or read its ledger: they must work even if the file was damaged or deleted while it runs.
 
-/** What could be read. */
 interface PartialSettings {
   /** Complete if nothing is wrong. Else only the state directory is reliable, and the rest is what could be read. */
   readonly settings: Settings;
-  /** Why it cannot be used; null if it can. */
   readonly fault: Failure | null;
   /** True if the state directory is unknown, and the usual one is assumed. */
   readonly guessed: boolean;
@@ -208,7 +205,6 @@ export async function partialSettings(named: string | undefined, cwd: string, sy
   }
 }
 
-/** All defaults, and no jobs: the settings without a file. */
 export function withoutFile(around: Surroundings): Settings {
   return { ...unparsed("", "", "yaml", around, []).settings, file: null };
 }

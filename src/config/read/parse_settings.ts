@@ -12,7 +12,6 @@ import { printable } from "../../domain/names/printable.ts";
 /** The variable whose value takes the place of `pocketbase.url`. */
 export const POCKETBASE_URL = "IMAGE_TRANSFER_POCKETBASE_URL";
 
-/** How a configuration is written. */
 export type ConfigKind = "yaml" | "toml";
 
 /**
@@ -26,13 +25,11 @@ export function parseSettings(text: string, fileName: string, kind: ConfigKind, 
   return settings;
 }
 
-/** A configuration as far as it could be read. */
 export interface PartialConfig {
   /** With a fault: what could be read, with defaults for the rest. */
   readonly settings: FullSettings;
   /** The state directory that the text names; null if it names none, or it cannot be read. */
   readonly stateDirectory: string | null;
-  /** Everything that is wrong; null where nothing is. */
   readonly fault: ConfigError | null;
 }
 

@@ -110,7 +110,6 @@ export function parseToml(text: string): Source {
 
 const START: Position = { line: 1, column: 1 };
 
-/** What was found so far. */
 interface TomlReader {
   readonly root: Record<string, unknown>;
   /** By path, as JSON. */
@@ -126,7 +125,6 @@ function readTable({ resolvedKey, key, body }: AST.TOMLTable, reader: TomlReader
   for (const pair of body) readPair(pair, table, resolvedKey, reader);
 }
 
-/** `key = value`, `dotted.key = value` */
 function readPair(pair: AST.TOMLKeyValue, section: Record<string, unknown>, above: Path, reader: TomlReader): void {
   const keys = pair.key.keys.map((key) => key.type === "TOMLBare" ? key.name : key.value);
   const path = [...above, ...keys];

@@ -22,7 +22,6 @@ const remoteJobs = z.object({
   url: z.string(),
   /** The name that this computer had there. */
   instance: z.string(),
-  /** Milliseconds since 1970 UTC. */
   fetchedAt: z.number(),
   jobs: z.array(remoteJob).readonly(),
 }).readonly();
@@ -30,7 +29,6 @@ const remoteJobs = z.object({
 /** A job as the server has it: a section of `jobs`, without its name. */
 export type RemoteJob = z.infer<typeof remoteJob>;
 
-/** The copy on this disk. */
 export type RemoteJobs = z.infer<typeof remoteJobs>;
 
 /** A job as this computer uses it: whole, or its schedule alone, for the job of that name in the file. */

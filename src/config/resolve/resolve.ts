@@ -31,7 +31,11 @@ export type FullSettings = Settings & Required<Pick<Settings, "full">>;
 
 /** Resolves a checked tree. If anything was reported to `to.report`, the settings must not be used to send files. */
 export function resolve(root: Section, file: string | null, to: Resolving): FullSettings {
-  const program = resolveProgram(root, to);
+  const own = { state_directory: usualStateDirectory(to.around), ...root };
+  const options = resolveKeys({ ...loadKeys, ...daemonKeys }, own, [], to);
+  const log = logSettings(root, to);
+  const web = webSettings(root["web"], to);
+  const pocketbase = isSection(root["pocketbase"]) ? pocketbaseSettings(root["pocketbase"], to) : null;
   const written: [Path, Section][] = root["jobs"] === undefined
     ? [[[], { name: "default" }]]
     : listOf(root["jobs"]).map(([index, job]) => [["jobs", index], job]);
@@ -48,19 +52,40 @@ export function resolve(root: Section, file: string | null, to: Resolving): Full
     refuse("hooks", `names an unknown destination, "${unknown}"${hint}`, path, to);
   }
   const isHeard = jobs.some(({ job }) => job.hooks.some(({ on }) => on.includes("report")));
-  if (program.settings.report?.to === null && !isHeard) {
+  const report = webKeys.report.parse(root["report"]);
+  if (report !== false && report.to === undefined && !isHeard) {
     to.report(["report"], '"report.to" is missing: the webhook that receives it, or a hook on report');
   }
+  if (report !== false && report.fleet && pocketbase === null) {
+    to.report(["report", "fleet"], '"report.fleet" needs "pocketbase": the server that all computers report to');
+  }
   // Hooks are told the report at the usual time where nothing else is said.
-  const report = program.settings.report ?? (isHeard ? { at: REPORT_AT, to: null, fleet: false } : null);
+  const usualReport = isHeard ? { at: REPORT_AT, to: null, fleet: false } : null;
   const namesDestinations = jobs.reduce((sum, { job }) => sum + job.destinations.length, 0) > 1;
-  const settings = { ...program.settings, report, log: { ...program.settings.log, namesDestinations } };
   const full = {
     jobs: jobs.map(({ full }) => full),
     ...withDefaults({ bandwidth_limit: commonKeys.bandwidth_limit }, root),
-    ...program.full,
+    ...withDefaults(programShape, {
+      ...root,
+      log_level: log.level,
+      log_directory: log.directory,
+      log_file: log.file,
+      state_directory: options.stateDirectory,
+      pid_file: options.pidFile ?? undefined,
+      web: web === null ? false : withDefaults(webShape, isSection(root["web"]) ? root["web"] : {}),
+    }),
   };
-  return { file, notes: notesOf(jobs, root), jobs: jobs.map(({ job }) => job), ...settings, full };
+  return {
+    ...options,
+    file,
+    notes: notesOf(jobs, root),
+    jobs: jobs.map(({ job }) => job),
+    log: { ...log, namesDestinations },
+    web,
+    report: report === false ? usualReport : { ...report, to: report.to ?? null },
+    pocketbase,
+    full,
+  };
 }
 
 function resolveJob(section: Section, path: Path, root: Section, to: Resolving) {
@@ -164,7 +189,6 @@ function shareFiles(a: Job, b: Job, { around: { platform } }: Resolving): boolea
     !isExcluded(a, b) && !isExcluded(b, a);
 }
 
-/** One leaves out all that the other takes. */
 function isExcluded({ excludePatterns }: Job, { filePatterns }: Job): boolean {
   return filePatterns.every((pattern) => excludePatterns.includes(pattern));
 }
@@ -213,35 +237,6 @@ function refuseLoops(placed: readonly PlacedJob[], to: Resolving): void {
       }
     });
   }
-}
-
-// The program's own keys: load, log, page, state.
-
-/** Resolves the keys at the top of the file. */
-function resolveProgram(root: Section, to: Resolving): {
-  settings: Omit<Settings, "file" | "notes" | "jobs" | "log"> & { log: Omit<LogSettings, "namesDestinations"> };
-  full: Section;
-} {
-  const place = { state_directory: usualStateDirectory(to.around), ...root };
-  const options = resolveKeys({ ...loadKeys, ...daemonKeys }, place, [], to);
-  const log = logSettings(root, to);
-  const web = webSettings(root["web"], to);
-  const report = webKeys.report.parse(root["report"]);
-  const pocketbase = isSection(root["pocketbase"]) ? pocketbaseSettings(root["pocketbase"], to) : null;
-  const full = withDefaults(programShape, {
-    ...root,
-    log_level: log.level,
-    log_directory: log.directory,
-    log_file: log.file,
-    state_directory: options.stateDirectory,
-    pid_file: options.pidFile ?? undefined,
-    web: web === null ? false : withDefaults(webShape, isSection(root["web"]) ? root["web"] : {}),
-  });
-  const sent = report === false ? null : { at: report.at, to: report.to ?? null, fleet: report.fleet };
-  if (sent?.fleet && pocketbase === null) {
-    to.report(["report", "fleet"], '"report.fleet" needs "pocketbase": the server that all computers report to');
-  }
-  return { settings: { ...options, log, web, report: sent, pocketbase }, full };
 }
 
 function pocketbaseSettings(written: Section, to: Resolving): PocketbaseSettings {

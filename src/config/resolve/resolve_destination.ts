@@ -10,7 +10,6 @@ import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
 import { refuse, resolved, resolveKeys, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
 import type { Path } from "../read/source.ts";
 
-/** Resolves a destination from its keys and those above it. */
 export function resolveDestination(
   written: Section,
   { path, job, line }: { readonly path: Path; readonly job: string; readonly line: BandwidthLimit },
@@ -193,7 +192,6 @@ export function remoteFolder(written: string): string {
 // `NIGHT` in a path means the observing night. At a destination, the path before it stays the base path, which is made once, and the
 // rest becomes part of the layout. Of a watched path, the part before it is watched, and the rest selects folders in it.
 
-/** True where the path names the observing night. */
 function hasNight(path: string): boolean {
   return withNight(path, "") !== path;
 }
@@ -231,7 +229,6 @@ interface CheckedOptions {
   readonly faults: readonly { readonly index: number; readonly message: string }[];
 }
 
-/** What may be added, as the error lists it. */
 const ALLOWED_TEXT =
   "--bwlimit=…, --compress, --compress-level=…, --compress-choice=…, --skip-compress=…, --whole-file, --no-whole-file, --chmod=…, --chown=…, " +
   "--owner, --group, --numeric-ids, --usermap=…, --groupmap=…, --acls, --xattrs, --omit-dir-times, --ipv4, --ipv6, --sockopts=…, --block-size=…, " +
@@ -285,7 +282,6 @@ const LETTERS: Readonly<Record<string, string>> = Object.fromEntries(
     .split(" ").map((pair) => pair.split("=")),
 );
 
-/** Checks a list of options as written in the configuration. */
 export function checkRsyncOptions(options: readonly string[]): CheckedOptions {
   const kept: string[] = [];
   const faults: { index: number; message: string }[] = [];

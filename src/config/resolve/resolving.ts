@@ -4,7 +4,6 @@ import { defaultOf } from "../schema/schema.ts";
 import { settingOf, type SettingsOf, type Shape } from "../schema/values.ts";
 import type { Path, Report } from "../read/source.ts";
 
-/** Keys with their values, as written. */
 export type Section = Record<string, unknown>;
 
 /** What a section is resolved with, and where problems are reported. */
@@ -57,7 +56,6 @@ export function expandSecret(written: string, around: Surroundings): Expanded {
   return expandVariables(written, { platform: around.platform, env: (name) => (around.secretEnv ?? around.env)(name) });
 }
 
-/** The keys of a shape, none of them set. */
 export function withoutKeys(shape: Shape): Section {
   return Object.fromEntries(Object.keys(shape).map((key) => [key, undefined]));
 }

@@ -38,7 +38,6 @@ export const fileSchema = z.strictObject({
   ...layer(programShape),
 }, "must be a list of keys and values");
 
-/** Other names that keys are known by. */
 export const ALIASES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries({ ...jobShape, ...destinationShape }).flatMap(([key, type]) =>
     (settingOf(key, type).aliases ?? []).map((alias) => [alias, key])

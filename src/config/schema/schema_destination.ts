@@ -49,7 +49,6 @@ const folderKeys = {
     ),
 };
 
-/** How many files may be removed at once. */
 type MaxDelete = { readonly files: number } | { readonly percent: number };
 
 /** A number of files, or a share of those that are there. */
@@ -194,7 +193,6 @@ export const commonKeys = { ...folderKeys, ...carryKeys, ...proofKeys, ...placeK
 
 const { remote_base_path, layout } = folderKeys;
 
-/** Where files go. */
 export const addressKeys: Shape = {
   remote_host: loginKeys.remote_host,
   remote_user: loginKeys.remote_user,
@@ -204,7 +202,6 @@ export const addressKeys: Shape = {
   layout,
 };
 
-/** How files are transferred. */
 export const transferKeys: Shape = { ...methodKeys, ...carryKeys };
 
 /** All keys of a destination, in the order of the sample file. */

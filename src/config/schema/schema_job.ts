@@ -16,7 +16,6 @@ const GROWING = { minBytes: 100e6, marginBytes: 50e6, timeoutMs: 30_000 };
 
 const NEWER_THAN = "must be a date like 2026-11-01, a time before the first start like 7d, now, or false";
 
-/** Which folder is watched, and how. */
 export const watchKeys = {
   watch_path: setting(text("a folder"), {
     kind: "path",
@@ -58,7 +57,6 @@ export const watchKeys = {
   }),
 };
 
-/** When a file is finished. */
 export const finishedKeys = {
   completeness: oneOf(["auto", "quiet", "marker"]).prefault("auto").describe(
     "How a finished file is recognised. `auto`: no program is writing to it and it has the length that its headers declare; `quiet`: it is unchanged for `min_file_age_seconds`; `marker`: the file named by `marker` exists",
@@ -211,8 +209,6 @@ function wrongWebhook({ command, working_directory, url, format, chat_id }: Hook
   const isServerOnly = URL.parse(url ?? "")?.pathname.replaceAll("/", "") === "";
   return format === "ntfy" && isServerOnly ? ["must end with the topic, like https://ntfy.sh/my-topic", ["url"]] : null;
 }
-
-// When files are sent.
 
 /** A schedule with times: `type` and `expression` are the words of seed 2. */
 const timesOfRuns = z.strictObject({

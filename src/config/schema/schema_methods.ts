@@ -5,7 +5,6 @@
 import type * as z from "zod";
 import { bool, integer, oneOf, setting, type Shape, text, texts } from "./values.ts";
 
-/** The account that is logged in to. */
 export const loginKeys = {
   remote_host: setting(text("a host name"), {
     name: "host",
@@ -25,7 +24,6 @@ export const loginKeys = {
   }),
 };
 
-/** What all methods over ssh use. */
 export const sshKeys = {
   ...loginKeys,
   compression: bool().prefault(false).describe(
@@ -33,14 +31,12 @@ export const sshKeys = {
   ),
 };
 
-/** What rsync uses. */
 export const rsyncKeys = {
   ...sshKeys,
   rsync_options: texts("options, like [--compress-level=1]").prefault([])
     .describe("Further options for rsync; unsafe ones are rejected"),
 };
 
-/** What ftp and ftps use. */
 const ftpKeys = {
   ...loginKeys,
   password: setting(text("a password").optional(), {
@@ -57,7 +53,6 @@ const ftpKeys = {
   }),
 };
 
-/** What ftps uses. */
 const ftpsKeys = {
   ...ftpKeys,
   tls_mode: oneOf(["explicit", "implicit"]).prefault("explicit").describe(

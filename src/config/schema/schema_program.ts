@@ -5,7 +5,6 @@ import { bool, duration, integer, oneOf, setting, size, text, texts } from "./va
 
 const DAY = 86_400_000;
 
-/** How much it does at once. */
 export const loadKeys = {
   max_concurrent_syncs: integer(1, 256).optional().meta({
     description:
@@ -22,7 +21,6 @@ export const loadKeys = {
 
 const LEVELS = ["trace", "debug", "info", "warning", "warn", "error"] as const;
 
-/** What is logged, and where. */
 export const logKeys = {
   log_level: setting(
     oneOf(LEVELS).meta({ enum: [...LEVELS, ...LEVELS.map((level) => level.toUpperCase())] })
@@ -54,7 +52,6 @@ export const logKeys = {
   }),
 };
 
-/** The keys inside `web`. */
 export const webShape = {
   listen: z.union([z.string(), z.number()], "must be an address and a port, like 127.0.0.1:9090").prefault("127.0.0.1:9090")
     .describe("Address and port. Port 0 means any free port"),
@@ -80,7 +77,6 @@ export const webShape = {
   metrics: bool().prefault(true).describe("Serve `/metrics` for Prometheus"),
 };
 
-/** The keys inside `report`. */
 export const reportShape = {
   at: z.string("must be a time of day, like 08:00").refine(
     (text) => rolloverMinutes(text) !== null,
@@ -98,7 +94,6 @@ export const reportShape = {
   ),
 };
 
-/** The live page, the metrics and the report. */
 export const webKeys = {
   web: z.union([
     z.literal(false),
@@ -136,7 +131,6 @@ const MAY_SET = ["jobs", "schedules"] as const;
 /** What another computer may ask for through the server. */
 export const MAY_DO = ["pause", "resume", "retry", "scan"] as const;
 
-/** The keys inside `pocketbase`. */
 export const pocketbaseShape = {
   url: setting(z.url({ protocol: /^https?$/, error: "must be a URL, like https://pocketbase.example" }), {
     missing: "the URL of the server, like https://pocketbase.example",
@@ -202,7 +196,6 @@ export const pocketbaseShape = {
   }),
 };
 
-/** PocketBase as the place where jobs are kept. */
 export const pocketbaseKeys = {
   pocketbase: z.union([z.literal(false), z.strictObject(pocketbaseShape)], "must be false or a section").prefault(false)
     .describe(

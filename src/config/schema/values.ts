@@ -6,18 +6,15 @@ import ms from "ms";
 import * as z from "zod";
 import { isTimeZone, rolloverMinutes } from "../../domain/night/night.ts";
 
-/** `true` or `false`. */
 export function bool() {
   return z.boolean("must be true or false");
 }
 
-/** A whole number within bounds. */
 export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
   return z.number(message).int(message).min(min, message).max(max, message);
 }
 
-/** Any number within bounds. */
 export function amount(min: number, max: number) {
   const message = `must be a number from ${min} to ${max}`;
   return z.number(message).min(min, message).max(max, message);
@@ -46,7 +43,6 @@ export function text(what: string) {
   return z.string(message).min(1, message).regex(/^[^\x00-\x1f\x7f]*$/, `${message}, without control characters`);
 }
 
-/** A list of texts. */
 export function texts(what: string) {
   return z.array(text("text"), `must be a list of ${what}`);
 }
@@ -111,12 +107,10 @@ export function mode() {
   });
 }
 
-/** A time zone of the IANA list. */
 export function zone() {
   return text("a time zone, like Europe/Berlin").refine(isTimeZone, { message: "must be a time zone, like Europe/Berlin" });
 }
 
-/** A time of day as `HH:MM`. */
 export function timeOfDay(example: string) {
   const what = `a time of day, like ${example}`;
   return text(what).refine((text) => rolloverMinutes(text) !== null, { message: `must be ${what}` });
@@ -142,7 +136,6 @@ export function fail(context: z.RefinementCtx, message: string, path: (string | 
 // From the keys of a file to the settings of the program. `file_patterns` is `filePatterns`, unless the entry gives another name, for
 // instance because the unit changes (`min_file_age_seconds` is `minFileAgeMs`).
 
-/** Keys with their types, as zod has them. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
 /** What an entry says of the setting besides its type. */
@@ -184,7 +177,6 @@ export function setting<T extends z.ZodType, const N extends string = never>(
   return entry as [N] extends [never] ? T : T & Named<N>;
 }
 
-/** What is known of a key's setting. */
 export function settingOf(key: string, type: z.ZodType): Setting & { readonly name: string } {
   return { name: key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), ...SETTINGS.get(type) };
 }

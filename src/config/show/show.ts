@@ -10,7 +10,6 @@ import { wrapped } from "../../domain/wrapped.ts";
 import type { ConfigKind } from "../read/parse_settings.ts";
 import type * as z from "zod";
 
-/** What is shown instead of a secret. */
 const HIDDEN = "(hidden)";
 
 /** `full` of a resolved configuration as YAML or JSON; it ends with a line break. */
@@ -55,7 +54,7 @@ export type Answers = Readonly<Record<string, string>>;
 /** What a beginner must fill in. */
 const FILLED = ["watch_path", "remote_host", "remote_user", "remote_base_path"];
 
-/** What `init` and `config generate` write: every key with its help; keys with a default are commented out. */
+/** What `init` and `config generate` write: every key with its help; keys with a default are commented out, but for `answers`. */
 export function sampleConfig(kind: ConfigKind, answers: Readonly<Record<string, string | number>> | null = null): string {
   const assign = kind === "toml" ? " = " : ": ";
   const shown = kind === "toml" ? tomlValue : yamlValue;
@@ -125,7 +124,6 @@ function head(kind: ConfigKind): string[] {
   ];
 }
 
-/** The help of a key. */
 export function helpOf(type: z.ZodType): string {
   return type.meta()?.description ?? "";
 }
@@ -141,7 +139,6 @@ export function innerShape(type: z.ZodType): Shape | null {
   return isSection(defaultOf(type)) ? keysInside(type) : null;
 }
 
-/** A value on one line of YAML. */
 export function yamlValue(value: unknown): string {
   if (value === undefined) throw new TypeError("A key of the schema has neither a default nor examples to show");
   return stringify(value, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
