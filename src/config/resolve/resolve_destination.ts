@@ -3,11 +3,11 @@ import type { BandwidthLimit } from "../../domain/schedule.ts";
 import { addressParts, addressWords, bareHost, isAddress, isHostName, isUserName } from "../../domain/names/host_name.ts";
 import { checkLayout, withNight } from "../../domain/names/layout.ts";
 import { commonKeys, destinationShape, transferMethod } from "../schema/schema_destination.ts";
-import { loginKeys, METHOD_KEYS, methodKeys, type MethodName, rsyncKeys } from "../schema/schema_methods.ts";
+import { METHOD_KEYS, methodKeys, rsyncKeys } from "../schema/schema_methods.ts";
 import type { Shape } from "../schema/values.ts";
 import { type Destination, isOnThisComputer, loginOf, serverOf, type Transport } from "../settings.ts";
 import { expandPath, expandVariables, isWindowsPath } from "./expand_path.ts";
-import { refuse, resolved, resolveKeys, type Resolving, type Section, withDefaults, withoutKeys } from "./resolving.ts";
+import { refuse, resolved, resolveKeys, type Resolving, type Section, withDefaults } from "./resolving.ts";
 import type { Path } from "../read/source.ts";
 
 export function resolveDestination(
@@ -21,12 +21,15 @@ export function resolveDestination(
     to.report([...to.placeOf(path, "rsync_options"), fault.index], `"rsync_options" ${fault.message}`);
   }
   const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
-  const login = loginOf(transport);
   const common = resolveKeys(commonKeys, merged, path, to);
   const folder = basePath(common.basePath, !isOnThisComputer({ transport }), path, to);
   const { basePath: base, layout } = splitNight(folder, common.layout);
-  const unfit = checkBasePath(base) ?? (layout === common.layout ? null : checkLayout(layout));
-  if (unfit !== null) refuse("remote_base_path", `is invalid: ${unfit}`, path, to);
+  // Of the placeholders, only the night has a meaning in the path, and is cut off with what follows it.
+  const [placeholder] = /\{(?:header\b[^{}]*|job|path|folder|name|stem|ext)\}/i.exec(base) ?? [];
+  const unfit = placeholder !== undefined
+    ? `${placeholder} belongs in "layout", which continues it`
+    : layout !== common.layout && checkLayout(layout);
+  if (unfit) refuse("remote_base_path", `is invalid: ${unfit}`, path, to);
   const name = typeof merged["name"] === "string" ? merged["name"] : serverOf(transport) || transport.method;
   const shown = {
     ...merged,
@@ -35,8 +38,11 @@ export function resolveDestination(
     layout,
     rsync_options: options.kept,
     verify_transfer: common.verify,
-    ...(login === null ? withoutKeys(loginKeys) : {}),
+    ...(loginOf(transport) === null ? { remote_host: undefined, remote_user: undefined, remote_port: undefined } : {}),
   };
+  // What only other methods use is not shown, unless it is set.
+  const isOthers = (key: string) => key in methodKeys && !(key in METHOD_KEYS[transport.method]) && merged[key] === undefined;
+  const shape = Object.fromEntries(Object.entries<Shape[string]>(destinationShape).filter(([key]) => !isOthers(key)));
   return {
     destination: {
       ...common,
@@ -48,15 +54,9 @@ export function resolveDestination(
       basePath: base,
       layout,
     },
-    full: { name, ...withDefaults(withoutOthers(transport.method, merged), shown) },
+    full: { name, ...withDefaults(shape, shown) },
     written,
   };
-}
-
-/** The keys of a destination, without those that only other methods use, unless they are set. */
-function withoutOthers(method: MethodName, merged: Section): Shape {
-  const isOthers = (key: string) => key in methodKeys && !(key in METHOD_KEYS[method]) && merged[key] === undefined;
-  return Object.fromEntries(Object.entries<Shape[string]>(destinationShape).filter(([key]) => !isOthers(key)));
 }
 
 /** The method with its own options: only the keys that it uses are checked. */
@@ -70,12 +70,13 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
   const wrong = to.wrong.has("transfer_method") ? new Set([...to.wrong, ...Object.keys(METHOD_KEYS[method])]) : to.wrong;
   const own: Record<string, unknown> = resolveKeys<Shape>(METHOD_KEYS[method], merged, path, { ...to, wrong });
   const { host, user } = own;
+  if (typeof user === "string" && !isUserName(user)) refuse("remote_user", `must be a user name, not "${user}"`, path, to);
   checkFtpKeys(method, merged, path, to);
   return {
     method,
     ...own,
     ...(typeof host === "string" ? { host: remoteHost(host, path, to) } : {}),
-    ...(typeof user === "string" ? { user: remoteUser(user, path, to) } : {}),
+    ...(typeof user === "string" ? { user: isUserName(user) ? user : null } : {}),
   } as Transport;
 }
 
@@ -83,12 +84,6 @@ function resolveTransport(merged: Section, path: Path, to: Resolving): Transport
 export function inZone(limit: BandwidthLimit, { night_timezone }: Section): BandwidthLimit {
   if (limit === null || typeof limit === "number") return limit;
   return { ...limit, timezone: typeof night_timezone === "string" ? night_timezone : null };
-}
-
-/** Of the placeholders, only the night has a meaning in the path, and is cut off with what follows it. */
-function checkBasePath(base: string): string | null {
-  const [placeholder] = /\{(?:header\b[^{}]*|job|path|folder|name|stem|ext)\}/i.exec(base) ?? [];
-  return placeholder === undefined ? null : `${placeholder} belongs in "layout", which continues it`;
 }
 
 /** What would be taken for safer than it is, or leave open which of two is meant. */
@@ -153,12 +148,6 @@ function remoteHost(written: string, path: Path, to: Resolving): string {
   return "";
 }
 
-function remoteUser(written: string, path: Path, to: Resolving): string | null {
-  if (isUserName(written)) return written;
-  refuse("remote_user", `must be a user name, not "${written}"`, path, to);
-  return null;
-}
-
 function basePath(written: string, isRemote: boolean, path: Path, to: Resolving): string {
   if (written === "") return "";
   const fault = (message: string) => refuse("remote_base_path", message, path, to);
@@ -192,10 +181,6 @@ export function remoteFolder(written: string): string {
 // `NIGHT` in a path means the observing night. At a destination, the path before it stays the base path, which is made once, and the
 // rest becomes part of the layout. Of a watched path, the part before it is watched, and the rest selects folders in it.
 
-function hasNight(path: string): boolean {
-  return withNight(path, "") !== path;
-}
-
 /** `/data/NIGHT/raw` watched is `/data`, and `NIGHT/raw` below it, which is null without a `NIGHT`. */
 export function splitWatched(path: string): { folder: string; below: string | null } {
   const cut = cutAtNight(path);
@@ -212,7 +197,7 @@ function splitNight(basePath: string, layout: string): { basePath: string; layou
 /** The path before the part that names the night, and the parts from there on. */
 function cutAtNight(path: string): { base: string; rest: string[] } | null {
   const parts = path.split(/[/\\]/);
-  const first = parts.findIndex(hasNight);
+  const first = parts.findIndex((part) => withNight(part, "") !== part);
   if (first < 0) return null;
   const base = path.slice(0, parts.slice(0, first).join("/").length);
   const whole = /^[A-Za-z]:$/.test(base) ? `${base}/` : base;

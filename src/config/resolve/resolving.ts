@@ -56,10 +56,6 @@ export function expandSecret(written: string, around: Surroundings): Expanded {
   return expandVariables(written, { platform: around.platform, env: (name) => (around.secretEnv ?? around.env)(name) });
 }
 
-export function withoutKeys(shape: Shape): Section {
-  return Object.fromEntries(Object.keys(shape).map((key) => [key, undefined]));
-}
-
 /** The values of a shape's keys as written, or their defaults; keys without either are left out. */
 export function withDefaults(shape: Shape, written: Section): Section {
   const values = Object.entries(shape).map(([key, type]) => [key, written[key] ?? defaultOf(type)] as const);
