@@ -46,7 +46,15 @@ export function addRemoteJobs({ root, origins, notes }: Tree, jobs: readonly Use
   for (const { name, settings, use, own } of jobs) {
     if (use === "job") {
       const refuse = (message: string) => report(["pocketbase"], `the server's job "${name}" ${message}`);
-      const bare = remoteSection(settings, refuse);
+      const { name: _name, ...bare }: Record<string, unknown> = structuredClone(settings);
+      for (const section of [bare, ...sectionsIn(bare["destinations"])]) {
+        for (const key of Object.keys(section).filter(isLocalOnly)) {
+          refuse(`sets "${key}", which only this computer's file may set`);
+          delete section[key];
+        }
+      }
+      // What deletes, and what shows keys, is not inherited either.
+      Object.assign(bare, { delete_source: false, delete_destination_files: false, ignore_hidden_files: true });
       const { kept, lost } = own === undefined ? { kept: bare, lost: [] } : withOwnKeys(bare, own);
       if (lost.length > 0) {
         notes.push(`the server's job ${name} is no longer that of the file: it does without ${lost.join(", ")}`);
@@ -56,10 +64,13 @@ export function addRemoteJobs({ root, origins, notes }: Tree, jobs: readonly Use
         refuse("sends elsewhere than this computer's file, which has a password: only the file may say where that is sent");
       }
       const isInheriting = section["destinations"] === undefined && Array.isArray(root["destinations"]);
-      const list = jobList(root);
+      // A folder that the server names must not decide what is deleted at the destinations of the file.
+      const inherited = sectionsIn(root["destinations"]).map((one) => ({ ...one, delete_destination_files: false }));
+      if (!Array.isArray(root["jobs"])) root["jobs"] = root["watch_path"] === undefined ? [] : [{ name: DEFAULT }];
+      const list = root["jobs"] as unknown[];
       const index = list.findIndex((job) => isSection(job) && sameName(job["name"], name));
       const at = index < 0 ? list.length : index;
-      list[at] = isInheriting ? { ...section, destinations: withoutMirrors(root["destinations"]) } : section;
+      list[at] = isInheriting ? { ...section, destinations: inherited } : section;
       origins.moved(["pocketbase"], ["jobs", at]);
       if (isInheriting) origins.moved(["destinations"], ["jobs", at, "destinations"]);
     } else if (settings["schedule"] !== undefined) {
@@ -73,33 +84,6 @@ export function addRemoteJobs({ root, origins, notes }: Tree, jobs: readonly Use
 
 /** The name of the job of a file without a list of jobs. */
 const DEFAULT = "default";
-
-/** The list of jobs, made of the file's only job where it has none; empty where the file watches nothing. */
-function jobList(root: Record<string, unknown>): unknown[] {
-  if (!Array.isArray(root["jobs"])) root["jobs"] = root["watch_path"] === undefined ? [] : [{ name: DEFAULT }];
-  return root["jobs"] as unknown[];
-}
-
-function remoteSection(
-  settings: RemoteJob["settings"],
-  refuse: (message: string) => void,
-): Record<string, unknown> {
-  const plain: Record<string, unknown> = structuredClone(settings);
-  for (const section of [plain, ...sectionsIn(plain["destinations"])]) {
-    for (const key of Object.keys(section).filter(isLocalOnly)) {
-      refuse(`sets "${key}", which only this computer's file may set`);
-      delete section[key];
-    }
-  }
-  // What deletes, and what shows keys, is not inherited either.
-  const { name: _name, ...named } = plain;
-  return { ...named, delete_source: false, delete_destination_files: false, ignore_hidden_files: true };
-}
-
-/** The destinations of the file, for a job of the server: a folder that the server names must not decide what is deleted there. */
-function withoutMirrors(destinations: unknown): Record<string, unknown>[] {
-  return sectionsIn(destinations).map((destination) => ({ ...destination, delete_destination_files: false }));
-}
 
 /** A password of the file is for the server that the file names, and for the way that it names: not for another port, nor in clear. */
 function keepsSecrets(section: Record<string, unknown>, root: Record<string, unknown>): boolean {

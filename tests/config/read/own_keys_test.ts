@@ -52,6 +52,8 @@ const ALL = { hooks: 1, deletes: true, mirrors: false, password: "secret-word", 
 Deno.test("a job that was pushed keeps what only the file has, also with another schedule", async () => {
   assertEquals(await pushedAndRead([CAMERA]), ALL);
   assertEquals(await pushedAndRead([CAMERA], (settings) => ({ ...settings, schedule: { interval: "5m" } })), ALL);
+  // The name of the record counts.
+  assertEquals(await pushedAndRead([CAMERA], (settings) => ({ ...settings, name: "other" })), ALL);
 });
 
 Deno.test("a mirror that was pushed stays one, and is none with another layout", async () => {
