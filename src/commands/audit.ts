@@ -5,7 +5,7 @@ import type { Settings } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { counted } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
-import type { AuditedRow } from "../ledger/audit_ledger.ts";
+import type { AuditedRow } from "../ledger/history.ts";
 import { auditStatus } from "../reports/overview/status_report.ts";
 import type { AuditStatus } from "../reports/overview/status_json.ts";
 import { defineCommand, EXIT, notices, say, tell, type Tools } from "./command.ts";

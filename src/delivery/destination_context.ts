@@ -9,8 +9,7 @@ import type { FailureRecord } from "../domain/failure.ts";
 import type { Destination, Job } from "../config/settings.ts";
 import type { GrowingFile } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
-import type { AuditLedger, AuditState } from "../ledger/audit_ledger.ts";
-import type { MirrorLedger } from "../ledger/mirror_ledger.ts";
+import type { AuditState } from "../ledger/history.ts";
 import type { OutboxLedger } from "../ledger/outbox_ledger.ts";
 import { paceOf } from "../methods/bandwidth.ts";
 import type { Method, MethodContext } from "../methods/method.ts";
@@ -44,7 +43,7 @@ export interface OutboxOptions {
   readonly job: Job;
   readonly destination: Destination;
   readonly system: System;
-  readonly ledger: OutboxLedger & AuditLedger & Pick<MirrorLedger, "replacedBy" | "mirrorOf" | "addTrash">;
+  readonly ledger: OutboxLedger;
   readonly emit: Emit;
   readonly method: Pick<Method, "connect">;
   readonly methodContext: MethodContext;

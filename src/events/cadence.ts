@@ -1,6 +1,6 @@
 /** How often a camera usually makes an image, so that its silence is noticed. */
 import type { TransferEvent } from "../domain/transfer_event.ts";
-import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
+import type { History } from "../ledger/history.ts";
 
 /** Times in milliseconds since 1970 UTC. */
 export interface Cadence {
@@ -21,7 +21,7 @@ const READ_AT_START = 2_000;
 export type Cadences = ReturnType<typeof cadences>;
 
 /** Follows the images of all jobs; begins with what the ledger knows. */
-export function cadences(ledger: Pick<AvailabilityHistory, "lastAdmitted">) {
+export function cadences(ledger: Pick<History, "lastAdmitted">) {
   const times = new Map<string, number[]>();
   const add = (job: string, at: number) => {
     const known = times.get(job) ?? [];

@@ -1,5 +1,7 @@
 /** What reports, the page and commands ask of the ledger: what was and what is. Nothing here changes anything. */
+import type { AuditRun, AuditVerdict } from "../domain/audit.ts";
 import type { Delivery, DeliveryState } from "../domain/delivery.ts";
+import type { DestinationState } from "../domain/delivery.ts";
 import type { FailureCode } from "../domain/failure.ts";
 import type { SourceFile } from "../domain/source_file.ts";
 
@@ -117,6 +119,33 @@ interface Flagged {
   readonly files: readonly { readonly source: SourceFile; readonly warning: string }[];
 }
 
+/** An audit and where it is. All files have their turn in a lap, in the order of queueing; it may take many audits. */
+export interface AuditState extends AuditRun {
+  /** The delivery that was looked at last; 0 at the beginning of a lap. */
+  readonly lookedTo: number;
+  /** When the lap began: what was proved since then is not looked at in it. Milliseconds since 1970 UTC. */
+  readonly lapAt: number;
+}
+
+/** A file that was not as delivered when it was last looked at. */
+export interface AuditedRow extends DeliveryRow {
+  readonly verdict: Exclude<AuditVerdict, "equal" | "unproven">;
+  readonly reason: string;
+  /** When it was looked at, milliseconds since 1970 UTC. */
+  readonly auditedAt: number;
+}
+
+/**
+ * From `at` on, milliseconds since 1970 UTC. A destination's state holds until its next note, or the next `running`. The daemon's own
+ * notes have no job and no destination; `lost`: it ended without a word, some time after the last thing that it recorded.
+ */
+export interface AvailabilityNote {
+  readonly at: number;
+  readonly job: string;
+  readonly destination: string;
+  readonly state: DestinationState["state"] | "running" | "stopped" | "lost";
+}
+
 /** Each call answers from one moment. */
 export interface History {
   /** Rows in the order asked for, all in memory: give a limit, or use `each`. */
@@ -165,4 +194,15 @@ export interface History {
   nightFrames(night: string, first: number, last: number, limit: number): NightFrame[];
   /** The file versions of a night that were admitted with a warning, and not only watched; `files` are at most `limit`. */
   flagged(night: string, limit: number): Flagged;
+  /** The audit of a destination that runs, or the last one; null before the first. */
+  auditOf(job: string, destination: string): AuditState | null;
+  /**
+   * What is not as delivered as far as is known: damaged, vanished, changed or unreadable, without what was sent again since. The last
+   * one looked at first.
+   */
+  auditFindings(job: string, destination: string, limit: number): AuditedRow[];
+  /** In order: what was noted in this time, after the last note before it of each destination, and of the daemon. */
+  availability(from: number, to: number): AvailabilityNote[];
+  /** When the last files were admitted, by job, newest first; of the last `limit` files of all jobs. */
+  lastAdmitted(limit: number): { readonly job: string; readonly at: number }[];
 }

@@ -1,17 +1,13 @@
 /**
  * The ledger: what was seen, what is queued, what is verified. It is the only queue.
  *
- * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger}, {@linkcode MirrorLedger}, {@linkcode HookLedger}, {@linkcode AuditLedger}, {@linkcode AvailabilityLedger} and {@linkcode History}. `sqlite/`
- * implements it; `tests/ledger/conformance/` holds an implementation to it.
+ * Its contract has a part for each user: {@linkcode IntakeLedger}, {@linkcode OutboxLedger} and {@linkcode History}. `sqlite/` implements
+ * it; `tests/ledger/conformance/` holds an implementation to it.
  */
-import type { AuditHistory, AuditLedger } from "./audit_ledger.ts";
-import type { FailureRecord } from "../domain/failure.ts";
-import type { AvailabilityHistory, AvailabilityLedger } from "./availability_ledger.ts";
-import type { HookLedger } from "./hook_ledger.ts";
 import type { History } from "./history.ts";
-import type { IntakeLedger } from "./intake_ledger.ts";
-import type { MirrorLedger } from "./mirror_ledger.ts";
 import type { OutboxLedger } from "./outbox_ledger.ts";
+import type { FailureRecord } from "../domain/failure.ts";
+import type { IntakeLedger } from "./intake_ledger.ts";
 
 /**
  * A ledger that may only be read, beside a daemon that writes.
@@ -24,11 +20,8 @@ import type { OutboxLedger } from "./outbox_ledger.ts";
 export interface ReadLedger
   extends
     History,
-    AuditHistory,
-    AvailabilityHistory,
     Pick<IntakeLedger, "unknown" | "admitted" | "leftAside">,
-    Pick<OutboxLedger, "deviceOf" | "pausedBy">,
-    Pick<MirrorLedger, "keptPaths" | "keptDeliveries" | "mirrorOf">,
+    Pick<OutboxLedger, "deviceOf" | "pausedBy" | "keptPaths" | "keptDeliveries" | "mirrorOf">,
     Disposable {
   /** Random name of this ledger, part of our staging folders' names; empty where there is no ledger yet. */
   readonly instance: string;
@@ -54,15 +47,7 @@ export interface LedgerCare {
 }
 
 /** The whole ledger, as the daemon opens it. */
-export type Ledger =
-  & LedgerCare
-  & ReadLedger
-  & IntakeLedger
-  & OutboxLedger
-  & MirrorLedger
-  & HookLedger
-  & AuditLedger
-  & AvailabilityLedger;
+export type Ledger = LedgerCare & ReadLedger & IntakeLedger & OutboxLedger;
 
 /** Told what a person should know, as one sentence: a damaged ledger was moved aside, a ledger was missing. */
 export type OnNotice = (notice: string) => void;

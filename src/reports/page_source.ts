@@ -1,7 +1,6 @@
 /** What a running daemon knows of itself, and what the page may ask of it; the daemon implements both. */
-import type { AvailabilityHistory } from "../ledger/availability_ledger.ts";
 import type { AuditPlan, AuditRun } from "../domain/audit.ts";
-import type { HeldRemovals } from "../ledger/mirror_ledger.ts";
+import type { HeldRemovals } from "../ledger/outbox_ledger.ts";
 import type { DestinationState } from "../domain/delivery.ts";
 import type { FleetCommand, FleetNow } from "../domain/fleet.ts";
 import type { FailureRecord } from "../domain/failure.ts";
@@ -9,7 +8,6 @@ import type { Destination, Job, PocketbaseSettings, Settings } from "../config/s
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { Cadence } from "../events/cadence.ts";
 import type { Progress } from "../events/progress.ts";
-import type { AuditHistory } from "../ledger/audit_ledger.ts";
 import type { History } from "../ledger/history.ts";
 import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Orphan } from "../ledger/orphans.ts";
@@ -83,7 +81,7 @@ export interface About {
 
 /** All that status, page, metrics and report are made of, at this moment; nothing is kept here. */
 export interface DaemonState {
-  readonly ledger: History & AuditHistory & AvailabilityHistory & Pick<IntakeLedger, "unknown" | "leftAside">;
+  readonly ledger: History & Pick<IntakeLedger, "unknown" | "leftAside">;
   readonly progress: Pick<Progress, "transfers" | "running" | "lastDelivered">;
   about(): About;
   /** What keeps the daemon itself from delivering; null where nothing does. */

@@ -11,7 +11,6 @@ import { attach, demandPlace, knownPlace, madeNow, notMounted, placeOf } from ".
 import { Failure, type FailureRecord } from "../../domain/failure.ts";
 import { counted } from "../../domain/words.ts";
 import { verify } from "../../domain/receipt.ts";
-import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { History } from "../../ledger/history.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import { auditStatus } from "../../reports/overview/status_report.ts";
@@ -193,7 +192,7 @@ function failureOf({ code, message, hint, next }: FailureRecord): Failure {
 /** Nothing where it is not audited. `now` is milliseconds since 1970 UTC. */
 function checkAudit(
   { job, name, audit, verify }: Pick<Destination, "job" | "name" | "audit" | "verify">,
-  ledger: Pick<AuditHistory, "auditOf">,
+  ledger: Pick<History, "auditOf">,
   now: number,
 ): Remark[] {
   if (audit === null) return [];

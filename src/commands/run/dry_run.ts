@@ -6,7 +6,7 @@ import { withoutName } from "../../domain/names/reason.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
-import { NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
+import { NEW_MIRROR } from "../../ledger/outbox_ledger.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import { board } from "../../events/board.ts";
 import { findMissing, whyAsk } from "../../delivery/mirror/mirror.ts";

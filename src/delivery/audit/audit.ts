@@ -4,8 +4,8 @@
  */
 import { AUDIT_VERDICTS, type AuditPlan, type AuditVerdict, checkedIn, isTouched, nextAudit } from "../../domain/audit.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";
-import type { AuditFinding, AuditState } from "../../ledger/audit_ledger.ts";
-import type { DeliveryRow } from "../../ledger/history.ts";
+import type { AuditState, DeliveryRow } from "../../ledger/history.ts";
+import type { AuditFinding } from "../../ledger/outbox_ledger.ts";
 import type { OpenSession, Workers } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 import type { Digest } from "../../domain/receipt.ts";

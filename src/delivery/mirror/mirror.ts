@@ -7,7 +7,7 @@ import { bell } from "../../async/bell.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";
-import { type MirrorLedger, type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
+import { type MirrorState, NEW_MIRROR, type OutboxLedger } from "../../ledger/outbox_ledger.ts";
 import { TRASH, trashFolder } from "../../methods/removal.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { System } from "../../system/system.ts";
@@ -214,7 +214,7 @@ const AT_ONCE = 2_000;
 export async function findMissing(
   { name, watchPath }: Pick<Job, "name" | "watchPath">,
   destinations: readonly string[],
-  ledger: Pick<MirrorLedger, "keptPaths">,
+  ledger: Pick<OutboxLedger, "keptPaths">,
   system: Pick<System, "names" | "facts" | "followedFacts" | "separator" | "sleep">,
   signal: AbortSignal,
 ): Promise<MissingFiles | null> {

@@ -8,7 +8,6 @@ import type { Delivery } from "../../domain/delivery.ts";
 import { type Destination, serverOf } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
-import type { MirrorLedger } from "../../ledger/mirror_ledger.ts";
 import type { OutboxLedger } from "../../ledger/outbox_ledger.ts";
 import { inTrash } from "../../methods/removal.ts";
 import type { System } from "../../system/system.ts";
@@ -20,7 +19,7 @@ import { nameKey } from "../../domain/names/file_name.ts";
 
 export interface RemovingTools {
   readonly system: System;
-  readonly ledger: MirrorLedger & Pick<OutboxLedger, "deviceOf" | "query" | "counts">;
+  readonly ledger: OutboxLedger;
   readonly emit: Emit;
   /** All destinations of all jobs: some may have the same folder. */
   readonly everywhere: () => readonly Destination[];
@@ -126,7 +125,7 @@ async function findAbsent(
   absent: readonly Delivery[],
   destination: Destination,
   session: Session,
-  ledger: MirrorLedger,
+  ledger: OutboxLedger,
   signal: AbortSignal,
 ): Promise<Ended[]> {
   const ended = new Map<Delivery, Ended>(

@@ -7,7 +7,7 @@ import type { Delivery } from "../../domain/delivery.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";
 import { formerName } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { type MirrorState, NEW_MIRROR } from "../../ledger/mirror_ledger.ts";
+import { type MirrorState, NEW_MIRROR } from "../../ledger/outbox_ledger.ts";
 import { inTrash, trashFolder } from "../../methods/removal.ts";
 import type { Batch, Item } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";

@@ -6,7 +6,7 @@ import type { HookEvent } from "../../domain/hook.ts";
 import { counted } from "../../domain/words.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { TransferEvent } from "../../domain/transfer_event.ts";
-import type { HookNote } from "../../ledger/hook_ledger.ts";
+import type { HookNote } from "../../ledger/outbox_ledger.ts";
 
 /** An event that need not be kept, for the hooks of its job; null for all others. */
 export function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEvent | null {

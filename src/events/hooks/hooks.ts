@@ -10,7 +10,7 @@ import { backOff, failureRecord } from "../../domain/failure.ts";
 import { type Hook, type HookEvent, type HookEventName, KEPT_EVENTS } from "../../domain/hook.ts";
 import { globs } from "../../domain/names/globs.ts";
 import type { Emit, TransferEvent } from "../../domain/transfer_event.ts";
-import type { HookLedger } from "../../ledger/hook_ledger.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
 import { callHook, type HookSystem } from "./call_hook.ts";
 import { keptEvent, passingEvent } from "./hook_events.ts";
 
@@ -48,7 +48,18 @@ export type Hooks = ReturnType<typeof hooks>;
 export function hooks(
   { system, ledger, emit }: {
     readonly system: HookSystem;
-    readonly ledger: HookLedger & { readonly instance: string };
+    readonly ledger: Pick<
+      Ledger,
+      | "instance"
+      | "keepForHooks"
+      | "noteReport"
+      | "hookNotes"
+      | "hookPosition"
+      | "advanceHook"
+      | "keepHooks"
+      | "hookBacklog"
+      | "boundHookNotes"
+    >;
     readonly emit: Emit;
   },
 ) {

@@ -1,10 +1,10 @@
 /** Audits. A delivery costs nothing here: files have their turn in the order of their ids, so no index has to be kept for it. */
 import type { AuditRun, AuditVerdict } from "../../domain/audit.ts";
-import type { AuditedRow, AuditFinding, AuditLedger, AuditState } from "../audit_ledger.ts";
-import type { FailureRecord } from "../../domain/failure.ts";
+import type { AuditedRow, AuditState, History } from "../history.ts";
+import type { OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row } from "./database.ts";
-import { MARK_LOST, sendAgain } from "./outbox_queries.ts";
-import { number, numberOrNull, SELECT_DELIVERY, stateValues, text, toDeliveryRow } from "./rows.ts";
+import { markLost, sendAgain } from "./outbox_queries.ts";
+import { number, numberOrNull, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 
 export const AUDITS_MIGRATION = `
   CREATE TABLE audits (
@@ -38,7 +38,7 @@ export const AUDITS_MIGRATION = `
 /** So many ids are searched by one call. */
 const SEARCHED = 5_000;
 
-export function auditQueries(db: Database): AuditLedger {
+export function auditQueries(db: Database) {
   return {
     ...auditHistory(db),
     auditTurn: (job, destination, after, before, limit) =>
@@ -62,7 +62,10 @@ export function auditQueries(db: Database): AuditLedger {
         const { begunAt, endedAt, goal, lookedTo, lapAt, found, sentAgain: again } = state;
         const seen = findings.map(({ id, verdict, reason }) => [id, Math.trunc(now), verdict, reason]);
         if (seen.length > 0) db.run(SEE, JSON.stringify(seen));
-        for (const finding of findings) if (finding.then === "fail") fail(db, finding, now);
+        for (const { id, verdict, reason, hint, then } of findings) {
+          const code = verdict === "vanished" ? "vanished" : "damaged";
+          if (then === "fail") markLost(db, [id], { code, next: "never", message: reason, hint }, now);
+        }
         const ids = findings.filter(({ then }) => then === "send_again").map(({ id }) => id);
         const queued = ids.length === 0 ? [] : sendAgain(db, ids, now);
         db.run(
@@ -79,7 +82,7 @@ export function auditQueries(db: Database): AuditLedger {
         db.run(FORGET_NOTABLE, job, destination);
         return db.run(ACCEPT, job, destination);
       }),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 /** How far a search behind this id came; null: to the end. */
@@ -89,7 +92,7 @@ function searchedTo(db: Database, after: number): number | null {
 }
 
 /** What may be read beside a daemon. */
-export function auditHistory(db: Database): Pick<AuditLedger, "auditOf" | "auditFindings"> {
+export function auditHistory(db: Database) {
   return {
     auditOf(job, destination) {
       const row = db.get("SELECT * FROM audits WHERE job = ? AND destination = ?", job, destination);
@@ -102,7 +105,7 @@ export function auditHistory(db: Database): Pick<AuditLedger, "auditOf" | "audit
         reason: text(row, "reason"),
         auditedAt: number(row, "audited_at"),
       })),
-  };
+  } satisfies Partial<History>;
 }
 
 const COUNTED = ["equal", "unproven", "damaged", "vanished", "changed", "unreadable"] as const satisfies readonly AuditVerdict[];
@@ -117,11 +120,6 @@ function toState(row: Row): AuditState {
     found: Object.fromEntries(COUNTED.map((verdict) => [verdict, number(row, verdict)])) as AuditRun["found"],
     sentAgain: number(row, "sent_again"),
   };
-}
-
-function fail(db: Database, { id, verdict, reason, hint }: AuditFinding, now: number): void {
-  const failure: FailureRecord = { code: verdict === "vanished" ? "vanished" : "damaged", next: "never", message: reason, hint };
-  db.run(MARK_LOST, ...stateValues({ state: "failed", failure }, now), JSON.stringify([id]));
 }
 
 const TURN = `${SELECT_DELIVERY} FROM deliveries d JOIN versions v ON v.id = d.version_id

@@ -1,5 +1,6 @@
 /** When destinations could be delivered to: one row for each change. */
-import type { AvailabilityHistory, AvailabilityLedger, AvailabilityNote } from "../availability_ledger.ts";
+import type { AvailabilityNote, History } from "../history.ts";
+import type { OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row } from "./database.ts";
 import { number, text } from "./rows.ts";
 
@@ -17,7 +18,7 @@ export const AVAILABILITY_MIGRATION = `
 
 const KEPT_MS = 90 * 86_400_000;
 
-export function availabilityQueries(db: Database): AvailabilityLedger {
+export function availabilityQueries(db: Database) {
   const note = (at: number, job: string, destination: string, state: AvailabilityNote["state"]) =>
     void db.run("INSERT INTO availability (at, job, destination, state) VALUES (?, ?, ?, ?)", at, job, destination, state);
   return {
@@ -32,10 +33,10 @@ export function availabilityQueries(db: Database): AvailabilityLedger {
         note(Math.trunc(at), "", "", "running");
       }),
     noteStopped: (at) => note(Math.trunc(at), "", "", "stopped"),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
-export function availabilityHistory(db: Database): AvailabilityHistory {
+export function availabilityHistory(db: Database) {
   return {
     availability: (from, to) => db.all(NOTES, Math.trunc(from), Math.trunc(from), Math.trunc(to)).map(toNote),
     lastAdmitted: (limit) =>
@@ -43,7 +44,7 @@ export function availabilityHistory(db: Database): AvailabilityHistory {
         job: text(row, "job"),
         at: number(row, "admitted_at"),
       })),
-  };
+  } satisfies Partial<History>;
 }
 
 function toNote(row: Row): AvailabilityNote {

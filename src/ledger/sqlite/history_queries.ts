@@ -1,36 +1,21 @@
 /**
- * Questions about what was and what is: history, counts, nights. Everything is answered from indices or from the totals, so that a
- * million rows are no burden.
+ * Questions about what was and what is: deliveries, images (one version of a file with all of its deliveries), counts, nights. Everything
+ * is answered from indices or from the totals, so that a million rows are no burden.
  */
 import type { FailureCode } from "../../domain/failure.ts";
-import type { Counts, DeliveryQuery, DeliveryRow, History } from "../history.ts";
+import type { Counts, DeliveryQuery, DeliveryRow, History, ImageQuery } from "../history.ts";
 import type { Database, Row, Value } from "./database.ts";
-import { LOST, NO_TROUBLE, number, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
+import { LOST, NO_TROUBLE, number, numberOrNull, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
 
 /** Rows fetched at a time by `each`: more would cost memory. Pages of trouble are larger, for each is sorted anew. */
 const PAGE = 500;
 const TROUBLE_PAGE = 2_000;
 
-export function historyQueries(
-  db: Database,
-): Pick<
-  History,
-  | "query"
-  | "each"
-  | "count"
-  | "counts"
-  | "oldestWaiting"
-  | "waitingImages"
-  | "waitingBytes"
-  | "failedByCode"
-  | "nights"
-  | "places"
-  | "replaced"
-> {
+export function historyQueries(db: Database) {
   return {
     query(wanted) {
       const { where, values } = conditions(wanted);
-      const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} ORDER BY ${orderOf(wanted)} LIMIT ? OFFSET ?`;
+      const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} ORDER BY ${deliveryOrder(wanted)} LIMIT ? OFFSET ?`;
       return db.all(sql, ...values, wanted.limit ?? -1, wanted.offset ?? 0).map(toDeliveryRow);
     },
     each: (wanted) => each(db, wanted),
@@ -39,11 +24,31 @@ export function historyQueries(
       const from = versionConditions(wanted).where === "1" ? "FROM deliveries d" : FROM;
       return numberOf(db, `SELECT count(*) AS n ${from} WHERE ${where}`, values);
     },
-    counts: (job, destination) => db.snapshot(() => counts(db, place(job, destination))),
+    images: (wanted) =>
+      db.snapshot(() => {
+        const { from, where, values } = imagesOf(wanted);
+        const order = ordered(placeOf(wanted), wanted.descending);
+        const sql = `SELECT v.id FROM ${from} WHERE ${where} ORDER BY ${order} LIMIT ? OFFSET ?`;
+        const ids = db.all(sql, ...values, wanted.limit ?? -1, wanted.offset ?? 0).map((row) => number(row, "id"));
+        const rows = db.all(DELIVERIES_OF, JSON.stringify(ids));
+        const images = Map.groupBy(rows, (row) => number(row, "version_id"));
+        return ids.map((id) => (images.get(id) ?? []).map(toDeliveryRow));
+      }),
+    countImages(wanted) {
+      const { where, values } = imagesOf({ ...wanted, sort: "queued_at" });
+      const isAll = conditions(wanted).where === ALL;
+      return numberOf(db, isAll ? COUNT_IMAGES : `SELECT count(*) AS n FROM versions v WHERE ${where}`, values);
+    },
+    imageOf: (id) => db.all(SAME_IMAGE, id).map(toDeliveryRow),
+    neighbours: (id, wanted) =>
+      db.snapshot(() => {
+        const descending = wanted.descending ?? false;
+        return { former: neighbour(db, id, wanted, !descending), next: neighbour(db, id, wanted, descending) };
+      }),
+    counts: (job, destination) => db.snapshot(() => counts(db, placeCondition(job, destination))),
     oldestWaiting(job, destination) {
-      const { where, values } = place(job, destination);
-      const row = db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values);
-      return row === undefined ? null : number(row, "queued_at");
+      const { where, values } = placeCondition(job, destination);
+      return numberOrNull(db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values), "queued_at");
     },
     failedByCode: (job, destination) =>
       db.all(FAILED_BY_CODE, job, destination).map((row) => ({
@@ -60,13 +65,13 @@ export function historyQueries(
         destination: text(row, "destination"),
       })),
     replaced: (job, destination) => db.all(REPLACED, job, destination).map((row) => number(row, "id")),
-  };
+  } satisfies Partial<History>;
 }
 
 function* each(db: Database, wanted: Omit<DeliveryQuery, "sort" | "offset">): IterableIterator<DeliveryRow> {
   const { where, values } = conditions(wanted);
   const beyond = `${idOf(wanted)} ${wanted.descending ? "<" : ">"} ?`;
-  const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} AND ${beyond} ORDER BY ${orderOf(wanted)} LIMIT ?`;
+  const sql = `${SELECT_DELIVERY} ${FROM} WHERE ${where} AND ${beyond} ORDER BY ${deliveryOrder(wanted)} LIMIT ?`;
   let last = wanted.descending ? Number.MAX_SAFE_INTEGER : 0;
   for (let left = wanted.limit ?? Infinity; left > 0;) {
     const size = Math.min(left, wanted.trouble ? TROUBLE_PAGE : PAGE);
@@ -76,6 +81,41 @@ function* each(db: Database, wanted: Omit<DeliveryQuery, "sort" | "offset">): It
     last = number(rows.at(-1) as Row, "id");
     left -= rows.length;
   }
+}
+
+/** The first delivery of the nearest image before or after. */
+function neighbour(db: Database, id: number, wanted: ImageQuery, before: boolean): number | null {
+  const place = placeOf(wanted);
+  const own = db.get(`SELECT ${place.join(", ")} FROM ${LAST_OF} WHERE ${IS_LAST} AND v.id = ${VERSION_OF}`, id);
+  if (own === undefined) return null;
+  const { from, where, values } = imagesOf(wanted);
+  const beyond = `(${place.join(", ")}) ${before ? "<" : ">"} (${place.map(() => "?").join(", ")})`;
+  const sql = `SELECT (SELECT min(id) FROM deliveries WHERE version_id = v.id) AS id FROM ${from} WHERE ${where} AND ${beyond}
+      ORDER BY ${ordered(place, before)} LIMIT 1`;
+  return numberOrNull(db.get(sql, ...values, ...Object.values(own) as Value[]), "id");
+}
+
+function imagesOf(wanted: ImageQuery): Conditions & { readonly from: string } {
+  const { states, trouble, gone, night, ids } = wanted;
+  const [ofDelivery, ofVersion] = [deliveryConditions(wanted), versionConditions(wanted)];
+  const areFew = trouble === true || gone === true || night !== undefined || ids !== undefined ||
+    states !== undefined && !states.includes("delivered");
+  // Few rows are found by their own index; of many it is cheaper to ask each image in its order.
+  const some = areFew
+    ? `v.id IN (SELECT d.version_id FROM deliveries d WHERE ${ofDelivery.where})`
+    : `EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id AND ${ofDelivery.where})`;
+  const [from, last] = wanted.sort === "delivered_at" ? [LAST_OF, IS_LAST] : ["versions v", "1"];
+  return { from, where: `${last} AND ${some} AND ${ofVersion.where}`, values: [...ofDelivery.values, ...ofVersion.values] };
+}
+
+/** What images are sorted by. Versions are numbered in the order of admission; unlike the clock the numbers never jump. */
+function placeOf({ sort = "queued_at" }: ImageQuery): readonly string[] {
+  return {
+    queued_at: ["v.id"],
+    delivered_at: ["l.delivered_at", "l.id"],
+    path: ["v.path", "v.id"],
+    size: ["v.size", "v.id"],
+  }[sort];
 }
 
 function counts(db: Database, { where, values }: Conditions): Counts {
@@ -94,12 +134,15 @@ function numberOf(db: Database, sql: string, values: readonly Value[]): number {
 }
 
 /** An SQL condition and the values of its parameters. */
-export interface Conditions {
+interface Conditions {
   readonly where: string;
   readonly values: readonly Value[];
 }
 
 const FROM = "FROM deliveries d JOIN versions v ON v.id = d.version_id";
+
+/** Of a query that leaves out nothing. */
+const ALL = "1 AND 1";
 
 function conditions(wanted: DeliveryQuery): Conditions {
   const [ofDelivery, ofVersion] = [deliveryConditions(wanted), versionConditions(wanted)];
@@ -107,7 +150,7 @@ function conditions(wanted: DeliveryQuery): Conditions {
 }
 
 /** What the columns of `deliveries` tell. */
-export function deliveryConditions(wanted: DeliveryQuery): Conditions {
+function deliveryConditions(wanted: DeliveryQuery): Conditions {
   const parts: string[] = ["1"];
   const values: Value[] = [];
   const add = (sql: string, ...more: Value[]) => {
@@ -131,7 +174,7 @@ export function deliveryConditions(wanted: DeliveryQuery): Conditions {
 }
 
 /** What only the columns of `versions` tell. */
-export function versionConditions({ search, target, filter }: DeliveryQuery): Conditions {
+function versionConditions({ search, target, filter }: DeliveryQuery): Conditions {
   const parts: string[] = ["1"];
   const values: Value[] = [];
   if (search !== undefined && search !== "") {
@@ -175,9 +218,8 @@ function idOf({ trouble }: DeliveryQuery): string {
 }
 
 /** Ids are given in the order of queueing; unlike the clock they never jump. */
-function orderOf(wanted: DeliveryQuery): string {
-  const { sort = "queued_at", descending = false } = wanted;
-  const direction = descending ? "DESC" : "ASC";
+function deliveryOrder(wanted: DeliveryQuery): string {
+  const { sort = "queued_at", descending } = wanted;
   const columns = {
     queued_at: [],
     delivered_at: ["d.delivered_at"],
@@ -186,10 +228,14 @@ function orderOf(wanted: DeliveryQuery): string {
     changed_at: ["d.sort_ms"],
     retry_at: ["d.retry_at"],
   }[sort];
-  return [...columns, idOf(wanted)].map((column) => `${column} ${direction}`).join(", ");
+  return ordered([...columns, idOf(wanted)], descending);
 }
 
-function place(job?: string, destination?: string): Conditions {
+function ordered(columns: readonly string[], descending = false): string {
+  return columns.map((column) => `${column} ${descending ? "DESC" : "ASC"}`).join(", ");
+}
+
+function placeCondition(job?: string, destination?: string): Conditions {
   const given = [["d.job = ?", job], ["d.destination = ?", destination]] as const;
   const set = given.filter(([, value]) => value !== undefined);
   return { where: ["1", ...set.map(([sql]) => sql)].join(" AND "), values: set.map(([, value]) => value as string) };
@@ -233,3 +279,17 @@ const REPLACED = `SELECT id FROM (
     SELECT id, row_number() OVER (PARTITION BY target ORDER BY delivered_at DESC, id DESC) AS place
     FROM deliveries WHERE job = ? AND destination = ? AND state = 'delivered'
   ) WHERE place > 1 ORDER BY id`;
+
+/** An image with its last delivery, read along the index of deliveries. What is not delivered has no neighbours in that order. */
+const LAST_OF = "deliveries l JOIN versions v ON v.id = l.version_id";
+const IS_LAST = `NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.version_id = l.version_id
+  AND (coalesce(o.delivered_at, 0), o.id) > (coalesce(l.delivered_at, 0), l.id))`;
+
+const VERSION_OF = "(SELECT version_id FROM deliveries WHERE id = ?)";
+
+const DELIVERIES_OF =
+  `${SELECT_DELIVERY}, d.version_id ${FROM} WHERE d.version_id IN (SELECT value FROM json_each(?)) ORDER BY d.id`;
+
+const SAME_IMAGE = `${SELECT_DELIVERY} ${FROM} WHERE d.version_id = ${VERSION_OF} ORDER BY d.id`;
+
+const COUNT_IMAGES = "SELECT count(DISTINCT version_id) AS n FROM deliveries";

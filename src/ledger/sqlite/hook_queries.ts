@@ -1,5 +1,5 @@
 /** Events kept for hooks, noted by triggers: a crash between a record and its note cannot lose one. */
-import type { HookLedger, HookNote } from "../hook_ledger.ts";
+import type { HookNote, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row } from "./database.ts";
 import { number, SELECT_DELIVERY, text, toDelivery } from "./rows.ts";
 
@@ -40,7 +40,7 @@ export const HOOKS_REMOVED_MIGRATION = `
   ${trigger("'superseded', 'skipped', 'gone', 'removed'")}
 `;
 
-export function hookQueries(db: Database): HookLedger {
+export function hookQueries(db: Database) {
   const last = () =>
     number(db.get("SELECT coalesce(max(seq), 0) AS n FROM sqlite_sequence WHERE name = 'hook_notes'") as Row, "n");
   return {
@@ -86,7 +86,7 @@ export function hookQueries(db: Database): HookLedger {
         db.run("DELETE FROM hook_notes WHERE id <= ?", number(row, "id"));
         return number(lost, "n");
       }),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 function toNote(row: Row): HookNote {

@@ -10,30 +10,31 @@ import type { Delivery } from "../../domain/delivery.ts";
 import { type FileFacts, fingerprint } from "../../domain/source_file.ts";
 import type { Admission, IntakeLedger, Reading, Reread } from "../intake_ledger.ts";
 import type { Database, Row } from "./database.ts";
-import { number, STATE_COLUMNS, stateValues, SUPERSEDED, text, textOrNull, toSource } from "./rows.ts";
+import {
+  keepValue,
+  keptValue,
+  number,
+  numberOrNull,
+  STATE_COLUMNS,
+  stateValues,
+  SUPERSEDED,
+  text,
+  textOrNull,
+  toSource,
+} from "./rows.ts";
 
 /** How many paths are looked up by one statement: memory stays small, the cost per path too. */
 const CHUNK = 5_000;
 
-export function intakeQueries(
-  db: Database,
-): Pick<IntakeLedger, "unknown" | "admitted" | "admit" | "recheck" | "leftAside" | "rememberLeftAside"> {
+export function intakeQueries(db: Database) {
   return {
     unknown: (job, files, destinations) => db.snapshot(() => unknown(db, job, files, [...new Set(destinations)])),
     admitted(job, path, size) {
       const row = db.get(ADMITTED, job, path, size);
       return row === undefined ? null : { at: number(row, "admitted_at"), mtimeMs: number(row, "mtime_ms") };
     },
-    leftAside(job) {
-      const row = db.get("SELECT value FROM meta WHERE key = ?", asideKey(job));
-      return row === undefined ? null : JSON.parse(text(row, "value"));
-    },
-    rememberLeftAside: (job, memory) =>
-      void db.transaction(() =>
-        memory === null
-          ? db.run("DELETE FROM meta WHERE key = ?", asideKey(job))
-          : db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", asideKey(job), JSON.stringify(memory))
-      ),
+    leftAside: (job) => JSON.parse(keptValue(db, asideKey(job)) ?? "null"),
+    rememberLeftAside: (job, memory) => keepValue(db, asideKey(job), memory && JSON.stringify(memory)),
     // Forgotten in a power cut, the file is found again: nothing is removed at the source before a receipt is on the disk.
     admit: (admissions, now) =>
       db.smallTransaction(
@@ -41,7 +42,7 @@ export function intakeQueries(
         "unflushed",
       ),
     recheck: (admission, sha256, now) => db.transaction(() => counted(db, recheck(db, admission, sha256, now))),
-  };
+  } satisfies Partial<IntakeLedger>;
 }
 
 function asideKey(job: string): string {
@@ -260,25 +261,19 @@ const SUPERSEDE_OLDER = `
 // Which bytes must be read again: those read so soon after the last change that a rewrite would leave no trace in the facts of the
 // file, and those of which a writer was seen afterwards. Stored here, so that a restart forgets none.
 
-export function rereadQueries(
-  db: Database,
-): Pick<IntakeLedger, "dueRereads" | "nextReread" | "recordRereads" | "requestRereads"> {
+export function rereadQueries(db: Database) {
   return {
-    dueRereads(job, now, limit) {
-      return db.all(DUE, job, Math.trunc(now), limit).map((row: Row): Reread => {
+    dueRereads: (job, now, limit) =>
+      db.all(DUE, job, Math.trunc(now), limit).map((row) => {
         const { job: _, absolutePath: __, ...facts } = toSource(row);
         return { versionId: number(row, "id"), facts, wasRead: number(row, "was_read") === 1, at: number(row, "reread_at") };
-      });
-    },
-    nextReread(job) {
-      const row = db.get(NEXT, job);
-      return row === undefined ? null : number(row, "reread_at");
-    },
+      }),
+    nextReread: (job) => numberOrNull(db.get(NEXT, job), "reread_at"),
     recordRereads: (readings) =>
       db.transaction(() => readings.filter((one) => storeReading(db, one)).map(({ facts }) => facts.path)),
     requestRereads: (job, paths, now) =>
       void db.transaction(() => db.run(REQUEST, Math.trunc(now), job, JSON.stringify(paths), Math.trunc(now))),
-  };
+  } satisfies Partial<IntakeLedger>;
 }
 
 /** Stores what was found. True where the content must be compared by `recheck`. */

@@ -1,11 +1,11 @@
 /** What mirrors know and remember. */
 import { nameKey } from "../../domain/names/file_name.ts";
-import type { FailureRecord } from "../../domain/failure.ts";
-import type { MirrorLedger } from "../mirror_ledger.ts";
+import type { OutboxLedger } from "../outbox_ledger.ts";
 import type { Database } from "./database.ts";
-import { number, SELECT_DELIVERY, STATE_COLUMNS, stateValues, text, textOrNull, toDelivery } from "./rows.ts";
+import { markLost } from "./outbox_queries.ts";
+import { number, SELECT_DELIVERY, text, textOrNull, toDelivery } from "./rows.ts";
 
-export function mirrorQueries(db: Database): MirrorLedger {
+export function mirrorQueries(db: Database) {
   return {
     keptPaths: (job, destinations, after, limit) =>
       db.all(KEPT_PATHS, job, after, JSON.stringify(destinations), limit)
@@ -25,8 +25,7 @@ export function mirrorQueries(db: Database): MirrorLedger {
     recordRemovals: (removals, now) =>
       void db.transaction(() => {
         for (const { id, message, hint } of removals) {
-          const failure: FailureRecord = { code: "removed", next: "never", message, hint };
-          db.run(RECORD, ...stateValues({ state: "failed", failure }, now), id);
+          markLost(db, [id], { code: "removed", next: "never", message, hint }, now);
         }
       }),
     mirrorOf(job, destination) {
@@ -58,7 +57,7 @@ export function mirrorQueries(db: Database): MirrorLedger {
       ),
     forgetTrash: (job, destination, folders) =>
       void db.transaction(() => db.run(FORGET_TRASH, job, destination, JSON.stringify(folders))),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 /** No newer version has taken the place of this one there, or still may: those that failed never had the name. */
@@ -89,13 +88,6 @@ function isAscii(text: string): boolean {
   // deno-lint-ignore no-control-regex
   return /^[\x01-\x7f]*$/.test(text);
 }
-
-const RECORD = `UPDATE deliveries SET ${
-  STATE_COLUMNS.replace(
-    "failure_message = ?",
-    "failure_message = ? || '. It was delivered on ' || strftime('%Y-%m-%d %H:%M', delivered_at / 1000, 'unixepoch') || ' UTC'",
-  )
-} WHERE id = ? AND state = 'delivered'`;
 
 const REMEMBER = `INSERT OR REPLACE INTO mirrors (job, destination, root, accepted, held_files, held_reason, clock_ms, wall_ms)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;

@@ -105,9 +105,7 @@ export const REMOVED_MIGRATION = `
 // plot of fifty thousand files holds up nothing.
 
 /** The first two leave out what was superseded or skipped, so the points of a night add up to its totals. */
-export function nightQueries(
-  db: Database,
-): Pick<History, "nightTotals" | "nightUndelivered" | "nightPoints" | "nightFrames" | "flagged"> {
+export function nightQueries(db: Database) {
   return {
     nightTotals: (night) =>
       db.snapshot(() => {
@@ -151,7 +149,7 @@ export function nightQueries(
         count: number(db.get(COUNT_FLAGGED, night) ?? {}, "count"),
         files: db.all(FLAGGED, night, limit).map((row) => ({ source: toSource(row), warning: text(row, "warning") })),
       })),
-  };
+  } satisfies Partial<History>;
 }
 
 const SEEN = "SELECT files, bytes FROM night_files WHERE night = ?";

@@ -11,12 +11,11 @@ import { claimQueries, destinationQueries, recordQueries, removalQueries, requeu
 import { Database } from "./database.ts";
 import { hookQueries } from "./hook_queries.ts";
 import { historyQueries } from "./history_queries.ts";
-import { imageQueries } from "./image_queries.ts";
 import { intakeQueries, rereadQueries } from "./intake_queries.ts";
 import type { Ledger, OnNotice, ReadLedger } from "../ledger.ts";
 import { mirrorQueries } from "./mirror_queries.ts";
 import { nightQueries } from "./night_schema.ts";
-import { text } from "./rows.ts";
+import { keptValue } from "./rows.ts";
 import { isNew, migrate, refuseForeign } from "./schema.ts";
 import { isThere, keepPrivate, makeFolder, readIfThere, refuseFolders, writeDurably } from "./state_files.ts";
 
@@ -44,7 +43,7 @@ export function openLedger(folder: string, onNotice: OnNotice = () => {}, newNam
 
 /** The ledger in this folder, to be read, see {@linkcode LedgerAccess.readLedger}. */
 export function readLedger(folder: string, onNotice: OnNotice = () => {}): ReadLedger {
-  return opened(openForReading(folder, onNotice), (db) => readQueries(db, storedInstance(db) ?? ""));
+  return opened(openForReading(folder, onNotice), (db) => readQueries(db, keptValue(db, "instance") ?? ""));
 }
 
 function readQueries(db: Database, instance: string): ReadLedger {
@@ -62,7 +61,6 @@ function readQueries(db: Database, instance: string): ReadLedger {
     keptDeliveries,
     mirrorOf,
     ...historyQueries(db),
-    ...imageQueries(db),
     ...nightQueries(db),
     ...auditHistory(db),
     ...availabilityHistory(db),
@@ -121,7 +119,7 @@ function instanceOf(db: Database, folder: string, onNotice: OnNotice, newName: (
   const path = join(folder, "instance");
   const filed = readIfThere(path)?.trim() ?? "";
   const known = INSTANCE.test(filed) ? filed : null;
-  let stored = storedInstance(db);
+  let stored = keptValue(db, "instance");
   if (stored === null) {
     if (known !== null) {
       onNotice("The ledger is new but this installation is not: files delivered earlier are found at the destinations.");
@@ -131,11 +129,6 @@ function instanceOf(db: Database, folder: string, onNotice: OnNotice, newName: (
   }
   if (filed !== stored) writeDurably(path, `${stored}\n`);
   return stored;
-}
-
-function storedInstance(db: Database): string | null {
-  const row = db.get("SELECT value FROM meta WHERE key = 'instance'");
-  return row === undefined ? null : text(row, "value");
 }
 
 const INSTANCE = /^[a-z0-9]{8,12}$/;

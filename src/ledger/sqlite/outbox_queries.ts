@@ -3,12 +3,15 @@
  * remembered of destinations.
  */
 import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
+import type { FailureRecord } from "../../domain/failure.ts";
 import { nameKey } from "../../domain/names/file_name.ts";
 import { fingerprint } from "../../domain/source_file.ts";
 import type { BytesRead, ClaimRequest, OutboxLedger } from "../outbox_ledger.ts";
 import type { Database, Row, Value } from "./database.ts";
 import {
   inState,
+  keepValue,
+  keptValue,
   LOST,
   NO_TROUBLE,
   number,
@@ -19,23 +22,23 @@ import {
   stateValues,
   SUPERSEDED,
   text,
+  textOrNull,
   toDelivery,
   toReceipt,
   toSource,
 } from "./rows.ts";
 
-export function claimQueries(db: Database): Pick<OutboxLedger, "claim" | "inFlight" | "nextDue" | "makeDue"> {
+export function claimQueries(db: Database) {
   return {
     // Forgotten in a power cut, it is claimed again, and what has arrived is found at the destination.
     claim: (request) => db.smallTransaction(() => claim(db, request), "unflushed"),
     inFlight: (job, destination) => db.all(SENDING, job, destination).map(toDelivery),
     nextDue: (job, destination) =>
-      db.snapshot(() => {
-        if (db.get(CLAIMABLE, job, destination) !== undefined) return 0;
-        return numberOrNull(db.get(FIRST_DUE, job, destination) as Row, "due");
-      }),
+      db.snapshot(() =>
+        db.get(CLAIMABLE, job, destination) !== undefined ? 0 : numberOrNull(db.get(FIRST_DUE, job, destination), "due")
+      ),
     makeDue: (job, destination) => void db.transaction(() => db.run(MAKE_DUE, job, destination)),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 function claim(db: Database, request: ClaimRequest): Delivery[] {
@@ -121,7 +124,7 @@ const MAKE_DUE = "UPDATE deliveries SET retry_at = 0 WHERE job = ? AND destinati
 // Invariant: what is queued or deferred has no newer version on its way to the same destination, so no old version is ever sent over
 // a newer one. `admit`, `record`, `requeue` and `sendAgain` keep it.
 
-export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "parts" | "hashesOf"> {
+export function recordQueries(db: Database) {
   return {
     record(deliveries, now, reads, parts) {
       if (deliveries.length === 0) return false;
@@ -139,7 +142,7 @@ export function recordQueries(db: Database): Pick<OutboxLedger, "record" | "part
       new Map(
         db.all(HASHES, JSON.stringify(deliveries.map(({ id }) => id))).map((row) => [number(row, "id"), text(row, "sha256")]),
       ),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 function store(db: Database, deliveries: readonly Delivery[], now: number): void {
@@ -168,7 +171,7 @@ function compareBytes(db: Database, deliveries: readonly Delivery[], reads?: Rea
 }
 
 /** Whether a newer version of the file is on its way to the same destination. */
-export function hasNewer(db: Database, id: number): boolean {
+function hasNewer(db: Database, id: number): boolean {
   return db.get(NEWER, id) !== undefined;
 }
 
@@ -217,7 +220,7 @@ const NEWER = `SELECT 1 FROM deliveries d JOIN versions v ON v.id = d.version_id
 
 // Changes that a person asks for, or a disk that was replaced: deliveries are queued again, marked as gone, or given up.
 
-export function requeueQueries(db: Database): Pick<OutboxLedger, "requeue" | "sendAgain" | "markGone" | "giveUp"> {
+export function requeueQueries(db: Database) {
   const idsOf = (sql: string, ...values: Value[]) => db.all(sql, ...values).map((row) => number(row, "id"));
   return {
     requeue: (ids, now) =>
@@ -229,16 +232,13 @@ export function requeueQueries(db: Database): Pick<OutboxLedger, "requeue" | "se
       }),
     sendAgain: (ids, now) => db.transaction(() => sendAgain(db, ids, now)),
     markGone: (ids, reason, now) =>
-      db.transaction(() => {
-        const failure = { code: "gone", next: "never", message: reason, hint: GONE_HINT } as const;
-        return db.run(MARK_LOST, ...stateValues({ state: "failed", failure }, now), JSON.stringify(ids));
-      }),
+      db.transaction(() => markLost(db, ids, { code: "gone", next: "never", message: reason, hint: GONE_HINT }, now)),
     giveUp: (job, destination, failure, now) =>
       db.transaction(() => {
         const values = stateValues({ state: "failed", failure }, now);
         return GIVE_UP.reduce((sum, sql) => sum + db.run(sql, ...values, job, destination), 0);
       }),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 /** Within a transaction: see `OutboxLedger.sendAgain`. */
@@ -246,6 +246,11 @@ export function sendAgain(db: Database, ids: readonly number[], now: number): nu
   const chosen = db.all(DELIVERED_OR_LOST, JSON.stringify(ids)).map((row) => number(row, "id"));
   queue(db, chosen, now);
   return chosen;
+}
+
+/** For those that are delivered. The time of their delivery is kept in the message. Returns how many. */
+export function markLost(db: Database, ids: readonly number[], failure: FailureRecord, now: number): number {
+  return db.run(MARK_LOST, ...stateValues({ state: "failed", failure }, now), JSON.stringify(ids));
 }
 
 function queue(db: Database, ids: readonly number[], now: number): void {
@@ -271,8 +276,7 @@ const DELIVERED_OR_LOST = `SELECT d.id FROM deliveries d JOIN versions v ON v.id
 // The values on the right are those of the row before.
 const MESSAGE =
   "failure_message = ? || '. It was delivered on ' || strftime('%Y-%m-%d %H:%M', delivered_at / 1000, 'unixepoch') || ' UTC'";
-/** For those that are delivered: a state, and a list of ids. The time of their delivery is kept in the message. */
-export const MARK_LOST = `UPDATE deliveries SET ${STATE_COLUMNS.replace("failure_message = ?", MESSAGE)}
+const MARK_LOST = `UPDATE deliveries SET ${STATE_COLUMNS.replace("failure_message = ?", MESSAGE)}
   WHERE id IN (SELECT value FROM json_each(?)) AND state = 'delivered'`;
 
 const GONE_HINT = "To send it again where its source is still here, run: image-transfer verify --retry";
@@ -287,7 +291,7 @@ const GIVE_UP = [
 
 // Which source files may be removed (I4).
 
-export function removalQueries(db: Database): Pick<OutboxLedger, "removable" | "isDelivered" | "markRemoved"> {
+export function removalQueries(db: Database) {
   return {
     removable(job, destinations, limit, only) {
       // Without a destination nothing is verified.
@@ -306,7 +310,7 @@ export function removalQueries(db: Database): Pick<OutboxLedger, "removable" | "
       db.get(IS_DELIVERED, source.job, source.path, fingerprint(source), JSON.stringify(destinations), sha256) !== undefined,
     markRemoved: (versionIds, now) =>
       void db.transaction(() => db.run(MARK_REMOVED, Math.trunc(now), JSON.stringify(versionIds))),
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 /** The watched folder is as it was; a separator follows, unless it ends with one. */
@@ -346,51 +350,21 @@ const MARK_REMOVED = "UPDATE versions SET removed_at = ? WHERE removed_at IS NUL
 // What is remembered about destinations: their devices (per job and destination), who paused them (per name), and the names there;
 // and when jobs with a schedule last ran.
 
-export function destinationQueries(
-  db: Database,
-): Pick<
-  OutboxLedger,
-  | "deviceOf"
-  | "rememberDevice"
-  | "unflushed"
-  | "rememberUnflushed"
-  | "lastRun"
-  | "rememberRun"
-  | "pausedBy"
-  | "setPaused"
-  | "namesakes"
-> {
+export function destinationQueries(db: Database) {
   return {
-    deviceOf(job, destination) {
-      const row = db.get("SELECT device FROM destinations WHERE job = ? AND name = ?", job, destination);
-      return row === undefined ? null : text(row, "device");
-    },
+    deviceOf: (job, destination) =>
+      textOrNull(db.get("SELECT device FROM destinations WHERE job = ? AND name = ?", job, destination), "device"),
     rememberDevice: (job, destination, device) =>
       void db.transaction(() =>
         db.run("INSERT OR REPLACE INTO destinations (job, name, device) VALUES (?, ?, ?)", job, destination, device)
       ),
-    unflushed(job, destination) {
-      const row = db.get("SELECT value FROM meta WHERE key = ?", unflushedKey(job, destination));
-      return row === undefined ? [] : JSON.parse(text(row, "value"));
-    },
-    rememberUnflushed(job, destination, targets) {
-      const key = unflushedKey(job, destination);
-      db.transaction(() =>
-        targets.length === 0
-          ? db.run("DELETE FROM meta WHERE key = ?", key)
-          : db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, JSON.stringify(targets))
-      );
-    },
-    lastRun(job) {
-      const row = db.get("SELECT begun_at FROM runs WHERE job = ?", job);
-      return row === undefined ? null : number(row, "begun_at");
-    },
+    unflushed: (job, destination) => JSON.parse(keptValue(db, unflushedKey(job, destination)) ?? "[]"),
+    rememberUnflushed: (job, destination, targets) =>
+      keepValue(db, unflushedKey(job, destination), targets.length === 0 ? null : JSON.stringify(targets)),
+    lastRun: (job) => numberOrNull(db.get("SELECT begun_at FROM runs WHERE job = ?", job), "begun_at"),
     rememberRun: (job, at) =>
       void db.transaction(() => db.run("INSERT OR REPLACE INTO runs (job, begun_at) VALUES (?, ?)", job, Math.trunc(at))),
-    pausedBy(destination) {
-      const row = db.get("SELECT paused_by FROM pauses WHERE destination = ?", destination);
-      return row === undefined ? null : text(row, "paused_by");
-    },
+    pausedBy: (destination) => textOrNull(db.get("SELECT paused_by FROM pauses WHERE destination = ?", destination), "paused_by"),
     setPaused: (destination, by) =>
       void db.transaction(() =>
         by === null
@@ -403,7 +377,7 @@ export function destinationQueries(
       return db.all(NAMESAKES, job, destination, pattern).map((row) => text(row, "target"))
         .filter((other) => other !== target && nameKey(other) === nameKey(target));
     },
-  };
+  } satisfies Partial<OutboxLedger>;
 }
 
 function unflushedKey(job: string, destination: string): string {

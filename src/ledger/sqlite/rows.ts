@@ -6,7 +6,7 @@ import type { Delivery, DeliveryState } from "../../domain/delivery.ts";
 import { FAILURE_CODES, type FailureCode, type FailureRecord, isTrouble, type NextStep } from "../../domain/failure.ts";
 import { type ProofLevel, type Receipt, storedReceipt } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
-import type { Row, Value } from "./database.ts";
+import type { Database, Row, Value } from "./database.ts";
 import type { DeliveryRow } from "../history.ts";
 
 /** Selects all that {@linkcode toDelivery} and {@linkcode toDeliveryRow} read; `d` are deliveries, `v` versions. */
@@ -156,9 +156,9 @@ export function text(row: Row, column: string): string {
   return value;
 }
 
-/** Null for NULL; otherwise as {@linkcode text}. */
-export function textOrNull(row: Row, column: string): string | null {
-  return row[column] === null ? null : text(row, column);
+/** Null for NULL, and where there is no row; otherwise as {@linkcode text}. */
+export function textOrNull(row: Row | undefined, column: string): string | null {
+  return row === undefined || row[column] === null ? null : text(row, column);
 }
 
 /** The number of a column. @throws {TypeError} where it holds none. */
@@ -168,7 +168,21 @@ export function number(row: Row, column: string): number {
   return value;
 }
 
-/** Null for NULL; otherwise as {@linkcode number}. */
-export function numberOrNull(row: Row, column: string): number | null {
-  return row[column] === null ? null : number(row, column);
+/** Null for NULL, and where there is no row; otherwise as {@linkcode number}. */
+export function numberOrNull(row: Row | undefined, column: string): number | null {
+  return row === undefined || row[column] === null ? null : number(row, column);
+}
+
+/** What is kept under a key; null where nothing is. */
+export function keptValue(db: Database, key: string): string | null {
+  return textOrNull(db.get("SELECT value FROM meta WHERE key = ?", key), "value");
+}
+
+/** Keeps a value under a key; null forgets it. */
+export function keepValue(db: Database, key: string, value: string | null): void {
+  db.transaction(() =>
+    value === null
+      ? db.run("DELETE FROM meta WHERE key = ?", key)
+      : db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value)
+  );
 }

@@ -6,7 +6,6 @@ import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";
 import { isTrouble } from "../../domain/failure.ts";
 import { checkedIn } from "../../domain/audit.ts";
-import type { AuditHistory } from "../../ledger/audit_ledger.ts";
 import type { DeliveryRow, History, NightTotals } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { configuredOrder } from "../night/night_summary.ts";
@@ -28,7 +27,7 @@ export interface Delivered {
 
 /** What the report is made of. */
 export interface ReportTools {
-  readonly ledger: Pick<History, "each" | "flagged" | "nightTotals" | "counts"> & Pick<AuditHistory, "auditOf">;
+  readonly ledger: Pick<History, "each" | "flagged" | "nightTotals" | "counts" | "auditOf">;
   /** Ids of what nights after this one replaced at a destination; not given where there is no night after it. */
   readonly replacedLater?: (job: string, destination: string) => readonly number[];
   readonly system: Pick<System, "sleep">;

@@ -2,8 +2,7 @@
  * All that the view Night shows. Read in small pages with pauses, and kept for some seconds: a look at fifty thousand files holds
  * up no delivery.
  */
-import type { AvailabilityHistory, AvailabilityNote } from "../../ledger/availability_ledger.ts";
-import type { NightFrame, NightPoint } from "../../ledger/history.ts";
+import type { AvailabilityNote, History, NightFrame, NightPoint } from "../../ledger/history.ts";
 import type { NightReport, NightSeries, NightSummary, NightTarget, Outage } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import { frameGaps } from "../morning/frame_gaps.ts";
@@ -98,7 +97,7 @@ async function targetsOf(
 function outagesIn(
   { times, binMs }: NightSeries,
   places: NightSummary["destinations"],
-  ledger: Pick<AvailabilityHistory, "availability">,
+  ledger: Pick<History, "availability">,
 ): NightReport["outages"] {
   const [first, last] = [times[0], times.at(-1)];
   if (first === undefined || last === undefined) return [];

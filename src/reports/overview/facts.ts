@@ -1,8 +1,7 @@
 /** All that is known of a running daemon at one moment, gathered once: status, headline, page and trouble are made of it. */
 import type { FailureRecord } from "../../domain/failure.ts";
-import type { Counts, History } from "../../ledger/history.ts";
+import type { AvailabilityNote, Counts, History } from "../../ledger/history.ts";
 import type { Orphan } from "../../ledger/orphans.ts";
-import type { AvailabilityNote } from "../../ledger/availability_ledger.ts";
 import type { NightSummary, Outage } from "../api_types.ts";
 import { outagesOf } from "../night/night_report.ts";
 import { nightSummary, tonightOf } from "../night/night_summary.ts";

@@ -1,6 +1,7 @@
 /** What audits know and remember. */
 import { assertEquals } from "@std/assert";
-import type { AuditFinding, AuditState } from "../../../src/ledger/audit_ledger.ts";
+import type { AuditState } from "../../../src/ledger/history.ts";
+import type { AuditFinding } from "../../../src/ledger/outbox_ledger.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "../makers.ts";
 import type { Check } from "./conformance.ts";
 

@@ -1,6 +1,6 @@
 /** What mirrors know and remember. */
 import { assertEquals } from "@std/assert";
-import { NEW_MIRROR } from "../../../src/ledger/mirror_ledger.ts";
+import { NEW_MIRROR } from "../../../src/ledger/outbox_ledger.ts";
 import { anAdmission, broken, deliveryOf, NOW, proven } from "../makers.ts";
 import type { Check } from "./conformance.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { AvailabilityNote } from "../../../src/ledger/availability_ledger.ts";
+import type { AvailabilityNote } from "../../../src/ledger/history.ts";
 import { outagesOf } from "../../../src/reports/night/night_report.ts";
 
 const NAS = { job: "spring", name: "nas" };
