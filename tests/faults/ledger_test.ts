@@ -52,8 +52,9 @@ for (const method of ["local", "rsync"] as const) {
         await rig.installation.until(everyDelivered(8));
         // What is only known again is hashed, one after the other.
         await rig.installation.command(["sync"], rig.server?.env ?? {});
-        const log = await rig.installation.untilLog(/Scanned job default: \d+ files, 0 new/, from);
+        await rig.installation.untilLog(/Scanned job default: \d+ files, 0 new/, from);
         assertEquals(await daemon.stop(), 0);
+        const log = await rig.installation.log();
         assertEquals([successLines(log).length, foundLines(log).length, (await rig.installation.history()).length], [8, 6, 8]);
       }
       assertUntouched(inodes, await identities(rig.there));

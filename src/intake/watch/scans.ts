@@ -20,146 +20,130 @@ import { foldersTell } from "./remote_folder.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Clock, Stretch } from "../../system/system.ts";
 
-/** The scans of one job. */
-export interface Scans {
-  /** Scans until the signal is aborted. */
-  run(signal: AbortSignal): Promise<void>;
-  /** A scan is wanted soon. `replaced`: another folder is there now, and the scan under way may hang in the former one for ever. */
-  ask(replaced?: boolean): void;
-  /** Scans at once; resolves when a scan that began after this call is done, or the scans have ended. */
-  now(): Promise<void>;
-  /** Whether a scan came to its end and none is wanted or running. */
-  done(): boolean;
-  /** Why the folder cannot be listed; null while it can. */
-  failure(): FailureRecord | null;
-}
+export type Scans = ReturnType<typeof scans>;
 
-interface ScanTools {
-  readonly system: Pick<Clock, "monotonic" | "sleep">;
-  readonly emit: Emit;
-  /** How the folder is watched; null = it is away, there is nothing to scan. */
-  readonly how: () => "events" | "poll" | null;
-  /** `walking` ends the walk alone. */
-  readonly scan: (request: ScanRequest, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
-}
-
-/** What is kept between two scans. Times by the monotonic clock, milliseconds. */
-interface ScanState {
-  /** Something may have been missed. */
-  wanted: boolean;
-  /** Told when the next scan is done. */
-  callers: (() => void)[];
-  running: boolean;
-  /** A scan came to its end. */
-  completed: boolean;
-  /** No more scans. */
-  ended: boolean;
-  endedAt: number | null;
-  lastMs: number;
-  /** What the last scan on the period took that found nothing new. */
-  quietMs: number;
-  /** Leaves the scan under way to itself. */
-  abandon: AbortController;
-  failure: FailureRecord | null;
-  /** Why the last scan failed, as it was said; empty if it did not. */
-  told: string;
-}
-
-/** The first scan comes when `run` runs and the folder is watched and asks for one. */
-export function scans(job: Job, tools: ScanTools): Scans {
-  const { system, how } = tools;
+/** The first scan comes when `run` runs and the folder is watched and asks for one. Times by the monotonic clock. */
+export function scans(
+  { name, watchPath, rescanIntervalMs }: Pick<Job, "name" | "watchPath" | "rescanIntervalMs">,
+  { system, emit, how, scan }: {
+    readonly system: Pick<Clock, "monotonic" | "sleep">;
+    readonly emit: Emit;
+    /** How the folder is watched; null = it is away, there is nothing to scan. */
+    readonly how: () => "events" | "poll" | null;
+    /** `walking` ends the walk alone. */
+    readonly scan: (request: ScanRequest, signal: AbortSignal, walking: AbortSignal) => Promise<Scan>;
+  },
+) {
   const wake = bell(system);
-  const state: ScanState = {
-    ...{ wanted: false, callers: [], running: false, completed: false, ended: false },
-    ...{ endedAt: null, lastMs: 0, quietMs: 0, abandon: new AbortController() },
-    ...{ failure: null, told: "" },
-  };
+  /** Something may have been missed. */
+  let wanted = false;
+  /** Told when the next scan is done. */
+  let callers: (() => void)[] = [];
+  let isRunning = false;
+  let isCompleted = false;
+  let hasEnded = false;
+  let endedAt: number | null = null;
+  let lastMs = 0;
+  /** What the last scan on the period took that found nothing new. */
+  let quietMs = 0;
+  /** Leaves the scan under way to itself. */
+  let abandon = new AbortController();
+  let failure: FailureRecord | null = null;
+  /** Why the last scan failed, as it was said; empty if it did not. */
+  let told = "";
+
+  /** How long the next scan must wait; 0 or less: it is due. */
+  function waitMs(): number {
+    const watching = how();
+    if (watching === null) return AWAY_MS;
+    if (callers.length > 0) return 0;
+    if (endedAt === null) return wanted ? 0 : TICK_MS;
+    const sinceMs = system.monotonic() - endedAt;
+    if (wanted) return Math.min(REST_FACTOR * lastMs, rescanIntervalMs) - sinceMs;
+    if (watching === "poll") {
+      const shareMs = Math.min(POLL_FACTOR * lastMs, Math.max(POLL_AT_MOST_MS, lastMs));
+      return Math.min(rescanIntervalMs, Math.max(POLL_MS, shareMs)) - sinceMs;
+    }
+    // Where events tell of changes, a scan for what they missed must cost next to nothing.
+    return Math.max(rescanIntervalMs, Math.min(RESCAN_FACTOR * quietMs, RESCAN_STRETCH * rescanIntervalMs)) - sinceMs;
+  }
+
+  /** A person who asks for a scan trusts nothing that was found before; times of folders do not tell of writes that events may not have told. */
+  function nextRequest(): ScanRequest {
+    const events = how() === "events";
+    if (callers.length > 0 || endedAt === null) return { trust: "nothing", events };
+    return { trust: events && !wanted ? "folders" : "files", events };
+  }
+
+  async function scanOnce(signal: AbortSignal): Promise<void> {
+    const request = nextRequest();
+    const asking = callers;
+    const abandoned = (abandon = new AbortController()).signal;
+    [callers, wanted, isRunning] = [[], false, true];
+    using walking = anySignal(signal, abandoned);
+    try {
+      const { files, admitted, milliseconds } = await untilAborted(scan(request, signal, walking.signal), abandoned);
+      [isCompleted, failure, told] = [true, null, ""];
+      lastMs = milliseconds;
+      if (admitted === 0 && request.trust === "folders") quietMs = milliseconds;
+      emit({ type: "scanned", job: name, files, admitted, milliseconds });
+    } catch (error) {
+      wanted = true;
+      if (signal.aborted || abandoned.aborted) return void callers.push(...asking);
+      lastMs = Math.max(lastMs, AGAIN_MS / REST_FACTOR);
+      // A folder that is away is told of by the watch, which notices a moment later where it polls.
+      if (how() !== null && faultOf(error) !== "not_found") notListed(error);
+    } finally {
+      isRunning = false;
+      endedAt = system.monotonic();
+    }
+    asking.forEach((done) => done());
+  }
+
+  /** Said once while the reason stays. */
+  function notListed(error: unknown): void {
+    const fault = faultOf(error);
+    const ours = fault === "other";
+    const reason = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error), false);
+    const listing = reason.code === "internal" ? `cannot list "${watchPath}": ` : "";
+    const text = `Job ${name}: ${listing}${reason.message}. ${reason.hint}`.trim();
+    if (text !== told) emit({ type: "notice", level: "warning", message: text, ...(ours ? { error } : {}) });
+    // Other faults may be over in a moment; those that are ours say nothing about the folder.
+    if (fault === "permission" || (!ours && told !== "")) failure = reason;
+    told = text;
+  }
+
   return {
-    async run(signal) {
+    /** Scans until the signal is aborted. */
+    async run(signal: AbortSignal): Promise<void> {
       while (!signal.aborted) {
-        const waitMs = waitMsOf(state, job.rescanIntervalMs, how(), system.monotonic());
-        if (waitMs > TICK_MS) await wake.wait(TICK_MS, signal, "in step");
-        else if (waitMs > 0) await wake.wait(waitMs, signal);
-        else await scanOnce(job, tools, state, signal);
+        const leftMs = waitMs();
+        if (leftMs > TICK_MS) await wake.wait(TICK_MS, signal, "in step");
+        else if (leftMs > 0) await wake.wait(leftMs, signal);
+        else await scanOnce(signal);
       }
-      state.ended = true;
-      state.callers.forEach((done) => done());
+      hasEnded = true;
+      callers.forEach((done) => done());
     },
-    ask(replaced = false) {
-      state.wanted = true;
-      if (replaced) state.abandon.abort();
+    /** A scan is wanted soon. `replaced`: another folder is there now, and the scan under way may hang in the former one for ever. */
+    ask(replaced = false): void {
+      wanted = true;
+      if (replaced) abandon.abort();
       wake.ring();
     },
-    now() {
+    /** Scans at once; resolves when a scan that began after this call is done, or the scans have ended. */
+    now(): Promise<void> {
       return new Promise((resolve) => {
-        if (state.ended) return resolve();
-        state.callers.push(resolve);
+        if (hasEnded) return resolve();
+        callers.push(resolve);
         wake.ring();
       });
     },
-    done: () => state.completed && !state.running && !state.wanted && state.callers.length === 0,
-    failure: () => state.failure,
+    /** Whether a scan came to its end and none is wanted or running. */
+    done: () => isCompleted && !isRunning && !wanted && callers.length === 0,
+    /** Why the folder cannot be listed; null while it can. */
+    failure: () => failure,
   };
-}
-
-/** How long the next scan must wait; 0 or less: it is due. */
-function waitMsOf(state: ScanState, intervalMs: number, how: "events" | "poll" | null, now: number): number {
-  const { wanted, callers, endedAt, lastMs, quietMs } = state;
-  if (how === null) return AWAY_MS;
-  if (callers.length > 0) return 0;
-  if (endedAt === null) return wanted ? 0 : TICK_MS;
-  const restMs = Math.min(REST_FACTOR * lastMs, intervalMs);
-  const pollMs = Math.min(intervalMs, Math.max(POLL_MS, Math.min(POLL_FACTOR * lastMs, Math.max(POLL_AT_MOST_MS, lastMs))));
-  // Where events tell of changes, a scan for what they missed must cost next to nothing.
-  const rescanMs = Math.max(intervalMs, Math.min(RESCAN_FACTOR * quietMs, RESCAN_STRETCH * intervalMs));
-  const periodMs = wanted ? restMs : how === "poll" ? pollMs : rescanMs;
-  return endedAt + periodMs - now;
-}
-
-async function scanOnce(job: Job, { system, emit, how, scan }: ScanTools, state: ScanState, signal: AbortSignal): Promise<void> {
-  const callers = state.callers;
-  const request = requestOf(state, how());
-  const abandon = new AbortController();
-  Object.assign(state, { callers: [], wanted: false, running: true, abandon } satisfies Partial<ScanState>);
-  using walking = anySignal(signal, abandon.signal);
-  try {
-    const scanning = scan(request, signal, walking.signal);
-    const { files, admitted, milliseconds } = await untilAborted(scanning, abandon.signal);
-    Object.assign(state, { completed: true, failure: null, told: "" } satisfies Partial<ScanState>);
-    state.lastMs = milliseconds;
-    if (admitted === 0 && request.trust === "folders") state.quietMs = milliseconds;
-    emit({ type: "scanned", job: job.name, files, admitted, milliseconds });
-  } catch (error) {
-    state.wanted = true;
-    if (signal.aborted || abandon.signal.aborted) return void state.callers.push(...callers);
-    state.lastMs = Math.max(state.lastMs, AGAIN_MS / REST_FACTOR);
-    // A folder that is away is told of by the watch, which notices a moment later where it polls.
-    if (how() !== null && faultOf(error) !== "not_found") notListed(job, error, state, emit);
-  } finally {
-    state.running = false;
-    state.endedAt = system.monotonic();
-  }
-  callers.forEach((done) => done());
-}
-
-/** A person who asks for a scan trusts nothing that was found before; times of folders do not tell of writes that events may not have told. */
-function requestOf({ callers, wanted, endedAt }: ScanState, how: "events" | "poll" | null): ScanRequest {
-  const events = how === "events";
-  if (callers.length > 0 || endedAt === null) return { trust: "nothing", events };
-  return { trust: events && !wanted ? "folders" : "files", events };
-}
-
-/** Said once while the reason stays. */
-function notListed({ name, watchPath }: Job, error: unknown, state: ScanState, emit: Emit): void {
-  const fault = faultOf(error);
-  const ours = fault === "other";
-  const failure = ours ? failureRecord(error) : unreadableFolder(watchPath, reasonOf(error), false);
-  const listing = failure.code === "internal" ? `cannot list "${watchPath}": ` : "";
-  const text = `Job ${name}: ${listing}${failure.message}. ${failure.hint}`.trim();
-  if (text !== state.told) emit({ type: "notice", level: "warning", message: text, ...(ours ? { error } : {}) });
-  // Other faults may be over in a moment; those that are ours say nothing about the folder.
-  if (fault === "permission" || (!ours && state.told !== "")) state.failure = failure;
-  state.told = text;
 }
 
 const TICK_MS = 5_000;
@@ -190,10 +174,7 @@ interface ScanRequest {
   readonly events: boolean;
 }
 
-/**
- * Walks once; throws where the watched folder itself cannot be read. What `trust` does not take for known is held against the ledger.
- * `walking` ends the walk alone.
- */
+/** Walks once; throws where the watched folder itself cannot be read. What `trust` does not take for known is held against the ledger. */
 export async function reconcile(
   context: IntakeContext,
   { trust, events }: ScanRequest,
@@ -241,7 +222,7 @@ async function reconcileStretch(
   begun: number,
   signal: AbortSignal,
 ): Promise<Pick<Scan, "admitted"> & { readonly found: Found }> {
-  const { system, patterns, known, unreadable } = context;
+  const { system, patterns, known, unreadable, candidates, missingEvents } = context;
   const former = known.found(stretch);
   if (former !== undefined) {
     known.note(stretch, former);
@@ -254,31 +235,18 @@ async function reconcileStretch(
   let admitted = 0;
   for (const some of chunks(wanted, FILES_AT_ONCE)) {
     if (some.length === FILES_AT_ONCE) await system.sleep(0);
-    const its = await reconcileFiles(context, some, begun, signal);
-    knownHere += its.known + its.aside.length;
-    admitted += its.admitted;
-    const asideBytes = its.aside.reduce((sum, { size }) => sum + size, 0);
-    found = { ...found, aside: found.aside + its.aside.length, asideBytes: found.asideBytes + asideBytes };
+    const unheard = some.filter(({ path }) => !candidates.isHeardOf(path));
+    const noted = noteFiles(context, some, { retry: true, asOf: begun });
+    // Changed rights alone give no event that counts.
+    missingEvents.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
+    // The walk's look was the first; the second, just before it is settled, shows whether the file rests.
+    if (noted.open.length > 0) admitted += await settleAgain(context, noted.open, signal);
+    knownHere += noted.known.length + noted.aside.length;
+    const asideBytes = noted.aside.reduce((sum, { size }) => sum + size, 0);
+    found = { ...found, aside: found.aside + noted.aside.length, asideBytes: found.asideBytes + asideBytes };
   }
   known.note(stretch, knownHere === wanted.length ? found : null);
   return { found, admitted };
-}
-
-/** Returns how many of them were known, which are left aside, and how many are admitted now. */
-async function reconcileFiles(
-  context: IntakeContext,
-  files: readonly FileFacts[],
-  begun: number,
-  signal: AbortSignal,
-): Promise<{ readonly known: number; readonly aside: readonly FileFacts[]; readonly admitted: number }> {
-  const { candidates, missingEvents } = context;
-  const unheard = files.filter(({ path }) => !candidates.isHeardOf(path));
-  const noted = noteFiles(context, files, { retry: true, asOf: begun });
-  // Changed rights alone give no event that counts.
-  missingEvents.found(unheard.filter(({ path }) => candidates.get(path)?.recheck === false));
-  // The walk's look was the first; the second, just before it is settled, shows whether the file rests.
-  const admitted = noted.open.length > 0 ? await settleAgain(context, noted.open, signal) : 0;
-  return { known: noted.known.length, aside: noted.aside, admitted };
 }
 
 /** Files that the ledger is asked about at once: a few milliseconds, so that events get their turn. */
