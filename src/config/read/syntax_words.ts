@@ -179,9 +179,10 @@ function noColon({ text, line, begin, start }: Place): Complaint | null {
 
 function noEquals({ text, offset, start }: Place): Complaint {
   // What a line lacks may be noticed at the next one.
-  const above = /(?:^|\n)([^=\n]*?)\s*(?:#[^\n]*)?\n\s*$/.exec(text.slice(0, offset));
+  const from = Math.max(0, offset - FAR);
+  const above = /(?:^|\n)([^=\n]*?)\s*(?:#[^\n]*)?\n\s*$/.exec(text.slice(from, offset));
   const isAbove = above !== null && /^(?:\[[^\]]*|\[\[[^\]]*\]|[^[\s].*)$/.test(above[1]!.trim());
-  const begin = isAbove ? above.index + above[0].search(/\S/) : start;
+  const begin = isAbove ? from + above.index + above[0].search(/\S/) : start;
   const line = text.slice(begin).split("\n", 1)[0] ?? "";
   if (line.startsWith("[[")) return { offset: begin, message: "[[ needs ]] at the end of the line" };
   if (line.startsWith("[")) return { offset: begin, message: "[ is not closed" };
@@ -212,12 +213,13 @@ function openList(text: string, offset: number): string | undefined {
 /** Where a value should begin, or one without quotes goes on. */
 function noTomlValue({ text, offset }: Place): Complaint | null {
   const quotes = { offset, message: "put the value in quotes" };
-  const before = text.slice(0, offset);
+  const from = Math.max(0, offset - FAR);
+  const before = text.slice(from, offset);
   const isGoingOn = /[=[,]\s*[\w.:+-]+$/.test(before) && /^[\w.:+-]/.test(text.slice(offset));
   if (isGoingOn && (/=\s*\S+$/.test(before) || openList(text, offset) === "[")) return quotes;
   const begin = /[=[,](?=(?:\s|#[^\n]*\n)*$)/.exec(before);
   if (begin === null || begin[0] !== "=" && openList(text, offset) !== "[") return null;
-  const after = begin.index + 1;
+  const after = from + begin.index + 1;
   if (begin[0] === "=" && /^[ \t]*(?:#.*)?(?:\r?\n|$)/.test(text.slice(after))) {
     return { offset: after, message: "a value is missing" };
   }
@@ -228,6 +230,8 @@ function noTomlValue({ text, offset }: Place): Complaint | null {
 
 /** Characters of a line in which it shows whether a value begins behind them. */
 const NEAR = 80;
+/** So far before a complaint is looked for what it means: expressions take long for a whole text. */
+const FAR = 2000;
 
 /** Other words may be a secret. */
 function known(word: string): boolean {

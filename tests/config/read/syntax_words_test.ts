@@ -1,5 +1,5 @@
 /** What is said of a text that is no YAML or no TOML: the one mistake in it, in plain words, at the place to correct. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, parseSettings } from "../../../src/config/read/parse_settings.ts";
 import { aComputer } from "../a_computer.ts";
 
@@ -134,3 +134,13 @@ for (const [kind, table] of [["yaml", YAML], ["toml", TOML]] as const) {
     });
   }
 }
+
+Deno.test("parseSettings() says soon what is wrong, however long the text is", () => {
+  for (const long of ["\n".repeat(200_000), "# a,\n".repeat(50_000), "a = [\n".repeat(50_000)]) {
+    const begin = performance.now();
+    for (const text of [`${long}x y\n`, `x = ${long}y`]) {
+      for (const kind of ["yaml", "toml"] as const) assertThrows(() => parseSettings(text, "c", kind, aComputer()), ConfigError);
+    }
+    assert(performance.now() - begin < 20_000, JSON.stringify(long.slice(0, 10)));
+  }
+});
