@@ -35,5 +35,5 @@ export const COMMANDS: CommandList = {
   install: async () => (await import("./install_service.ts")).installAlias,
   uninstall: async () => (await import("./uninstall_service.ts")).uninstallAlias,
   service: async () => (await import("./service.ts")).service,
-  demo: async () => (await import("./demo/demo.ts")).demo,
+  demo: async () => (await import("./demo.ts")).demo,
 };

@@ -3,6 +3,7 @@
  * reader that gives any range, so that a 4 GB file costs a few kilobytes.
  */
 import { format } from "@std/fmt/bytes";
+import { Buffer } from "node:buffer";
 
 /** Reads at most `length` bytes from `offset`; fewer at the end of the file. */
 export type RangeReader = (offset: number, length: number) => Promise<Uint8Array>;
@@ -56,4 +57,47 @@ export function written(size: number, declared: number, least = ""): string {
   if (part === whole) return `${size} of ${least}${declared} bytes written`;
   const unit = whole.slice(whole.indexOf(" "));
   return `${part.endsWith(unit) ? part.slice(0, -unit.length) : part} of ${least}${whole} written`;
+}
+
+/** The bytes from `offset` on: at least `atLeast` of them unless the file ends before, often more; valid until the next call. */
+export type WindowReader = (offset: number, atLeast: number) => Promise<Uint8Array>;
+
+/** Never reads behind `size`, even if the file has grown meanwhile: one look sees one length. */
+export function windowed(read: RangeReader, size: number, windowBytes: number): WindowReader {
+  let start = 0;
+  let bytes: Uint8Array = new Uint8Array(0);
+  return async (offset, atLeast) => {
+    const wanted = Math.min(atLeast, Math.max(0, size - offset));
+    if (offset < start || offset + wanted > start + bytes.length) {
+      bytes = wanted === 0 ? new Uint8Array(0) : await fill(read, offset, Math.min(Math.max(wanted, windowBytes), size - offset));
+      start = offset;
+    }
+    return bytes.subarray(offset - start);
+  };
+}
+
+/** Up to `length` bytes, asking again where the reader gave fewer; fewer only where the file ends. */
+export async function fill(read: RangeReader, offset: number, length: number): Promise<Uint8Array> {
+  const first = await read(offset, length);
+  if (first.length === length || first.length === 0) return first;
+  const all = new Uint8Array(length);
+  all.set(first);
+  let filled = first.length;
+  while (filled < length) {
+    const piece = await read(offset + filled, length - filled);
+    if (piece.length === 0) return all.subarray(0, filled);
+    all.set(piece, filled);
+    filled += piece.length;
+  }
+  return all;
+}
+
+/** True where every byte is zero: space that was reserved and not written. */
+export function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+/** The bytes as text, one character a byte. (`TextDecoder("latin1")` is Windows-1252, and `String.fromCharCode` takes twenty times as long.) */
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

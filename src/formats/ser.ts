@@ -3,8 +3,7 @@
  * Declared length = header and frames. Most programs write the number of frames last, and those that die leave it wrong: a video that is
  * shorter than it says is judged by the quiet time, like a file of which nothing is known.
  */
-import { type Format, type RangeReader, undeclared, type Verdict, written } from "./format.ts";
-import { fill, latin1 } from "./range_window.ts";
+import { fill, type Format, latin1, type RangeReader, undeclared, type Verdict, written } from "./format.ts";
 
 /** `.ser`: reached when all frames are there that the header tells of. */
 export const ser: Format = {

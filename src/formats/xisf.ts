@@ -3,8 +3,18 @@
  * Declared length = the end of the last of them.
  */
 import { type CardValue, parseCard } from "./fits/fits_header.ts";
-import { type Format, type HeaderUnit, type RangeReader, short, undeclared, type Verdict, written } from "./format.ts";
-import { fill, isBlank, latin1 } from "./range_window.ts";
+import {
+  fill,
+  type Format,
+  type HeaderUnit,
+  isBlank,
+  latin1,
+  type RangeReader,
+  short,
+  undeclared,
+  type Verdict,
+  written,
+} from "./format.ts";
 
 /** `.xisf`: short until header and attached blocks are there; distributed units (`.xish`, `.xisb`) are not known. */
 export const xisf: Format = {

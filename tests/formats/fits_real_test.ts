@@ -1,7 +1,7 @@
 /** FITS files that no one here wrote, judged by astropy, fitsverify and cfitsio. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { fits } from "../../src/formats/fits/fits.ts";
-import { readCards } from "../../src/formats/fits/kept_cards.ts";
+import { readCards } from "../../src/formats/fits/cards.ts";
 import { verifyFitsChecksums } from "../../src/formats/fits/fits_checksums.ts";
 import { gzip } from "../../src/formats/gzip/gzip.ts";
 import { has } from "../support/needs.ts";

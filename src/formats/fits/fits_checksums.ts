@@ -2,9 +2,8 @@
  * Proves a FITS file by its own DATASUM and CHECKSUM keywords (FITS Standard 4.0, §4.4.2.7 and appendix J:
  * sums of 32-bit words in ones' complement). Reads the whole file once, a mebibyte at a time.
  */
-import { hduName, walkHdus } from "./fits_walk.ts";
-import type { HeaderUnit, RangeReader } from "../format.ts";
-import { fill } from "../range_window.ts";
+import { hduName, walkHdus } from "./fits.ts";
+import { fill, type HeaderUnit, type RangeReader } from "../format.ts";
 
 /** `checked` is the number of sums that were there and right. */
 type ChecksumVerdict = { readonly ok: true; readonly checked: number } | { readonly ok: false; readonly reason: string };

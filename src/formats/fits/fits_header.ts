@@ -3,7 +3,7 @@
  * keyword and value (FITS Standard 4.0, §4.1 and §4.2), fixed or free format. Lenient in what does not matter for the length:
  * real cameras are.
  */
-import { latin1, type WindowReader } from "../range_window.ts";
+import { latin1, type WindowReader } from "../format.ts";
 
 /** What a keyword can hold; complex numbers and keywords without value are left out. */
 export type CardValue = string | number | boolean;

@@ -2,8 +2,17 @@
  * TIFF 6.0 and BigTIFF: the end of the last directory, value, strip or tile that the directories tell of.
  * Programs write the directory last or first; either way the length is declared once it is there.
  */
-import { type Format, type RangeReader, short, undeclared, type Verdict, written } from "../format.ts";
-import { isBlank, windowed, type WindowReader } from "../range_window.ts";
+import {
+  type Format,
+  isBlank,
+  type RangeReader,
+  short,
+  undeclared,
+  type Verdict,
+  windowed,
+  type WindowReader,
+  written,
+} from "../format.ts";
 
 /** `.tif`, `.tiff`: short until the end of all that the directories point to is there. */
 export const tiff: Format = {

@@ -6,10 +6,9 @@ import { perOwner } from "../../async/mutex.ts";
 import { semaphore } from "../../async/semaphore.ts";
 import { type FileFacts, sameFile, untilTicked } from "../../domain/source_file.ts";
 import { declaresSums, verifyFitsChecksums } from "../../formats/fits/fits_checksums.ts";
-import { keptCards, readCards } from "../../formats/fits/kept_cards.ts";
-import type { RangeReader, Verdict } from "../../formats/format.ts";
+import { keptCards, readCards } from "../../formats/fits/cards.ts";
+import { isBlank, type RangeReader, type Verdict, windowed } from "../../formats/format.ts";
 import { formatOf } from "../../formats/formats.ts";
-import { isBlank, windowed } from "../../formats/range_window.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
 import type { Files, System } from "../../system/system.ts";
 

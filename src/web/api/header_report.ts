@@ -1,5 +1,5 @@
 /** The headers of a FITS file, for the details of an image. */
-import { readHeaderCards } from "../../formats/fits/header_cards.ts";
+import { readHeaderCards } from "../../formats/fits/cards.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import { sameFile, sameInode } from "../../domain/source_file.ts";
 import type { System } from "../../system/system.ts";

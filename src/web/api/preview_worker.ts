@@ -4,8 +4,7 @@
  * It is bundled and embedded separately: import nothing heavy here.
  */
 import type { ToRead } from "../../domain/source_file.ts";
-import { greyPng } from "../../formats/preview/png.ts";
-import { fitsPreview } from "../../formats/preview/preview.ts";
+import { fitsPreview, greyPng } from "../../formats/preview/preview.ts";
 import { files } from "../../system/files/files.ts";
 import { serveCalls } from "../../system/workers/serve_calls.ts";
 

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { fits } from "../../../src/formats/fits/fits.ts";
+import { fits, walkHdus } from "../../../src/formats/fits/fits.ts";
 import { MAX_HEADER_BYTES } from "../../../src/formats/fits/fits_header.ts";
-import { walkHdus } from "../../../src/formats/fits/fits_walk.ts";
 import type { Verdict } from "../../../src/formats/format.ts";
 import { card, counting, fitsHeader, inspect, joined, over } from "../../support/readers.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { gzipSync } from "node:zlib";
-import { gunzipped } from "../../../src/formats/gzip/gunzipped.ts";
+import { gunzipped } from "../../../src/formats/gzip/gzip.ts";
 import { fitsPreview } from "../../../src/formats/preview/preview.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
 import { counting, joined, over } from "../../support/readers.ts";

@@ -1,9 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { crc32, gzipSync, inflateSync } from "node:zlib";
 import { firstImage, unrice } from "../../../src/formats/fits/fits_image.ts";
-import { readHeaderCards } from "../../../src/formats/fits/header_cards.ts";
-import { greyPng } from "../../../src/formats/preview/png.ts";
-import { blocksOf, fitsPreview, rowsOfBlock } from "../../../src/formats/preview/preview.ts";
+import { readHeaderCards } from "../../../src/formats/fits/cards.ts";
+import { blocksOf, fitsPreview, greyPng, rowsOfBlock } from "../../../src/formats/preview/preview.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
 import { has } from "../../support/needs.ts";
 import { counting, over, python, realFiles } from "../../support/readers.ts";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { parseCard } from "../../../src/formats/fits/fits_header.ts";
-import { readCards } from "../../../src/formats/fits/kept_cards.ts";
+import { readCards } from "../../../src/formats/fits/cards.ts";
 import { card, fitsHeader, joined, over } from "../../support/readers.ts";
 
 const VALUES: [line: string, value: string | number | boolean | undefined][] = [
