@@ -28,6 +28,15 @@ function onlyDestination(settings: Settings): Destination {
   return destination;
 }
 
+/** Each way to write a key, and what is read of it. */
+function takes<T>(key: string, read: (settings: Settings) => T, ways: readonly (readonly [written: string, meaning: T])[]): void {
+  for (const [written, meaning] of ways) {
+    Deno.test(`parseSettings() takes ${key} ${written} for ${JSON.stringify(meaning)}`, () => {
+      assertEquals(read(settingsOf(`${BASE}${key}: ${written}\n`)), meaning);
+    });
+  }
+}
+
 async function seed(name: string): Promise<string> {
   return await Deno.readTextFile(new URL(`../golden/seeds/${name}`, import.meta.url));
 }
@@ -216,11 +225,8 @@ directory_mode = "0775"
   assertEquals([fileMode, directoryMode, settings.log.level], [0o664, 0o775, "warning"]);
 });
 
-for (const written of ["0664", "0o664", "664", '"0664"', '"664"', '"0o664"']) {
-  Deno.test(`parseSettings() reads mode bits written as ${written}`, () => {
-    assertEquals(onlyDestination(settingsOf(`${BASE}file_mode: ${written}\n`)).fileMode, 0o664);
-  });
-}
+const MODES = ["0664", "0o664", "664", '"0664"', '"664"', '"0o664"'];
+takes("file_mode", (settings) => onlyDestination(settings).fileMode, MODES.map((written) => [written, 0o664]));
 
 const AUTO: readonly (readonly [string, string, string | null])[] = [
   ["remote_host: localhost", "local", null],
@@ -239,19 +245,10 @@ for (const [keys, method, host] of AUTO) {
   });
 }
 
-const VERIFY: readonly (readonly [string, string])[] = [
-  ["verify_transfer: true", "checksum"],
-  ["verify_transfer: false", "none"],
-  ["verify: size", "size"],
-  ["verify: none", "none"],
-  ["comparison_method: checksum", "checksum"],
-  ["verify_transfer: SIZE", "size"],
-];
-for (const [keys, level] of VERIFY) {
-  Deno.test(`parseSettings() takes ${keys} for the level ${level}`, () => {
-    assertEquals(onlyDestination(settingsOf(`${BASE}${keys}\n`)).verify, level);
-  });
-}
+const level = (settings: Settings) => onlyDestination(settings).verify;
+takes("verify_transfer", level, [["true", "checksum"], ["false", "none"], ["SIZE", "size"]]);
+takes("verify", level, [["size", "size"], ["none", "none"]]);
+takes("comparison_method", level, [["checksum", "checksum"]]);
 
 Deno.test("parseSettings() knows a level under another name above the job that has its own", () => {
   const settings = settingsOf(
@@ -331,19 +328,10 @@ for (const keys of OFF) {
   });
 }
 
-const DURATIONS: readonly (readonly [string, number])[] = [
-  ["300", 300_000],
-  ['"300"', 300_000],
-  ["5m", 300_000],
-  ["1h", 3_600_000],
-  ["90 s", 90_000],
+takes("rescan_interval", (settings) => onlyJob(settings).rescanIntervalMs, [
+  ...[["300", 300_000], ['"300"', 300_000], ["5m", 300_000], ["1h", 3_600_000], ["90 s", 90_000]] as const,
   ["1.5h", 5_400_000],
-];
-for (const [written, ms] of DURATIONS) {
-  Deno.test(`parseSettings() takes rescan_interval ${written} for ${ms} ms`, () => {
-    assertEquals(onlyJob(settingsOf(`${BASE}rescan_interval: ${written}\n`)).rescanIntervalMs, ms);
-  });
-}
+]);
 
 const MIDNIGHT = { since: "local", shownMs: Date.parse("2026-11-01") } as const;
 const EVENING = { since: "local", shownMs: Date.parse("2026-11-01T18:00Z") } as const;
@@ -378,20 +366,10 @@ for (
   });
 }
 
-const SPEEDS: readonly (readonly [string, number | null])[] = [
-  ["10 MB/s", 10_000_000],
-  ["500k", 500_000],
-  ["1 MiB/s", 1_048_576],
-  ["100 Mbit/s", 12_500_000],
-  ["250000", 250_000],
-  ["0", null],
-  ["false", null],
-];
-for (const [written, limit] of SPEEDS) {
-  Deno.test(`parseSettings() takes bandwidth_limit ${written} for ${limit} bytes per second`, () => {
-    assertEquals(onlyDestination(settingsOf(`${BASE}bandwidth_limit: ${written}\n`)).bandwidthLimit, limit);
-  });
-}
+takes("bandwidth_limit", (settings) => onlyDestination(settings).bandwidthLimit, [
+  ...[["10 MB/s", 10_000_000], ["500k", 500_000], ["1 MiB/s", 1_048_576], ["100 Mbit/s", 12_500_000]] as const,
+  ...[["250000", 250_000], ["0", null], ["false", null]] as const,
+]);
 
 Deno.test("parseSettings() takes bandwidth_limit at the top for that of the line, and each other one for that of a destination", () => {
   const limits = (text: string) =>
@@ -418,18 +396,12 @@ Deno.test("parseSettings() takes a timetable of the bandwidth in the job's time 
   assertEquals(limitOf("night_timezone: Pacific/Honolulu\n"), { timezone: "Pacific/Honolulu", entries });
 });
 
-const LISTEN: readonly (readonly [string, string, number])[] = [
-  ["127.0.0.1:0", "127.0.0.1", 0],
-  ["9191", "127.0.0.1", 9191],
-  ["localhost:80", "localhost", 80],
-  ["'[::1]:8080'", "::1", 8080],
-];
-for (const [written, host, port] of LISTEN) {
-  Deno.test(`parseSettings() takes web.listen ${written} for ${host} port ${port}`, () => {
-    const { web } = settingsOf(`${BASE}web: { listen: ${written} }\n`);
-    assertEquals([web?.host, web?.port], [host, port]);
-  });
-}
+takes("web", ({ web }) => [web?.host, web?.port], [
+  ["{ listen: 127.0.0.1:0 }", ["127.0.0.1", 0]],
+  ["{ listen: 9191 }", ["127.0.0.1", 9191]],
+  ["{ listen: localhost:80 }", ["localhost", 80]],
+  ["{ listen: '[::1]:8080' }", ["::1", 8080]],
+]);
 
 Deno.test("parseSettings() takes a secret from the environment", () => {
   const computer = aComputer({ env: { PAGE_TOKEN: "0123456789abcdef" } });

@@ -23,59 +23,31 @@ for (const [option, kept] of KEPT) {
   });
 }
 
-const REFUSED: readonly (readonly [string, string])[] = [
-  ["--inplace", "already be visible"],
-  ["--append", "already be visible"],
-  ["--append-verify", "already be visible"],
-  ["--remove-source-files", "use delete_source"],
-  ["--remove-sent-files", "use delete_source"],
-  ["--del", "removes files"],
-  ["--delete", "removes files"],
-  ["--delete-after", "removes files"],
-  ["--delete-excluded", "removes files"],
-  ["-n", "nothing would be sent"],
-  ["--dry-run", "nothing would be sent"],
-  ["-avn", "nothing would be sent"],
-  ["--files-from=/etc/passwd", "file_patterns"],
-  ["--exclude=*.fits", "file_patterns"],
-  ["-e", "controls the connection"],
-  ["-essh", "controls the connection"],
-  ["--rsh=sh -c reboot", "controls the connection"],
-  ["--rsync-path=reboot", "controls the connection"],
-  ["-M--rsync-path=x", "controls the connection"],
-  ["--daemon", "controls the connection"],
-  ["-x", "file_patterns"],
-  ["-b", "on_conflict"],
-  ["--backup-dir=/x", "on_conflict"],
-  ["--suffix=~", "on_conflict"],
-  ["-T/tmp", "temporary files"],
-  ["--temp-dir=/tmp", "temporary files"],
-  ["--partial-dir=x", "temporary files"],
-  ["--link-dest=/x", "temporary files"],
-  ["--copy-dest=/x", "temporary files"],
-  ["--compare-dest=/x", "temporary files"],
-  ["--write-batch=x", "nothing would be sent"],
-  ["--out-format=%n", "the output"],
-  ["--info=progress2", "the output"],
-  ["--log-file=/x", "the output"],
-  ["--timeout=3", "transfer_timeout_seconds"],
-  ["--iconv=utf8,latin1", "changes file names"],
-  ["--no-times", "preserve_timestamps"],
-  ["--copy-links", "regular files"],
-  ["--chmod=u+x;reboot", "not known to be safe"],
-  ["--bwlimit=$(reboot)", "not known to be safe"],
-  ["--skip-compress=`reboot`", "not known to be safe"],
-  ["--inplac", "not known to be safe"],
-  ["-H", "not known to be safe"],
-  ["--", "not known to be safe"],
-  ["/etc/passwd", "must be an option"],
-  ["-", "must be an option"],
-];
-for (const [option, reason] of REFUSED) {
-  Deno.test(`checkRsyncOptions() refuses ${option}`, () => {
-    const { kept, faults } = checkRsyncOptions(["--archive", option]);
-    // Of a cluster the harmless letters may be kept; the fault alone keeps the whole from being used.
-    assertEquals([kept.filter((one) => one !== "--compress"), faults.every((fault) => fault.index === 1)], [[], true]);
-    assertStringIncludes(faults.map((fault) => fault.message).join("\n"), reason);
-  });
+/** By what is said of them. */
+const REFUSED: Readonly<Record<string, readonly string[]>> = {
+  "already be visible": ["--inplace", "--append", "--append-verify"],
+  "use delete_source": ["--remove-source-files", "--remove-sent-files"],
+  "removes files": ["--del", "--delete", "--delete-after", "--delete-excluded"],
+  "nothing would be sent": ["-n", "--dry-run", "-avn", "--write-batch=x"],
+  "file_patterns": ["--files-from=/etc/passwd", "--exclude=*.fits", "-x"],
+  "controls the connection": ["-e", "-essh", "--rsh=sh -c reboot", "--rsync-path=reboot", "-M--rsync-path=x", "--daemon"],
+  "on_conflict": ["-b", "--backup-dir=/x", "--suffix=~"],
+  "temporary files": ["-T/tmp", "--temp-dir=/tmp", "--partial-dir=x", "--link-dest=/x", "--copy-dest=/x", "--compare-dest=/x"],
+  "the output": ["--out-format=%n", "--info=progress2", "--log-file=/x"],
+  "transfer_timeout_seconds": ["--timeout=3"],
+  "changes file names": ["--iconv=utf8,latin1"],
+  "preserve_timestamps": ["--no-times"],
+  "regular files": ["--copy-links"],
+  "not known to be safe": ["--chmod=u+x;reboot", "--bwlimit=$(reboot)", "--skip-compress=`reboot`", "--inplac", "-H", "--"],
+  "must be an option": ["/etc/passwd", "-"],
+};
+for (const [reason, options] of Object.entries(REFUSED)) {
+  for (const option of options) {
+    Deno.test(`checkRsyncOptions() refuses ${option}`, () => {
+      const { kept, faults } = checkRsyncOptions(["--archive", option]);
+      // Of a cluster the harmless letters may be kept; the fault alone keeps the whole from being used.
+      assertEquals([kept.filter((one) => one !== "--compress"), faults.every((fault) => fault.index === 1)], [[], true]);
+      assertStringIncludes(faults.map((fault) => fault.message).join("\n"), reason);
+    });
+  }
 }
