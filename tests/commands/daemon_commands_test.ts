@@ -169,25 +169,18 @@ Deno.test("status says first whether all is well, and escapes what comes from ou
   const trouble = statusReport({
     ...STATUS,
     jobs: [{
+      ...STATUS.jobs[0]!,
       job: { ...STATUS.jobs[0]!.job, watchPath: "/data/\x1b[31mred" },
       how: null,
-      eventsMissing: null,
       failure: aFailure("permission_denied"),
-      nextRun: null,
-      lastImage: null,
-      usualMs: null,
       waiting: [],
-      unmatched: null,
     }],
     destinations: [
       ...STATUS.destinations,
       {
+        ...STATUS.destinations[0]!,
         destination: { name: "n\nas", job: "spring" },
         method: "local",
-        made: false,
-        limit: null,
-        heldRemovals: null,
-        audit: null,
         state: { state: "on_hold", failure, until: NOW },
         freeBytes: 0,
         counts: { queued: 2, sending: 0, deferred: 1, delivered: 0, failed: 3 },

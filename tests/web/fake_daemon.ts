@@ -29,6 +29,7 @@ export const STATUS: StatusParts = {
     usualMs: null,
     waiting: [aWaiting("1.fits"), aWaiting("2.fits")],
     unmatched: null,
+    leftAside: null,
   }],
   destinations: [{
     destination: { name: "freya", job: "spring" },

@@ -8,20 +8,22 @@ import { amount } from "../../intake/watch/left_aside.ts";
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Headline, NightSummary } from "../api_types.ts";
-import { ACCEPT_REMOVED, type Missing, only, type Overview, severityOf } from "./overview.ts";
+import { ACCEPT_REMOVED, only, type Overview, severityOf } from "./overview.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
 
 /** What the sentence names. */
 export interface HeadlineParts {
-  readonly jobs:
-    readonly (Pick<JobNow, "failure"> & Partial<Pick<JobNow, "leftAside">> & { readonly job: Pick<JobNow["job"], "name"> })[];
-  readonly destinations: readonly (Pick<DestinationNow, "state"> & {
-    readonly destination: Pick<DestinationNow["destination"], "name" | "job">;
-    readonly counts: Counts;
-    /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
-    readonly missingBytes?: number | null;
-  })[];
+  readonly jobs: readonly (Pick<JobNow, "failure" | "leftAside"> & { readonly job: Pick<JobNow["job"], "name"> })[];
+  readonly destinations: readonly DestinationFacts[];
   readonly tonight: NightSummary;
+}
+
+/** A destination with what the ledger counts for it. */
+export interface DestinationFacts extends Omit<DestinationNow, "destination" | "survey"> {
+  readonly destination: Pick<DestinationNow["destination"], "name" | "job">;
+  readonly counts: Counts;
+  /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
+  readonly missingBytes?: number | null;
 }
 
 type Sentence = Omit<Headline, "level">;
@@ -54,8 +56,11 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
   switch (worst) {
     case "not_running":
       return NOT_RUNNING;
-    case "stopped":
-      return stopped(only(overview, "stopped")[0]?.trouble.code);
+    case "stopped": {
+      // The daemon itself cannot work: its disk, its ledger, not the destinations.
+      const { text, advice } = ownCauseOf(only(overview, worst)[0]?.trouble.code ?? "internal");
+      return { text: `${text}: nothing can be delivered`, advice };
+    }
     case "on_hold":
     case "backing_off":
       return unavailable(worst, parts);
@@ -63,8 +68,14 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
       return notWatched(overview, parts);
     case "lost":
       return lost(only(overview, worst));
-    case "unreadable":
-      return unreadable(only(overview, worst));
+    case "unreadable": {
+      const all = only(overview, worst);
+      const count = all.reduce((sum, one) => sum + one.count, 0);
+      return {
+        text: `${counted(count, "delivered file")} on ${listed(all.map(({ destination }) => destination))} cannot be read`,
+        advice: "To list them, run: image-transfer audit",
+      };
+    }
     case "failed": {
       const failed = only(overview, "failed").reduce((sum, { count }) => sum + count, 0);
       return {
@@ -75,14 +86,18 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
     case "paused":
       return paused(parts);
     case "not_sent":
-      return notSent(only(overview, worst));
+      return { text: notSentText(only(overview, worst)).join("; "), advice: "See Trouble for the names and the reasons." };
     case "unmatched":
       return {
         text: `None of the files of ${listed(only(overview, worst).map(({ job }) => job))} matches the patterns`,
         advice: "Nothing is sent from there. See Trouble for an example.",
       };
-    case "missing":
-      return missing(only(overview, worst).map((one) => one.missing));
+    case "missing": {
+      const parts = only(overview, worst).map(({ missing: { destination, expected, gone } }) =>
+        `${gone} of ${expected} from ${destination}`
+      );
+      return { text: `Images of tonight are missing: ${listed(parts)}`, advice: "See History for the files and the reasons." };
+    }
     case "removals_held": {
       const [first] = only(overview, worst);
       return {
@@ -95,8 +110,13 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
         text: "Jobs of the PocketBase server are not used here",
         advice: "To see why, and what would change that, run: image-transfer pocketbase status",
       };
-    case "removed_on_server":
-      return removedOnServer(only(overview, worst).map(({ job }) => job));
+    case "removed_on_server": {
+      const jobs = only(overview, worst).map(({ job }) => job);
+      return {
+        text: `${jobsText(jobs)} removed on the server; ${jobs.length === 1 ? "it still runs" : "they still run"} here`,
+        advice: `If that is right, run: ${ACCEPT_REMOVED}`,
+      };
+    }
     case "misconfigured":
       return {
         text: "The configuration cannot be used; the daemon is keeping its current one",
@@ -109,12 +129,6 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
     default:
       return worst satisfies never;
   }
-}
-
-/** The daemon itself cannot work: its disk, its ledger, not the destinations. */
-function stopped(code: FailureCode = "internal"): Sentence {
-  const { text, advice } = ownCauseOf(code);
-  return { text: `${text}: nothing can be delivered`, advice };
 }
 
 /** What rotted or vanished, and what to do. */
@@ -134,21 +148,6 @@ function lost(all: readonly { readonly destination: string; readonly damaged: nu
   };
 }
 
-function unreadable(all: readonly { readonly destination: string; readonly count: number }[]): Sentence {
-  const count = all.reduce((sum, one) => sum + one.count, 0);
-  return {
-    text: `${counted(count, "delivered file")} on ${listed(all.map(({ destination }) => destination))} cannot be read`,
-    advice: "To list them, run: image-transfer audit",
-  };
-}
-
-function removedOnServer(jobs: readonly string[]): Sentence {
-  return {
-    text: `${jobsText(jobs)} removed on the server; ${jobs.length === 1 ? "it still runs" : "they still run"} here`,
-    advice: `If that is right, run: ${ACCEPT_REMOVED}`,
-  };
-}
-
 type Held = HeadlineParts["destinations"][number] & { readonly failure: { readonly code: FailureCode } };
 
 /** Those with the cause of the first one, and what is safe; others of the kind are named. */
@@ -160,7 +159,9 @@ function unavailable(kind: "on_hold" | "backing_off", { destinations, tonight }:
   const others = [...new Set(held.map(({ destination }) => destination.name))].filter((name) => !names.includes(name));
   const { text, advice } = causeOf(held[0]?.failure.code ?? "internal", listed(names), names.length === 1);
   const too = others.length === 0 ? "" : `; ${listed(others)} ${kind === "on_hold" ? "on hold" : "unavailable"} too`;
-  const troubled = destinations.filter(({ state }) => isUnavailable(state)).map(({ destination, counts, state }) => ({
+  const troubled = destinations.filter(({ state }) => state.state !== "open" && state.state !== "closed").map((
+    { destination, counts, state },
+  ) => ({
     ...destination,
     counts,
     isLost: "failure" in state && state.failure.code === "device_missing",
@@ -168,22 +169,15 @@ function unavailable(kind: "on_hold" | "backing_off", { destinations, tonight }:
   return { text: sentences(`${text}${too}`, safetyOf(troubled, tonight)), advice: roomIn(alike) ?? advice };
 }
 
-function isUnavailable({ state }: DestinationNow["state"]): boolean {
-  return state === "on_hold" || state === "backing_off" || state === "paused";
-}
-
 /** How much to free, where that is known of all that are full. */
 function roomIn(full: readonly Held[]): string | null {
   const all = full.map(({ missingBytes }) => missingBytes ?? 0);
   if (all.length === 0 || all.some((bytes) => bytes <= 0)) return null;
   const onEach = new Set(full.map(({ destination }) => destination.name)).size > 1 ? " on each" : "";
-  return `Free ${formatBytes(roundedUp(Math.max(...all)))}${onEach}; delivery resumes automatically.`;
-}
-
-/** To two digits: nobody frees space to the byte. */
-function roundedUp(bytes: number): number {
-  const step = 10 ** Math.max(0, Math.floor(Math.log10(bytes)) - 1);
-  return Math.ceil(bytes / step) * step;
+  const most = Math.max(...all);
+  // Rounded up to two digits: nobody frees space to the byte.
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(most)) - 1);
+  return `Free ${formatBytes(Math.ceil(most / step) * step)}${onEach}; delivery resumes automatically.`;
 }
 
 /** `First one. Second one`; either may be empty. */
@@ -211,10 +205,6 @@ function paused({ destinations, tonight }: HeadlineParts): Sentence {
   return { text: sentences(said, safetyOf(all, tonight)), advice: "Resume it to send files again." };
 }
 
-function notSent(jobs: readonly Extract<Overview["findings"][number], { is: "not_sent" }>[]): Sentence {
-  return { text: notSentText(jobs).join("; "), advice: "See Trouble for the names and the reasons." };
-}
-
 /** Of all jobs: a few words for each kind. */
 export function notSentText(
   jobs: readonly { readonly incomplete: number; readonly rejected: number; readonly folders: number }[],
@@ -227,14 +217,6 @@ export function notSentText(
     files > 0 ? `${counted(files, "file")} ${files === 1 ? "was" : "were"} rejected` : "",
     folders > 0 ? `${counted(folders, "folder")} cannot be listed` : "",
   ].filter((part) => part !== "");
-}
-
-function missing(all: readonly Missing[]): Sentence {
-  const parts = all.map(({ destination, expected, gone }) => `${gone} of ${expected} from ${destination}`);
-  return {
-    text: `Images of tonight are missing: ${listed(parts)}`,
-    advice: "See History for the files and the reasons.",
-  };
 }
 
 function whenWell({ counts, waitsFor }: Overview, { tonight, destinations }: HeadlineParts): Sentence {
@@ -282,7 +264,7 @@ type Place = NightSummary["destinations"][number];
  * `All 240 images are safe on freya`, or how many wait; empty where there is nothing to say. Counts the images of tonight of the
  * jobs whose destinations are in trouble. A source is not removed before all destinations have it, so whatever waits is still there.
  */
-export function safetyOf(troubled: readonly Troubled[], { destinations }: Pick<NightSummary, "destinations">): string {
+function safetyOf(troubled: readonly Troubled[], { destinations }: Pick<NightSummary, "destinations">): string {
   const isTroubled = ({ job, name }: Place) => troubled.some((one) => one.job === job && one.name === name);
   const jobs = [...new Set(troubled.map(({ job }) => job))].map((job) => {
     const places = destinations.filter((one) => one.job === job);

@@ -3,45 +3,31 @@ import type { FailureRecord } from "../../domain/failure.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { type AuditPlan, type AuditRun, checkedIn, nextAudit } from "../../domain/audit.ts";
 import type { Counts } from "../../ledger/history.ts";
-import type { Destination, Job, Settings } from "../../config/settings.ts";
-import { type AsideNow, asideText } from "../../intake/watch/left_aside.ts";
+import type { Job, Settings } from "../../config/settings.ts";
+import { asideText } from "../../intake/watch/left_aside.ts";
 import { join } from "@std/path";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import type { DestinationState } from "../../domain/delivery.ts";
 import type { Orphan } from "../../ledger/orphans.ts";
-import type { NightSummary } from "../api_types.ts";
-import type { About, DaemonState, DestinationNow, JobNow } from "../page_source.ts";
+import type { About, DaemonState, JobNow } from "../page_source.ts";
 import { localTime } from "../../domain/words.ts";
-import { headlineOf, NOT_RUNNING } from "./headline.ts";
+import { headlineOf, type HeadlineParts, NOT_RUNNING } from "./headline.ts";
 import { isWell, overviewOf } from "./overview.ts";
 import type { AuditStatus, StatusReport } from "./status_json.ts";
 import { type NightRule, observingNight } from "../../domain/night/night.ts";
 
 /** What the status of a running daemon is made of. */
-export interface StatusParts extends About {
+export interface StatusParts extends About, Pick<HeadlineParts, "destinations" | "tonight"> {
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
-  readonly jobs: readonly (
-    & Pick<JobNow, "how" | "eventsMissing" | "failure" | "nextRun" | "unmatched" | "waiting" | "lastImage" | "usualMs">
-    & Partial<Pick<JobNow, "leftAside">>
-    & {
-      readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
-      readonly removedOnServer?: boolean;
-    }
-  )[];
-  readonly destinations:
-    readonly (Pick<DestinationNow, "method" | "state" | "freeBytes" | "limit" | "heldRemovals" | "made" | "audit"> & {
-      readonly destination: Pick<Destination, "name" | "job">;
-      readonly counts: Counts;
-      /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */
-      readonly missingBytes?: number | null;
-    })[];
+  readonly jobs: readonly (Omit<JobNow, "job"> & {
+    readonly job: Pick<Job, "name" | "watchPath" | "night"> & Partial<Pick<Job, "dryRun">>;
+  })[];
   readonly trouble: FailureRecord | null;
   readonly jobsRejected?: string | null;
   readonly counts: Counts;
   readonly orphans: readonly Orphan[];
   readonly hooks: ReturnType<DaemonState["hooks"]>;
-  readonly tonight: NightSummary;
 }
 
 /** Files named for each job. */
@@ -50,10 +36,11 @@ const MOST_NAMED = 100;
 /** The status of a running daemon. */
 export function statusReport(parts: StatusParts): StatusReport {
   const { pid, version, startedAt, url, configuration, trouble, jobsRejected = null, counts } = parts;
+  const waitingHooks = parts.hooks.filter(({ waiting }) => waiting > 0);
   const status = {
     pid,
     version,
-    started_at: new Date(startedAt).toISOString(),
+    started_at: iso(startedAt),
     url,
     configuration,
     ...(trouble === null ? {} : { trouble: { code: trouble.code, message: trouble.message, hint: trouble.hint } }),
@@ -76,16 +63,11 @@ export function statusReport(parts: StatusParts): StatusReport {
       ...(made ? { folder_made: true as const } : {}),
       ...counts,
     })),
-    ...hooksWaiting(parts),
+    ...(waitingHooks.length === 0 ? {} : { hooks: waitingHooks }),
     deliveries: counts,
   };
   const overview = overviewOf({ running: true, ...status }, parts);
   return { running: true, all_well: isWell(overview), headline: headlineOf(overview, parts), ...status };
-}
-
-function hooksWaiting({ hooks }: Pick<StatusParts, "hooks">): Pick<StatusReport, "hooks"> {
-  const waiting = hooks.filter(({ waiting }) => waiting > 0);
-  return waiting.length === 0 ? {} : { hooks: waiting };
 }
 
 function jobStatus(
@@ -104,8 +86,8 @@ function jobStatus(
     ...(eventsMissing === null ? {} : { events_missing: eventsMissing }),
     ...(job.dryRun ? { dry_run: true as const } : {}),
     ...(removedOnServer ? { removed_on_server: true as const } : {}),
-    next_run: nextRun === null ? null : new Date(nextRun).toISOString(),
-    last_image: lastImage === null ? null : new Date(lastImage).toISOString(),
+    next_run: nextRun === null ? null : iso(nextRun),
+    last_image: lastImage === null ? null : iso(lastImage),
     usual_interval_seconds: usualMs === null ? null : Math.round(usualMs / 100) / 10,
     silent: isSilent({ lastImage, usualMs }, job.night, now),
     files_waiting: waiting.length,
@@ -121,17 +103,15 @@ function jobStatus(
       hint,
     })),
     unmatched,
-    ...leftAside == null ? {} : { left_aside: asideStatus(leftAside, job.night.timezone, now) },
+    ...leftAside === null ? {} : {
+      left_aside: {
+        files: leftAside.files,
+        bytes: leftAside.bytes,
+        older_than: iso(leftAside.olderThan),
+        ...asideText(leftAside, job.night.timezone, now),
+      },
+    },
   };
-}
-
-function asideStatus(
-  aside: AsideNow,
-  timezone: string | null,
-  now: number,
-): NonNullable<StatusReport["jobs"][number]["left_aside"]> {
-  const { files, bytes, olderThan } = aside;
-  return { files, bytes, older_than: new Date(olderThan).toISOString(), ...asideText(aside, timezone, now) };
 }
 
 function growingOf(folder: string, waiting: JobNow["waiting"]): Pick<StatusReport["jobs"][number], "growing"> {
@@ -187,16 +167,12 @@ export function restingReport(
         state,
         reason,
         free_bytes: null,
-        ...auditAtRest(audit, ledger.auditOf(job, name), now),
+        ...(audit === null ? {} : { audit: auditStatus(audit, ledger.auditOf(job, name), now) }),
         ...atRest(ledger.counts(job, name)),
       };
     }),
     deliveries: atRest(ledger.counts()),
   };
-}
-
-function auditAtRest(plan: AuditPlan | null, run: AuditRun | null, now: number) {
-  return plan === null ? {} : { audit: auditStatus(plan, run, now) };
 }
 
 /** Without a daemon nothing is being sent: what a killed one was sending is checked and sent by the next one. */

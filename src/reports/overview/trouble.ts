@@ -5,10 +5,10 @@ import { type Destination, loginOf } from "../../config/settings.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/known_files.ts";
 import { counted, jobsText, listed } from "../../domain/words.ts";
-import { type Orphan, waitingOf } from "../../ledger/orphans.ts";
+import { waitingOf } from "../../ledger/orphans.ts";
 import type { TroubleCause, TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
-import { ACCEPT_REMOVED, type Finding, type Missing, type Overview, severityOf } from "./overview.ts";
+import { ACCEPT_REMOVED, type Finding, type Overview, severityOf } from "./overview.ts";
 import type { DestinationState } from "../../domain/delivery.ts";
 
 /** What the items name. */
@@ -48,6 +48,7 @@ function failedOf({ ledger, destinations }: TroubleParts, most: number): Deliver
 type Item = Omit<TroubleItem, "severity">;
 
 function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly DeliveryRow[]): Item[] {
+  const jobsNamed = (name: string) => parts.jobs.filter(({ job }) => job.name === name);
   switch (finding.is) {
     case "on_hold":
     case "backing_off":
@@ -55,32 +56,83 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
       return parts.destinations.filter(({ destination: { job, name } }) => job === finding.job && name === finding.destination)
         .flatMap((one) => destinationItem(one, parts));
     case "not_watched":
-      return jobNamed(finding.job, parts).map(notWatchedItem);
+      return jobsNamed(finding.job).map(({ job, failure }) =>
+        ofJob(job, "not watched", failure?.message ?? "The folder is not watched yet", failure?.hint ?? "", {
+          do: "scan",
+          job: job.name,
+        })
+      );
     case "unmatched":
-      return jobNamed(finding.job, parts).flatMap(unmatchedItem);
+      return jobsNamed(finding.job).flatMap(({ job, unmatched }) => {
+        if (unmatched === null) return [];
+        const { message, hint } = unmatchedText(job, unmatched);
+        return [ofJob(job, "patterns", message, hint)];
+      });
     case "events_missing":
-      return jobNamed(finding.job, parts).map(eventsMissingItem);
+      return jobsNamed(finding.job).map(({ job, eventsMissing }) => ofJob(job, "events", eventsMissing ?? "", ""));
     case "not_sent":
-      return jobNamed(finding.job, parts).flatMap(fileItems);
+      return jobsNamed(finding.job).flatMap(fileItems);
     case "failed":
       return failed.filter((row) => !isLost(row)).flatMap(deliveryItem);
     case "lost":
-      return failed.filter((row) => isLost(row) && isAt(row, finding)).flatMap(deliveryItem);
+      return failed.filter(isLost).filter(({ delivery: { source, destination } }) =>
+        source.job === finding.job && destination === finding.destination
+      ).flatMap(deliveryItem);
     case "unreadable":
-    case "changed":
-      return [auditItem(finding)];
-    case "missing":
-      return [missingItem(finding.missing)];
-    case "removals_held":
-      return [heldItem(finding)];
+    case "changed": {
+      const files = counted(finding.count, "delivered file");
+      const [message, hint] = finding.is === "unreadable"
+        ? [
+          `The audit could not read ${files} there`,
+          "Check the permissions and the disk there. To see which: image-transfer audit",
+        ]
+        : [
+          `${files} ${finding.count === 1 ? "was" : "were"} changed there since delivery, perhaps on purpose`,
+          "They are left alone. To see which: image-transfer audit",
+        ];
+      return [ofDestination(finding, `audit ${finding.is}`, message, hint)];
+    }
+    case "missing": {
+      const { expected, gone } = finding.missing;
+      const message = `${gone} of the ${expected} images of tonight are no longer there`;
+      const hint = "History lists them. To send them again: image-transfer verify --retry";
+      return [ofDestination(finding.missing, "missing", message, hint)];
+    }
+    case "removals_held": {
+      const hint = `The destination keeps everything. If the files were deleted on purpose, run: ${finding.accept}`;
+      return [ofDestination(finding, "removals", `Nothing is removed there: ${finding.reason}`, hint)];
+    }
     case "jobs_rejected":
-      return [rejectedItem(finding.reason)];
+      return [{
+        key: "server's jobs",
+        cause: "server's jobs",
+        kind: "daemon",
+        what: "Jobs of the PocketBase server are not used here",
+        where: "its configuration",
+        message: finding.reason,
+        hint: "To see why, and what would change that, run: image-transfer pocketbase status",
+        ...ALONE,
+      }];
     case "removed_on_server":
-      return jobNamed(finding.job, parts).map(removedItem);
-    case "orphaned":
-      return [orphanItem(finding.orphan)];
-    case "stopped":
-      return [ownItem(finding.trouble)];
+      return jobsNamed(finding.job).map(({ job }) => {
+        const message = "The PocketBase server no longer has this job. It runs as before until you accept that.";
+        const hint = `If that is right, end it here, or run: ${ACCEPT_REMOVED} ${shellQuote(job.name)}`;
+        return ofJob(job, "removed on the server", message, hint, { do: "accept_removed", job: job.name });
+      });
+    case "orphaned": {
+      const { destination, counts } = finding.orphan;
+      const all = waitingOf(counts) + counts.failed;
+      const waiting = all === 1 ? "1 image is waiting" : `${all} images are waiting`;
+      const failed = counts.failed === 0 ? "" : ` (${counts.failed} of them failed)`;
+      const message = `${waiting} for a destination that is no longer configured${failed}`;
+      const hint = `Configure it again to resume delivery, or give them up: image-transfer forget ${shellQuote(destination)}`;
+      return [ofDestination(finding.orphan, "orphans", message, hint)];
+    }
+    case "stopped": {
+      const { code, message, hint } = finding.trouble;
+      const what = ownCauseOf(code).text;
+      return [{ key: "daemon", cause: "daemon", kind: "daemon", what, where: "itself", message, hint, ...ALONE }];
+    }
     case "not_running":
     case "misconfigured":
       // Only a command finds these: a page is shown by a running daemon, which keeps the configuration it has.
@@ -90,63 +142,35 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
   }
 }
 
-function ownItem({ code, message, hint }: Extract<Finding, { is: "stopped" }>["trouble"]): Item {
-  return {
-    key: "daemon",
-    cause: "daemon",
-    kind: "daemon",
-    what: ownCauseOf(code).text,
-    where: "itself",
-    message,
-    hint,
-    since: null,
-    action: null,
-  };
+/** Nobody knows since when, and only a person can do something about it. */
+const ALONE = { since: null, action: null } as const;
+
+/** Keys of the API that are called otherwise than the cause. */
+const KEYS: Readonly<Record<string, string>> = { "not watched": "job", "removed on the server": "removed", orphans: "orphan" };
+
+function ofJob(
+  { name, watchPath }: JobNow["job"],
+  cause: string,
+  message: string,
+  hint: string,
+  action: Item["action"] = null,
+): Item {
+  const key = `${KEYS[cause] ?? cause} ${name}`;
+  return { key, cause, kind: "job", what: name, where: watchPath, message, hint, ...ALONE, action };
+}
+
+function ofDestination(
+  { job, destination }: { readonly job: string; readonly destination: string },
+  cause: string,
+  message: string,
+  hint: string,
+): Item {
+  const key = `${KEYS[cause] ?? cause} ${job}/${destination}`;
+  return { key, cause, kind: "destination", what: destination, where: `of job ${job}`, message, hint, ...ALONE };
 }
 
 function isLost({ delivery: { state } }: DeliveryRow): boolean {
   return state.state === "failed" && (state.failure.code === "damaged" || state.failure.code === "vanished");
-}
-
-function isAt({ delivery }: DeliveryRow, { job, destination }: { readonly job: string; readonly destination: string }): boolean {
-  return delivery.source.job === job && delivery.destination === destination;
-}
-
-function auditItem({ is, job, destination, count }: Extract<Finding, { is: "unreadable" | "changed" }>): Item {
-  const files = counted(count, "delivered file");
-  return {
-    key: `audit ${is} ${job}/${destination}`,
-    cause: `audit ${is}`,
-    kind: "destination",
-    what: destination,
-    where: `of job ${job}`,
-    message: is === "unreadable"
-      ? `The audit could not read ${files} there`
-      : `${files} ${count === 1 ? "was" : "were"} changed there since delivery, perhaps on purpose`,
-    hint: is === "unreadable"
-      ? "Check the permissions and the disk there. To see which: image-transfer audit"
-      : "They are left alone. To see which: image-transfer audit",
-    since: null,
-    action: null,
-  };
-}
-
-function jobNamed(name: string, { jobs }: TroubleParts): JobNow[] {
-  return jobs.filter(({ job }) => job.name === name);
-}
-
-function notWatchedItem({ job, failure }: JobNow): Item {
-  return {
-    key: `job ${job.name}`,
-    cause: "not watched",
-    kind: "job",
-    what: job.name,
-    where: job.watchPath,
-    message: failure?.message ?? "The folder is not watched yet",
-    hint: failure?.hint ?? "",
-    since: null,
-    action: { do: "scan", job: job.name },
-  };
 }
 
 function destinationItem({ destination, state, since }: Affected, { destinations }: TroubleParts): Item[] {
@@ -202,108 +226,6 @@ function fileItems({ job, waiting }: JobNow): Item[] {
     since,
     action: { do: "scan", job: job.name },
   }));
-}
-
-function eventsMissingItem({ job, eventsMissing }: JobNow): Item {
-  return {
-    key: `events ${job.name}`,
-    cause: "events",
-    kind: "job",
-    what: job.name,
-    where: job.watchPath,
-    message: eventsMissing ?? "",
-    hint: "",
-    since: null,
-    action: null,
-  };
-}
-
-function unmatchedItem({ job, unmatched }: JobNow): Item[] {
-  if (unmatched === null) return [];
-  return [{
-    key: `patterns ${job.name}`,
-    cause: "patterns",
-    kind: "job",
-    what: job.name,
-    where: job.watchPath,
-    ...unmatchedText(job, unmatched),
-    since: null,
-    action: null,
-  }];
-}
-
-function missingItem({ job, destination, expected, gone }: Missing): Item {
-  return {
-    key: `missing ${job}/${destination}`,
-    cause: "missing",
-    kind: "destination",
-    what: destination,
-    where: `of job ${job}`,
-    message: `${gone} of the ${expected} images of tonight are no longer there`,
-    hint: "History lists them. To send them again: image-transfer verify --retry",
-    since: null,
-    action: null,
-  };
-}
-
-function heldItem({ job, destination, reason, accept }: Extract<Finding, { is: "removals_held" }>): Item {
-  return {
-    key: `removals ${job}/${destination}`,
-    cause: "removals",
-    kind: "destination",
-    what: destination,
-    where: `of job ${job}`,
-    message: `Nothing is removed there: ${reason}`,
-    hint: `The destination keeps everything. If the files were deleted on purpose, run: ${accept}`,
-    since: null,
-    action: null,
-  };
-}
-
-function rejectedItem(reason: string): Item {
-  return {
-    key: "server's jobs",
-    cause: "server's jobs",
-    kind: "daemon",
-    what: "Jobs of the PocketBase server are not used here",
-    where: "its configuration",
-    message: reason,
-    hint: "To see why, and what would change that, run: image-transfer pocketbase status",
-    since: null,
-    action: null,
-  };
-}
-
-function removedItem({ job }: JobNow): Item {
-  return {
-    key: `removed ${job.name}`,
-    cause: "removed on the server",
-    kind: "job",
-    what: job.name,
-    where: job.watchPath,
-    message: "The PocketBase server no longer has this job. It runs as before until you accept that.",
-    hint: `If that is right, end it here, or run: ${ACCEPT_REMOVED} ${shellQuote(job.name)}`,
-    since: null,
-    action: { do: "accept_removed", job: job.name },
-  };
-}
-
-function orphanItem({ job, destination, counts }: Orphan): Item {
-  const all = waitingOf(counts) + counts.failed;
-  const failed = counts.failed === 0 ? "" : ` (${counts.failed} of them failed)`;
-  return {
-    key: `orphan ${job}/${destination}`,
-    cause: "orphans",
-    kind: "destination",
-    what: destination,
-    where: `of job ${job}`,
-    message: `${
-      all === 1 ? "1 image is waiting" : `${all} images are waiting`
-    } for a destination that is no longer configured${failed}`,
-    hint: `Configure it again to resume delivery, or give them up: image-transfer forget ${shellQuote(destination)}`,
-    since: null,
-    action: null,
-  };
 }
 
 /** Where a destination is, for people: `observer@freya:/data/images`, or the folder. */

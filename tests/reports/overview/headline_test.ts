@@ -18,7 +18,6 @@ function headlineFor(parts: HeadlineParts) {
     ...STATUS,
     ...parts,
     jobs: parts.jobs.map((one) => ({ ...STATUS.jobs[0]!, ...one, job: { ...STATUS.jobs[0]!.job, ...one.job } })),
-    destinations: parts.destinations.map((one) => ({ ...STATUS.destinations[0]!, ...one })),
     counts: NONE,
   });
   const headline = headlineOf(overviewOf(status, { orphans: [], tonight: parts.tonight }), parts);
@@ -30,19 +29,8 @@ function textFor(...reasons: readonly (JobNow["waiting"][number]["reason"] | "fo
   const waiting = reasons.map((reason, i) =>
     aWaiting(`${i}.fits`, reason === "folder" ? { reason: "refused", isFolder: true } : { reason })
   );
-  // Of a job only its files matter here.
-  const jobs = [{
-    job: { name: "spring", watchPath: "/data" },
-    how: "events",
-    eventsMissing: null,
-    nextRun: null,
-    lastImage: null,
-    usualMs: null,
-    failure: null,
-    unmatched: null,
-    waiting,
-  }];
-  const { level, text } = headlineFor({ ...NOTHING, jobs: jobs as unknown as JobNow[] });
+  const jobs = [{ ...STATUS.jobs[0]!, waiting }];
+  const { level, text } = headlineFor({ ...NOTHING, jobs });
   return `${level}: ${text}`;
 }
 
@@ -62,7 +50,13 @@ type Place = HeadlineParts["destinations"][number];
 function held(name: string, code: FailureCode, more: Partial<Place> = {}): Place {
   const failure = failureRecord(new Failure(code, `Cannot send "/data/night/a.fits" to ${name}`, { hint: "See /etc/hosts" }));
   const until = 0;
-  return { destination: { name, job: "spring" }, state: { state: "on_hold", failure, until }, counts: NONE, ...more };
+  return {
+    ...STATUS.destinations[0]!,
+    destination: { name, job: "spring" },
+    state: { state: "on_hold", failure, until },
+    counts: NONE,
+    ...more,
+  };
 }
 
 function tonightWith(...places: readonly (readonly [name: string, delivered: number, job?: string])[]): HeadlineParts["tonight"] {
@@ -96,7 +90,7 @@ Deno.test("headlineOf() says in a fault what is safe and what to do, in two line
 
 Deno.test("headlineOf() names a folder that is not watched before a full disk: nobody knows what is missing there", () => {
   const failure = failureRecord(new Failure("source_gone", 'Cannot watch "/data": the folder does not exist', { hint: "" }));
-  const jobs = [{ job: { name: "spring" }, how: null, failure, waiting: [] }] as unknown as JobNow[];
+  const jobs = [{ ...STATUS.jobs[0]!, how: null, failure, waiting: [] }];
   const { text } = headlineFor({ ...NOTHING, jobs, destinations: [held("usb-stick", "disk_full", waiting(171))] });
   assertEquals(text, "The folder of spring is not watched. New images there are not noticed.");
 });
@@ -138,7 +132,7 @@ Deno.test("headlineOf() names together only those that are on hold for the same 
 Deno.test("headlineOf() does not call across what is known to be gone", () => {
   const nas = { job: "spring", name: "nas", expected: 181, delivered: 20, proven: 20, waiting: 0, failed: 161, bytes: 0 };
   const tonight = { night: "20240517", files: 181, bytes: 0, destinations: [nas] };
-  const destinations: Place[] = [{ destination: { job: "spring", name: "nas" }, state: { state: "open" }, counts: NONE }];
+  const destinations = [held("nas", "internal", { state: { state: "open" } })];
   const { level, text } = headlineFor({ ...NOTHING, destinations, tonight });
   assertEquals([level, text], ["warning", "Images of tonight are missing: 161 of 181 from nas"]);
 });
