@@ -110,23 +110,13 @@ export function cannotWatch(folder: string, error: unknown): Failure {
 }
 
 /** Kept from scan to scan, in memory. */
-export interface UnreadablePaths {
-  /** Notes one; paths relative to the watched folder. What no pattern wants is nobody's trouble. */
-  note(path: string, reason: string): void;
-  /** Notes those of some files whose names are reserved; returns how many. */
-  noteReserved(files: readonly { readonly path: string }[]): number;
-  scanBegins(): void;
-  /** It has ended: what it did not find is forgotten. */
-  scanned(): void;
-  /** As refused files of 0 bytes, to stand in one list with the others. */
-  waiting(): Waiting[];
-}
+export type UnreadablePaths = ReturnType<typeof unreadablePaths>;
 
 /** One for each intake; `tell` hears `refused` once for each path and reason. */
 export function unreadablePaths(
   job: string,
   tools: { patterns: Patterns; emit: Emit; system: { now(): number } },
-): UnreadablePaths {
+) {
   const all = new Map<string, { failure: FailureRecord; since: number; scan: number }>();
   let scan = 0;
   const keep = (path: string, failure: FailureRecord) => {
@@ -135,20 +125,24 @@ export function unreadablePaths(
     all.set(path, { failure, since: known?.since ?? tools.system.now(), scan });
   };
   return {
-    note(path, reason) {
+    /** Notes one; paths relative to the watched folder. What no pattern wants is nobody's trouble. */
+    note(path: string, reason: string): void {
       const failure = whyUnreadable(path, reason, tools.patterns);
       if (failure !== null) keep(path, failure);
     },
-    noteReserved(files) {
+    /** Notes those of some files whose names are reserved; returns how many. */
+    noteReserved(files: readonly { readonly path: string }[]): number {
       const reserved = files.filter(({ path }) => tools.patterns.isReserved(path));
       for (const { path } of reserved) keep(path, reservedName(path));
       return reserved.length;
     },
-    scanBegins: () => void scan++,
-    scanned() {
+    scanBegins: (): void => void scan++,
+    /** It has ended: what it did not find is forgotten. */
+    scanned(): void {
       for (const [path, found] of all) if (found.scan < scan) all.delete(path);
     },
-    waiting: () =>
+    /** As refused files of 0 bytes, to stand in one list with the others. */
+    waiting: (): Waiting[] =>
       [...all].map(([path, { failure, since }]) => ({
         ...{ path, reason: "refused", detail: failure.message, hint: failure.hint, size: 0, declared: null, since },
         ...failure.code === "source_unreadable" ? { isFolder: true } : {},

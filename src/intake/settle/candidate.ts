@@ -168,57 +168,10 @@ export function waitingOf({ facts, sinceWall, declared, state }: Candidate): Wai
 const INCOMPLETE_HINT = "It is sent once it is complete. If the camera has abandoned it, remove it or set deliver_incomplete.";
 
 /** By path, relative to the watched folder with `/`. Times by the monotonic clock, milliseconds, but for `wall`. */
-export interface Candidates extends Turns {
-  get(path: string): Candidate | undefined;
-  /**
-   * Notes a look; `first` where the file was no candidate before. An event that came after the one with the number `asOf` may have come after
-   * the look at the file, too: then the file is looked at again at once.
-   */
-  look(facts: FileFacts, now: number, wall: number, recheck: boolean, asOf?: number): { candidate: Candidate; first: boolean };
-  /** The number of the last event that told of any file. */
-  lastTouch(): number;
-  /** Notes an event; that of a file that is no candidate yet is remembered for the first look at it. */
-  touch(path: string, closed: boolean): void;
-  /** Whether it is a candidate, or an event told of it. */
-  isHeardOf(path: string): boolean;
-  /** Notes what was found out of a candidate, if that is still true. */
-  put(candidate: Candidate): void;
-  /** Whether it is still there, the same version, and no event has told of it since. */
-  isCurrent(candidate: Candidate): boolean;
-  forget(path: string): void;
-  /** Paths of those that were not looked at since then. */
-  notSeenSince(time: number): string[];
-  /** All of them, given up or not. */
-  all(): Iterable<Candidate>;
-  /** The same as a person is shown them. */
-  waiting(): Waiting[];
-  /** How many are neither finished nor given up. */
-  unsettled(): number;
-}
-
-/** Whose turn it is to be settled. */
-interface Turns {
-  /** Begins to settle these, but for those that are being settled and do not wait for an answer; returns the paths begun. */
-  begin(paths: readonly string[]): string[];
-  /** No longer settles it. Where an event told of it meanwhile, or nothing was decided, it is looked at again at `again`. */
-  end(path: string, again: number): void;
-  /**
-   * These wait for an answer; meanwhile another may begin to settle them, as an event may tell what was asked for. The result is called
-   * when the answer is there, and returns those that still wait for it; those that an event told of are looked at again instead.
-   */
-  ask(paths: readonly string[]): () => string[];
-  /** Whether none is being settled. */
-  idle(): boolean;
-  /** Looks at these no sooner than at `again`. */
-  postpone(paths: readonly string[], again: number): void;
-  /** Paths that are to be looked at again by now, and are not being settled. */
-  due(now: number): string[];
-  /** When the next one is due; Infinity if none. */
-  nextDue(): number;
-}
+export type Candidates = ReturnType<typeof candidates>;
 
 /** One for each intake; empty, as a restart finds all of them again. `due` is called when one may be due sooner than the others. */
-export function candidates(due: () => void = () => {}): Candidates {
+export function candidates(due: () => void = () => {}) {
   const all = new Map<string, Candidate>();
   /** Files that an event told of before the first look: the last of them. */
   const heardOf = new Map<string, { readonly closed: boolean; readonly touches: number }>();
@@ -230,8 +183,18 @@ export function candidates(due: () => void = () => {}): Candidates {
   };
 
   return {
-    get: (path) => all.get(path),
-    look(facts, now, wall, recheck, asOf = lastTouch) {
+    get: (path: string): Candidate | undefined => all.get(path),
+    /**
+     * Notes a look; `first` where the file was no candidate before. An event that came after the one with the number `asOf` may have come after
+     * the look at the file, too: then the file is looked at again at once.
+     */
+    look(
+      facts: FileFacts,
+      now: number,
+      wall: number,
+      recheck: boolean,
+      asOf: number = lastTouch,
+    ): { candidate: Candidate; first: boolean } {
       const former = all.get(facts.path);
       const heard = former === undefined ? heardOf.get(facts.path) : undefined;
       const seen = look(former, facts, now, wall, recheck);
@@ -241,35 +204,45 @@ export function candidates(due: () => void = () => {}): Candidates {
       all.set(facts.path, candidate);
       return { candidate, first: former === undefined };
     },
-    lastTouch: () => lastTouch,
-    touch(path, closed) {
+    /** The number of the last event that told of any file. */
+    lastTouch: (): number => lastTouch,
+    /** Notes an event; that of a file that is no candidate yet is remembered for the first look at it. */
+    touch(path: string, closed: boolean): void {
       const candidate = all.get(path);
       const touches = ++lastTouch;
       if (candidate === undefined) heardOf.set(path, { closed, touches });
       else all.set(path, touch(candidate, closed, touches));
     },
-    isHeardOf: (path) => all.has(path) || heardOf.has(path),
-    put(candidate) {
+    /** Whether it is a candidate, or an event told of it. */
+    isHeardOf: (path: string): boolean => all.has(path) || heardOf.has(path),
+    /** Notes what was found out of a candidate, if that is still true. */
+    put(candidate: Candidate): void {
       const now = all.get(candidate.facts.path);
       if (now === undefined || !isCurrent(candidate)) return;
       all.set(candidate.facts.path, { ...candidate, looks: now.looks, lookedAt: now.lookedAt, seenTouches: now.seenTouches });
     },
+    /** Whether it is still there, the same version, and no event has told of it since. */
     isCurrent,
-    forget(path) {
+    forget(path: string): void {
       all.delete(path);
       heardOf.delete(path);
     },
-    notSeenSince: (time) => [...all.values()].filter(({ lookedAt }) => lookedAt < time).map(({ facts }) => facts.path),
-    all: () => all.values(),
-    waiting: () => [...all.values()].map(waitingOf),
-    unsettled: () => [...all.values()].filter((candidate) => !isGivenUp(candidate)).length,
+    /** Paths of those that were not looked at since then. */
+    notSeenSince: (time: number): string[] =>
+      [...all.values()].filter(({ lookedAt }) => lookedAt < time).map(({ facts }) => facts.path),
+    /** All of them, given up or not. */
+    all: (): Iterable<Candidate> => all.values(),
+    /** The same as a person is shown them. */
+    waiting: (): Waiting[] => [...all.values()].map(waitingOf),
+    /** How many are neither finished nor given up. */
+    unsettled: (): number => [...all.values()].filter((candidate) => !isGivenUp(candidate)).length,
 
     ...turns(all, due),
   };
 }
 
 /** Over these candidates. */
-function turns(all: Map<string, Candidate>, sooner: () => void): Turns {
+function turns(all: Map<string, Candidate>, sooner: () => void) {
   /** Those being settled, and the last event that the look before it had seen. */
   const settling = new Map<string, number | undefined>();
   /** Those of them that wait for an answer, and for which. */
@@ -289,7 +262,8 @@ function turns(all: Map<string, Candidate>, sooner: () => void): Turns {
   const isTouched = (path: string) => all.get(path)?.touches !== settling.get(path);
 
   return {
-    begin(paths) {
+    /** Begins to settle these, but for those that are being settled and do not wait for an answer; returns the paths begun. */
+    begin(paths: readonly string[]): string[] {
       const begun = [...new Set(paths)].filter((path) => !settling.has(path) || asked.has(path));
       for (const path of begun) {
         settling.set(path, all.get(path)?.seenTouches);
@@ -297,8 +271,13 @@ function turns(all: Map<string, Candidate>, sooner: () => void): Turns {
       }
       return begun;
     },
+    /** No longer settles it. Where an event told of it meanwhile, or nothing was decided, it is looked at again at `again`. */
     end,
-    ask(paths) {
+    /**
+     * These wait for an answer; meanwhile another may begin to settle them, as an event may tell what was asked for. The result is called
+     * when the answer is there, and returns those that still wait for it; those that an event told of are looked at again instead.
+     */
+    ask(paths: readonly string[]): () => string[] {
       const answer = Symbol();
       for (const path of paths) asked.set(path, answer);
       return () => {
@@ -307,16 +286,20 @@ function turns(all: Map<string, Candidate>, sooner: () => void): Turns {
         return mine.filter((path) => settling.has(path));
       };
     },
-    idle: () => settling.size === 0,
-    postpone(paths, again) {
+    /** Whether none is being settled. */
+    idle: (): boolean => settling.size === 0,
+    /** Looks at these no sooner than at `again`. */
+    postpone(paths: readonly string[], again: number): void {
       for (const path of paths) lookAgainAt(path, again);
     },
-    due(now) {
+    /** Paths that are to be looked at again by now, and are not being settled. */
+    due(now: number): string[] {
       const due: string[] = [];
       for (const [path, candidate] of all) if (dueAt(candidate) <= now && !settling.has(path)) due.push(path);
       return due;
     },
-    nextDue() {
+    /** When the next one is due; Infinity if none. */
+    nextDue(): number {
       let next = Infinity;
       for (const [path, candidate] of all) if (dueAt(candidate) < next && !settling.has(path)) next = dueAt(candidate);
       return next;

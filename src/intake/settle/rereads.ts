@@ -23,19 +23,10 @@ interface RereadTools {
 }
 
 /** The rereads of one job. */
-export interface Rereads {
-  /** Reads what is due, until the signal is aborted. */
-  run(signal: AbortSignal): Promise<void>;
-  /** A writer of these known files was heard of: what was read of them may be out of date. */
-  ask(paths: readonly string[]): void;
-  /** The ledger may have another one. */
-  wake(): void;
-  /** Whether none is under way, and none will be due in the next seconds. */
-  idle(): boolean;
-}
+export type Rereads = ReturnType<typeof rereads>;
 
 /** Nothing is read before {@linkcode Rereads.run}; nothing is kept in memory. */
-export function rereads(job: Job, tools: RereadTools): Rereads {
+export function rereads(job: Job, tools: RereadTools) {
   const { system, ledger, onError } = tools;
   const wakeUp = bell(system);
   let busy = false;
@@ -68,16 +59,20 @@ export function rereads(job: Job, tools: RereadTools): Rereads {
   }
 
   return {
+    /** Reads what is due, until the signal is aborted. */
     run,
-    ask(paths) {
+    /** A writer of these known files was heard of: what was read of them may be out of date. */
+    ask(paths: readonly string[]): void {
       if (paths.length === 0) return;
       ledger.requestRereads(job.name, paths, system.now());
       wakeUp.ring();
     },
-    wake: () => wakeUp.ring(),
+    /** The ledger may have another one. */
+    wake: (): void => wakeUp.ring(),
     // What comes from the future is not racy now, and nobody waits for a clock that was set wrong. What is being sent is waited for
     // by its outbox, which knows when that is in vain.
-    idle: () => !busy && ledger.dueRereads(job.name, system.now() + LONGEST_RACE_MS, 1).length === 0,
+    /** Whether none is under way, and none will be due in the next seconds. */
+    idle: (): boolean => !busy && ledger.dueRereads(job.name, system.now() + LONGEST_RACE_MS, 1).length === 0,
   };
 }
 

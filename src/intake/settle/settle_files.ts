@@ -45,54 +45,71 @@ export async function settleAgain(
   return await settleFiles(context, await statFiles(context, paths, signal, options), signal);
 }
 
-/** How many were admitted, and the files that depend on their writers: they are still being settled. */
-interface Settled {
-  readonly admitted: number;
-  readonly unsure: readonly string[];
-}
-
-/** Settles those that were begun. Without `writerOf`, nothing is known of their writers yet. */
+/**
+ * Settles those that were begun. Without `writerOf`, nothing is known of their writers yet. Returns how many were admitted, and the files
+ * that depend on their writers: they are still being settled.
+ */
 async function settleBegun(
   context: SettleContext,
   begun: readonly string[],
   writerOf: WriterOf | null,
   signal: AbortSignal,
-): Promise<Settled> {
+): Promise<{ readonly admitted: number; readonly unsure: readonly string[] }> {
   const { candidates, system, comparing } = context;
   /** Those that end later, whatever becomes of the others. */
   const later = new Set<string>();
   const end = (path: string, afterMs: number) => candidates.end(path, system.monotonic() + afterMs);
+  /** Nobody waits for it. Until it is known what becomes of the file, the file waits for that alone. */
+  const checkBeside = async (path: string, work: () => Promise<unknown>) => {
+    later.add(path);
+    const before = candidates.get(path);
+    if (before) candidates.put({ ...before, state: { is: "waiting", reason: "checking", again: Infinity } });
+    let afterMs = 0;
+    try {
+      await work();
+    } catch (error) {
+      if (!signal.aborted) context.onError(error);
+      afterMs = FAILED_AGAIN_MS;
+    }
+    const after = candidates.get(path);
+    const isUndecided = after?.state.is === "waiting" && after.state.reason === "checking";
+    if (after && isUndecided) candidates.put(lookAgain(after, system.monotonic() + afterMs));
+    end(path, afterMs);
+  };
+  const settleEach = async () => {
+    using limit = sharedDeadline(PATIENCE_MS, system);
+    const atOnce = begun.some(isCostly) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
+    return await mapLimit(begun, atOnce, async (path) => {
+      const settling = settleFile(context, path, writerOf, signal);
+      if (await limit.inTime(settling)) return await settling;
+      // An open can take minutes.
+      void checkBeside(path, () => settling);
+      return null;
+    }, signal);
+  };
   let againMs = FAILED_AGAIN_MS;
   try {
-    const outcomes = await settleEach(context, begun, writerOf, {
-      signal,
-      endLater: (path, settling) => {
-        later.add(path);
-        showChecking(context, path);
-        settling.catch((error) => signal.aborted || context.onError(error)).finally(() => endChecking(context, path, 0));
-      },
-    });
+    const outcomes = await settleEach();
     const all = outcomes.flatMap((outcome) => outcome?.is === "finished" ? [outcome.candidate] : []);
+    const [known, fresh] = [true, false].map((recheck) => all.filter((one) => one.recheck === recheck)) as [
+      Candidate[],
+      Candidate[],
+    ];
     const isSlow = (candidate: Candidate) => candidate.facts.size > SLICE_BYTES && isReadWhole(context, candidate);
-    for (const candidate of all.filter((one) => !one.recheck && isSlow(one))) {
-      const { path } = candidate.facts;
-      later.add(path);
-      showChecking(context, path);
-      admitFinished(context, [candidate], signal).then(() => 0, (error) => {
-        if (!signal.aborted) context.onError(error);
-        return FAILED_AGAIN_MS;
-      }).then((afterMs) => endChecking(context, path, afterMs));
+    for (const candidate of fresh.filter(isSlow)) {
+      void checkBeside(candidate.facts.path, () => admitFinished(context, [candidate], signal));
     }
-    const finished = all.filter((one) => one.recheck || !isSlow(one));
-    for (const candidate of finished.filter(({ recheck }) => recheck)) {
+    for (const candidate of known) {
       const { path } = candidate.facts;
       later.add(path);
       void comparing.start(() => compareKnown(context, candidate, signal).finally(() => end(path, FAILED_AGAIN_MS)), signal);
     }
+    const quick = fresh.filter((one) => !isSlow(one));
     context.looks.begin(
-      finished.filter(({ closed }) => closed).map(({ facts }) => ({ ...facts, absolutePath: absolute(context, facts.path) })),
+      [...known, ...quick].filter(({ closed }) => closed)
+        .map(({ facts }) => ({ ...facts, absolutePath: absolute(context, facts.path) })),
     );
-    const admitted = await admitFinished(context, finished.filter(({ recheck }) => !recheck), signal);
+    const admitted = await admitFinished(context, quick, signal);
     againMs = 0;
     const unsure = outcomes.flatMap((outcome) => outcome?.is === "unsure" && writerOf === null ? [outcome.path] : []);
     for (const path of unsure) later.add(path);
@@ -100,42 +117,6 @@ async function settleBegun(
   } finally {
     for (const path of begun) if (!later.has(path)) end(path, againMs);
   }
-}
-
-interface Settling {
-  readonly signal: AbortSignal;
-  /** Does not wait for a file that takes too long: an open can take minutes. */
-  readonly endLater: (path: string, settling: Promise<unknown>) => void;
-}
-
-async function settleEach(
-  context: SettleContext,
-  paths: readonly string[],
-  writerOf: WriterOf | null,
-  { signal, endLater }: Settling,
-): Promise<Outcome[]> {
-  using limit = sharedDeadline(PATIENCE_MS, context.system);
-  const atOnce = paths.some((path) => isCostly(path)) ? COSTLY_AT_ONCE : LOOKS_AT_ONCE;
-  return await mapLimit(paths, atOnce, async (path) => {
-    const settling = settleFile(context, path, writerOf, signal);
-    if (await limit.inTime(settling)) return await settling;
-    endLater(path, settling);
-    return null;
-  }, signal);
-}
-
-/** Until it is known what becomes of it, it waits for that alone. */
-function showChecking({ candidates }: SettleContext, path: string): void {
-  const candidate = candidates.get(path);
-  if (candidate) candidates.put({ ...candidate, state: { is: "waiting", reason: "checking", again: Infinity } });
-}
-
-function endChecking({ candidates, system }: SettleContext, path: string, afterMs: number): void {
-  const again = system.monotonic() + afterMs;
-  const candidate = candidates.get(path);
-  const isUndecided = candidate?.state.is === "waiting" && candidate.state.reason === "checking";
-  if (candidate && isUndecided) candidates.put(lookAgain(candidate, again));
-  candidates.end(path, again);
 }
 
 const COSTLY_AT_ONCE = 8;

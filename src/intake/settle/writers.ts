@@ -13,12 +13,7 @@ export type WriterState = "open" | "gone" | "unseen";
 export type WriterOf = (path: string, local: boolean) => WriterState;
 
 /** What is remembered is which devices are remote. */
-export interface Writers {
-  /** Whether every writer of this file is on this machine. `folder` is the absolute path of its folder. */
-  isLocal(facts: FileFacts, folder: string): Promise<boolean>;
-  /** What is known of the writers of these files (absolute paths); one look for all. */
-  of(paths: readonly string[], signal: AbortSignal): Promise<WriterOf>;
-}
+export type Writers = ReturnType<typeof writers>;
 
 /** The part of the system that the look needs. */
 export type WriterSystem = Pick<
@@ -27,7 +22,7 @@ export type WriterSystem = Pick<
 >;
 
 /** One for each intake; asks nothing before it is asked. */
-export function writers(system: WriterSystem): Writers {
+export function writers(system: WriterSystem) {
   // File systems mounted below the watched folder are told by their device number.
   const devices = new Map<string, { readonly answer: Promise<Remoteness>; readonly at: number }>();
   const exported = nfsExports(system);
@@ -43,7 +38,8 @@ export function writers(system: WriterSystem): Writers {
   }
 
   return {
-    isLocal({ identity }, folder) {
+    /** Whether every writer of this file is on this machine. `folder` is the absolute path of its folder. */
+    isLocal({ identity }: FileFacts, folder: string): Promise<boolean> {
       const device = identity.slice(0, Math.max(0, identity.indexOf(":")));
       const now = system.monotonic();
       if (now - moment.at >= MOMENT_MS) moment = { at: now, folders: new Map() };
@@ -51,7 +47,8 @@ export function writers(system: WriterSystem): Writers {
       if (known?.device !== device) moment.folders.set(folder, known = { device, answer: isLocal(device, folder, now) });
       return known.answer;
     },
-    async of(paths, signal) {
+    /** What is known of the writers of these files (absolute paths); one look for all. */
+    async of(paths: readonly string[], signal: AbortSignal): Promise<WriterOf> {
       if (paths.length === 0) return () => "unseen";
       const [open, everyone] = await Promise.all([system.openForWriting(paths, signal), system.seesEveryWriter()]);
       return (path, local) => open?.has(path) ? "open" : open !== null && everyone && local ? "gone" : "unseen";

@@ -31,23 +31,10 @@ interface Dirt {
 }
 
 /** Folders relative to the watched one with `/`; times by the monotonic clock, milliseconds. */
-export interface DirtyFolders {
-  /** Something happened to a name in a folder. */
-  touch(folder: string, name: string, how: Touch, now: number): void;
-  /** The whole folder must be listed, after `afterMs`; `deep`: with all that is below. */
-  list(folder: string, now: number, afterMs: number, deep: boolean): void;
-  /** The listing of a folder took this long. */
-  listed(folder: string, now: number, costMs: number): void;
-  /** Takes what is due. */
-  take(now: number): FolderWork[];
-  /** When something is due next; Infinity if nothing is dirty. */
-  due(): number;
-  /** Whether touched names wait to be looked at. */
-  pending(): boolean;
-}
+export type DirtyFolders = ReturnType<typeof dirtyFolders>;
 
 /** Bookkeeping with `debounceMs` between two listings of a folder. */
-export function dirtyFolders(debounceMs: number): DirtyFolders {
+export function dirtyFolders(debounceMs: number) {
   const all = new Map<string, Dirt>();
   const of = (folder: string): Dirt => {
     const dirt = all.get(folder) ?? clean();
@@ -57,7 +44,8 @@ export function dirtyFolders(debounceMs: number): DirtyFolders {
   const distanceMs = ({ listCostMs }: Dirt) => Math.max(debounceMs, LISTING_SHARE * listCostMs);
 
   return {
-    touch(folder, name, how, now) {
+    /** Something happened to a name in a folder. */
+    touch(folder: string, name: string, how: Touch, now: number): void {
       const dirt = of(folder);
       const touches = dirt.names.get(name) ?? new Set();
       // In the order they came: only a close that nothing followed says that the writer is gone.
@@ -66,14 +54,17 @@ export function dirtyFolders(debounceMs: number): DirtyFolders {
       dirt.namesDue = Math.min(dirt.namesDue, now + DELAY_MS[how]);
       if (dirt.wholeDue === Infinity) dirt.wholeDue = Math.max(now + debounceMs, dirt.listedAt + distanceMs(dirt));
     },
-    list(folder, now, afterMs, deep) {
+    /** The whole folder must be listed, after `afterMs`; `deep`: with all that is below. */
+    list(folder: string, now: number, afterMs: number, deep: boolean): void {
       const dirt = of(folder);
       dirt.wholeDue = Math.min(dirt.wholeDue, now + afterMs);
       dirt.deep ||= deep;
     },
-    listed: (folder, now, costMs) =>
+    /** The listing of a folder took this long. */
+    listed: (folder: string, now: number, costMs: number): void =>
       void Object.assign(of(folder), { listedAt: now, listCostMs: costMs } satisfies Partial<Dirt>),
-    take(now) {
+    /** Takes what is due. */
+    take(now: number): FolderWork[] {
       const work: FolderWork[] = [];
       for (const [folder, dirt] of all) {
         if (dirt.wholeDue <= now || dirt.namesDue <= now) work.push({ folder, ...takeDue(dirt, now) });
@@ -81,12 +72,14 @@ export function dirtyFolders(debounceMs: number): DirtyFolders {
       }
       return work;
     },
-    due() {
+    /** When something is due next; Infinity if nothing is dirty. */
+    due(): number {
       let next = Infinity;
       for (const { namesDue, wholeDue } of all.values()) next = Math.min(next, namesDue, wholeDue);
       return next;
     },
-    pending: () => [...all.values()].some(({ names }) => names.size > 0),
+    /** Whether touched names wait to be looked at. */
+    pending: (): boolean => [...all.values()].some(({ names }) => names.size > 0),
   };
 }
 
@@ -108,16 +101,14 @@ const DELAY_MS: Readonly<Record<Touch, number>> = { close: 1, rename: 1, create:
 const LISTING_SHARE = 50;
 
 /** Absolute paths, the newest 1000. */
-export interface RecentCloses {
-  /** Notes an event. Returns the new name of a file that was closed before it was renamed; null otherwise. */
-  note(kind: WatchEvent["kind"], paths: readonly string[]): string | null;
-}
+export type RecentCloses = ReturnType<typeof recentCloses>;
 
 /** One for each watched folder. */
-export function recentCloses(): RecentCloses {
+export function recentCloses() {
   const closed = new Set<string>();
   return {
-    note(kind, paths) {
+    /** Notes an event. Returns the new name of a file that was closed before it was renamed; null otherwise. */
+    note(kind: WatchEvent["kind"], paths: readonly string[]): string | null {
       const [from, to] = paths;
       if (from === undefined) return null;
       if (kind === "close") {
@@ -137,22 +128,10 @@ export function recentCloses(): RecentCloses {
 const MOST_CLOSES = 1_000;
 
 /** Paths are relative to the watched folder, with `/`. */
-export interface MissingEvents {
-  scanBegins(): void;
-  /** The scan found these files, which are new and which nobody had told of. */
-  found(files: readonly FileFacts[]): void;
-  /** The scan came to its end: everything that was there when it began is listed. */
-  scanned(): void;
-  /** An event told of this path. */
-  told(path: string): void;
-  /** Some events may be lost: nothing follows from their silence. */
-  lost(): void;
-  /** A file whose event should have come by now; null where there is none. Tells of it once. */
-  overdue(): string | null;
-}
+export type MissingEvents = ReturnType<typeof missingEvents>;
 
 /** Nothing is expected before the first scan came to its end. */
-export function missingEvents(clock: Pick<Clock, "now" | "monotonic">): MissingEvents {
+export function missingEvents(clock: Pick<Clock, "now" | "monotonic">) {
   /** By the wall clock: what came later should have been told of. Null before everything was listed. */
   let listedAt: number | null = null;
   let begunAt: number | null = null;
@@ -160,27 +139,32 @@ export function missingEvents(clock: Pick<Clock, "now" | "monotonic">): MissingE
 
   return {
     // ctimes are told in whole seconds. What is from the same second and was there already is listed by this scan.
-    scanBegins: () => void (begunAt = Math.floor(clock.now() / 1000) * 1000),
-    found(files) {
+    scanBegins: (): void => void (begunAt = Math.floor(clock.now() / 1000) * 1000),
+    /** The scan found these files, which are new and which nobody had told of. */
+    found(files: readonly FileFacts[]): void {
       for (const { path, ctimeMs, mtimeMs } of files) {
         if (expected.size >= MOST_EXPECTED || listedAt === null) return;
         // Windows has no ctime; what was copied there with its times kept is left out.
         if ((ctimeMs || mtimeMs) >= listedAt) expected.set(path, clock.monotonic());
       }
     },
-    scanned() {
+    /** The scan came to its end: everything that was there when it began is listed. */
+    scanned(): void {
       if (begunAt !== null) listedAt = begunAt;
     },
-    told(path) {
+    /** An event told of this path. */
+    told(path: string): void {
       expected.delete(path);
       // Who tells of a folder that was moved here tells of what is in it.
       for (const waiting of expected.keys()) if (isBelow(waiting, path)) expected.delete(waiting);
     },
-    lost() {
+    /** Some events may be lost: nothing follows from their silence. */
+    lost(): void {
       listedAt = begunAt = null;
       expected = new Map();
     },
-    overdue() {
+    /** A file whose event should have come by now; null where there is none. Tells of it once. */
+    overdue(): string | null {
       const due = clock.monotonic() - PATIENCE_MS;
       for (const [path, at] of expected) {
         if (at > due) continue;

@@ -53,14 +53,7 @@ export function andFound(found: Found, more: Found): Found {
 export type Trust = "nothing" | "files" | "folders";
 
 /** Digests only, of the last scan and the one under way. */
-export interface KnownFiles {
-  /** A scan begins. Gives what its walk need not list. */
-  scanBegins(trust: Trust, foldersTell: boolean): FormerWalks;
-  /** What the stretch consists of, if all of it is taken for known. */
-  found(stretch: Stretch): Found | undefined;
-  /** What the next stretch of the walk consists of; null if the ledger does not know all of it. */
-  note(stretch: Stretch, found: Found | null): void;
-}
+export type KnownFiles = ReturnType<typeof knownFiles>;
 
 interface KnownStretch {
   readonly found: Found;
@@ -88,7 +81,7 @@ const nothing = (): Memory => ({ stretches: new Map(), folders: new Map() });
  * `random` gives numbers in [0, 1): the digests cannot be foreseen by whoever chooses names. Scans that trust folders look at
  * `filesInTurn` files all the same, or a few more.
  */
-export function knownFiles(random: () => number, filesInTurn: number): KnownFiles {
+export function knownFiles(random: () => number, filesInTurn: number) {
   const seed = Math.trunc(random() * 2 ** 32);
   let former = nothing();
   let current = nothing();
@@ -103,7 +96,8 @@ export function knownFiles(random: () => number, filesInTurn: number): KnownFile
   };
 
   return {
-    scanBegins(trust, foldersTell) {
+    /** A scan begins. Gives what its walk need not list. */
+    scanBegins(trust: Trust, foldersTell: boolean): FormerWalks {
       scan += 1;
       former = trust === "nothing" ? nothing() : current;
       current = nothing();
@@ -113,11 +107,13 @@ export function knownFiles(random: () => number, filesInTurn: number): KnownFile
       trusted = { digests: new Set(known.map(([digest]) => digest)), folders: foldersTell ? folders : null };
       return { seed, ...trusted };
     },
-    found({ digest }) {
+    /** What the stretch consists of, if all of it is taken for known. */
+    found({ digest }: Stretch): Found | undefined {
       if (trusted.folders?.has(digest)) return former.folders.get(digest)?.found;
       return trusted.digests.has(digest) ? former.stretches.get(digest)?.found : undefined;
     },
-    note({ digest, goesOn, folder: whole }, found) {
+    /** What the next stretch of the walk consists of; null if the ledger does not know all of it. */
+    note({ digest, goesOn, folder: whole }: Stretch, found: Found | null): void {
       const unread = former.folders.get(digest);
       if (unread !== undefined) {
         current.folders.set(digest, unread);
@@ -152,22 +148,16 @@ export function unmatchedOf({ all, wanted, example }: Found): Unmatched | null {
 }
 
 /** Whether the patterns of one job ever wanted a file. */
-export interface PatternWatch {
-  /** What a scan came to. */
-  scanned(found: Found): void;
-  /** A file was wanted that no scan found. */
-  matched(): void;
-  /** What the last scan found, as long as no file was wanted. */
-  unmatched(): Unmatched | null;
-}
+export type PatternWatch = ReturnType<typeof patternWatch>;
 
 /** Emits a notice once if nothing matches; not after a file was wanted: that one may have been removed since. */
-export function patternWatch(job: Job, emit: Emit): PatternWatch {
+export function patternWatch(job: Job, emit: Emit) {
   let ever = false;
   let told = false;
   let last: Unmatched | null = null;
   return {
-    scanned(found) {
+    /** What a scan came to. */
+    scanned(found: Found): void {
       if (found.wanted > 0) ever = true;
       last = unmatchedOf(found);
       if (ever || told || last === null) return;
@@ -175,8 +165,10 @@ export function patternWatch(job: Job, emit: Emit): PatternWatch {
       const { message, hint } = unmatchedText(job, last);
       emit({ type: "notice", level: "warning", message: `Job ${printable(job.name)}: ${message}. ${hint}` });
     },
-    matched: () => void (ever = true),
-    unmatched: () => ever ? null : last,
+    /** A file was wanted that no scan found. */
+    matched: (): void => void (ever = true),
+    /** What the last scan found, as long as no file was wanted. */
+    unmatched: (): Unmatched | null => ever ? null : last,
   };
 }
 

@@ -18,19 +18,7 @@ export interface AsideNow {
 }
 
 /** What `newer_than` of one job comes to. */
-export interface LeftAside {
-  /** Remembers the first start with this key, forgets it where the key is not set, and warns of a date in the future. */
-  begin(): void;
-  isOld(facts: Pick<FileFacts, "mtimeMs">): boolean;
-  /** Some were found that the last scan may not have counted. */
-  heard(): void;
-  /** Whether a scan should count them now; true once. */
-  wantsScan(): boolean;
-  /** What a scan has found. */
-  scanned(found: Pick<AsideNow, "files" | "bytes">): void;
-  /** As the last scan found it; null without the key, and before the first scan. */
-  now(): AsideNow | null;
-}
+export type LeftAside = ReturnType<typeof leftAside>;
 
 /** `system` tells the time of the first start: now. */
 export function leftAside(
@@ -40,7 +28,7 @@ export function leftAside(
     readonly system: Pick<Clock, "now" | "monotonic">;
     readonly emit: Emit;
   },
-): LeftAside {
+) {
   const startedAt = system.now();
   let memory: AsideMemory | null = null;
   let last: Pick<AsideNow, "files" | "bytes"> | null = null;
@@ -62,21 +50,25 @@ export function leftAside(
     return memory;
   };
   return {
-    begin() {
+    /** Remembers the first start with this key, forgets it where the key is not set, and warns of a date in the future. */
+    begin(): void {
       if (newerThan !== null) {
         const olderThan = known()?.olderThan ?? 0;
         if (olderThan > startedAt) notice("warning", inFuture(olderThan, night.timezone));
       } else if (ledger.leftAside(name) !== null) remember(null);
     },
-    isOld: ({ mtimeMs }) => mtimeMs < (known()?.olderThan ?? -Infinity),
-    heard: () => void (unheeded = true),
-    wantsScan() {
+    isOld: ({ mtimeMs }: Pick<FileFacts, "mtimeMs">): boolean => mtimeMs < (known()?.olderThan ?? -Infinity),
+    /** Some were found that the last scan may not have counted. */
+    heard: (): void => void (unheeded = true),
+    /** Whether a scan should count them now; true once. */
+    wantsScan(): boolean {
       if (!unheeded || system.monotonic() - askedAt < SCANS_APART_MS) return false;
       askedAt = system.monotonic();
       unheeded = false;
       return true;
     },
-    scanned(found) {
+    /** What a scan has found. */
+    scanned(found: Pick<AsideNow, "files" | "bytes">): void {
       const before = known();
       if (before === null) return;
       last = found;
@@ -88,7 +80,8 @@ export function leftAside(
       const late = before.files === null ? "" : `found ${more} more older ${more === 1 ? "file" : "files"}. `;
       notice(late === "" ? "info" : "warning", `${late}${message}. ${hint}`);
     },
-    now: () => last === null || memory === null ? null : { ...last, olderThan: memory.olderThan },
+    /** As the last scan found it; null without the key, and before the first scan. */
+    now: (): AsideNow | null => last === null || memory === null ? null : { ...last, olderThan: memory.olderThan },
   };
 }
 

@@ -70,14 +70,8 @@ function isShare(path: string): boolean {
   return /^[\\/]{2}(?![?.][\\/])|^\\\\\?\\UNC\\/i.test(path);
 }
 
-/** Folders that the kernel of this machine exports by NFS (Linux), as it was some seconds ago at most. */
-interface NfsExports {
-  /** Whether others may write in this folder (absolute); true where that cannot be told. */
-  has(folder: string): Promise<boolean>;
-}
-
-/** Asks nothing before it is asked. */
-export function nfsExports(system: Pick<System, "readText" | "run" | "platform" | "monotonic">): NfsExports {
+/** Folders that this machine exports by NFS (Linux), as it was some seconds ago at most; asks nothing before it is asked. */
+export function nfsExports(system: Pick<System, "readText" | "run" | "platform" | "monotonic">) {
   let table: { readonly answer: Promise<readonly string[] | null>; readonly at: number } | null = null;
   const realPaths = new Map<string, Promise<string>>();
 
@@ -95,7 +89,8 @@ export function nfsExports(system: Pick<System, "readText" | "run" | "platform" 
   }
 
   return {
-    async has(folder) {
+    /** Whether others may write in this folder (absolute); true where that cannot be told. */
+    async has(folder: string): Promise<boolean> {
       if (system.platform !== "linux") return false;
       const now = system.monotonic();
       if (table === null || now - table.at >= ETAB_AGAIN_MS) table = { answer: read(), at: now };
