@@ -1,21 +1,12 @@
 /** One suite that every implementation of the ledger passes: `ledgerConformance(candidate)` in one file each. */
 import type { Ledger, LedgerAccess, ReadLedger } from "../../../src/ledger/ledger.ts";
-import { tempFolder } from "../../support/temp.ts";
-import { AVAILABILITY } from "./availability_checks.ts";
-import { AUDITS } from "./audit_checks.ts";
-import { HISTORY } from "./history_checks.ts";
-import { HOOKS } from "./hook_checks.ts";
-import { IMAGES } from "./image_checks.ts";
-import { INTAKE } from "./intake_checks.ts";
+import { AUDITS, HOOKS, MIRROR, REMOVAL } from "./delivered_checks.ts";
+import { AVAILABILITY, HISTORY, IMAGES, NIGHTS } from "./history_checks.ts";
+import { INTAKE, REREADS } from "./intake_checks.ts";
 import { MODEL } from "./model_checks.ts";
-import { NIGHTS } from "./night_checks.ts";
-import { OUTBOX } from "./outbox_checks.ts";
+import { OUTBOX, RECEIPTS, REQUEUE } from "./outbox_checks.ts";
 import { PROCESSES } from "./process_checks.ts";
-import { RECEIPTS } from "./receipt_checks.ts";
-import { MIRROR } from "./mirror_checks.ts";
-import { REMOVAL } from "./removal_checks.ts";
-import { REQUEUE } from "./requeue_checks.ts";
-import { REREADS } from "./reread_checks.ts";
+import { tempFolder } from "../../support/temp.ts";
 
 /** An implementation of the ledger. */
 export interface Candidate extends Omit<LedgerAccess, "markDamaged"> {

@@ -1,6 +1,6 @@
-/** Questions about deliveries, counts and nights. */
+/** Questions about deliveries, images, counts, nights, and when destinations could be delivered to. */
 import { assertEquals } from "@std/assert";
-import type { DeliveryQuery } from "../../../src/ledger/history.ts";
+import type { DeliveryQuery, ImageQuery } from "../../../src/ledger/history.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { aClaim, anAdmission, broken, deliveryOf, later, NOW, proven } from "../makers.ts";
 import type { Check } from "./conformance.ts";
@@ -189,6 +189,224 @@ export const HISTORY: readonly Check[] = [
       assertEquals(of("M31.fits"), ["m31.fits"]);
       assertEquals(of("n/CAFE\u0301_1%.fits"), ["n/Caf\u00e9_1%.fits", "n/cafe\u0301_1%.fits"]);
       assertEquals(of("alone.fits"), []);
+    },
+  },
+];
+
+/** Deliveries 1 and 2 are of the first image, 3 and 4 of the second, 5 and 6 of the third, 7 is of the fourth. */
+function fillImages(ledger: Ledger): void {
+  const both = ["freya", "nas"];
+  const cards = (target: string, filter: string, type = "Light") => ({
+    cards: { OBJECT: target, FILTER: filter, IMAGETYP: type, EXPTIME: 300 },
+  });
+  const [a1, a2, b1, , c1, c2] = ledger.admit([
+    { ...anAdmission("m31_1.fits", { size: 5 }, both), ...cards("M31", "Ha") },
+    { ...anAdmission("m31_2.fits", { size: 9 }, both), ...cards("M31", "OIII") },
+    { ...anAdmission("dark_1.fits", { size: 1 }, both), ...cards("M31", "Ha", "Dark Frame") },
+    { ...anAdmission("plain.jpg", { size: 3 }, ["nas"]), night: "20240518" },
+  ], NOW);
+  ledger.record([proven(a1!)], NOW + 9);
+  ledger.record([proven(a2!), proven(b1!)], NOW + 1);
+  ledger.record([proven(c1!)], NOW + 5);
+  ledger.record([broken(c2!)], NOW);
+}
+
+const IMAGE_CASES: readonly [string, ImageQuery, number[][]][] = [
+  ["everything, in the order of admission", {}, [[1, 2], [3, 4], [5, 6], [7]]],
+  ["the newest first, page by page", { descending: true, limit: 2, offset: 1 }, [[5, 6], [3, 4]]],
+  ["a destination, each image with all of its deliveries", { destination: "freya" }, [[1, 2], [3, 4], [5, 6]]],
+  ["those that wait somewhere", { states: ["queued"] }, [[3, 4], [7]]],
+  ["those that are delivered somewhere", { states: ["delivered"] }, [[1, 2], [3, 4], [5, 6]]],
+  ["those that wait at one destination", { states: ["queued"], destination: "freya" }, []],
+  ["trouble", { trouble: true }, [[5, 6]]],
+  ["a night", { night: "20240518" }, [[7]]],
+  ["another job", { job: "autumn" }, []],
+  ["a part of the path", { search: "M31_" }, [[1, 2], [3, 4]]],
+  ["a target, without the darks that were taken after it", { target: "M31" }, [[1, 2], [3, 4]]],
+  ["a kind of calibration", { target: "Dark Frame" }, [[5, 6]]],
+  ["a target through a filter", { target: "M31", filter: "OIII" }, [[3, 4]]],
+  ["images without a header", { target: "-", filter: "-" }, [[7]]],
+  ["ids of deliveries", { ids: [4, 7] }, [[3, 4], [7]]],
+  ["by path", { sort: "path" }, [[5, 6], [1, 2], [3, 4], [7]]],
+  ["by size, the largest first", { sort: "size", descending: true }, [[3, 4], [1, 2], [7], [5, 6]]],
+  ["by their last delivery", { sort: "delivered_at", states: ["delivered"] }, [[3, 4], [5, 6], [1, 2]]],
+  ["by their last delivery, the latest first", { sort: "delivered_at", descending: true }, [[1, 2], [5, 6], [3, 4], [7]]],
+];
+
+export const IMAGES: readonly Check[] = [
+  ...IMAGE_CASES.map(([name, query, ids]): Check => ({
+    name: `images() finds ${name}`,
+    run({ ledger }) {
+      fillImages(ledger);
+      assertEquals(ledger.images(query).map((rows) => rows.map((row) => row.delivery.id)), ids);
+      if (query.limit === undefined) assertEquals(ledger.countImages(query), ids.length);
+    },
+  })),
+  {
+    name: "neighbours() are those of the list, from any delivery of an image, and end where it ends",
+    run({ ledger }) {
+      fillImages(ledger);
+      const all = [{}, { descending: true }, { sort: "path" }, { sort: "size", descending: true }, { target: "M31" }] as const;
+      for (const query of all) {
+        const list = ledger.images(query).map((rows) => rows.map(({ delivery }) => delivery.id));
+        for (const [at, ids] of list.entries()) {
+          const expected = { former: list[at - 1]?.[0] ?? null, next: list[at + 1]?.[0] ?? null };
+          for (const id of ids) assertEquals([query, id, ledger.neighbours(id, query)], [query, id, expected]);
+        }
+      }
+      const byDelivery = { sort: "delivered_at", states: ["delivered"] } as const;
+      assertEquals(ledger.neighbours(6, byDelivery), { former: 3, next: 1 });
+      assertEquals(ledger.neighbours(99, {}), { former: null, next: null });
+    },
+  },
+  {
+    name: "imageOf() gives all deliveries of an image for any of them, and nothing for an unknown one",
+    run({ ledger }) {
+      fillImages(ledger);
+      assertEquals(ledger.imageOf(4).map(({ delivery }) => delivery.id), [3, 4]);
+      assertEquals(ledger.imageOf(99), []);
+    },
+  },
+  {
+    name: "nightFrames() tells target, filter and exposure of each image of a night, page by page",
+    run({ ledger }) {
+      fillImages(ledger);
+      const shown = (first: number, limit: number) =>
+        ledger.nightFrames("20240517", first, 9, limit).map((
+          one,
+        ) => [one.versionId, one.path, one.target, one.filter, one.exposure]);
+      assertEquals(shown(1, 2), [[1, "m31_1.fits", "M31", "Ha", 300], [2, "m31_2.fits", "M31", "OIII", 300]]);
+      assertEquals(shown(3, 2), [[3, "dark_1.fits", "Dark Frame", "Ha", 300]]);
+      assertEquals(ledger.nightFrames("20240518", 1, 9, 9).map((one) => [one.target, one.filter, one.exposure]), [[
+        "-",
+        "-",
+        null,
+      ]]);
+    },
+  },
+];
+
+function fillNights(ledger: Ledger): void {
+  const both = ["freya", "nas"];
+  const [a, b, , , e] = ledger.admit([
+    anAdmission("a.fits", { size: 5 }, both),
+    anAdmission("b.fits", { size: 7 }, both),
+    anAdmission("skipped.fits", { size: 100 }),
+    { ...anAdmission("other.fits", { size: 1000 }), night: "20240518" },
+  ], NOW);
+  ledger.record([proven(a!), { ...proven(b!, null) }], NOW + 2000);
+  ledger.record([broken(e!, "skipped")], NOW + 3000);
+}
+
+export const NIGHTS: readonly Check[] = [
+  {
+    name: "nightTotals() counts each file once, and what is verified by a hash separately from what is delivered",
+    run({ ledger }) {
+      fillNights(ledger);
+      assertEquals(ledger.nightTotals("20240517"), {
+        files: 2,
+        bytes: 12,
+        places: [
+          { job: "spring", destination: "freya", expected: 2, delivered: 1, proven: 1, failed: 0, bytes: 5 },
+          { job: "spring", destination: "nas", expected: 2, delivered: 1, proven: 0, failed: 0, bytes: 5 },
+        ],
+      });
+    },
+  },
+  {
+    name: "nightTotals() of a night without files is all zero",
+    run({ ledger }) {
+      fillNights(ledger);
+      assertEquals(ledger.nightTotals("19990101"), { files: 0, bytes: 0, places: [] });
+    },
+  },
+  {
+    name: "nightUndelivered() counts images, not deliveries: one that is missing at two destinations is one",
+    run({ ledger }) {
+      fillNights(ledger);
+      assertEquals(ledger.nightUndelivered("20240517"), { images: 1, failed: 0 });
+      const [both] = ledger.admit([anAdmission("c.fits", {}, ["freya", "nas"])], NOW);
+      assertEquals(ledger.nightUndelivered("20240517"), { images: 2, failed: 0 });
+      ledger.record([broken(both!, "exists")], NOW + 4000);
+      assertEquals(ledger.nightUndelivered("20240517"), { images: 2, failed: 1 });
+      assertEquals(ledger.nightUndelivered("19990101"), { images: 0, failed: 0 });
+    },
+  },
+  {
+    name: "nightPoints() gives the night's deliveries page by page, without those superseded or skipped",
+    run({ ledger }) {
+      fillNights(ledger);
+      const first = ledger.nightPoints("20240517", 0, 3);
+      assertEquals(first.map(({ id, size, deliveredAt }) => [id, size, deliveredAt]), [[1, 5, NOW + 2000], [2, 5, NOW + 2000], [
+        3,
+        7,
+        null,
+      ]]);
+      assertEquals(ledger.nightPoints("20240517", 3, 3).map(({ id }) => id), [4]);
+      assertEquals(ledger.nightPoints("20240517", 5, 3), []);
+    },
+  },
+  {
+    name: "flagged() names the files of a night that were admitted with a warning, once however many destinations they have",
+    run({ ledger }) {
+      const flagged = (path: string) => ({ ...anAdmission(path, {}, ["freya", "nas"]), warning: `${path} is damaged` });
+      ledger.admit([flagged("a"), anAdmission("b"), flagged("c"), { ...flagged("d"), night: "20240518" }], NOW);
+      const { count, files } = ledger.flagged("20240517", 1);
+      assertEquals([count, files.map(({ source, warning }) => [source.path, warning])], [2, [["a", "a is damaged"]]]);
+      assertEquals(ledger.query({ destination: "nas" }).map(({ warning }) => warning), [
+        "a is damaged",
+        "c is damaged",
+        "d is damaged",
+      ]);
+    },
+  },
+];
+
+const DAY = 86_400_000;
+
+export const AVAILABILITY: readonly Check[] = [
+  {
+    name: "availability() tells what was noted in a time, after the last note before it of each place",
+    run({ ledger, read }) {
+      ledger.noteRunning(NOW);
+      ledger.noteState("spring", "nas", "on_hold", NOW + 1);
+      ledger.noteState("spring", "freya", "backing_off", NOW + 2);
+      ledger.noteState("spring", "nas", "open", NOW + 3);
+      ledger.noteState("spring", "freya", "open", NOW + 9);
+      using reader = read();
+      const told = reader.availability(NOW + 3, NOW + 9).map(({ at, destination, state }) => [at - NOW, destination, state]);
+      assertEquals(told, [[0, "", "running"], [1, "nas", "on_hold"], [2, "freya", "backing_off"], [3, "nas", "open"]]);
+      assertEquals(ledger.availability(0, NOW), []);
+    },
+  },
+  {
+    name: "noteRunning() notes that the former daemon was lost, at the last thing that it recorded",
+    run({ ledger }) {
+      const states = () => ledger.availability(0, NOW + DAY).map(({ at, state }) => [at - NOW, state]);
+      ledger.noteRunning(NOW);
+      const [a] = ledger.admit([anAdmission("a")], NOW + 5);
+      ledger.record([proven(a!, undefined, NOW + 7)], NOW + 7);
+      ledger.noteRunning(NOW + 60);
+      assertEquals(states(), [[0, "running"], [7, "lost"], [60, "running"]]);
+      ledger.noteStopped(NOW + 70);
+      ledger.noteRunning(NOW + 80);
+      assertEquals(states().slice(3), [[70, "stopped"], [80, "running"]]);
+    },
+  },
+  {
+    name: "noteRunning() forgets what is older than 90 days",
+    run({ ledger }) {
+      ledger.noteState("spring", "nas", "on_hold", NOW);
+      ledger.noteState("spring", "nas", "open", NOW + 2 * DAY);
+      ledger.noteRunning(NOW + 91 * DAY);
+      assertEquals(ledger.availability(0, NOW + 100 * DAY).map(({ state }) => state), ["open", "running"]);
+    },
+  },
+  {
+    name: "lastAdmitted() tells when the last files of all jobs came, newest first",
+    run({ ledger }) {
+      ["a", "b", "c"].forEach((name, i) => ledger.admit([anAdmission(name)], NOW + i));
+      assertEquals(ledger.lastAdmitted(2), [{ job: "spring", at: NOW + 2 }, { job: "spring", at: NOW + 1 }]);
     },
   },
 ];

@@ -1,7 +1,8 @@
-/** The queue: what is claimed, recorded, due and left. */
+/** The queue: what is claimed, recorded, due and left, and queued again; and that a receipt never changes. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Delivery, park, send } from "../../../src/domain/delivery.ts";
+import { deliver, type Delivery, park, send } from "../../../src/domain/delivery.ts";
 import { verify } from "../../../src/domain/receipt.ts";
+import type { History } from "../../../src/ledger/history.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import {
   aClaim,
@@ -248,3 +249,118 @@ export const OUTBOX: readonly Check[] = [
     },
   },
 ];
+
+export const REQUEUE: readonly Check[] = [
+  {
+    name: "sendAgain() queues what is delivered, its receipt removed, and nothing else",
+    run({ ledger }) {
+      ledger.admit(["a", "b", "c"].map((path) => anAdmission(path)), NOW);
+      ledger.record([proven(deliveryOf(ledger, "a")), broken(deliveryOf(ledger, "b"))], NOW);
+      const ids = ["a", "b", "c"].map((path) => deliveryOf(ledger, path).id);
+      assertEquals(ledger.sendAgain([...ids, 99], NOW + 1), [ids[0]]);
+      assertEquals(states(ledger), ["a → freya queued", "b → freya failed bad_name", "c → freya queued"]);
+      assertEquals(ledger.query({ ids: [ids[0]!] })[0]?.deliveredAt, null);
+      assertEquals(ledger.counts(), { queued: 2, sending: 0, deferred: 0, delivered: 0, failed: 1 });
+      assertEquals(ledger.nightTotals("20240517").places[0]?.delivered, 0);
+      const [first] = ledger.claim(aClaim({ maxFiles: 1 }));
+      ledger.record([proven(first!)], NOW + 2);
+      assertEquals(ledger.nightTotals("20240517").places[0]?.delivered, 1);
+    },
+  },
+  {
+    name: "sendAgain() never sends an old version after a newer one",
+    run({ ledger }) {
+      ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW);
+      const old = ["freya", "nas"].map((destination) => deliveryOf(ledger, "a", destination));
+      ledger.record(old.map((delivery) => proven(delivery)), NOW);
+      ledger.admit([anAdmission("a", { size: 2000 })], NOW + 1);
+      assertEquals(ledger.sendAgain(old.map(({ id }) => id), NOW + 2), [old[1]!.id]);
+    },
+  },
+  {
+    name: "markGone() keeps of delivered ones only when they were, counts them separately, and sendAgain() queues them",
+    run({ ledger }) {
+      ledger.admit(["a", "b", "c"].map((path) => anAdmission(path)), NOW);
+      ledger.record([proven(deliveryOf(ledger, "a")), broken(deliveryOf(ledger, "b"))], NOW);
+      const ids = ["a", "b", "c"].map((path) => deliveryOf(ledger, path).id);
+      assertEquals(ledger.markGone(ids, "It is not there", NOW + 1), 1);
+      assertEquals(states(ledger), ["a → freya failed gone", "b → freya failed bad_name", "c → freya queued"]);
+      const [gone] = ledger.query({ gone: true });
+      const state = gone?.delivery.state;
+      assertEquals(
+        state?.state === "failed" && state.failure.message,
+        `It is not there. It was delivered on ${new Date(NOW).toISOString().slice(0, 16).replace("T", " ")} UTC`,
+      );
+      assertEquals(ledger.counts(), { queued: 1, sending: 0, deferred: 0, delivered: 0, failed: 1, gone: 1 });
+      assertEquals(ledger.query({ trouble: true }).map(({ delivery }) => delivery.source.path), ["b"]);
+      const [night] = ledger.nightTotals("20240517").places;
+      assertEquals([night?.expected, night?.delivered], [3, 0]);
+      assertEquals(ledger.requeue(null, NOW + 2), 1);
+      assertEquals(ledger.sendAgain(ids, NOW + 2), [ids[0]]);
+      assertEquals(ledger.counts(), { queued: 3, sending: 0, deferred: 0, delivered: 0, failed: 0 });
+    },
+  },
+];
+
+const OTHER = "f".repeat(64);
+
+/** Everything that may be asked of a ledger later, but for `markGone` and `sendAgain`. */
+const CHANGES: readonly [string, (ledger: Ledger, id: number) => unknown][] = [
+  ["it is admitted again", (ledger) => ledger.admit([anAdmission("a")], NOW + 1)],
+  ["a newer version is admitted", (ledger) => ledger.admit([anAdmission("a", { size: 2 })], NOW + 1)],
+  ["it goes to one more destination", (ledger) => ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW + 1)],
+  ["a changed ctime has the same bytes", (ledger) => ledger.recheck(anAdmission("a", { ctimeMs: NOW }), HASH, NOW + 1)],
+  ["a changed ctime has other bytes", (ledger) => ledger.recheck(anAdmission("a", { ctimeMs: NOW }), OTHER, NOW + 1)],
+  ["something is claimed", (ledger) => ledger.claim(aClaim({ now: NOW + 1 }))],
+  ["the destination is back", (ledger) => ledger.makeDue("spring", "freya")],
+  ["it is retried by its id", (ledger, id) => ledger.requeue([id], NOW + 1)],
+  ["all failures are retried", (ledger) => ledger.requeue(null, NOW + 1)],
+  ["its destination is given up", (ledger) => ledger.giveUp("spring", "freya", aFailure("skipped"), NOW + 1)],
+  [
+    "its source is removed",
+    (ledger) => ledger.markRemoved(ledger.removable("spring", ["freya"], 1).map((one) => one.versionId), NOW),
+  ],
+  ["its destination is paused", (ledger) => ledger.setPaused("freya", "ann")],
+  ["its destination has another device", (ledger) => ledger.rememberDevice("spring", "freya", "2")],
+  ["another destination has other bytes", (ledger) => {
+    ledger.admit([anAdmission("a", {}, ["freya", "nas"])], NOW + 1);
+    ledger.record([proven(deliveryOf(ledger, "a", "nas"), OTHER)], NOW + 1);
+  }],
+];
+
+const KEPT: readonly Check[] = (["md5", "sha1", undefined] as const).map((shownBy) => ({
+  name: `a receipt keeps which hashes were compared: ${shownBy ?? "sha256"}`,
+  run({ ledger, read }) {
+    const [delivery] = ledger.admit([anAdmission("a")], NOW);
+    const sent = { bytes: 1000, sha256: HASH };
+    const receipt = verify(sent, shownBy === undefined ? sent : { ...sent, shownBy }, "checksum", NOW);
+    assertEquals(receipt.algorithm, shownBy ?? "sha256");
+    ledger.record([deliver(delivery!, receipt)], NOW);
+    using reader = read();
+    for (const history of [ledger, reader]) {
+      assertEquals(history.query({}).map((row) => row.delivery.state), [{ state: "delivered", receipt }]);
+    }
+  },
+}));
+
+const UNCHANGED: readonly Check[] = CHANGES.map(([what, change]) => ({
+  name: `a receipt stays as it is when ${what}`,
+  run({ ledger, read }) {
+    const [delivery] = ledger.admit([anAdmission("a")], NOW);
+    ledger.record([proven(delivery!)], NOW, new Map([[delivery!.id, { at: NOW, sha256: HASH }]]));
+    const recorded = (ledger: Pick<History, "query">) =>
+      ledger.query({ ids: [delivery!.id] }).map(({ delivery: { state, target }, deliveredAt, sha256 }) => ({
+        state,
+        target,
+        deliveredAt,
+        sha256,
+      }));
+    const before = recorded(ledger);
+    change(ledger, delivery!.id);
+    assertEquals(recorded(ledger), before);
+    using reader = read();
+    assertEquals(recorded(reader), before);
+  },
+}));
+
+export const RECEIPTS: readonly Check[] = [...KEPT, ...UNCHANGED];
