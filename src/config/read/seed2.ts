@@ -64,8 +64,14 @@ function jobsOf(given: unknown, watchers: unknown, tree: Tree, report: Report): 
     if (watcher["enabled"] === false) continue;
     const from = ["file_watchers", index];
     const job = byId.get(watcher["sync_job_id"]);
-    if (job === undefined) report([...from, "sync_job_id"], noSuchJob(watcher["sync_job_id"], [...byId.keys()]));
-    else if (job !== null) addWatcher(watcher, from, job, ["jobs", made.indexOf(job)], tree, report);
+    if (job === undefined) {
+      const id = watcher["sync_job_id"];
+      const known = [...byId.keys()].filter((name) => typeof name === "string");
+      const message = typeof id === "string"
+        ? unknownKey(id, known).replace("unknown key", "no sync job has the id")
+        : '"sync_job_id" must be the id of a sync job';
+      report([...from, "sync_job_id"], message);
+    } else if (job !== null) addWatcher(watcher, from, job, ["jobs", made.indexOf(job)], tree, report);
   }
   return made;
 }
@@ -75,19 +81,18 @@ function jobOf(theirs: Section, from: Path, to: Path, tree: Tree): Section {
   tree.origins.moved(from, to);
   move(theirs, from, job, to, SYNC_JOB, tree);
   const options = theirs["sync_options"];
-  if (isSection(options)) {
-    move(options, [...from, "sync_options"], job, to, {}, tree);
+  if (isSection(options)) move(options, [...from, "sync_options"], job, to, {}, tree);
+  const { schedule } = job;
+  if (isSection(schedule) && typeof schedule["type"] === "string") {
+    // `{ type: interval, interval: 5m }` and `{ type: cron, expression: … }` as we write it.
+    const { type, expression, ...rest } = schedule;
+    const isCron = type === "cron" && expression !== undefined;
+    job["schedule"] = type === "manual" ? type : { ...isCron ? { cron: expression } : {}, ...rest };
   }
-  plainSchedule(job);
   // By default, seed 2 copies every file to a folder of this computer.
   if (!Object.hasOwn(job, "file_patterns")) job["file_patterns"] = ["*"];
   if (!Object.hasOwn(job, "remote_host")) job["transfer_method"] ??= "local";
   return job;
-}
-
-function noSuchJob(id: unknown, ids: readonly unknown[]): string {
-  if (typeof id !== "string") return '"sync_job_id" must be the id of a sync job';
-  return unknownKey(id, ids.filter((name) => typeof name === "string")).replace("unknown key", "no sync job has the id");
 }
 
 /** A watcher adds its keys to its job; the job's interval then means how often everything is listed again. */
@@ -102,15 +107,6 @@ function addWatcher(watcher: Section, from: Path, job: Section, to: Path, tree: 
     tree.origins.moved([...tree.origins.of([...to, "schedule"]), "interval"], [...to, "rescan_interval"]);
     delete job["schedule"];
   }
-}
-
-/** `{ type: interval, interval: 5m }` and `{ type: cron, expression: … }` as we write it. */
-function plainSchedule(job: Section): void {
-  const schedule = job["schedule"];
-  if (!isSection(schedule) || typeof schedule["type"] !== "string") return;
-  const { type, expression, ...rest } = schedule;
-  if (type === "manual") job["schedule"] = "manual";
-  else job["schedule"] = type === "cron" && expression !== undefined ? { cron: expression, ...rest } : rest;
 }
 
 /** Copies the keys of one of their sections, under our names. */

@@ -53,7 +53,7 @@ export function rolloverMinutes(text: string): number | null {
 
 /** Minutes after midnight that a clock of the time zone shows, fractions included; a null zone is the computer's own. */
 export function localMinutes(atMs: number, timezone: string | null): number {
-  const local = localTime(clamp(atMs), { timezone, rollover: "00:00", siteLongitude: null });
+  const local = localTime(clamp(atMs), { timezone, siteLongitude: null });
   return (local % DAY + DAY) % DAY / MINUTE;
 }
 
@@ -62,19 +62,18 @@ export function localMinutes(atMs: number, timezone: string | null): number {
  * skips is the moment after the gap, or before it.
  */
 export function momentOf(shownMs: number, timezone: string | null): number {
-  const offset = (atMs: number) =>
-    localTime(atMs, { timezone, rollover: "00:00", siteLongitude: null }) - Math.floor(atMs / 1000) * 1000;
+  const offset = (atMs: number) => localTime(atMs, { timezone, siteLongitude: null }) - Math.floor(atMs / 1000) * 1000;
   const guess = shownMs - offset(clamp(shownMs));
   return shownMs - offset(clamp(guess));
 }
 
 /** `2026-11-01 00:00 Europe/Berlin`; a null zone is the computer's own. */
 export function shownIn(atMs: number, timezone: string | null): string {
-  const shown = new Date(localTime(clamp(atMs), { timezone, rollover: "00:00", siteLongitude: null })).toISOString();
+  const shown = new Date(localTime(clamp(atMs), { timezone, siteLongitude: null })).toISOString();
   return `${shown.slice(0, 16).replace("T", " ")} ${timezone ?? "local time"}`;
 }
 
-function localTime(atMs: number, rule: NightRule): number {
+function localTime(atMs: number, rule: Omit<NightRule, "rollover">): number {
   if (rule.siteLongitude !== null) return Math.floor(atMs) + Math.floor(rule.siteLongitude * MS_PER_DEGREE);
   if (rule.timezone === null) return atMs - new Date(atMs).getTimezoneOffset() * MINUTE;
   let clock: Intl.DateTimeFormat;
