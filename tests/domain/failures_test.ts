@@ -1,6 +1,7 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Cause, CAUSES, failure } from "../../src/domain/causes.ts";
 import {
+  backOff,
   causeOf,
   failedBecause,
   FAILURE_CODES,
@@ -9,6 +10,7 @@ import {
   isTrouble,
   ownCauseOf,
 } from "../../src/domain/failure.ts";
+import fc from "fast-check";
 
 const PAGE = new URL("../../docs/troubleshooting.md", import.meta.url);
 const ENTRIES = /(?<=<!-- failures:[^>]*-->\n)[^]*?(?=\n<!-- \/failures -->)/;
@@ -72,4 +74,35 @@ Deno.test("failure() says what is known of the one case, and not twice", () => {
     "Cannot write: permission denied",
   );
   assertEquals(failure(CAUSES.said, "Cannot write", { said: "no answer" }).message, "Cannot write: no answer");
+});
+
+Deno.test("backOff() doubles from the base", () => {
+  assertEquals([1, 2, 3, 4].map((attempt) => backOff(attempt, 5000, 0.5)), [5000, 10000, 20000, 40000]);
+});
+
+Deno.test("backOff() spreads each wait from three to five quarters", () => {
+  assertEquals([backOff(1, 5000, 0), backOff(1, 5000, 0.5), backOff(1, 1000, 0.999999)], [3750, 5000, 1250]);
+});
+
+Deno.test("backOff() never exceeds the cap, even after years", () => {
+  assertEquals([backOff(50, 5000, 0.9, 60_000), backOff(1e9, 5000, 0.5), backOff(1, 1e12, 0.9)], [60_000, 300_000, 300_000]);
+});
+
+Deno.test("backOff() of no base is no wait", () =>
+  assertEquals([backOff(3, 0, 0.5), backOff(3, -1, 0.5), backOff(3, NaN, 0.5)], [0, 0, 0]));
+
+Deno.test("backOff() is always a number of milliseconds up to the cap", () => {
+  const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.integer(),
+      fc.integer({ min: 1, max: 1e9 }),
+      unit,
+      fc.integer({ min: 1, max: 1e9 }),
+      (attempt, base, random, cap) => {
+        const wait = backOff(attempt, base, random, cap);
+        assert(Number.isSafeInteger(wait) && wait >= 0 && wait <= cap, String(wait));
+      },
+    ),
+  );
 });
