@@ -18,6 +18,7 @@ import { longLine } from "./long_line.ts";
 import { objects } from "./objects.ts";
 import { pages } from "./pages.ts";
 import { start } from "./start.ts";
+import { stream } from "./stream.ts";
 import { throughput } from "./throughput.ts";
 import { watching } from "./watching.ts";
 import { windows } from "./windows.ts";
@@ -52,6 +53,7 @@ export type Scenario = (say: Say, options: BenchOptions) => Promise<void>;
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   throughput,
   latency,
+  stream,
   growing,
   ftp,
   "long-line": longLine,

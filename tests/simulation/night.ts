@@ -414,11 +414,13 @@ function happen(fault: Fault, site: Site, path = ""): void {
       return later(nothing);
     case "an exchanged folder": {
       const undo = exchangeFolder(tree, "/cam/a/M31");
-      return later(() => {
+      const bringBack = () => {
         undo();
         // Cameras wrote on meanwhile.
         judge.acceptSources();
-      });
+      };
+      site.mending.push(bringBack);
+      return later(bringBack);
     }
     case "line cut":
       line.generation += 1;

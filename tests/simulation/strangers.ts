@@ -69,6 +69,7 @@ export function exchangeFolder(tree: Tree, folder: string): () => void {
     tree.exchange(folder, link);
     flush(tree, "/cam");
     return () => {
+      if (tree.look(folder, false)?.kind !== "symlink") return;
       tree.exchange(folder, link);
       tree.unlink(link);
       flush(tree, "/cam");
