@@ -153,7 +153,7 @@ function NightTargets({ targets }: { readonly targets: readonly NightTarget[] })
         <table>
           <thead>
             <tr>
-              <th scope="col">TargetRow</th>
+              <th scope="col">Target</th>
               <th scope="col">Filter</th>
               <th scope="col">Images</th>
               <th scope="col">Exposure</th>
