@@ -1,33 +1,25 @@
-/** What a page may ask: status, history, nights, trouble. Long answers are read page by page. */
+/** What a page may ask: status, history, nights, trouble; and what it may have done. Long answers are read page by page. */
 import type { Context, Hono } from "hono";
 import { Failure } from "../../domain/failure.ts";
 import type { DeliveryQuery, ImageQuery } from "../../ledger/history.ts";
-import type { System } from "../../system/system.ts";
 import { exportHeaders, exportStream } from "../../reports/delivery/delivery_export.ts";
 import { deliveryView, imageView } from "../../reports/delivery/delivery_view.ts";
 import type { ImageReport, NightList } from "../../reports/api_types.ts";
 import { tonightOf } from "../../reports/night/night_summary.ts";
 import { sentNext } from "../../reports/delivery/sent_next.ts";
-import type { NightReports } from "../../reports/night/night_report.ts";
+import { type Action, PAGE_ACTIONS } from "../../reports/actions.ts";
 import type { PageSource } from "../../reports/page_source.ts";
 import { judged } from "../../reports/overview/facts.ts";
 import { troubleOf } from "../../reports/overview/trouble.ts";
 import { setupReport } from "../../reports/setup_report.ts";
-import { refusal, type WebEnv } from "../server/refusal.ts";
+import { refusal, type WebEnv, type WebTools } from "../server/refusal.ts";
 import * as z from "zod";
-
-/** What the questions are answered from. */
-export interface ApiTools {
-  readonly source: PageSource;
-  readonly nights: NightReports;
-  readonly system: Pick<System, "now" | "sleep">;
-}
 
 const MOST_TROUBLE = 500;
 const MOST_NEXT = 10;
 
 /** Adds the GET routes of `api_types.ts`, but for cards, previews and the live stream; who may ask is decided before. */
-export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: ApiTools): void {
+export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: WebTools): void {
   const { ledger } = source;
   app.get("/api/status", (c) => c.json(judged(source, system.now()).status));
   app.get("/api/deliveries", (c) => {
@@ -138,4 +130,33 @@ function parseDeliveryAsk(query: Readonly<Record<string, string>>): DeliveryQuer
 
 function reasonOf(issue: z.core.$ZodIssue | undefined): string {
   return issue?.code === "unrecognized_keys" ? "is not a known parameter" : issue?.message ?? "";
+}
+
+/** Adds a route for each of `PAGE_ACTIONS`, by POST with a JSON body only, which no foreign page can send; who may ask is decided before. */
+export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
+  const actions: Readonly<Record<string, Action<PageSource>>> = PAGE_ACTIONS;
+  for (const [name, { ask, act }] of Object.entries(actions)) {
+    app.post(`/api/${name}`, async (c) => {
+      if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
+        return refusal(c, 415, "configuration", "The content type must be application/json");
+      }
+      const asked = ask.safeParse(await jsonOf(c));
+      if (asked.success) return c.json(await act(source, asked.data));
+      const [issue] = asked.error.issues;
+      return refusal(c, 400, "configuration", `Invalid request: ${issue?.message ?? "the body has the wrong format"}`);
+    });
+    app.all(`/api/${name}`, (c) => {
+      c.header("allow", "POST");
+      return refusal(c, 405, "configuration", "This address accepts only POST");
+    });
+  }
+}
+
+async function jsonOf(c: Context): Promise<unknown> {
+  try {
+    return JSON.parse(await c.req.text());
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw new Failure("interrupted", "The connection was lost before the request was complete", { cause });
+  }
 }

@@ -1,22 +1,18 @@
 /** Pictures and headers of images. */
 import type { Hono } from "hono";
+import { sameFile, sameInode } from "../../domain/source_file.ts";
+import { readHeaderCards } from "../../formats/fits/cards.ts";
+import type { DeliveryRow } from "../../ledger/history.ts";
+import type { HeaderReport } from "../../reports/api_types.ts";
 import type { System } from "../../system/system.ts";
 import { hasPreview } from "../../reports/delivery/delivery_view.ts";
-import { headerReport } from "./header_report.ts";
-import type { PageSource } from "../../reports/page_source.ts";
-import { refusal, type WebEnv } from "../server/refusal.ts";
-
-/** What pictures and headers are made from. */
-export interface PreviewTools {
-  readonly source: Pick<PageSource, "ledger" | "destinations">;
-  readonly system: Pick<System, "facts" | "read">;
-}
+import { refusal, type WebEnv, type WebTools } from "../server/refusal.ts";
 
 /** Pixels a side: for a contact sheet, for the dialog of an image, for a close look at it. */
 const SIDES = [256, 512, 2048] as const;
 
 /** Adds the routes; 404 where there is no picture, 503 with `retry-after` where too many are being made. */
-export function previewRoutes(app: Hono<WebEnv>, { source, system }: PreviewTools): void {
+export function previewRoutes(app: Hono<WebEnv>, { source, system }: Pick<WebTools, "source" | "system">): void {
   const rowOf = (id: string) => source.ledger.query({ ids: [Number(id)] })[0];
 
   app.get("/api/preview/:file{[0-9]{1,12}\\.png}", async (c) => {
@@ -41,4 +37,24 @@ export function previewRoutes(app: Hono<WebEnv>, { source, system }: PreviewTool
     const row = rowOf(c.req.param("id"));
     return row === undefined ? c.notFound() : c.json(await headerReport(row, system));
   });
+}
+
+/** The headers of a FITS file, for the details of an image: reads at most what the first ten HDUs' headers take. */
+async function headerReport(
+  { delivery: { id, source }, cards }: DeliveryRow,
+  system: Pick<System, "facts" | "read">,
+): Promise<HeaderReport> {
+  const report = { id, path: source.absolutePath, kept: cards ?? {}, hdus: [], problem: "" };
+  if (!hasPreview(source.path)) return { ...report, problem: "The file name is not that of a FITS file." };
+  const facts = await system.facts(source.absolutePath).catch(() => null);
+  if (facts?.kind !== "file" || !sameInode(facts, source)) return { ...report, problem: "The file is no longer at its source." };
+  try {
+    const hdus = await readHeaderCards(
+      (offset, length) => system.read(sameFile({ ...facts, absolutePath: source.absolutePath }), offset, length),
+      facts.size,
+    );
+    return { ...report, hdus, problem: hdus.length === 0 ? "The file does not begin with a FITS header." : "" };
+  } catch (error) {
+    return { ...report, problem: error instanceof Error ? error.message : String(error) };
+  }
 }

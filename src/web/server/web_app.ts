@@ -2,21 +2,13 @@
 import { type Context, Hono, type Next } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { isOwnHost, isOwnPage } from "../auth/access.ts";
-import { actionRoutes } from "../api/action_routes.ts";
-import { apiRoutes, type ApiTools } from "../api/api_routes.ts";
-import { liveRoute, type LiveTools } from "../live/live_route.ts";
+import { actionRoutes, apiRoutes } from "../api/api_routes.ts";
 import { loginPage, loginRoutes } from "../auth/login.ts";
 import { openRoutes } from "./open_routes.ts";
-import { previewRoutes, type PreviewTools } from "../api/preview_routes.ts";
+import { previewRoutes } from "../api/preview_routes.ts";
 import type { PageFiles } from "./page_files.ts";
-import { refusal, type WebEnv } from "./refusal.ts";
+import { refusal, type WebEnv, type WebTools } from "./refusal.ts";
 import { etag } from "hono/etag";
-
-/** What all routes together need. */
-interface WebTools extends Omit<ApiTools & LiveTools & PreviewTools, "system"> {
-  readonly system: ApiTools["system"] & LiveTools["system"] & PreviewTools["system"];
-  readonly files: PageFiles;
-}
 
 /** Most bytes of a request: fifty thousand ids fit. */
 const MAX_BODY = 512 * 1024;
@@ -99,4 +91,34 @@ function pageRoutes(app: Hono<WebEnv>, files: PageFiles): void {
     const file = await files(name);
     return file === null ? c.notFound() : c.body(file.text, 200, { "cache-control": "no-cache", "content-type": file.type });
   }
+}
+
+/** Close code (RFC 6455): what came is not what may come. */
+const NOT_ALLOWED = 1008;
+
+/** `/api/live`, the WebSocket of a page: the server speaks, the page listens. Adds the route; refuses with 426 what asks for no WebSocket, with 503 one page too many. */
+function liveRoute(app: Hono<WebEnv>, { system, onError }: WebTools): void {
+  app.get("/api/live", (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      return refusal(c, 426, "configuration", "This address accepts only WebSocket connections");
+    }
+    const { hub } = c.env;
+    if (!hub.hasRoom()) return refusal(c, 503, "configuration", "Too many pages are open");
+    const { socket, response } = system.upgradeWebSocket(c.req.raw);
+    socket.onopen = () => {
+      try {
+        hub.join(socket);
+      } catch (error) {
+        onError(error);
+      }
+    };
+    socket.onclose = () => hub.leave(socket);
+    // A connection that breaks is no fault of ours.
+    socket.onerror = () => hub.leave(socket);
+    socket.onmessage = () => {
+      hub.leave(socket);
+      socket.close(NOT_ALLOWED, "clients must not send messages");
+    };
+    return response;
+  });
 }
