@@ -44,14 +44,16 @@ export async function publish(names: Names, items: readonly Publication[], signa
   const claims = valid.filter((item) => !outcomes.has(item));
   if (claims.length > 0) await giveNames(names, claims, outcomes, signal);
   const published = claims.filter((item) => outcomes.get(item)!.published);
-  if (published.length > 0) {
-    await names.flush?.(signal).catch((error) => {
-      names.known.clear();
-      throw error;
-    });
-  }
+  if (published.length > 0) await flush(names, signal);
   for (const { target } of published) for (const folder of ancestors(target)) names.known.add(folder);
   return items.map((item) => outcomes.get(item)!);
+}
+
+async function flush(names: Names, signal: AbortSignal): Promise<void> {
+  await names.flush?.(signal).catch((error) => {
+    names.known.clear();
+    throw error;
+  });
 }
 
 type Outcomes = Map<Publication, PublishOutcome>;
@@ -173,7 +175,12 @@ async function giveTakenName(
       const [a, b] = await names.digest([staged, target], signal);
       return Boolean(a && b && a.sha256 === b.sha256);
     },
-    keepAs: (former) => keepAs(names, item, former, signal),
+    async keepAs(former) {
+      if (!await keepAs(names, item, former, signal)) return false;
+      // A disk may keep the later of two names and lose the earlier one in a power cut.
+      await flush(names, signal);
+      return true;
+    },
     replace: () => replace(names, item, signal),
   });
 }

@@ -140,7 +140,8 @@ export class Judge implements Witness {
       const { target, route, sha, device: on } = each;
       if (on !== device || (!this.#keepsFormer && last.get(target) !== each)) continue;
       const versions = this.#versionsAt(target);
-      if (!versions.has(sha) && !this.#isSuperseded(target, route, sha) && !this.#isRemoved(target, route)) {
+      if (versions.has(sha) || this.#isRemoved(target, route)) continue;
+      if (this.#keepsFormer || !this.#isSuperseded(target, route, sha)) {
         this.accuse(`I2: ${target} was delivered with ${sha.slice(0, 8)}, and is not on ${device.name} after the power cut`);
       }
     }

@@ -56,8 +56,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the former version is not kept",
     file: "methods/naming.ts",
-    from: "keepAs: (former) => keepAs(names, item, former, signal),",
-    to: "keepAs: () => Promise.resolve(true),",
+    from: "if (!await keepAs(names, item, former, signal)) return false;",
+    to: 'if (former === "") return false;',
+  },
+  {
+    name: "the former version is not flushed before its name is given away",
+    file: "methods/naming.ts",
+    from: "      await flush(names, signal);\n      return true;",
+    to: "      return true;",
   },
   {
     name: "the sweep takes other names too",

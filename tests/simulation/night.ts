@@ -341,8 +341,14 @@ function count(key: string, { met }: Site): void {
 
 function arm(fault: Fault, site: Site): void {
   if (fault.call !== undefined) return void site.waiting.push({ fault, left: fault.nth ?? 1 });
-  site.unbound.push(fault);
-  happen(fault, site);
+  const now = () => {
+    site.unbound.push(fault);
+    happen(fault, site);
+  };
+  if (fault.kind !== "power cut at home") return now();
+  // Before a call that may never come each commit would have to be kept for too long.
+  site.ledger.keepFlushed = true;
+  site.world.after(MINUTE, now);
 }
 
 /** The fault, now, or in front of the call for this path; it is taken back after its time. */
@@ -383,8 +389,7 @@ function happen(fault: Fault, site: Site, path = ""): void {
       site.daemon?.stop("a person asked for it");
       return later(nothing);
     case "power cut at home":
-      ledger.keepFlushed = true;
-      return void world.after(MINUTE, () => {
+      return fromOutside(site, () => {
         crash("power", site);
         later(() => site.life === null && start(site));
       });

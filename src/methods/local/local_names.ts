@@ -26,6 +26,7 @@ import { factsOf, FLUSHES_AT_ONCE, LOOKS_AT_ONCE, statOf } from "./local_files.t
 export function localNames(base: LocalBase, digest: Session["digest"]): Names {
   const { system, destination, where, stagingRoot, folder } = base;
   const changed = new Set<string>();
+  let notFlushed: unknown = null;
   const unlisted = (error: unknown): never => {
     throw localFailure(error, `list the temporary folder "${stagingRoot}" of ${where}`);
   };
@@ -79,9 +80,12 @@ export function localNames(base: LocalBase, digest: Session["digest"]): Names {
     },
     async flush() {
       try {
+        // Linux tells of an error of the disk only once (fsync(2)): what could not be flushed stays so.
+        if (notFlushed !== null) throw notFlushed;
         // Once each: a rename is on the disk when its folder is.
         await mapLimit([...changed], FLUSHES_AT_ONCE, (folder) => system.sync(folder));
       } catch (error) {
+        notFlushed = error;
         throw await destinationFailure(base, error, `flush folders of ${where} to the disk`);
       }
     },
@@ -134,8 +138,9 @@ async function doOne(base: LocalBase, act: Act, changed: Set<string>, signal: Ab
         changed.add(dirname(path));
         return { done: true };
       case "link":
-        await system.link(pathOf(base, act.from), path);
+        // Also where it is there already, as with a folder.
         changed.add(dirname(path));
+        await system.link(pathOf(base, act.from), path);
         return { done: true };
       case "rename":
         await system.rename(pathOf(base, act.from), path);

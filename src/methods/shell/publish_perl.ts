@@ -116,6 +116,8 @@ sub keep {
   }
   die "too many former versions\n";
 }
+# Why a folder could not be flushed: no other flush of it tells.
+my $lost = '';
 sub place {
   my ($staged, $target, $policy, $stem, $ending, $fmode, $dmode) = @_;
   $deep = $target =~ tr{/}{};
@@ -132,6 +134,9 @@ sub place {
       return 'exists' if $policy ne 'version';
       $former = eval { keep($target, $stem, $ending) };
       if (!defined $former) { chomp(my $why = $@); return "fail $why" }
+      # A disk may keep the later of two names and lose the earlier one in a power cut.
+      my $e = $former ? flush(parent($target)) : '';
+      if ($e) { $lost = $e; return "fail flushing the folder: $e" }
     }
   }
   # Rename last: readers see the old or the new file, whole.
@@ -169,7 +174,7 @@ for my $i (0 .. $#item) {
 close $lock if $lock;
 if (%dirty) {
   system('sync', '-f', '.') if $whole;
-  my $e = '';
+  my $e = $lost;
   for my $dir (keys %dirty) { $e = flush($dir) || $e }
   if ($e) { /^ok|^former/ and $_ = "fail flushing the folder: $e" for @answer }
 }

@@ -90,6 +90,7 @@ function shScript(items: readonly Publication[], { flush, stat }: ShellTools, fo
   return [
     deviceFunction(stat),
     strangeFunction(follow),
+    `flusher=${flush === "sync -f" ? "sync" : flush === "fsync" ? "fsync" : ""}\n`,
     PUBLISH_SH,
     ...modes,
     orRemove(flushScript(flush, staged), staged),
@@ -182,6 +183,8 @@ p() {
       # Comparing may take long: who gave this attempt up has removed it, and what has the name now may be newer.
       [ -f "$1" ] || { say "fail staged file: No such file or directory"; return; }
       keep "$2" "$4" "$5" || { fail "$e"; return; }
+      # A disk may keep the later of two names and lose the earlier one in a power cut.
+      if [ -z "$flusher" ]; then sync; else "$flusher" "$8" 2>&1 || exit 9; fi
       answer="former $n"
     fi
     # mv would move into the folder that a symlink leads to.
