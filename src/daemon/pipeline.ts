@@ -8,7 +8,7 @@ import type { FileFacts } from "../domain/source_file.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import { type Patterns, patternsOf } from "../intake/patterns.ts";
 import { relativePathOf } from "../intake/source_path.ts";
-import type { Admission, IntakeLedger } from "../ledger/intake_ledger.ts";
+import { type Admission, type IntakeLedger, REMEMBERS_NOTHING } from "../ledger/intake_ledger.ts";
 import type { OutboxLedger, Removable } from "../ledger/outbox_ledger.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { waitingOf } from "../ledger/orphans.ts";
@@ -238,13 +238,13 @@ function unchanged(ledger: IntakeLedger, tell: (admission: Admission) => void): 
   const told = new Set<string>();
   const keyOf = ({ path, size, mtimeMs }: FileFacts) => `${path}\0${size}\0${mtimeMs}`;
   return {
+    ...REMEMBERS_NOTHING,
     unknown: (job, files, destinations) => ({
       fresh: ledger.unknown(job, files, destinations).fresh.filter((file) => !told.has(keyOf(file))),
       recheck: [],
     }),
     admitted: ledger.admitted,
     leftAside: ledger.leftAside,
-    rememberLeftAside: () => {},
     admit(admissions) {
       for (const admission of admissions) {
         if (told.has(keyOf(admission.source))) continue;
@@ -253,10 +253,5 @@ function unchanged(ledger: IntakeLedger, tell: (admission: Admission) => void): 
       }
       return [];
     },
-    recheck: () => [],
-    dueRereads: () => [],
-    nextReread: () => null,
-    recordRereads: () => [],
-    requestRereads: () => {},
   };
 }

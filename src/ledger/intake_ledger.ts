@@ -73,3 +73,13 @@ export interface IntakeLedger {
   /** A writer was seen after these files may have been read: they are due for a reread. Unknown paths are ignored. */
   requestRereads(job: string, paths: readonly string[], now: number): void;
 }
+
+/** For an intake that only looks: nothing is remembered, and nothing is read again. */
+export const REMEMBERS_NOTHING = {
+  recheck: () => [],
+  dueRereads: () => [],
+  nextReread: () => null,
+  recordRereads: () => [],
+  rememberLeftAside: () => {},
+  requestRereads: () => {},
+} satisfies Partial<IntakeLedger>;

@@ -5,7 +5,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { withoutName } from "../../domain/names/reason.ts";
 import type { Destination, Job, Settings } from "../../config/settings.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
-import type { Admission } from "../../ledger/intake_ledger.ts";
+import { type Admission, REMEMBERS_NOTHING } from "../../ledger/intake_ledger.ts";
 import { NEW_MIRROR } from "../../ledger/outbox_ledger.ts";
 import type { ReadLedger } from "../../ledger/ledger.ts";
 import { board } from "../../events/board.ts";
@@ -110,17 +110,11 @@ async function takeIn(
   const taking = intake(job, {
     system,
     ledger: {
+      ...REMEMBERS_NOTHING,
       unknown: ledger.unknown,
       admitted: ledger.admitted,
       leftAside: ledger.leftAside,
       admit,
-      recheck: () => [],
-      rememberLeftAside: () => {},
-      // A dry run reads nothing again.
-      dueRereads: () => [],
-      nextReread: () => null,
-      recordRereads: () => [],
-      requestRereads: () => {},
     },
     emit: (event) => {
       if (event.type === "notice" && (event.level === "warning" || event.level === "error")) screen.line(`${event.message}\n`);

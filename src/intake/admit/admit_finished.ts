@@ -162,32 +162,26 @@ const LOOKS_AT_ONCE = 500;
 /** Files of one transaction: 20 ms or so. */
 const BATCH = 500;
 
+/** What the ledger is told of a finished file, and why some destinations do not get it; null where all do. */
+interface Admitted {
+  readonly admission: Admission;
+  readonly refused: FailureRecord | null;
+}
+
 /** One moment, by both clocks, milliseconds. */
 interface Moment {
   readonly wall: number;
   readonly monotonic: number;
 }
 
-/** What is to be admitted. */
-interface Looked {
-  readonly admission: Admission;
-  /** Why some destinations do not get the file; null where all do. */
-  readonly refused: FailureRecord | null;
-}
-
 /** What is to be admitted; null where the file changed since it was settled, or is at fault: then it was refused. */
-async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Looked | null> {
+async function lastLook(context: SettleContext, candidate: Candidate, signal: AbortSignal): Promise<Admitted | null> {
   const { job, system } = context;
   const { path, size, mtimeMs, identity } = candidate.facts;
   const absolutePath = absolute(context, path);
   const before = { wall: system.now(), monotonic: system.monotonic() };
-  const { admission, refused } = admissionOf(
-    job,
-    candidate.facts,
-    absolutePath,
-    candidate.content?.cards ?? null,
-    context.chosenMethod,
-  );
+  const cards = candidate.content?.cards ?? null;
+  const { admission, refused } = admissionOf(job, candidate.facts, absolutePath, cards, context.chosenMethod);
   const original = await originalOf(context, candidate);
   if (original !== null) {
     const failure = cameBack(path, original);
@@ -205,7 +199,7 @@ async function lastLook(context: SettleContext, candidate: Candidate, signal: Ab
   if (!await isStill(context, candidate)) return null;
   return {
     admission: { ...admission, ...(warning === null ? {} : { warning }), ...await race(context, candidate, before) },
-    refused: refused === null ? null : failureRecord(refused),
+    refused,
   };
 }
 
@@ -269,13 +263,6 @@ async function madeAfter(
   return born === 0 || at <= born;
 }
 
-/** What the ledger is told of a finished file, and why some destinations do not get it. */
-interface Admitted {
-  readonly admission: Admission;
-  /** Null where every destination gets it. */
-  readonly refused: Failure | null;
-}
-
 /**
  * What the ledger is told of a finished file. A destination whose layout needs a header card that the file does not have is left
  * out, and the others get it all the same.
@@ -306,7 +293,7 @@ export function admissionOf(
   }
   if (refused[0] !== undefined && targets.length === 0) throw refused[0];
   const admission = { source, night, targets, ...(cards === null || Object.keys(cards).length === 0 ? {} : { cards }) };
-  return { admission, refused: refused[0] ?? null };
+  return { admission, refused: refused[0] === undefined ? null : failureRecord(refused[0]) };
 }
 
 /** The observing night of a file, `YYYYMMDD`. */

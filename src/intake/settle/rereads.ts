@@ -11,8 +11,11 @@ import { sameVersion } from "./candidate.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { absolutePathOf } from "../source_path.ts";
 
-/** What reading again needs. */
-interface RereadTools {
+/** The rereads of one job. */
+export type Rereads = ReturnType<typeof rereads>;
+
+/** Nothing is read before `run`; nothing is kept in memory. */
+export function rereads(job: Job, { system, ledger, settle, certain, onError }: {
   readonly system: Pick<System, "now" | "sleep" | "facts" | "hash" | "openForWriting" | "separator">;
   readonly ledger: IntakeLedger;
   /** Settles files again whose bytes may be others by now. */
@@ -20,21 +23,27 @@ interface RereadTools {
   /** Called when bytes have turned out to be certain. */
   readonly certain: () => void;
   readonly onError: (error: unknown) => void;
-}
-
-/** The rereads of one job. */
-export type Rereads = ReturnType<typeof rereads>;
-
-/** Nothing is read before {@linkcode Rereads.run}; nothing is kept in memory. */
-export function rereads(job: Job, tools: RereadTools) {
-  const { system, ledger, onError } = tools;
+}) {
   const wakeUp = bell(system);
   let busy = false;
 
+  /** Reads some of what is due. */
   async function readDue(signal: AbortSignal): Promise<void> {
     busy = true;
     try {
-      if (await rereadDue(job, tools, signal)) wakeUp.ring();
+      const due = ledger.dueRereads(job.name, system.now(), AT_ONCE);
+      if (due.length === 0) return;
+      const pathOf = ({ facts }: Reread) => absolutePathOf(job.watchPath, facts.path, system.separator);
+      // Before anything is read: a long write() that has begun shows in no facts.
+      const open = await system.openForWriting(due.filter(({ wasRead }) => wasRead).map(pathOf), signal);
+      const readings = await mapLimit(due, READS_AT_ONCE, async (one) => {
+        const path = pathOf(one);
+        return { ...one, found: !one.wasRead ? CERTAIN : open?.has(path) ? DOUBTFUL : await read(path, one.facts, signal) };
+      }, signal);
+      const doubtful = ledger.recordRereads(readings);
+      if (doubtful.length > 0) await settle(doubtful, signal);
+      if (doubtful.length < due.length) certain();
+      wakeUp.ring();
     } catch (error) {
       if (!signal.aborted) onError(error);
     } finally {
@@ -42,25 +51,40 @@ export function rereads(job: Job, tools: RereadTools) {
     }
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      let waitMs = AGAIN_MS;
-      try {
-        const dueMs = (ledger.nextReread(job.name) ?? Infinity) - system.now();
-        if (dueMs > 0) waitMs = dueMs;
-        // Whoever stops the job does not wait for a disk that does not answer.
-        else if (!busy) void readDue(signal);
-      } catch (error) {
-        onError(error);
-      }
-      if (waitMs > TICK_MS) await wakeUp.wait(TICK_MS, signal, "in step");
-      else await wakeUp.wait(waitMs, signal);
+  async function read(path: string, known: FileFacts, signal: AbortSignal): Promise<Reading> {
+    const isStill = async () => {
+      const facts = await system.facts(path);
+      return facts?.kind === "file" && sameVersion(known, { path: known.path, ...facts });
+    };
+    try {
+      // What is gone may come back as it was: when its disk is mounted again.
+      if (!await isStill()) return DOUBTFUL;
+      const { sha256 } = await system.hash({ absolutePath: path, ...known }, signal);
+      return await isStill() ? { is: "read", sha256 } : DOUBTFUL;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // It is settled again, which says why it cannot be read.
+      return DOUBTFUL;
     }
   }
 
   return {
     /** Reads what is due, until the signal is aborted. */
-    run,
+    async run(signal: AbortSignal): Promise<void> {
+      while (!signal.aborted) {
+        let waitMs = AGAIN_MS;
+        try {
+          const dueMs = (ledger.nextReread(job.name) ?? Infinity) - system.now();
+          if (dueMs > 0) waitMs = dueMs;
+          // Whoever stops the job does not wait for a disk that does not answer.
+          else if (!busy) void readDue(signal);
+        } catch (error) {
+          onError(error);
+        }
+        if (waitMs > TICK_MS) await wakeUp.wait(TICK_MS, signal, "in step");
+        else await wakeUp.wait(waitMs, signal);
+      }
+    },
     /** A writer of these known files was heard of: what was read of them may be out of date. */
     ask(paths: readonly string[]): void {
       if (paths.length === 0) return;
@@ -74,41 +98,6 @@ export function rereads(job: Job, tools: RereadTools) {
     /** Whether none is under way, and none will be due in the next seconds. */
     idle: (): boolean => !busy && ledger.dueRereads(job.name, system.now() + LONGEST_RACE_MS, 1).length === 0,
   };
-}
-
-/** Reads some of what is due; false where there was nothing. */
-async function rereadDue(job: Job, tools: RereadTools, signal: AbortSignal): Promise<boolean> {
-  const { system, ledger } = tools;
-  const due = ledger.dueRereads(job.name, system.now(), AT_ONCE);
-  if (due.length === 0) return false;
-  const pathOf = ({ facts }: Reread) => absolutePathOf(job.watchPath, facts.path, system.separator);
-  // Before anything is read: a long write() that has begun shows in no facts.
-  const open = await system.openForWriting(due.filter(({ wasRead }) => wasRead).map(pathOf), signal);
-  const readings = await mapLimit(due, READS_AT_ONCE, async (one) => {
-    const path = pathOf(one);
-    return { ...one, found: !one.wasRead ? CERTAIN : open?.has(path) ? DOUBTFUL : await read(path, one.facts, system, signal) };
-  }, signal);
-  const doubtful = ledger.recordRereads(readings);
-  if (doubtful.length > 0) await tools.settle(doubtful, signal);
-  if (doubtful.length < due.length) tools.certain();
-  return true;
-}
-
-async function read(path: string, known: FileFacts, system: RereadTools["system"], signal: AbortSignal): Promise<Reading> {
-  const isStill = async () => {
-    const facts = await system.facts(path);
-    return facts?.kind === "file" && sameVersion(known, { path: known.path, ...facts });
-  };
-  try {
-    // What is gone may come back as it was: when its disk is mounted again.
-    if (!await isStill()) return DOUBTFUL;
-    const { sha256 } = await system.hash({ absolutePath: path, ...known }, signal);
-    return await isStill() ? { is: "read", sha256 } : DOUBTFUL;
-  } catch (error) {
-    if (signal.aborted) throw error;
-    // It is settled again, which says why it cannot be read.
-    return DOUBTFUL;
-  }
 }
 
 const CERTAIN: Reading = { is: "certain" };
