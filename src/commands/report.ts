@@ -2,7 +2,7 @@
 import { object } from "@optique/core/constructs";
 import { failureRecord } from "../domain/failure.ts";
 import type { Destination, Settings } from "../config/settings.ts";
-import { reprove } from "../delivery/audit/reprove.ts";
+import { verifyAgain } from "../delivery/audit/verify_again.ts";
 import { loadSettings } from "../config/read/load.ts";
 import { fleetNow } from "../fleet/heartbeat.ts";
 import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
@@ -121,7 +121,7 @@ async function lookAt(
         const targets = rows.map(({ delivery }) => delivery.target);
         if (deep) {
           const digests = await session.digest(targets, tools.signal);
-          const proofs = rows.map((row, index) => reprove(row, digests[index] ?? null));
+          const proofs = rows.map((row, index) => verifyAgain(row, digests[index] ?? null));
           delivered.found(rows, proofs.map(({ verdict, reason }) => verdict === "unproven" ? null : reason));
         } else {
           const there = await session.survey(targets, tools.signal);

@@ -6,7 +6,7 @@ import { object } from "@optique/core/constructs";
 import type { Destination, Settings } from "../config/settings.ts";
 import { findDaemon } from "../daemon/control/control_client.ts";
 import { checkName } from "../daemon/known_name.ts";
-import { reprove, whyNotAgain } from "../delivery/audit/reprove.ts";
+import { verifyAgain, whyNotAgain } from "../delivery/audit/verify_again.ts";
 import { demandKnownPlace } from "../delivery/mount.ts";
 import { chunks } from "../domain/chunks.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
@@ -206,7 +206,7 @@ async function verifyDestination(
         const digests = await session.digest(inHand.map(({ delivery }) => delivery.target), tools.signal);
         if (digests.includes(null)) await demandPlace();
         emit(inHand.map((row, index) => {
-          const proof = reprove(row, digests[index] ?? null);
+          const proof = verifyAgain(row, digests[index] ?? null);
           return verdict(row, proof.verdict, proof.reason);
         }));
         done += inHand.length;

@@ -31,8 +31,7 @@ import { type DaemonWeb, daemonWeb, pageSource, setupLog } from "./daemon_web.ts
 import type { CheckFinding } from "../reports/api_types.ts";
 import type { PageSource } from "../reports/page_source.ts";
 import { type FleetView, fleetView, pageFleet } from "./fleet_view.ts";
-import { runningControl } from "./running_control.ts";
-import { runningState } from "./running_state.ts";
+import { runningControl, runningState } from "./running.ts";
 import { type PidFile, pidFile, type StateWatch, stateWatch, sweepState } from "./state_directory.ts";
 
 interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
@@ -115,9 +114,7 @@ export async function startDaemon(first: Settings, tools: DaemonTools, { once = 
   };
   const running = { ...parts, settings: () => parts.settings, page: () => parts.web?.server() ?? null };
   const state = runningState(running);
-  const control = runningControl({
-    ...running,
-    state,
+  const control = runningControl(running, state, {
     stop: (reason) => askToEnd(parts, reason),
     reload: () => parts.inTurn(() => reload(parts)),
     async acceptRemoved(job) {

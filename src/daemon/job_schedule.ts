@@ -23,19 +23,16 @@ const AUDIT_MS = 10 * 60_000;
 /** How long a run waits for files that are about to be finished, besides `min_file_age_seconds`. */
 const SETTLE_MS = 10_000;
 
-/** What a schedule is handed. */
-interface ScheduleTools {
+export type JobSchedule = ReturnType<typeof jobSchedule>;
+
+/** The schedule of a job at work. Closes the outboxes at once, unless the job sends continuously. */
+export function jobSchedule(job: Job, { system, ledger, emit, intake, outboxes }: {
   readonly system: Pick<System, "now" | "monotonic" | "sleep">;
   readonly ledger: Pick<Ledger, "lastRun" | "rememberRun" | "counts">;
   readonly emit: Emit;
   readonly intake: Pick<Intake, "scanNow" | "caughtUp">;
   readonly outboxes: readonly Pick<Outbox, "destination" | "open" | "close" | "idle" | "audited">[];
-}
-
-export type JobSchedule = ReturnType<typeof jobSchedule>;
-
-/** The schedule of a job at work. Closes the outboxes at once, unless the job sends continuously. */
-export function jobSchedule(job: Job, { system, ledger, emit, intake, outboxes }: ScheduleTools) {
+}) {
   const { schedule } = job;
   const rung = bell(system);
   let isAsked = false;
@@ -54,7 +51,7 @@ export function jobSchedule(job: Job, { system, ledger, emit, intake, outboxes }
     for (const box of outboxes) box.close(until);
   }
 
-  async function runBySchedule(signal: AbortSignal): Promise<void> {
+  async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       switch (schedule.kind) {
         case "continuous":
@@ -206,7 +203,7 @@ export function jobSchedule(job: Job, { system, ledger, emit, intake, outboxes }
   if (schedule.kind !== "continuous") close(null);
   return {
     /** Opens and closes the outboxes until the signal is aborted. */
-    run: runBySchedule,
+    run,
     /** A person asks for a run, whatever the schedule says; during one, for another after it. */
     ask(): void {
       isAsked = true;

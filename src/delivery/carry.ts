@@ -1,5 +1,5 @@
 /**
- * Carries one batch through the corridor: check → adopt → put → verify → publish → record. Round trips to the
+ * Carries one batch through its steps: check → adopt → put → verify → publish → record. Round trips to the
  * destination are per batch, never per file; what happens to one file never decides the fate of another.
  */
 import type { Delivery } from "../domain/delivery.ts";
@@ -52,7 +52,7 @@ export async function carry(
   return failure;
 }
 
-/** One pass of the corridor. A batch that fails as a whole, but not by an outage, is tried again in halves. */
+/** One pass of the steps. A batch that fails as a whole, but not by an outage, is tried again in halves. */
 async function pass(unread: Unread, attempt: string, budget: { left: number }): Promise<void> {
   const { context, hard, items } = unread;
   budget.left -= 1;

@@ -23,17 +23,32 @@ const FLUSH_CHUNKS = 8;
 /** So long after the session has begun, what earlier ones left of files that nobody waits for is removed: by then they were seen to grow again. */
 const LEFT_MS = 60_000;
 
-type Sending = OpenSession & Pick<Workers, "look" | "over">;
-
 /** Works until the session is over. Never throws. */
-export async function sendAhead(open: OpenSession, { look, fail, over }: Workers): Promise<void> {
+export async function sendAhead(open: OpenSession, workers: Workers): Promise<void> {
   const { context, session, sweeper, hard } = open;
-  const { system, ahead, state } = context;
+  const { system, ahead, state, destination, emit } = context;
+  const { look, fail, over } = workers;
   if (session.parts === undefined || !sendsEarly(context)) return;
   const began = system.monotonic();
   while (!over.aborted) {
     const files = context.growing();
-    const hasFailed = await sendRounds({ ...open, look, over }, files);
+    let hasFailed = false;
+    for (const file of files) {
+      if (over.aborted) return;
+      try {
+        await sendRound(file, open, workers);
+      } catch (error) {
+        hasFailed = true;
+        const failure = failureRecord(error);
+        const part = ahead.get(file);
+        if (part !== undefined && isOutage(failure)) ahead.leave(part);
+        else if (part !== undefined) ahead.drop(part);
+        sweeper.soon(hard);
+        const message = `Cannot send "${file.path}" to ${destination.name} while it grows: ${failure.message}`;
+        emit({ type: "notice", level: "debug", message });
+        break;
+      }
+    }
     if (over.aborted) return;
     // Whether it is the place that is at fault is found out before anybody else needs it.
     if (hasFailed) await look().catch((error) => fail(failureRecord(error)));
@@ -53,29 +68,12 @@ export function sendsEarly({ job, destination }: Pick<DestinationContext, "job" 
   return job.growingFiles !== null && destination.verify === "checksum";
 }
 
-/** One round for each file; true where one went wrong. */
-async function sendRounds(sending: Sending, files: readonly GrowingFile[]): Promise<boolean> {
-  const { context: { ahead, destination, emit }, sweeper, hard, over } = sending;
-  for (const file of files) {
-    if (over.aborted) return false;
-    try {
-      await sendRound(sending, file);
-    } catch (error) {
-      const failure = failureRecord(error);
-      const part = ahead.get(file);
-      if (part !== undefined && isOutage(failure)) ahead.leave(part);
-      else if (part !== undefined) ahead.drop(part);
-      sweeper.soon(hard);
-      const message = `Cannot send "${file.path}" to ${destination.name} while it grows: ${failure.message}`;
-      emit({ type: "notice", level: "debug", message });
-      return true;
-    }
-  }
-  return false;
-}
-
 /** Sends what has been written of the file since the last round. */
-async function sendRound({ context, session, look, over, sweeper, hard }: Sending, file: GrowingFile): Promise<void> {
+async function sendRound(
+  file: GrowingFile,
+  { context, session, sweeper, hard }: OpenSession,
+  { look, over }: Workers,
+): Promise<void> {
   const { job: { growingFiles }, destination, system, ahead, emit, state } = context;
   const known = ahead.get(file);
   if (known !== undefined && known.stalled !== file.stalled) {

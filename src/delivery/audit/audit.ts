@@ -10,7 +10,7 @@ import type { OpenSession, Workers } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { demandKnownPlace } from "../mount.ts";
-import { reprove, whyNotAgain } from "./reprove.ts";
+import { verifyAgain, whyNotAgain } from "./verify_again.ts";
 
 /** What it works with while a session is open. */
 interface Auditing extends OpenSession, Pick<Workers, "over"> {
@@ -152,7 +152,7 @@ interface Looked {
 async function lookAt(auditing: Auditing, row: DeliveryRow): Promise<Looked> {
   const { context, over } = auditing;
   try {
-    const first = reprove(row, await digest(auditing, row));
+    const first = verifyAgain(row, await digest(auditing, row));
     const seen = first.verdict === "equal" || first.verdict === "unproven"
       ? { verdict: first.verdict, reason: first.reason ?? "" }
       : await lookAgain(auditing, row);
@@ -184,7 +184,7 @@ async function lookAgain(auditing: Auditing, row: DeliveryRow): Promise<Omit<Loo
   const [stat = null] = await session.survey([row.delivery.target], over);
   if (stat === null) return { verdict: "vanished", reason: "It is no longer there" };
   if (stat.kind !== "file") return { verdict: "changed", reason: `There is a ${stat.kind} in its place` };
-  const { verdict, reason } = reprove(row, await digest(auditing, row));
+  const { verdict, reason } = verifyAgain(row, await digest(auditing, row));
   if (verdict === "equal" || verdict === "unproven") return { verdict, reason: reason ?? "" };
   // FTP says the same of what may not be read and of what is not there.
   if (verdict === "missing") return { verdict: "unreadable", reason: "It is there, but cannot be read" };

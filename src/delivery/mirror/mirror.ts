@@ -1,6 +1,6 @@
 /**
  * Mirrors (`delete_destination_files`): what was deleted at the source is removed at the destination, to the trash there; never before
- * it was missing for a while, and never more than the brake allows without a person.
+ * it was missing for a while, and never more than `max_delete` without a person.
  */
 import { dirname } from "@std/path";
 import { bell } from "../../async/bell.ts";

@@ -49,20 +49,19 @@ export async function removeThere(removing: Removing, tools: RemovingTools, sign
   let removed = 0;
   for (const some of chunks(removing.deliveries, AT_ONCE)) {
     signal.throwIfAborted();
-    removed += await removeSome(removing, some, tools, signal);
+    removed += await removeSome(some, removing, tools, signal);
   }
   return removed;
 }
 
 async function removeSome(
-  removing: Removing,
   some: readonly Delivery[],
+  removing: Removing,
   tools: RemovingTools,
   signal: AbortSignal,
 ): Promise<number> {
-  const { outbox, session, folder } = removing;
+  const { outbox: { destination, reserve }, session, folder } = removing;
   const { system, ledger, emit } = tools;
-  const { destination } = outbox;
   const ended: Ended[] = [];
   const leave = (delivery: Delivery, why: string) => {
     const source = printable(delivery.source.absolutePath);
@@ -70,15 +69,14 @@ async function removeSome(
     ended.push({ delivery, message: `It was deleted at the source, but stays at ${destination.name}: ${why}` });
   };
   // Nothing of ours may be given one of these names meanwhile.
-  using reserved = outbox.reserve(some.map(({ target }) => target));
+  using reserved = reserve(some.map(({ target }) => target));
   const free = some.filter(({ target }) => reserved.has(target));
   const claimed = await claimedByOthers(free, removing, tools, signal);
   for (const delivery of free) {
     if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
   }
   const looked = await lookThere(free.filter(({ target }) => !claimed.has(target)), session, signal);
-  const absent = await stillAbsent(looked.absent, removing, ledger, signal);
-  ended.push(...await findAbsent(absent, destination, session, ledger, signal));
+  ended.push(...await findAbsent(looked.absent, removing, ledger, signal));
   for (const delivery of looked.changed) {
     leave(delivery, "it was changed there since it was delivered. Remove it yourself if it is not needed");
   }
@@ -107,27 +105,20 @@ async function removeSome(
   return outcomes.filter(({ removed }) => removed).length;
 }
 
-/** Of what was not found, what is not there now either, when the right disk is known to be mounted: it may have been away for a moment. */
-async function stillAbsent(
-  absent: readonly Delivery[],
+/**
+ * Of what was not found, what is not there now either, when the right disk is known to be mounted: it may have been away for a moment.
+ * It may also have been moved to the trash by a process that ended before it could record it.
+ */
+async function findAbsent(
+  missed: readonly Delivery[],
   { outbox: { destination }, session }: Removing,
   ledger: RemovingTools["ledger"],
   signal: AbortSignal,
-): Promise<Delivery[]> {
-  if (absent.length === 0) return [];
-  await demandKnownPlace(session, { destination, ledger }, signal);
-  const stats = await session.survey(absent.map(({ target }) => target), signal);
-  return absent.filter((_, index) => stats[index] === null);
-}
-
-/** What is no longer there may have been moved by a process that ended before it could record it. */
-async function findAbsent(
-  absent: readonly Delivery[],
-  destination: Destination,
-  session: Session,
-  ledger: OutboxLedger,
-  signal: AbortSignal,
 ): Promise<Ended[]> {
+  if (missed.length === 0) return [];
+  await demandKnownPlace(session, { destination, ledger }, signal);
+  const now = await session.survey(missed.map(({ target }) => target), signal);
+  const absent = missed.filter((_, index) => now[index] === null);
   const ended = new Map<Delivery, Ended>(
     absent.map((delivery) => [
       delivery,

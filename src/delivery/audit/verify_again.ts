@@ -13,7 +13,7 @@ interface Proof {
 }
 
 /** Compares what the ledger says with what the destination has now. */
-export function reprove({ delivery, sha256 }: Pick<DeliveryRow, "delivery" | "sha256">, found: Digest | null): Proof {
+export function verifyAgain({ delivery, sha256 }: Pick<DeliveryRow, "delivery" | "sha256">, found: Digest | null): Proof {
   const { size } = delivery.source;
   if (found === null) return { verdict: "missing", reason: "it is no longer there" };
   if (found.bytes !== size) {

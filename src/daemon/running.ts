@@ -1,41 +1,122 @@
-/** What commands and the page ask of a running daemon, answered by its jobs and its ledger. */
+/** What a running daemon answers from its jobs and its ledger: its state, and what commands and the page ask of it. */
+import type { Settings } from "../config/settings.ts";
+import { freeSpace } from "../delivery/mount.ts";
 import type { Outbox } from "../delivery/outbox.ts";
 import { failureRecord } from "../domain/failure.ts";
-import type { Settings } from "../config/settings.ts";
-import type { Emit } from "../domain/transfer_event.ts";
+import { VERSION } from "../domain/version.ts";
+import type { Cadences } from "../events/cadence.ts";
+import type { EventStream } from "../events/event_stream.ts";
+import type { Hooks } from "../events/hooks/hooks.ts";
+import type { Progress } from "../events/progress.ts";
+import type { Waiting } from "../intake/settle/candidate.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { forgetOrphans, oldestToSend } from "../ledger/orphans.ts";
+import { forgetOrphans, oldestToSend, orphans } from "../ledger/orphans.ts";
+import { limitNow } from "../methods/bandwidth.ts";
 import type { DaemonControl, Opening } from "../reports/daemon_control.ts";
 import { nightSummary, tonightOf } from "../reports/night/night_summary.ts";
 import { judged } from "../reports/overview/facts.ts";
-import type { DaemonState } from "../reports/page_source.ts";
+import type { DaemonState, JobNow } from "../reports/page_source.ts";
 import type { System } from "../system/system.ts";
+import type { FleetView } from "./fleet_view.ts";
+import { checkName } from "./known_name.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Pipelines } from "./pipelines.ts";
-import { checkName } from "./known_name.ts";
+import type { StateWatch } from "./state_directory.ts";
 
-/** What the answers come from; functions where they may change with a reload. */
-interface ControlTools {
-  readonly system: Pick<System, "now">;
+/** The parts of a daemon that answer; functions where they may change with a reload. */
+interface Running {
+  readonly system: Pick<System, "pid" | "now">;
   readonly ledger: Ledger;
-  readonly events: { readonly emit: Emit };
+  readonly events: Pick<EventStream, "emit">;
+  readonly progress: Progress;
+  readonly cadence: Cadences;
+  readonly hooks: Pick<Hooks, "waiting">;
+  readonly fleet: Pick<FleetView, "now" | "rejected">;
   readonly jobs: Pipelines;
-  readonly state: DaemonState;
+  readonly state: Pick<StateWatch, "trouble">;
+  readonly startedAt: number;
   readonly settings: () => Settings;
   /** Null where no page is served. */
-  readonly page: () => { opening(): Opening } | null;
-  readonly stop: DaemonControl["stop"];
-  readonly reload: DaemonControl["reload"];
-  readonly acceptRemoved: DaemonControl["acceptRemoved"];
+  readonly page: () => { readonly url: string; opening(): Opening } | null;
   /** Runs what must not run during a reload. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
+export function runningState(
+  { ledger, progress, fleet, cadence, jobs, hooks, state, settings, system, startedAt, page }: Running,
+): DaemonState {
+  return {
+    ledger,
+    progress,
+    about: () => ({
+      pid: system.pid,
+      version: VERSION,
+      startedAt,
+      url: page()?.url ?? null,
+      configuration: settings().file,
+    }),
+    trouble: state.trouble,
+    fleet: fleet.now,
+    jobsRejected: fleet.rejected,
+    hooks: () => hooks.waiting(),
+    orphans: () => orphans(ledger, settings().jobs),
+    jobs: () =>
+      jobs.list().map(({ job, intake, nextRun, outboxes }) => ({
+        job,
+        removedOnServer: settings().removedOnServer?.some((name) => name.toLowerCase() === job.name.toLowerCase()) ?? false,
+        nextRun: nextRun(),
+        how: intake.how(),
+        eventsMissing: intake.eventsMissing(),
+        failure: intake.failure(),
+        unmatched: intake.unmatched(),
+        leftAside: intake.leftAside(),
+        ...cadence.of(job.name),
+        waiting: withAhead(intake.waiting(), outboxes),
+      })),
+    destinations() {
+      const boxes = jobs.outboxes();
+      const free = freeSpace(boxes, ledger);
+      return boxes.map((box) => {
+        const { method, made } = box.about();
+        return {
+          destination: box.destination,
+          method,
+          made,
+          state: box.state(),
+          freeBytes: free(box),
+          heldRemovals: ledger.mirrorOf(box.destination.job, box.destination.name)?.held ?? null,
+          audit: box.destination.audit === null
+            ? null
+            : { plan: box.destination.audit, run: ledger.auditOf(box.destination.job, box.destination.name) },
+          limit: limitNow(box.destination, system),
+          survey: async (targets, signal) => await box.session()?.survey(targets, signal) ?? null,
+        };
+      });
+    },
+  };
+}
+
+/** With what has been sent of them already. */
+function withAhead(waiting: readonly Waiting[], outboxes: readonly Outbox[]): JobNow["waiting"] {
+  const parts = outboxes.flatMap((box) => box.ahead().map((part) => ({ destination: box.destination.name, ...part })));
+  if (parts.length === 0) return waiting;
+  return waiting.map((file) => {
+    const ahead = parts.filter(({ path }) => path === file.path).map(({ destination, bytes, stalled }) => ({
+      destination,
+      bytes,
+      stalled,
+    }));
+    return ahead.length === 0 ? file : { ...file, ahead };
+  });
+}
+
 const DOWN: ReadonlySet<string> = new Set(["backing_off", "on_hold"]);
 
-/** The control of the daemon that runs these jobs. */
+/** `daemon` is what concerns the daemon as a whole. */
 export function runningControl(
-  { system, ledger, events, jobs, state, settings, page, stop, reload, acceptRemoved, inTurn }: ControlTools,
+  { system, ledger, events, jobs, settings, page, inTurn }: Running,
+  state: DaemonState,
+  daemon: Pick<DaemonControl, "stop" | "reload" | "acceptRemoved">,
 ): DaemonControl {
   const wakeAll = () => jobs.list().forEach(({ wake }) => wake());
 
@@ -52,10 +133,8 @@ export function runningControl(
   }
 
   return {
+    ...daemon,
     settings,
-    stop,
-    reload,
-    acceptRemoved,
     opening: () => page()?.opening() ?? null,
     status: () => judged(state, system.now()).status,
     live() {
