@@ -21,7 +21,7 @@ import { type Idleness, type Outbox, outbox } from "../delivery/outbox.ts";
 import { mirrors } from "../delivery/mirror/mirror.ts";
 import { sourceRemoval } from "../delivery/remove_source.ts";
 import { jobSchedule } from "./job_schedule.ts";
-import { anySignal, type LinkedSignal, onAbort } from "../async/abort.ts";
+import { anySignal, onAbort } from "../async/abort.ts";
 
 export interface PipelineTools {
   readonly system: System;
@@ -96,7 +96,11 @@ export function pipeline(job: Job, { system, ledger, emit, once, outboxOptions, 
     admitted: wake,
     loops: (failure) => outboxes.forEach((box) => box.hold(failure)),
     certain: remove,
-    chosenMethod: (name) => chosenMethod(outboxes, name),
+    // What `auto` has chosen; null where nothing yet.
+    chosenMethod(name) {
+      const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
+      return method === undefined || method === "auto" ? null : method;
+    },
   });
 
   const mirror = mirrors(job, outboxes, {
@@ -106,6 +110,31 @@ export function pipeline(job: Job, { system, ledger, emit, once, outboxOptions, 
     everywhere: () => jobs().flatMap(({ destinations }) => destinations),
   });
   const schedule = once ? null : jobSchedule(job, { system, ledger, emit, intake: taking, outboxes });
+
+  /** Waits until nothing is left that can be delivered now. */
+  async function allDone(signal: AbortSignal): Promise<Finish> {
+    using watched = anySignal(signal);
+    void (async () => {
+      while (!watched.signal.aborted) {
+        await system.sleep(1000, watched.signal);
+        // The folder cannot be watched any more.
+        if (taking.failure() !== null) watched.abort();
+      }
+    })();
+    while (true) {
+      await taking.caughtUp();
+      const idle = await Promise.all(
+        outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(watched.signal) })),
+      );
+      // Something may have been admitted while the last files were sent.
+      const { incomplete } = await taking.caughtUp();
+      const late = idle.some(({ destination, idleness }) =>
+        idleness.drained && waitingOf(ledger.counts(job.name, destination)) > 0
+      );
+      if (late && !signal.aborted) continue;
+      return { incomplete, unreached: idle.filter(({ idleness }) => !idleness.drained) };
+    }
+  }
 
   return {
     job,
@@ -129,53 +158,12 @@ export function pipeline(job: Job, { system, ledger, emit, once, outboxOptions, 
       await removal.pass(ending.signal);
     },
     async finished(signal) {
-      const finish = await allDone(job, taking, outboxes, { system, ledger }, signal);
+      const finish = await allDone(signal);
       await mirror.settle(signal);
       await removal.pass(ending.signal);
       return finish;
     },
   };
-}
-
-/** What `auto` has chosen for a destination; null where nothing yet. */
-function chosenMethod(outboxes: readonly Outbox[], name: string): string | null {
-  const method = outboxes.find(({ destination }) => destination.name === name)?.about().method;
-  return method === undefined || method === "auto" ? null : method;
-}
-
-async function allDone(
-  job: Job,
-  taking: Intake,
-  outboxes: readonly Outbox[],
-  { system, ledger }: Pick<PipelineTools, "system" | "ledger">,
-  signal: AbortSignal,
-): Promise<Finish> {
-  using watched = whileWatched(taking, system, signal);
-  while (true) {
-    await taking.caughtUp();
-    const idle = await Promise.all(
-      outboxes.map(async (box) => ({ destination: box.destination.name, idleness: await box.idle(watched.signal) })),
-    );
-    // Something may have been admitted while the last files were sent.
-    const { incomplete } = await taking.caughtUp();
-    const late = idle.some(({ destination, idleness }) =>
-      idleness.drained && waitingOf(ledger.counts(job.name, destination)) > 0
-    );
-    if (late && !signal.aborted) continue;
-    return { incomplete, unreached: idle.filter(({ idleness }) => !idleness.drained) };
-  }
-}
-
-/** A signal that is aborted when the run ends, or when the folder cannot be watched any more. */
-function whileWatched(taking: Intake, clock: Pick<System, "sleep">, signal: AbortSignal): LinkedSignal {
-  const watched = anySignal(signal);
-  void (async () => {
-    while (!watched.signal.aborted) {
-      await clock.sleep(1000, watched.signal);
-      if (taking.failure() !== null) watched.abort();
-    }
-  })();
-  return watched;
 }
 
 /** Whether both jobs may deliver the same file. */

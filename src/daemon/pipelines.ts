@@ -74,7 +74,12 @@ export function pipelines(tools: PipelinesTools) {
       const job = next.jobs.find((job) => job.name === name);
       if (job === undefined) return;
       const pipeline = start(job, next);
-      if (former !== undefined) passOn(former, pipeline);
+      if (former === undefined) return;
+      // What a person has asked the former one for is not forgotten; another schedule says itself when it sends.
+      const isSame = JSON.stringify(former.job.schedule) === JSON.stringify(job.schedule);
+      if (isSame && former.owesRun()) pipeline.sendNow();
+      const owing = new Set(former.outboxes.filter((box) => box.owesAudit()).map(({ destination }) => destination.name));
+      for (const box of pipeline.outboxes) if (owing.has(box.destination.name)) box.audit();
     }));
     // An account that is configured again later must not find its old breaker.
     const used = new Set(next.jobs.flatMap(({ destinations }) => destinations.map(accountKey)));
@@ -185,15 +190,6 @@ export function pipelines(tools: PipelinesTools) {
       await Promise.all([...running.keys()].map((name) => stop(name, null)));
     },
   };
-}
-
-/** What a person has asked the former one for is not forgotten. */
-function passOn(former: Pipeline, next: Pipeline): void {
-  // Another schedule says itself when it sends.
-  const isSame = JSON.stringify(former.job.schedule) === JSON.stringify(next.job.schedule);
-  if (isSame && former.owesRun()) next.sendNow();
-  const owing = new Set(former.outboxes.filter((box) => box.owesAudit()).map(({ destination }) => destination.name));
-  for (const box of next.outboxes) if (owing.has(box.destination.name)) box.audit();
 }
 
 function watchedFolders({ jobs }: Settings): string {

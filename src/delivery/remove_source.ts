@@ -17,38 +17,85 @@ import { createHash } from "node:crypto";
 import { printable } from "../domain/names/printable.ts";
 import { isOnlyOurs, wayTo } from "../system/way_to.ts";
 
-interface RemovalTools {
+const AT_ONCE = 500;
+
+/** Source removal of one job; does nothing unless the job asks for it and every destination compares checksums. */
+export function sourceRemoval(job: Job, outboxes: readonly Outbox[], { system, ledger, emit, wantedByOthers }: {
   readonly system: System;
   readonly ledger: Pick<OutboxLedger, "removable" | "markRemoved">;
   readonly emit: Emit;
   /** Whether another job has still to deliver it. */
   readonly wantedByOthers?: (candidate: Removable) => boolean;
-}
-
-interface Removal extends RemovalTools {
-  readonly job: Job;
-  readonly outboxes: readonly Outbox[];
-  readonly guarded: ReturnType<typeof guardedRemoval>;
-}
-
-const AT_ONCE = 500;
-
-/** Source removal of one job; does nothing unless the job asks for it and every destination compares checksums. */
-export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: RemovalTools) {
-  const removal: Removal = { ...tools, job, outboxes, guarded: guardedRemoval(job, tools) };
+}) {
+  const { name, watchPath } = job;
+  const destinations = job.destinations.map((one) => one.name);
+  const guarded = guardedRemoval(job, { system, emit });
   const allowed = job.deleteSource && job.destinations.length > 0 &&
     job.destinations.every(({ verify }) => verify === "checksum");
   let running: Promise<void> | null = null;
   let again = false;
 
+  async function removeAll(signal: AbortSignal): Promise<void> {
+    for (let after = 0; !signal.aborted;) {
+      const found = ledger.removable(name, destinations, AT_ONCE, { watchPath, after });
+      const last = found.at(-1);
+      if (last === undefined) return;
+      after = last.versionId;
+      const candidates = found.filter((candidate) => !wantedByOthers?.(candidate));
+      // The ledger blocks everything else.
+      if (candidates.length === 0) await system.sleep(0, signal);
+      const present = await presentEverywhere(candidates, outboxes, signal);
+      // What a program is about to write to it would be lost.
+      const open = await system.openForWriting([...present].map(({ source }) => source.absolutePath), signal);
+      const removed: number[] = [];
+      for (const candidate of candidates) {
+        // After a reload the job may have other destinations.
+        if (signal.aborted) break;
+        if (open?.has(candidate.source.absolutePath) || !present.has(candidate)) continue;
+        if (await removeOne(candidate, signal)) removed.push(candidate.versionId);
+      }
+      if (removed.length > 0) ledger.markRemoved(removed, system.now());
+    }
+  }
+
+  /** True when the source is gone afterwards, by us or by somebody else. */
+  async function removeOne(candidate: Removable, signal: AbortSignal): Promise<boolean> {
+    const { source, versionId } = candidate;
+    // By its facts, it is the version that was delivered.
+    const isStill = async () => {
+      const facts = await system.facts(source.absolutePath);
+      const isSame = facts?.kind === "file" && sameFingerprint(facts, source) && facts.ctimeMs === source.ctimeMs;
+      return isSame && await isInside(source, system);
+    };
+    try {
+      if (await system.facts(source.absolutePath) === null) return await system.followedFacts(watchPath) !== null;
+      const remove = await guarded.prepare(source, signal);
+      if (remove === null) return false;
+      // A ctime in whole seconds does not show a rewrite in the same second, so the file is read, and then checked once more.
+      if (!await isStill() || !await isProven(candidate, system, signal) || !await isStill() || signal.aborted) return false;
+      // Reading may have taken long: meanwhile an audit may have found a copy damaged, a person may have asked to send it again, or a reload
+      // may want it elsewhere.
+      const isRemovable = ledger.removable(name, destinations, 1, { watchPath, versionId }).length > 0;
+      if (!isRemovable || wantedByOthers?.(candidate) || !await remove()) return false;
+    } catch (error) {
+      if (signal.aborted || faultOf(error) === "not_found") return false;
+      const message = `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`;
+      emit({ type: "notice", level: "warning", message });
+      return false;
+    }
+    crashPoint("after_source_removed", system);
+    emit({ type: "removed_source", job: name, path: source.path });
+    return true;
+  }
+
   async function passes(signal: AbortSignal): Promise<void> {
     do {
       again = false;
       try {
-        await removeAll(removal, signal);
+        await removeAll(signal);
       } catch (error) {
         const message = `Cannot remove delivered sources: ${failureRecord(error).message}`;
-        tools.emit({ type: "notice", level: "warning", message });
+        emit({ type: "notice", level: "warning", message });
       }
     } while (again && !signal.aborted);
     // At once: who asks from now on must not wait for this pass.
@@ -57,7 +104,7 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
 
   return {
     /** Puts back what a process that ended had moved and not yet removed. Never throws. */
-    restore: (): Promise<void> => removal.guarded.restore(),
+    restore: (): Promise<void> => guarded.restore(),
     /** Removes what can be removed now; calls during a pass share one more pass. Never throws. */
     async pass(signal: AbortSignal): Promise<void> {
       if (!allowed) return;
@@ -69,31 +116,6 @@ export function sourceRemoval(job: Job, outboxes: readonly Outbox[], tools: Remo
       await running;
     },
   };
-}
-
-async function removeAll(removal: Removal, signal: AbortSignal): Promise<void> {
-  const { job: { name, watchPath, destinations }, ledger, system } = removal;
-  const names = destinations.map((one) => one.name);
-  for (let after = 0; !signal.aborted;) {
-    const found = ledger.removable(name, names, AT_ONCE, { watchPath, after });
-    const last = found.at(-1);
-    if (last === undefined) return;
-    after = last.versionId;
-    const candidates = found.filter((candidate) => !removal.wantedByOthers?.(candidate));
-    // The ledger blocks everything else.
-    if (candidates.length === 0) await system.sleep(0, signal);
-    const present = await presentEverywhere(candidates, removal.outboxes, signal);
-    // What a program is about to write to it would be lost.
-    const open = await system.openForWriting([...present].map(({ source }) => source.absolutePath), signal);
-    const removed: number[] = [];
-    for (const candidate of candidates) {
-      // After a reload the job may have other destinations.
-      if (signal.aborted) break;
-      if (open?.has(candidate.source.absolutePath) || !present.has(candidate)) continue;
-      if (await removeOne(candidate, removal, signal)) removed.push(candidate.versionId);
-    }
-    if (removed.length > 0) ledger.markRemoved(removed, system.now());
-  }
 }
 
 /** The candidates that every destination still has: of the same size, and with the same hash if others may replace them. */
@@ -144,38 +166,6 @@ async function notKept(
     for (const candidate of candidates) lost.push(...await notKept([candidate], targetOf, session, signal));
     return lost;
   }
-}
-
-/** True when the source is gone afterwards, by us or by somebody else. */
-async function removeOne(candidate: Removable, removal: Removal, signal: AbortSignal): Promise<boolean> {
-  const { job: { name, watchPath, destinations }, ledger, system, emit } = removal;
-  const { source } = candidate;
-  // By its facts, it is the version that was delivered.
-  const isStill = async () => {
-    const facts = await system.facts(source.absolutePath);
-    const isSame = facts?.kind === "file" && sameFingerprint(facts, source) && facts.ctimeMs === source.ctimeMs;
-    return isSame && await isInside(source, system);
-  };
-  try {
-    if (await system.facts(source.absolutePath) === null) return await system.followedFacts(watchPath) !== null;
-    const remove = await removal.guarded.prepare(source, signal);
-    if (remove === null) return false;
-    // A ctime in whole seconds does not show a rewrite in the same second, so the file is read, and then checked once more.
-    if (!await isStill() || !await isProven(candidate, system, signal) || !await isStill() || signal.aborted) return false;
-    // Reading may have taken long: meanwhile an audit may have found a copy damaged, a person may have asked to send it again, or a reload
-    // may want it elsewhere.
-    const names = destinations.map((one) => one.name);
-    const isRemovable = ledger.removable(name, names, 1, { watchPath, versionId: candidate.versionId }).length > 0;
-    if (!isRemovable || removal.wantedByOthers?.(candidate) || !await remove()) return false;
-  } catch (error) {
-    if (signal.aborted || faultOf(error) === "not_found") return false;
-    const message = `Cannot remove the delivered source "${source.absolutePath}": ${reasonOf(error)}`;
-    emit({ type: "notice", level: "warning", message });
-    return false;
-  }
-  crashPoint("after_source_removed", system);
-  emit({ type: "removed_source", job: name, path: source.path });
-  return true;
 }
 
 /** Its bytes are what every destination has. */

@@ -140,13 +140,12 @@ async function runWorker(open: OpenSession, { look, inTurn, fail, over }: Worker
  * come first. One worker waits for all: a file that comes wakes one.
  */
 async function nextBatch(
-  open: OpenSession,
+  { context, session }: OpenSession,
   mayLinger: boolean,
   look: () => Promise<void>,
   over: AbortSignal,
 ): Promise<readonly Delivery[] | "later"> {
-  const { context } = open;
-  const { ledger, job, destination, system, bell, state } = context;
+  const { ledger, job, destination, system, bell, state, attempts, batchFiles } = context;
   if (over.aborted) return [];
   const due = ledger.nextDue(job.name, destination.name);
   const inMs = due === null ? MINUTE : due - system.now();
@@ -162,14 +161,7 @@ async function nextBatch(
     return [];
   }
   await look();
-  const claimed = over.aborted ? [] : claim(open);
-  if (claimed.length === 0) await bell.wait(LINGER_MS, over);
-  return claimed;
-}
-
-/** Begins an attempt, unless nothing can be claimed. */
-function claim({ context, session }: OpenSession): Delivery[] {
-  const { job, destination, ledger, system, batchFiles, attempts } = context;
+  if (over.aborted) return [];
   const attempt = attempts.begin();
   const claimed = ledger.claim({
     job: job.name,
@@ -181,6 +173,8 @@ function claim({ context, session }: OpenSession): Delivery[] {
     attempt,
     now: system.now(),
   });
-  if (claimed.length === 0) attempts.abandon(attempt);
-  return claimed;
+  if (claimed.length > 0) return claimed;
+  attempts.abandon(attempt);
+  await bell.wait(LINGER_MS, over);
+  return [];
 }
