@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import type { Job } from "../../src/config/settings.ts";
 import { sourceRemoval } from "../../src/delivery/remove_source.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import type { Clock } from "../../src/system/system.ts";
 import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
 import { exchanging } from "../support/exchanger.ts";
 import { aDestination, aJob } from "../support/makers.ts";
@@ -19,13 +18,9 @@ async function delivered(rig: OutboxRig): Promise<void> {
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
 }
 
-function removal(rig: OutboxRig, changes: Partial<Job> = {}, clock: Partial<Clock> = {}) {
+function removal(rig: OutboxRig, changes: Partial<Job> = {}, tools: Partial<Parameters<typeof sourceRemoval>[2]> = {}) {
   const job = aJob(rig.folder.at("data"), { deleteSource: true, ...changes });
-  return sourceRemoval(job, [rig.outbox], {
-    system: { ...rig.tools.system, ...clock },
-    ledger: rig.ledger,
-    emit: rig.tools.emit,
-  });
+  return sourceRemoval(job, [rig.outbox], { ...rig.tools, ledger: rig.ledger, ...tools });
 }
 
 function namesIn(folder: string): string[] {
@@ -76,7 +71,7 @@ Deno.test({
     rig.start();
     await rig.until(() => names.every((name) => rig.state(name) === "delivered"), "delivered");
     const { now, sleep } = createSystem();
-    const remove = removal(rig, {}, { now, sleep });
+    const remove = removal(rig, {}, { system: { ...rig.tools.system, now, sleep } });
     {
       await using _exchanging = await exchanging(rig.folder.at("data"), [["night", "link"]]);
       const over = new AbortController();
@@ -89,12 +84,37 @@ Deno.test({
   },
 });
 
-Deno.test("sourceRemoval() keeps everything unless the job asks for it", async () => {
-  await using rig = await outboxRig();
-  await delivered(rig);
-  await removal(rig, { deleteSource: false }).pass(never);
-  assertEquals(await isThere(rig), true);
-});
+interface Kept {
+  readonly why: string;
+  readonly job?: (rig: OutboxRig) => Partial<Job>;
+  readonly happens?: (rig: OutboxRig) => unknown;
+}
+
+const KEPT: readonly Kept[] = [
+  { why: "unless the job asks for it", job: () => ({ deleteSource: false }) },
+  {
+    why: "until every destination has it",
+    job: () => ({ destinations: [aDestination(), aDestination({ name: "freya" })] }),
+  },
+  { why: "that changed after it was delivered", happens: (rig) => rig.folder.write("data/a.fits", "a new exposure") },
+  { why: "whose copy is not at the destination any more", happens: (rig) => rig.fake.files.delete("a.fits") },
+  { why: "while a destination cannot be asked", happens: (rig) => rig.stop() },
+  {
+    why: "that lies in a folder that the job watched before",
+    job: (rig) => ({ watchPath: rig.folder.at("other") }),
+    happens: (rig) => Deno.mkdir(rig.folder.at("other")),
+  },
+];
+
+for (const { why, job, happens } of KEPT) {
+  Deno.test(`sourceRemoval() keeps a source ${why}`, async () => {
+    await using rig = await outboxRig();
+    await delivered(rig);
+    await happens?.(rig);
+    await removal(rig, job?.(rig)).pass(never);
+    assertEquals(await isThere(rig), true);
+  });
+}
 
 Deno.test("sourceRemoval() never removes what was only compared by size, or not at all", async () => {
   for (const verify of ["size", "none"] as const) {
@@ -151,33 +171,8 @@ Deno.test("sourceRemoval() removes nothing more once its job is stopped", async 
   await rig.admit("b.fits", "beta");
   await delivered(rig);
   await rig.soon(() => rig.state("b.fits") === "delivered", "delivered");
-  const emit = () => stopping.abort();
-  const job = aJob(rig.folder.at("data"), { deleteSource: true });
-  await sourceRemoval(job, [rig.outbox], { ...rig.tools, emit }).pass(stopping.signal);
+  await removal(rig, {}, { emit: () => stopping.abort() }).pass(stopping.signal);
   assertEquals([await isThere(rig, "a.fits"), await isThere(rig, "b.fits")].toSorted(), [false, true]);
-});
-
-Deno.test("sourceRemoval() waits for every destination", async () => {
-  await using rig = await outboxRig();
-  await delivered(rig);
-  await removal(rig, { destinations: [aDestination(), aDestination({ name: "freya" })] }).pass(never);
-  assertEquals(await isThere(rig), true);
-});
-
-Deno.test("sourceRemoval() keeps a source that changed after it was delivered", async () => {
-  await using rig = await outboxRig();
-  await delivered(rig);
-  await rig.folder.write("data/a.fits", "a new exposure");
-  await removal(rig).pass(never);
-  assertEquals(await isThere(rig), true);
-});
-
-Deno.test("sourceRemoval() keeps a source whose copy is not at the destination any more", async () => {
-  await using rig = await outboxRig();
-  await delivered(rig);
-  rig.fake.files.delete("a.fits");
-  await removal(rig).pass(never);
-  assertEquals(await isThere(rig), true);
 });
 
 Deno.test({
@@ -198,14 +193,6 @@ Deno.test({
     await removal(rig).pass(never);
     assertEquals(await Promise.all(names.map((name) => isThere(rig, name))), [true, false]);
   },
-});
-
-Deno.test("sourceRemoval() keeps sources while a destination cannot be asked", async () => {
-  await using rig = await outboxRig();
-  await delivered(rig);
-  await rig.stop();
-  await removal(rig).pass(never);
-  assertEquals(await isThere(rig), true);
 });
 
 Deno.test("sourceRemoval() keeps a source whose target was given to another file of the same size", async () => {
@@ -243,9 +230,7 @@ Deno.test("sourceRemoval() keeps what was rewritten under the same times, within
   await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
   await Deno.writeTextFile(pathToRead(path), "omega");
   await Deno.utime(path, mtime!, mtime!);
-  const job = aJob(rig.folder.at("data"), { deleteSource: true });
-  await sourceRemoval(job, [rig.outbox], { system: rig.tools.system, ledger: rig.ledger, emit: rig.tools.emit })
-    .pass(new AbortController().signal);
+  await removal(rig).pass(never);
   assertEquals(await Deno.readTextFile(path).catch(() => "removed, delivered nowhere"), "omega");
 });
 
@@ -261,8 +246,7 @@ Deno.test("sourceRemoval() says nothing of a file that it was reading when the j
     },
   });
   await delivered(rig);
-  const job = aJob(rig.folder.at("data"), { deleteSource: true });
-  await sourceRemoval(job, [rig.outbox], rig.tools).pass(stopping.signal);
+  await removal(rig).pass(stopping.signal);
   const notices = rig.events.filter(({ type }) => type === "notice");
   assertEquals([stopping.signal.aborted, notices, await rig.folder.read("data/a.fits")], [true, [], "alpha"]);
 });
@@ -311,15 +295,6 @@ Deno.test("sourceRemoval() keeps a source of which an audit finds a copy damaged
   }
 });
 
-Deno.test("sourceRemoval() keeps what lies in a folder that the job watched before", async () => {
-  await using rig = await outboxRig();
-  await delivered(rig);
-  await Deno.mkdir(rig.folder.at("other"));
-  const job = aJob(rig.folder.at("other"), { deleteSource: true });
-  await sourceRemoval(job, [rig.outbox], rig.tools).pass(never);
-  assertEquals(await isThere(rig), true);
-});
-
 Deno.test("sourceRemoval() keeps the source that it was looking at when the job was stopped", async () => {
   const stopping = new AbortController();
   const real = createSystem();
@@ -338,7 +313,6 @@ Deno.test("sourceRemoval() keeps the source that it was looking at when the job 
     },
   });
   await delivered(rig);
-  const job = aJob(rig.folder.at("data"), { deleteSource: true });
-  await sourceRemoval(job, [rig.outbox], rig.tools).pass(stopping.signal);
+  await removal(rig).pass(stopping.signal);
   assertEquals([stopping.signal.aborted, await isThere(rig)], [true, true]);
 });
