@@ -236,6 +236,11 @@ export function failureRecord(thrown: unknown): FailureRecord {
   };
 }
 
+/** A failure and what helps, in one line. */
+export function withHint({ message, hint }: Pick<FailureRecord, "message" | "hint">): string {
+  return hint === "" ? message : `${message}. ${hint}`;
+}
+
 /** True where the failure says nothing about the file: the way or the destination is at fault, so no attempt is used up. */
 export function isOutage(failure: FailureRecord): boolean {
   return failure.next === "hold" || OUTAGES.has(failure.code);

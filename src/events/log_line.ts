@@ -5,7 +5,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { AUDIT_VERDICTS, type AuditRun, checkedIn, NOTHING_TO_CHECK } from "../domain/audit.ts";
 import { type Delivery, type DestinationState, triesOf } from "../domain/delivery.ts";
-import { isTrouble } from "../domain/failure.ts";
+import { isTrouble, withHint } from "../domain/failure.ts";
 import { counted, localTime, span } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import { withoutName } from "../domain/names/reason.ts";
@@ -49,12 +49,12 @@ const LINES: { readonly [T in TransferEvent["type"]]: (event: EventOf<T>) => Log
   trouble: ({ failure }) =>
     failure === null
       ? line("info", "Deliveries are recorded again")
-      : line("error", `Nothing can be delivered: ${withHint(failure)}`),
+      : line("error", `Nothing can be delivered: ${printable(withHint(failure))}`),
   notice: ({ level, message, error }) => ({ level, message: printable(message), ...(error === undefined ? {} : { error }) }),
 
   watching: ({ folder, job, how }) =>
     line("info", `Watching ${pathField(folder)} (job ${job}, by ${how === "poll" ? "polling" : "events"})`),
-  not_watching: ({ job, failure }) => line("error", `Job ${job}: ${withHint(failure)}`),
+  not_watching: ({ job, failure }) => line("error", `Job ${job}: ${printable(withHint(failure))}`),
   scanned: ({ job, files, admitted, milliseconds }) =>
     line("debug", `Scanned job ${job}: ${counted(files, "file")}, ${admitted} new, in ${Math.round(milliseconds)} ms`),
   created: fileEvent,
@@ -73,7 +73,7 @@ const LINES: { readonly [T in TransferEvent["type"]]: (event: EventOf<T>) => Log
   ready: ({ job, path, size }) => line("debug", `Finished at the source: ${pathField(path)}, ${formatBytes(size)}`, { job }),
   refused: ({ job, path, failure }) => {
     const why = { ...failure, message: withoutName(failure.message, path) };
-    return line("error", `Rejected ${pathField(path)} (job ${job}): ${withHint(why)}`);
+    return line("error", `Rejected ${pathField(path)} (job ${job}): ${printable(withHint(why))}`);
   },
   removed_source: ({ job, path }) =>
     line("info", `Removed at the source after verified delivery to every destination: ${pathField(path)}`, { job }),
@@ -99,7 +99,9 @@ const LINES: { readonly [T in TransferEvent["type"]]: (event: EventOf<T>) => Log
     const { failure } = delivery.state;
     if (isTrouble(failure)) {
       const { code } = failure;
-      return aboutDelivery("error", delivery, `Failed to transfer ${pathOf(delivery)}: ${withHint(failure)}`, { code });
+      return aboutDelivery("error", delivery, `Failed to transfer ${pathOf(delivery)}: ${printable(withHint(failure))}`, {
+        code,
+      });
     }
     const why = printable(failure.message);
     return aboutDelivery("info", delivery, `Not sent to ${delivery.destination}: ${pathOf(delivery)}: ${why}`);
@@ -168,11 +170,11 @@ function destinationLine(name: string, now: DestinationState, before: Destinatio
       const how = AWAY.has(now.failure.code) ? "cannot be reached" : "is unavailable";
       // Told once an outage, not at each try.
       const level = before.state === "backing_off" ? "debug" : "warning";
-      return line(level, `Destination ${name} ${how}: ${withHint(now.failure)}`);
+      return line(level, `Destination ${name} ${how}: ${printable(withHint(now.failure))}`);
     }
     case "on_hold": {
       const isKnown = before.state === "on_hold" && before.failure.code === now.failure.code;
-      return line(isKnown ? "debug" : "error", `Destination ${name} is on hold: ${withHint(now.failure)}`);
+      return line(isKnown ? "debug" : "error", `Destination ${name} is on hold: ${printable(withHint(now.failure))}`);
     }
     case "paused":
       return line("info", `Destination ${name} is paused by ${printable(now.by)}`);
@@ -200,10 +202,6 @@ function pathOf(delivery: Delivery): string {
 /** A line for each fault of a configuration becomes one line of the log. */
 function oneLine(message: string): string {
   return message.split("\n").map(printable).join("; ");
-}
-
-function withHint(failure: { readonly message: string; readonly hint: string }): string {
-  return printable(failure.hint ? `${failure.message}. ${failure.hint}` : failure.message);
 }
 
 const VERDICTS = {

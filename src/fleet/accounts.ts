@@ -6,7 +6,7 @@ import { printable } from "../domain/names/printable.ts";
 import type { System } from "../system/system.ts";
 import { DAEMONS, NO_MAIL } from "./collections.ts";
 import type { Account, PocketbaseServer } from "./pocketbase_server.ts";
-import { nonsense } from "./server_failure.ts";
+import { understood } from "./server_failure.ts";
 
 /** What a computer logs in with: the keys of its `pocketbase` section. */
 export interface NewAccount {
@@ -77,9 +77,7 @@ export function named(name: string, known: readonly Identity[]): Identity | unde
 
 /** All computers that have an account. @throws {Failure} */
 export async function daemons(server: PocketbaseServer, signal: AbortSignal): Promise<Identity[]> {
-  const known = z.array(identity).safeParse(await server.all(DAEMONS, { fields: "id,name" }, signal));
-  if (!known.success) throw nonsense(server.url, known.error);
-  return known.data;
+  return understood(z.array(identity), await server.all(DAEMONS, { fields: "id,name" }, signal), server.url);
 }
 
 /** @throws {Failure} unless it is a superuser's account. */

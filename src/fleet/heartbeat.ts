@@ -6,8 +6,8 @@ import type { LiveReport } from "../reports/daemon_control.ts";
 import type { FleetSums } from "../reports/fleet/fleet_sums.ts";
 import { HEARTBEATS } from "./collections.ts";
 import { daemons, type Identity } from "./accounts.ts";
-import type { PocketbaseServer } from "./pocketbase_server.ts";
-import { nonsense, ServerFailure } from "./server_failure.ts";
+import { type PocketbaseServer, timeOf } from "./pocketbase_server.ts";
+import { nonsense, ServerFailure, understood } from "./server_failure.ts";
 
 /** How often one is written. */
 export const BEAT_MS = 60_000;
@@ -85,10 +85,10 @@ export function beatWriter(server: PocketbaseServer) {
     // Without an answer, nobody knows whether this one counts.
     beats = null;
     const query = { fields: "id,updated,beats" };
-    const answer = written.safeParse(await server.ask(to, { method, query, body }, signal));
-    const at = timeOf(answer.data?.updated);
-    if (!answer.success || at === 0) throw nonsense(server.url, answer.error);
-    ({ id, beats } = answer.data);
+    const answer = understood(written, await server.ask(to, { method, query, body }, signal), server.url);
+    const at = timeOf(answer.updated);
+    if (at === 0) throw nonsense(server.url);
+    ({ id, beats } = answer);
     isShared = former !== null && (beats ?? 0) > former + 1;
     return at;
   }
@@ -187,10 +187,4 @@ function memberOf(name: string, beat: BeatRecord | undefined, now: number): Flee
     config_error: beat.config_error === "" ? null : beat.config_error,
     report: toBeatReport(beat.report),
   };
-}
-
-/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; 0 if it is none. */
-function timeOf(written: unknown): number {
-  const time = Date.parse(String(written).replace(" ", "T"));
-  return Number.isNaN(time) ? 0 : time;
 }

@@ -13,20 +13,21 @@ import type { System } from "../system/system.ts";
 import { JOBS } from "./collections.ts";
 import { addAccount, daemons, type Identity, named, superuser } from "./accounts.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
-import { nonsense } from "./server_failure.ts";
+import { understood } from "./server_failure.ts";
 
-interface JobRecord {
-  readonly id: string;
-  readonly name: string;
-  readonly daemon: string;
-  readonly enabled: boolean;
-  readonly settings: unknown;
-}
+const jobRecord = z.object({
+  // A superuser may hide fields.
+  id: z.unknown().optional(),
+  name: z.string(),
+  daemon: z.string(),
+  enabled: z.unknown().optional(),
+  settings: z.unknown().optional(),
+});
 
 /** The jobs for this computer and those for all, by name; its own take precedence. @throws {Failure} */
 export async function fetchJobs(server: PocketbaseServer, { id }: Identity, signal: AbortSignal): Promise<readonly RemoteJob[]> {
-  const records = await server.all<JobRecord>(JOBS, { filter: `daemon = "" || daemon = "${id}"` }, signal);
-  if (!records.every(({ name, daemon }) => typeof name === "string" && typeof daemon === "string")) throw nonsense(server.url);
+  const all = await server.all(JOBS, { filter: `daemon = "" || daemon = "${id}"` }, signal);
+  const records = understood(z.array(jobRecord), all, server.url);
   const odd = records.length > MOST_JOBS
     ? `${server.url} has ${records.length} jobs for this computer, more than ${MOST_JOBS}`
     : records.filter(({ settings }) => !isShallow(settings, MOST_LEVELS)).map(({ name }) =>
@@ -144,7 +145,11 @@ export async function pushJobs(
   if (await find() === undefined) await addAccount(instance, server, system, signal);
   const daemon = (await find())?.id;
   if (daemon === undefined) throw new Failure("internal", `The account for ${instance} was not created`);
-  const known = await server.all<JobRecord>(JOBS, { filter: `daemon = "${daemon}"` }, signal);
+  const known = await understood(
+    z.array(jobRecord),
+    await server.all(JOBS, { filter: `daemon = "${daemon}"` }, signal),
+    server.url,
+  );
   const pushed: Pushed[] = [];
   for (const job of jobs) {
     const { name } = job;

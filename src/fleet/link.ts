@@ -7,7 +7,7 @@ import { type Bell, bell } from "../async/bell.ts";
 import { heldReasons } from "../config/read/held_jobs.ts";
 import { keptJobs, type RemoteJob } from "../config/read/remote_jobs.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
-import { Failure, failureRecord } from "../domain/failure.ts";
+import { Failure, failureRecord, withHint } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/words.ts";
 import type { Emit, TransferEvent } from "../domain/transfer_event.ts";
@@ -249,17 +249,17 @@ async function runLink(
     } catch (error) {
       if (signal.aborted) return false;
       identity = null;
-      const { message, hint, code } = failureRecord(error);
-      const text = hint === "" ? message : `${message}. ${hint}`;
+      const failure = failureRecord(error);
       // One outage is one message, however each part meets it.
-      const news = code === "unreachable" || code === "timeout" ? `Cannot reach ${server.url}` : text;
+      const isAway = failure.code === "unreachable" || failure.code === "timeout";
+      const news = isAway ? `Cannot reach ${server.url}` : withHint(failure);
       const isNews = ![...said.values()].includes(news);
       said.set(part, news);
       if (!isNews) return false;
       const isCutOff = error instanceof ServerFailure && (error.status === 0 || error.code === "login_refused");
       const kept = isCutOff ? await keptJobs(daemon.settings(), system) : null;
       const age = kept && ` The jobs in force were fetched ${span(Math.max(0, system.now() - kept.fetchedAt))} ago.`;
-      emit({ type: "notice", level: "warning", message: `PocketBase: ${text}${age ?? ""}` });
+      emit({ type: "notice", level: "warning", message: `PocketBase: ${withHint(failure)}${age ?? ""}` });
       return false;
     }
     isWell(part);

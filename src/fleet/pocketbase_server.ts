@@ -5,7 +5,7 @@
  * PocketBase's HTTP API: https://pocketbase.io/docs/api-records/
  */
 import * as z from "zod";
-import { deadline } from "../async/deadline.ts";
+import { type Deadline, deadline } from "../async/deadline.ts";
 import { mutex } from "../async/mutex.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
@@ -14,8 +14,8 @@ import { reasonOf } from "../domain/names/reason.ts";
 import { passwordIn } from "../system/files/password_file.ts";
 import type { RemoteQuestion, System } from "../system/system.ts";
 import { DAEMONS, NO_MAIL, THROUGH_CLAIMS } from "./collections.ts";
-import { hearTopics } from "./realtime.ts";
-import { nonsense, otherProgram, refused, ServerFailure, tooOld, unprepared, unreached } from "./server_failure.ts";
+import { nonsense, otherProgram, refused, ServerFailure, tooOld, understood, unprepared, unreached } from "./server_failure.ts";
+import { anySignal, untilAborted } from "../async/abort.ts";
 
 /** What it takes to talk to a server. */
 export type ServerSystem = Pick<
@@ -149,11 +149,8 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
     for (const { collection, kind } of isDaemon ? LOGINS.slice(0, 1) : LOGINS) {
       try {
         const path = `/api/collections/${collection}/auth-with-password`;
-        const answer = loginAnswer.safeParse(
-          await send(path, { method: "POST", body: { identity: adminEmail, password } }, signal),
-        );
-        if (!answer.success) throw nonsense(url, answer.error);
-        const { token, record } = answer.data;
+        const answer = await send(path, { method: "POST", body: { identity: adminEmail, password } }, signal);
+        const { token, record } = understood(loginAnswer, answer, url);
         const account = { kind, id: record.id, name: String((kind === "daemon" ? record.name : record.email) ?? "") };
         login = { account, token };
         goodPassword = password;
@@ -192,11 +189,8 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       if (present === null) return await logIn(signal);
       try {
         const { collection } = LOGINS.find(({ kind }) => kind === present.account.kind)!;
-        const answer = await send(`/api/collections/${collection}/auth-refresh`, { method: "POST" }, signal) as {
-          token: unknown;
-        };
-        if (typeof answer.token !== "string") throw nonsense(url);
-        present.token = answer.token;
+        const answer = await send(`/api/collections/${collection}/auth-refresh`, { method: "POST" }, signal);
+        present.token = understood(loginAnswer.pick({ token: true }), answer, url).token;
         return present.account;
       } catch (error) {
         if (!(error instanceof ServerFailure) || !REFUSALS.has(error.status)) throw error;
@@ -234,9 +228,7 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       let read = 0;
       for (let page = 1;; page++) {
         const question = { query: { perPage: PAGE, skipTotal: 1, sort: "id", ...query, page } };
-        const answer = records.safeParse(await ask(`/api/collections/${collection}/records`, question, signal));
-        if (!answer.success) throw nonsense(url, answer.error);
-        const { items } = answer.data;
+        const { items } = understood(records, await ask(`/api/collections/${collection}/records`, question, signal), url);
         found.push(...items as T[]);
         if (items.length < PAGE) return found;
         read += JSON.stringify(items).length;
@@ -271,6 +263,12 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       await hearTopics({ url, timeoutMs: settings.timeoutMs, ca, changed, ...how, subscribe }, system, signal);
     },
   };
+}
+
+/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; 0, long ago, if it is none. */
+export function timeOf(written: unknown): number {
+  const time = Date.parse(String(written).replace(" ", "T"));
+  return Number.isNaN(time) ? 0 : time;
 }
 
 /** Half an answer, a page for people, or a number is none of PocketBase's. */
@@ -324,4 +322,99 @@ async function trustedIn(file: string | null, system: Pick<System, "readText">):
   }
   if (!ca.includes("-----BEGIN CERTIFICATE-----")) throw refuse("there is no certificate in it");
   return { ca };
+}
+
+// PocketBase's realtime: server-sent events over one connection (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+// Only which collection changed is of interest, so whatever the server sends, little of it is kept.
+
+/** What is heard, and what is done about it. */
+interface Hearing {
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly ca: Pick<RemoteQuestion, "ca">;
+  /** By topic: `collection/*`, or `collection/ID`. */
+  readonly changed: ReadonlyMap<string, () => void>;
+  /** How long a connection is believed on which no event comes. */
+  readonly silentMs: number;
+  /** Called once changes are told. */
+  readonly hearing: () => void;
+  /** Says which changes to tell, as the account. */
+  readonly subscribe: (clientId: string) => Promise<unknown>;
+}
+
+/** More of a line is passed over. */
+const MOST_LINE = 1_000;
+/** More without a change is nothing of PocketBase. */
+const MOST_NOISE = 4 * 1024 * 1024;
+
+/** Runs until the connection ends. @throws {ServerFailure} where it fails. */
+async function hearTopics(
+  about: Hearing,
+  system: Pick<System, "now" | "sleep" | "hearRemote">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { url, timeoutMs, ca, silentMs } = about;
+  // Ends the connection however this function is left.
+  using connection = anySignal(signal);
+  const inTime = async <T>(work: Promise<T>, limit: Deadline): Promise<T> => {
+    try {
+      return await untilAborted(work, limit.signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof Failure ? error : unreached(url, error, limit.passed);
+    }
+  };
+  using connecting = deadline(timeoutMs, system, signal);
+  const question = { method: "GET", headers: { accept: "text/event-stream" }, ...ca } as const;
+  const address = `${url.replace(/\/$/, "")}/api/realtime`;
+  const { status, headers, pieces } = await inTime(system.hearRemote(address, question, connection.signal), connecting);
+  if (status !== 200) throw refused(url, { status, headers, text: "" }, system.now());
+  const events = eventReader();
+  let noise = 0;
+  for (let isConnected = false;;) {
+    // Not measured from piece to piece: a proxy may keep a connection open on which no event comes any more.
+    using silence = deadline(silentMs, system, signal);
+    for (let isSilent = true; isSilent;) {
+      const piece = await inTime(pieces.next(), isConnected ? silence : connecting).catch((error) => {
+        // Half open, or nothing could be written there: the next connection tells whether the server answers.
+        if (silence.passed && isConnected) return null;
+        throw error;
+      });
+      if (piece === null || piece.done) return;
+      const { value } = piece;
+      noise += value.length;
+      for (const { event, id } of events(value)) {
+        if (event === "PB_CONNECT" && !isConnected) {
+          await about.subscribe(id);
+          isConnected = true;
+          about.hearing();
+        }
+        about.changed.get(event)?.();
+        noise = 0;
+        isSilent = false;
+      }
+      if (noise > MOST_NOISE) throw nonsense(url);
+    }
+  }
+}
+
+/** Gives the events that end in a piece of text. */
+function eventReader(): (piece: string) => { readonly event: string; readonly id: string }[] {
+  let line = "";
+  let fields: Record<string, string> = {};
+  return (piece) => {
+    const ended: { event: string; id: string }[] = [];
+    const [first = "", ...others] = piece.split("\n");
+    line = (line + first).slice(0, MOST_LINE);
+    for (const other of others) {
+      const [, key, value] = /^(event|id):\s?(.*?)\r?$/.exec(line) ?? [];
+      if (key !== undefined && value !== undefined) fields[key] = value;
+      if (line.trim() === "") {
+        if (fields["event"] !== undefined) ended.push({ event: fields["event"], id: fields["id"] ?? "" });
+        fields = {};
+      }
+      line = other.slice(0, MOST_LINE);
+    }
+    return ended;
+  };
 }

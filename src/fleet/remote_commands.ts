@@ -13,9 +13,8 @@ import { type DaemonControl, resumedText } from "../reports/daemon_control.ts";
 import type { System } from "../system/system.ts";
 import { daemons, type Identity, type Sender, theComputer } from "./accounts.ts";
 import { CLAIMS, COMMANDS } from "./collections.ts";
-
-import type { PocketbaseServer } from "./pocketbase_server.ts";
-import { nonsense, ServerFailure } from "./server_failure.ts";
+import { type PocketbaseServer, timeOf } from "./pocketbase_server.ts";
+import { nonsense, ServerFailure, understood } from "./server_failure.ts";
 
 export type RemoteAction = PocketbaseSettings["mayDo"][number];
 
@@ -134,23 +133,19 @@ export async function listCommands(server: PocketbaseServer, signal: AbortSignal
 }
 
 function commandsIn(written: unknown, { url }: Pick<PocketbaseServer, "url">): readonly CommandRecord[] {
-  const parsed = z.array(commandRecord).safeParse(written);
-  if (!parsed.success) throw nonsense(url, parsed.error);
-  return parsed.data;
+  return understood(z.array(commandRecord), written, url);
 }
 
 const MOST_LISTED = 100;
 const STATES = ["done", "refused", "failed", "waiting"] as const;
 
-/** `2026-01-15 20:00:00.123Z`, as PocketBase writes times; what cannot be read is long ago. */
 function isoOf(written: string): string {
-  const time = Date.parse(written.replace(" ", "T"));
-  return new Date(Number.isNaN(time) ? 0 : time).toISOString();
+  return new Date(timeOf(written)).toISOString();
 }
 
 /** A time that cannot be read is no recent one. */
 function isExpired(created: string, now: number): boolean {
-  return now - Date.parse(isoOf(created)) > EXPIRES_MS;
+  return now - timeOf(created) > EXPIRES_MS;
 }
 
 const LOOK_MS = 1_000;

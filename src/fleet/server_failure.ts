@@ -1,4 +1,5 @@
 /** How requests to a PocketBase server go wrong, and what a person can do about it. */
+import * as z from "zod";
 import { type Cause, CAUSES, failureParts } from "../domain/causes.ts";
 import { Failure, type FailureCode } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
@@ -58,6 +59,13 @@ export function otherProgram(url: string, { status, headers, text }: Answered): 
 /** There was an answer, but none of PocketBase. */
 export function nonsense(url: string, cause?: unknown): ServerFailure {
   return new ServerFailure(502, failureParts(CAUSES.not_pocketbase, `Cannot use ${url}`, { cause }));
+}
+
+/** An answer, or a part of one, in the shape that it must have. @throws {ServerFailure} where it has another one. */
+export function understood<Shape extends z.ZodType>(shape: Shape, answer: unknown, url: string): z.output<Shape> {
+  const parsed = shape.safeParse(answer);
+  if (!parsed.success) throw nonsense(url, parsed.error);
+  return parsed.data;
 }
 
 /** Its dialect is not spoken, and it does not keep from an account what it may not see. */

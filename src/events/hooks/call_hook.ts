@@ -1,6 +1,6 @@
 /** Calls a hook once, and says what is to become of the event if that fails. */
 import { deadline } from "../../async/deadline.ts";
-import { Failure, failureRecord } from "../../domain/failure.ts";
+import { Failure, failureRecord, withHint } from "../../domain/failure.ts";
 import { filled, type Hook, type HookEvent, placeholder, PLACEHOLDERS } from "../../domain/hook.ts";
 import { counted } from "../../domain/words.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
@@ -45,8 +45,7 @@ export async function callHook(
     if (error instanceof TypeError && receiver.kind === "url") {
       return { result, said: `it cannot be reached: ${reasonOf(error).replaceAll(receiver.url, "…")}` };
     }
-    const { message, hint } = failureRecord(error);
-    return { result, said: hint === "" ? message : `${message}. ${hint}` };
+    return { result, said: withHint(failureRecord(error)) };
   }
 }
 

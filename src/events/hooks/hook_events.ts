@@ -2,6 +2,7 @@
 import { join } from "@std/path";
 import { basename } from "@std/path/posix";
 import type { Job } from "../../config/settings.ts";
+import { withHint } from "../../domain/failure.ts";
 import type { HookEvent } from "../../domain/hook.ts";
 import { counted } from "../../domain/words.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -37,7 +38,7 @@ export function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEv
     case "trouble": {
       if (event.failure === null) return { ...nothing("resumed", event.at), text: "image-transfer is delivering again" };
       const { code, message, hint } = event.failure;
-      const text = `image-transfer cannot deliver: ${sentence(message, hint)}`;
+      const text = `image-transfer cannot deliver: ${withHint({ message, hint })}`;
       return { ...nothing("held", event.at), error: { code, message, hint }, text };
     }
     case "destination": {
@@ -46,7 +47,7 @@ export function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEv
         // Another message about the same hold is no news.
         if (before.state === "on_hold" && before.failure.code === now.failure.code) return null;
         const { code, message, hint } = now.failure;
-        const text = `${destination} is on hold: ${sentence(message, hint)}`;
+        const text = `${destination} is on hold: ${withHint({ message, hint })}`;
         return { ...nothing("held", event.at), job, destination, error: { code, message, hint }, text };
       }
       if (before.state !== "on_hold" || now.state !== "open") return null;
@@ -72,8 +73,8 @@ export function keptEvent(note: HookNote): HookEvent {
   // Found by an audit: its message says what became of it.
   const isLost = note.failure.code === "damaged" || note.failure.code === "vanished";
   const text = isLost
-    ? `${shown}: ${sentence(message, hint)}`
-    : `${shown} could not be delivered to ${destination}: ${sentence(message, hint)}`;
+    ? `${shown}: ${withHint({ message, hint })}`
+    : `${shown} could not be delivered to ${destination}: ${withHint({ message, hint })}`;
   return { ...nothing("failed", note.at), ...about, error: note.failure, text };
 }
 
@@ -96,7 +97,3 @@ function nothing(event: HookEvent["event"], at: number): Omit<HookEvent, "text">
 }
 
 const WORDS = { created: "Created", changed: "Changed", removed: "Removed", ready: "Finished" } as const;
-
-function sentence(message: string, hint: string): string {
-  return hint === "" ? message : `${message}. ${hint}`;
-}

@@ -1,5 +1,5 @@
 /** Makes the status of a daemon, running or not. */
-import type { FailureRecord } from "../../domain/failure.ts";
+import { type FailureRecord, withHint } from "../../domain/failure.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { type AuditPlan, type AuditRun, checkedIn, nextAudit } from "../../domain/audit.ts";
 import type { Counts } from "../../ledger/history.ts";
@@ -178,10 +178,6 @@ export function restingReport(
 /** Without a daemon nothing is being sent: what a killed one was sending is checked and sent by the next one. */
 export function atRest({ queued, sending, ...others }: Counts): Counts {
   return { queued: queued + sending, sending: 0, ...others };
-}
-
-function withHint({ message, hint }: FailureRecord): string {
-  return hint === "" ? message : `${message}. ${hint}`;
 }
 
 /** Why a destination takes nothing just now, in one sentence; null when it does. */
