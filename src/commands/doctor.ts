@@ -16,7 +16,7 @@ import { checkHere } from "./checks/check_here.ts";
 import { fault, type Finding, findingsAbout, findingText, HERE, ok, type Remark, warning } from "./checks/finding.ts";
 import { defineCommand, EXIT, say, type Tools } from "./command.ts";
 import { configOption, flag, given, jsonOption, text } from "./options.ts";
-import { asServiceAccount } from "./service/meant.ts";
+import { asServiceAccount } from "./service/installed_service.ts";
 import { askingLine } from "./text/waiting_for.ts";
 
 /** Exit code 1 for faults, 0 for warnings. A destination is sent a small file, which is removed again. */

@@ -18,7 +18,7 @@ import { type PocketbaseServer, pocketbaseServer } from "../fleet/pocketbase_ser
 import { setUp } from "../fleet/setup.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { ACCEPT_REMOVED } from "../reports/overview/overview.ts";
-import { lookAtServer } from "./checks/check_pocketbase.ts";
+import { lookAtServer } from "./checks/check_here.ts";
 import { defineCommand, EXIT, subcommand, tell, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { configOption, given, jsonOption, pathValue, text, word } from "./options.ts";

@@ -19,7 +19,7 @@ import { defineCommand, EXIT, notices, say, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, flag, given, jsonOption, nameValue } from "./options.ts";
-import { asServiceAccount } from "./service/meant.ts";
+import { asServiceAccount } from "./service/installed_service.ts";
 
 /** The report goes to standard output as text, JSON (`MorningReport`) or HTML; the ledger is only read. */
 export const report = defineCommand({

@@ -11,7 +11,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { forgetOrphans } from "../ledger/orphans.ts";
 import type { AnswerOf, AskOf, CommandActions } from "../reports/actions.ts";
 import { EXIT, notices, type Tools } from "./command.ts";
-import { oneMeant, serviceCommand } from "./service/meant.ts";
+import { oneMeant, serviceCommand } from "./service/installed_service.ts";
 import { failureText } from "./text/failure_text.ts";
 
 export interface Sought {

@@ -8,7 +8,7 @@ import { isWell, type Overview, overviewOf } from "../reports/overview/overview.
 import type { StatusReport } from "../reports/overview/status_json.ts";
 import { atRest, restingReport } from "../reports/overview/status_report.ts";
 import { defineCommand, EXIT, say, type Tools } from "./command.ts";
-import { allMeant } from "./service/meant.ts";
+import { allMeant } from "./service/installed_service.ts";
 import { configOption, flag, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { statusText } from "./text/status_text.ts";

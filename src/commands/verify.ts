@@ -19,7 +19,7 @@ import { askDestination } from "./checks/ask_destination.ts";
 import { defineCommand, EXIT, notices, say, type Tools } from "./command.ts";
 import { configOption, flag, given, jsonOption, nameValue } from "./options.ts";
 import { askOrChange, wholeSettings } from "./seek_daemon.ts";
-import { asServiceAccount } from "./service/meant.ts";
+import { asServiceAccount } from "./service/installed_service.ts";
 import { askingLine, WIPE } from "./text/waiting_for.ts";
 import { chosenDeliveries, filesArgument } from "./text/chosen_files.ts";
 import { emptyNight, nightOf, nightOption, nightText } from "./text/night.ts";

@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
-import { EVERYBODYS_MEMORY, isInMemory } from "../system/host/runtime_folder.ts";
+import { EVERYBODYS_MEMORY, isInMemory } from "../system/host/surroundings.ts";
 import { unusableState } from "../system/files/lock.ts";
 
 /** The folder for links, an absolute path; removed when it is disposed of. */

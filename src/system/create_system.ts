@@ -3,9 +3,8 @@ import { clock } from "./host/clock.ts";
 import { files } from "./files/files.ts";
 import { processes } from "./processes/processes.ts";
 import { serving } from "./host/serving.ts";
-import { createSurroundings, lifetime } from "./host/surroundings.ts";
+import { createSurroundings, lifetime, terminal } from "./host/surroundings.ts";
 import type { System } from "./system.ts";
-import { terminal } from "./host/terminal.ts";
 import { openForWriting, seesEveryWriter } from "./processes/open_writers.ts";
 import { createWatch } from "./watching/watch.ts";
 

@@ -3,26 +3,12 @@
  * of JSON and CSV, the recipes for the log, and what touches nothing.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { install, type Installation, type ProcessResult } from "../support/daemon_process.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { dataToNas, install, type ProcessResult } from "../support/daemon_process.ts";
+import { tempFolder } from "../support/temp.ts";
 
 const SECRET = "a-token-that-nobody-may-read-000";
 
-async function installed(changes: Record<string, unknown> = {}): Promise<{ folder: TempFolder; program: Installation }> {
-  const folder = await tempFolder();
-  await Deno.mkdir(folder.at("data"));
-  const program = await install(folder.path, {
-    watch_path: folder.at("data"),
-    file_patterns: ["*.fits", "*.txt"],
-    transfer_method: "local",
-    remote_base_path: folder.at("nas"),
-    minimum_free_space_gb: 0,
-    copy_safety_margin_gb: 0,
-    min_file_age_seconds: 0.2,
-    ...changes,
-  });
-  return { folder, program };
-}
+const installed = (changes: Record<string, unknown> = {}) => dataToNas({ file_patterns: ["*.fits", "*.txt"], ...changes });
 
 async function names(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();

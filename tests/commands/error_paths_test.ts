@@ -8,7 +8,7 @@ import { failureText } from "../../src/commands/text/failure_text.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "../ledger/makers.ts";
-import { install, theProgram } from "../support/daemon_process.ts";
+import { dataToNas, install, theProgram } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { startSshd } from "../support/sshd.ts";
@@ -179,34 +179,22 @@ Deno.test("failureText() keeps the stack of our own faults only; what the system
 });
 
 Deno.test("a pid_file that cannot be written is a warning: the daemon starts, and delivers", async () => {
-  await using folder = await tempFolder();
+  const { folder, program } = await dataToNas();
+  await using _folder = folder;
   await folder.write("data/a.fits", "not FITS, but finished");
-  const program = await install(folder.path, {
-    ...local(folder),
-    pid_file: folder.at("config.yaml", "x.pid"),
-  });
+  const config = JSON.parse(await Deno.readTextFile(program.configFile));
+  const configure = (pid_file: string) => Deno.writeTextFile(program.configFile, JSON.stringify({ ...config, pid_file }));
+  await configure(folder.at("config.yaml", "x.pid"));
   await using daemon = await program.start();
   await program.until(([row]) => row?.state === "delivered");
   await program.untilLog(/WARNING Cannot write pid_file ".*x\.pid"/);
   // Taken over with a reload, and gone after the end.
-  const config = JSON.parse(await Deno.readTextFile(program.configFile));
-  await Deno.writeTextFile(program.configFile, JSON.stringify({ ...config, pid_file: folder.at("good.pid") }));
+  await configure(folder.at("good.pid"));
   assertEquals((await program.command(["reload"])).code, 0);
   assertEquals(await folder.read("good.pid"), `${daemon.pid}\n`);
   assertEquals(await daemon.stop(), 0);
   assertEquals(await Deno.stat(folder.at("good.pid")).catch(() => null), null);
 });
-
-function local(folder: TempFolder): Record<string, unknown> {
-  return {
-    watch_path: folder.at("data"),
-    transfer_method: "local",
-    remote_base_path: folder.at("nas"),
-    minimum_free_space_gb: 0,
-    copy_safety_margin_gb: 0,
-    min_file_age_seconds: 0.2,
-  };
-}
 
 /** A server that takes connections and never says a word: whoever asks it waits. */
 function silentServer(): { readonly port: number; readonly asked: Promise<void>; [Symbol.dispose](): void } {

@@ -1,23 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { install } from "../support/daemon_process.ts";
+import { dataToNas } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { tempFolder } from "../support/temp.ts";
 
-async function bench(changes: Record<string, unknown>) {
-  const folder = await tempFolder();
-  await Deno.mkdir(folder.at("data"));
-  const config = {
-    watch_path: folder.at("data"),
-    file_patterns: ["*.fits", "*.xisf"],
-    transfer_method: "local",
-    remote_base_path: folder.at("nas"),
-    minimum_free_space_gb: 0,
-    copy_safety_margin_gb: 0,
-    min_file_age_seconds: 0.2,
-    ...changes,
-  };
-  return { folder, program: await install(folder.path, config) };
-}
+const bench = (changes: Record<string, unknown>) => dataToNas({ file_patterns: ["*.fits", "*.xisf"], ...changes });
 
 const card = (keyword: string, value: string) => `${keyword.padEnd(8)}= ${value}`;
 

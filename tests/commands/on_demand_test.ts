@@ -1,8 +1,7 @@
 /** `retry`, `verify` and `sync` of files that are named by path, folder or pattern, with a real daemon and real folders. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { choosing } from "../../src/commands/text/chosen_files.ts";
-import { install, type Installation } from "../support/daemon_process.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { dataToNas } from "../support/daemon_process.ts";
 
 const SYSTEM = {
   linux: { home: "/home/ann", separator: "/", platform: "linux" },
@@ -38,20 +37,7 @@ for (
   });
 }
 
-async function installed(changes: Record<string, unknown>): Promise<{ folder: TempFolder; program: Installation }> {
-  const folder = await tempFolder();
-  const program = await install(folder.path, {
-    watch_path: folder.at("data"),
-    file_patterns: ["*.txt"],
-    transfer_method: "local",
-    remote_base_path: folder.at("nas"),
-    minimum_free_space_gb: 0,
-    copy_safety_margin_gb: 0,
-    min_file_age_seconds: 0.1,
-    ...changes,
-  });
-  return { folder, program };
-}
+const installed = (changes: Record<string, unknown>) => dataToNas({ file_patterns: ["*.txt"], ...changes });
 
 Deno.test("retry and verify take files and patterns; a word that names nothing changes nothing", async () => {
   const { folder, program } = await installed({ on_conflict: "fail" });

@@ -1,25 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { basename } from "@std/path";
-import { install, type Installation } from "../support/daemon_process.ts";
+import { dataToNas, install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { realFiles } from "../support/readers.ts";
-import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/temp.ts";
 
-async function bench(changes: Record<string, unknown> = {}): Promise<{ folder: TempFolder; program: Installation }> {
-  const folder = await tempFolder();
-  await Deno.mkdir(folder.at("data"));
-  const program = await install(folder.path, {
-    watch_path: folder.at("data"),
-    transfer_method: "local",
-    remote_base_path: folder.at("nas"),
-    minimum_free_space_gb: 0,
-    copy_safety_margin_gb: 0,
-    min_file_age_seconds: 0.2,
-    retry_delay: 0.1,
-    ...changes,
-  });
-  return { folder, program };
-}
+const bench = (changes: Record<string, unknown> = {}) => dataToNas({ retry_delay: 0.1, ...changes });
 
 /** Gives it a time that is still to come: `incomplete_after` counts from when it is seen then, however long the program takes to start. */
 async function ageless(path: string): Promise<void> {

@@ -1,24 +1,11 @@
 /** A daemon with a mirror for tests: one job with a local destination, and what lies where. */
-import { install } from "../support/daemon_process.ts";
+import { dataToNas } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { tempFolder } from "../support/temp.ts";
 
 /** Folders `data` and `nas`; nothing runs yet. */
 export async function mirrorRig(changes: Record<string, unknown> = {}, env: Record<string, string> = {}) {
-  const folder = await tempFolder();
-  await Deno.mkdir(folder.at("data"));
-  const program = await install(folder.path, {
-    watch_path: folder.at("data"),
-    transfer_method: "local",
-    remote_base_path: folder.at("nas"),
-    minimum_free_space_gb: 0,
-    copy_safety_margin_gb: 0,
-    min_file_age_seconds: 0.2,
-    retry_delay: 0.1,
-    rescan_interval: "2s",
-    delete_destination_files: true,
-    ...changes,
-  }, env);
+  const quick = { retry_delay: 0.1, rescan_interval: "2s", delete_destination_files: true };
+  const { folder, program } = await dataToNas({ ...quick, ...changes }, env);
   return {
     folder,
     program,

@@ -1,22 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { observingNight } from "../../src/domain/night/night.ts";
-import { install } from "../support/daemon_process.ts";
+import { dataToNas } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { tempFolder } from "../support/temp.ts";
 import { filesBelow } from "./mirror_rig.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
 /** A watched folder with years of images in it, and a daemon that was never started. */
 async function archive(newer_than: unknown, changes: Record<string, unknown> = {}) {
-  const folder = await tempFolder();
-  const program = await install(folder.path, {
-    watch_path: folder.at("data"),
-    transfer_method: "local",
-    remote_base_path: folder.at("nas"),
-    ...{ minimum_free_space_gb: 0, copy_safety_margin_gb: 0, min_file_age_seconds: 0.2, rescan_interval: "2s", newer_than },
-    ...changes,
-  });
+  const { folder, program } = await dataToNas({ rescan_interval: "2s", newer_than, ...changes });
   const write = async (name: string, agoMs: number) => {
     // Its time is right when it appears, as with rsync, or a program that copies a card.
     const made = await folder.write(`made/${name}`, fitsFile(3000, name.length));

@@ -1,6 +1,6 @@
 /** A PocketBase behind TLS with a certificate of an authority of one's own. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { checkPocketbase } from "../../src/commands/checks/check_pocketbase.ts";
+import { checkPocketbase } from "../../src/commands/checks/check_here.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { JOBS } from "../../src/fleet/collections.ts";
 import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";

@@ -1,6 +1,6 @@
 /** PocketBase before 0.32 lets an account find by filters what it may not read: it is named as too old, and not used. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { checkPocketbase } from "../../src/commands/checks/check_pocketbase.ts";
+import { checkPocketbase } from "../../src/commands/checks/check_here.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { addAccount } from "../../src/fleet/accounts.ts";
 import { DAEMONS, JOBS } from "../../src/fleet/collections.ts";

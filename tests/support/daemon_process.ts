@@ -6,6 +6,7 @@ import { fromFileUrl, join } from "@std/path";
 import { readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { V8_FLAGS } from "../build/v8_flags.ts";
 import { farRollover } from "./far_rollover.ts";
+import { tempFolder } from "./temp.ts";
 import { type DeliveryJson, deliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 
 export interface ProcessResult {
@@ -203,6 +204,25 @@ export async function install(
       }
     },
   };
+}
+
+/** An installation that copies `data` to `nas`, in a folder of its own that the caller disposes of. */
+export async function dataToNas(
+  changes: Readonly<Record<string, unknown>> = {},
+  env: Readonly<Record<string, string>> = {},
+) {
+  const folder = await tempFolder();
+  await Deno.mkdir(folder.at("data"));
+  const program = await install(folder.path, {
+    watch_path: folder.at("data"),
+    transfer_method: "local",
+    remote_base_path: folder.at("nas"),
+    minimum_free_space_gb: 0,
+    copy_safety_margin_gb: 0,
+    min_file_age_seconds: 0.2,
+    ...changes,
+  }, env);
+  return { folder, program };
 }
 
 /** Where Deno keeps packages: with another HOME the program would load them all anew. */

@@ -21,7 +21,9 @@ import { openConsole } from "./console.ts";
 
 /** Runs the daemon; returns the exit code when it has ended. */
 export async function runDaemon(input: RunInput, tools: Tools): Promise<number> {
-  if (tools.system.uid === 0 && !input.dryRun) await (await import("../service/meant.ts")).refuseAsRoot(input.config, tools);
+  if (tools.system.uid === 0 && !input.dryRun) {
+    await (await import("../service/installed_service.ts")).refuseAsRoot(input.config, tools);
+  }
   const file = await findConfigFile(input.config, tools.cwd, tools.system);
   // Before it is read: what is changed from then on is read again.
   const seen = await configState(file, tools.system);
@@ -47,7 +49,7 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
   const needed = (settings: Settings) => neededPrograms(settings, logs, system.platform);
   const kept = new Set(needed(first));
   system.giveUp(allPrograms(system.platform).filter((program) => !kept.has(program)));
-  if (input.dryRun) return await (await import("./dry_run.ts")).dryRun(first, tools);
+  if (input.dryRun) return await (await import("./ending_runs.ts")).dryRun(first, tools);
 
   await using shown = await openConsole(first.log, tools);
   const notice = (level: "info" | "warning", message: string) =>
@@ -97,7 +99,7 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
       tools.stderr(`Watch it live: ${address}\n`);
     }
     try {
-      if (input.once) return await (await import("./deliver_once.ts")).deliverOnce(daemon, shown, tools);
+      if (input.once) return await (await import("./ending_runs.ts")).deliverOnce(daemon, shown, tools);
       const beside = [
         keepServiceManager(system, daemon),
         autoReload(system, daemon, input.seen ?? ""),

@@ -8,7 +8,7 @@ import { onAbort } from "../../async/abort.ts";
 import { deadline, within } from "../../async/deadline.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { clock } from "../host/clock.ts";
-import { runtimeFolder } from "../host/runtime_folder.ts";
+import { runtimeFolder } from "../host/surroundings.ts";
 import { which } from "../processes/launch.ts";
 import { processes, splitAtNul } from "../processes/processes.ts";
 import type { WatchEvent, Watching } from "../system.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { boundedServer, SERVER_LIMITS, type ServerLimits } from "../../../src/system/host/bounded_server.ts";
+import { boundedServer, SERVER_LIMITS, type ServerLimits } from "../../../src/system/host/serving.ts";
 import type { ListenOptions } from "../../../src/system/system.ts";
 
 /** A server on a free port, and what talks to it byte by byte. */
