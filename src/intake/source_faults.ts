@@ -8,8 +8,7 @@ import type { Emit } from "../domain/transfer_event.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Waiting } from "./settle/candidate.ts";
 import { lastPart } from "./source_path.ts";
-import { faultOf } from "../system/fault.ts";
-import { sourceFailure } from "../system/source_failure.ts";
+import { faultOf, sourceFailure } from "../system/fault.ts";
 import type { Platform } from "../system/system.ts";
 import type { RootLook } from "../system/watching/source_root.ts";
 

@@ -4,6 +4,8 @@
  */
 import { type Mark, writeMark } from "../config/read/service_mark.ts";
 import type { Command } from "../system/system.ts";
+import { dirname, join } from "@std/path";
+import { isOnThisComputer, loginOf, type Settings } from "../config/settings.ts";
 
 /** For the whole computer, from boot on; or for one account, from its log-on (or boot, where the system allows). */
 export type Scope = "system" | "user";
@@ -126,4 +128,23 @@ export interface ServiceKind {
   readonly controls: (place: ServicePlace) => Controls;
   /** True when what a failed step printed means that rights are missing. */
   readonly rightsMissing: (output: string) => boolean;
+}
+
+/** Writes: state, log, pid file, bases of local destinations, and watched folders whose files it removes. Reads the rest. */
+export function needsOf(settings: Settings, home: string): Needs {
+  const { stateDirectory, log, pidFile, jobs, web, file } = settings;
+  const destinations = jobs.flatMap((job) => job.destinations);
+  const bases = destinations.filter(isOnThisComputer).map(({ basePath }) => basePath);
+  const moved = jobs.filter((job) => job.deleteSource).map((job) => job.watchPath);
+  const isRemote = destinations.some(({ transport }) => loginOf(transport) !== null);
+  const usual = join(home, ".config", "rclone");
+  const configs = destinations.flatMap(({ transport }) => transport.method === "rclone" ? transport.rcloneConfig ?? usual : []);
+  const files = [...configs, file, web?.tlsCert, web?.tlsKey].filter((path) => typeof path === "string");
+  const writable = unique([stateDirectory, log.directory, ...(pidFile === null ? [] : [dirname(pidFile)]), ...bases, ...moved]);
+  const readable = unique([...jobs.map((job) => job.watchPath), ...files, ...(isRemote ? [join(home, ".ssh")] : [])]);
+  return { writable, readable: readable.filter((path) => !writable.includes(path)) };
+}
+
+function unique(paths: readonly string[]): string[] {
+  return [...new Set(paths)];
 }

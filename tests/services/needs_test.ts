@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
-import { needsOf } from "../../src/services/needs.ts";
+import { needsOf } from "../../src/services/service.ts";
 
 function needs(yaml: string) {
   const around = { platform: "linux", home: "/home/o", env: () => undefined } as const;

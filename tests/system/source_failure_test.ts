@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Failure } from "../../src/domain/failure.ts";
 import { unreadable } from "../../src/intake/source_faults.ts";
-import { sourceFailure, sourceFault } from "../../src/system/source_failure.ts";
+import { sourceFailure, sourceFault } from "../../src/system/fault.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { tempFolder } from "../support/temp.ts";
 

@@ -12,7 +12,7 @@ import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { listenFailure, placeOf, readTls } from "../../web/server/web_server.ts";
 import type { Tools } from "../command.ts";
-import { type Access, ownAccess } from "./access.ts";
+import { type Access, ownAccess } from "../../services/service_account.ts";
 import type { AskTools } from "./ask_destination.ts";
 import { checkJob } from "./check_job.ts";
 import { fault, type Finding, findingsAbout, HERE, ok, type Remark, warning } from "./finding.ts";

@@ -16,7 +16,7 @@ import { andFound, foundIn, NOTHING_FOUND, unmatchedOf, unmatchedText } from "..
 import { unreadablePaths } from "../../intake/source_faults.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
-import { type Access, ownAccess } from "./access.ts";
+import { type Access, ownAccess } from "../../services/service_account.ts";
 import { fault, type Finding, findingsAbout, ok, type Remark, warning } from "./finding.ts";
 
 /** If clocks differ by more than this, nights and ages are doubtful. Milliseconds. */

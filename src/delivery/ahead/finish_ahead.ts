@@ -6,7 +6,7 @@ import { paced } from "../../async/pace.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import { CHUNK_BYTES } from "../../methods/method.ts";
-import { sourceFailure } from "../../system/source_failure.ts";
+import { sourceFailure } from "../../system/fault.ts";
 import { type Batch, giveUp, type Item } from "../batch.ts";
 import type { AheadPart } from "./ahead_parts.ts";
 

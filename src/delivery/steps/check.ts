@@ -7,7 +7,7 @@ import { type Failure, failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { racyMs, racyUntil, sameFingerprint, type SourceFile, untilTicked } from "../../domain/source_file.ts";
-import { sourceFailure, sourceFailureOf } from "../../system/source_failure.ts";
+import { sourceFailure, sourceFailureOf } from "../../system/fault.ts";
 import type { PathFacts } from "../../system/system.ts";
 import { failureOf, giveUp, type Item, type OpenSession, sizeOf, undecided, type Unread, type WritersLook } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";

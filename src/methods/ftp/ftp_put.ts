@@ -12,7 +12,7 @@ import { type Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import { sourceFailureOf, sourceFault } from "../../system/source_failure.ts";
+import { sourceFailureOf, sourceFault } from "../../system/fault.ts";
 import { paceOf } from "../bandwidth.ts";
 import { bytesOf, exposedUploads, linkName, linkUploads } from "../links.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";

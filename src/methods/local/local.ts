@@ -10,8 +10,7 @@ import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { sameFingerprint, type SourceFile } from "../../domain/source_file.ts";
-import { faultOf } from "../../system/fault.ts";
-import { sourceFailure, sourceFault } from "../../system/source_failure.ts";
+import { faultOf, sourceFailure, sourceFault } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import {

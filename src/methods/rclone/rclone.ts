@@ -6,7 +6,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import type { Lease } from "../../async/pace.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
-import { sourceFault } from "../../system/source_failure.ts";
+import { sourceFault } from "../../system/fault.ts";
 import { isLimited, paceOf } from "../bandwidth.ts";
 import { bytesOf, linkName, linkUploads, stagingOf } from "../links.ts";
 import type { Method, MethodContext, PutOutcome, Session, Upload } from "../method.ts";

@@ -4,7 +4,7 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
-import { sourceFault } from "../../system/source_failure.ts";
+import { sourceFault } from "../../system/fault.ts";
 import type { System } from "../../system/system.ts";
 import type { StoreHash } from "./rclone_remote.ts";
 

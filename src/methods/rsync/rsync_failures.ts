@@ -8,7 +8,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Fault, Finished } from "../../system/system.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import { hostNamed, isConnectionTrouble, type Reached, sshFailure } from "../ssh/ssh_failures.ts";
-import { sourceFailureOf } from "../../system/source_failure.ts";
+import { sourceFailureOf } from "../../system/fault.ts";
 import { linkName } from "../links.ts";
 import type { Upload } from "../method.ts";
 import type { FileFailures, Sent } from "../shell/shell_session.ts";

@@ -4,7 +4,7 @@
  */
 import { mapLimit } from "../../async/map_limit.ts";
 import type { Failure } from "../../domain/failure.ts";
-import { sourceFailureOf } from "../../system/source_failure.ts";
+import { sourceFailureOf } from "../../system/fault.ts";
 import { paceOf } from "../bandwidth.ts";
 import { watchGrowth } from "../growth.ts";
 import { bytesOf, linkName, makeLinks, stagingOf } from "../links.ts";

@@ -16,7 +16,7 @@ import type { MethodContext, PutOutcome, Session, Upload } from "../method.ts";
 import { paceOf } from "../bandwidth.ts";
 import { bytesOf } from "../links.ts";
 import type { RemoteFiles } from "../shell/shell_files.ts";
-import { sourceFailure } from "../../system/source_failure.ts";
+import { sourceFailure } from "../../system/fault.ts";
 import type { SourceReader } from "../../system/system.ts";
 import { meaningOfRefusal, said } from "./sftp_base.ts";
 import type { Given, Handle, Refusal } from "./sftp_calls.ts";

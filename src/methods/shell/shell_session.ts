@@ -14,7 +14,7 @@ import type { MethodContext, PartFiles, PutOutcome, Session, Upload } from "../m
 import { shellParts } from "./shell_parts.ts";
 import { type ShellFiles, shellFiles } from "./shell_files.ts";
 import { aboutTools, durabilityOf, probeShell, type ShellTools } from "./shell_tools.ts";
-import { sourceFault } from "../../system/source_failure.ts";
+import { sourceFault } from "../../system/fault.ts";
 import { connectSsh, type SshConnection } from "../ssh/ssh_connection.ts";
 
 export interface Sender {

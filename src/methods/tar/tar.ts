@@ -10,7 +10,7 @@ import type { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
-import { sourceFailure } from "../../system/source_failure.ts";
+import { sourceFailure } from "../../system/fault.ts";
 import type { SmallFile, SourceReader, System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import { bytesOf, linkName, stagingOf } from "../links.ts";

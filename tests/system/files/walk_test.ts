@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { WalkBatch, WalkOptions } from "../../../src/system/system.ts";
-import {} from "../../../src/system/files/walk.ts";
+import {} from "../../../src/system/files/files.ts";
 import {} from "../../../src/system/files/walk_tree.ts";
 import { walkDigest } from "../../../src/system/files/walk_tree.ts";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
