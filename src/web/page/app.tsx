@@ -10,7 +10,7 @@ import { HelpDialog, helpIsOpen } from "./help.tsx";
 import { shownHeadline } from "./store/headline.ts";
 import { heardAt, link, live, toldAt, troubleCount } from "./store/live.ts";
 import { SetupView } from "./setup/setup_view.tsx";
-import { hrefOf, route, type View } from "./store/route.ts";
+import { hrefOf, route, type View, VIEWS } from "./store/route.ts";
 import { TroubleView } from "./trouble/trouble_view.tsx";
 import { now } from "./store/clock.ts";
 import { nextTheme, preferences, THEMES, type Zone } from "./store/preferences.ts";
@@ -71,14 +71,6 @@ function skip(event: Event): void {
   document.getElementById("main")?.focus();
 }
 
-const NAMES: Readonly<Record<View, string>> = {
-  now: "Now",
-  night: "Night",
-  history: "History",
-  trouble: "Trouble",
-  setup: "Setup",
-};
-
 /** Stands above every view; outside Now with the headline in short. */
 function Bar(): JSX.Element {
   const { view } = route.value;
@@ -89,10 +81,10 @@ function Bar(): JSX.Element {
         <span>image-transfer</span>
       </a>
       <nav class="tabs" aria-label="Views">
-        {(Object.keys(NAMES) as View[]).map((name) => (
+        {VIEWS.map((name) => (
           <a key={name} class="tab" href={hrefOf(name)} aria-current={name === view ? "page" : undefined}>
             <Glyph name={name} />
-            <span>{NAMES[name]}</span>
+            <span>{TITLES[name]}</span>
             {name === "trouble" && troubleCount.value > 0 && (
               <span class="badge">
                 {count(troubleCount.value)}

@@ -12,6 +12,7 @@ import { LongList } from "./long_list.tsx";
 import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { Name } from "../parts/name.tsx";
+import { Button, Problem } from "../parts/panel.tsx";
 import { StateWord } from "../parts/state_word.tsx";
 
 type Sort = NonNullable<DeliveryAsk["sort"]>;
@@ -47,7 +48,7 @@ export function HistoryView(): JSX.Element {
         <Exports filter={filter} />
       </header>
       <HistoryFilters />
-      {problem !== null && <p class="problem" role="alert">{`${problem.message}. ${problem.hint}`}</p>}
+      <Problem of={problem} />
       <div
         class={places.length > MOST_WORDS ? "history has-signs" : "history"}
         style={{ "--places": Math.max(1, places.length) }}
@@ -78,9 +79,9 @@ export function HistoryView(): JSX.Element {
             />
           )}
         {stale && (
-          <button type="button" class="button is-primary fresh" onClick={pages.refresh}>
-            <Glyph name="scan" />Show new images
-          </button>
+          <Button primary class="fresh" onClick={pages.refresh} glyph="scan">
+            Show new images
+          </Button>
         )}
       </div>
     </>
@@ -203,13 +204,12 @@ function HistoryFilters(): JSX.Element {
       {isSet("target") && <Choice name="target" label="Target" options={withAny("Any target")} />}
       {isSet("filter") && <Choice name="filter" label="Filter" options={withAny("Any filter")} />}
       {Object.keys(NONE).some(isSet) && (
-        <button
-          type="button"
-          class="button"
+        <Button
           onClick={() => setQuery(NONE)}
+          glyph="close"
         >
-          <Glyph name="close" />Clear
-        </button>
+          Clear
+        </Button>
       )}
     </search>
   );

@@ -5,8 +5,8 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { CardValues, DeliveryView, HeaderReport, ImageReport } from "../../../reports/api_types.ts";
-import { bytes, count, duration, failedTries, plural } from "../parts/format.ts";
-import { Dialog } from "../parts/panel.tsx";
+import { bytes, count, duration, failedTries, plural, withHint } from "../parts/format.ts";
+import { Button, Dialog, Table } from "../parts/panel.tsx";
 import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { StateWord } from "../parts/state_word.tsx";
@@ -64,7 +64,7 @@ function useReport(id: number): { readonly report: ImageReport | null; readonly 
   const list = listOf(route.value, tonight.value?.night ?? "");
   const { answer, error } = useAsk<ImageReport>(`/api/images/${id}?${list}`, changed, 500);
   if (answer !== null) last.current = answer.value;
-  if (error !== null && answer === null) return { report: null, problem: `${error.message}. ${error.hint}`.trim() };
+  if (error !== null && answer === null) return { report: null, problem: withHint(error) };
   return { report: last.current, problem: null };
 }
 
@@ -138,9 +138,9 @@ function Place({ one }: { readonly one: DeliveryView }): JSX.Element {
         <strong>{one.destination}</strong>
         <StateWord one={one} />
         {canRetry && (
-          <button type="button" class="button is-primary" disabled={!isLive.value} onClick={() => retry([one.id])}>
-            <Glyph name="retry" />Retry
-          </button>
+          <Button primary disabled={!isLive.value} onClick={() => retry([one.id])} glyph="retry">
+            Retry
+          </Button>
         )}
       </p>
       {one.error !== null && (
@@ -247,7 +247,7 @@ function shown(value: string | number | boolean): string {
 function HeaderCards({ id }: { readonly id: number }): JSX.Element {
   const [wanted, want] = useState("");
   const { answer, error } = useAsk<HeaderReport>(`/api/cards/${id}`);
-  if (error !== null) return <p class="nothing">{`${error.message}. ${error.hint}`}</p>;
+  if (error !== null) return <p class="nothing">{withHint(error)}</p>;
   if (answer === null) return <p class="nothing" role="status">Loading the header…</p>;
   const { hdus, problem, kept } = answer.value;
   const all = hdus.length > 0 || Object.keys(kept).length === 0 ? hdus : [keptHdu(kept)];
@@ -279,26 +279,15 @@ function Hdu({ hdu, wanted }: { readonly hdu: HduCards; readonly wanted: string 
       <summary>
         {hdu.name} <span class="dim">{hdu.data}, {count(hdu.cards.length)} {plural(hdu.cards.length, "card")}</span>
       </summary>
-      <div class="table-box" tabIndex={0} role="region" aria-label={`Header of ${hdu.name}`}>
-        <table class="cards-table">
-          <thead class="unseen">
-            <tr>
-              <th scope="col">Keyword</th>
-              <th scope="col">Value</th>
-              <th scope="col">Comment</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map(({ keyword, value, comment }, at) => (
-              <tr key={at}>
-                <th scope="row">{printable(keyword)}</th>
-                <td>{printable(value)}</td>
-                <td class="dim">{printable(comment)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={`Header of ${hdu.name}`} class="cards-table" head={["Keyword", "Value", "Comment"]} isHeadUnseen>
+        {shown.map(({ keyword, value, comment }, at) => (
+          <tr key={at}>
+            <th scope="row">{printable(keyword)}</th>
+            <td>{printable(value)}</td>
+            <td class="dim">{printable(comment)}</td>
+          </tr>
+        ))}
+      </Table>
     </details>
   );
 }

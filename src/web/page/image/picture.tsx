@@ -2,6 +2,7 @@
  * The picture of an image, to be looked at closely: buttons, the keys + - 0, the wheel and a double click zoom; dragging moves it.
  */
 import type { JSX, RefObject } from "preact";
+import { Button } from "../parts/panel.tsx";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Glyph } from "../parts/glyph.tsx";
 
@@ -61,9 +62,9 @@ export function Picture({ path, summary }: { readonly path: string; readonly sum
         >
           <Glyph name="more" />
         </button>
-        <button type="button" class="button" aria-disabled={zoom === 1} title="Whole image (0)" onClick={() => zoomTo(1)}>
+        <Button aria-disabled={zoom === 1} title="Whole image (0)" onClick={() => zoomTo(1)}>
           Whole image
-        </button>
+        </Button>
         <output>{zoom}×</output>
       </figcaption>
     </figure>

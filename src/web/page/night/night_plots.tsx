@@ -5,7 +5,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { NightReport, NightSeries, Outage } from "../../../reports/api_types.ts";
 import { type Line, Plot, type Shade, type Zoom } from "./plot.tsx";
 import { bytes, count, latency } from "../parts/format.ts";
-import { Panel } from "../parts/panel.tsx";
+import { Button, Panel } from "../parts/panel.tsx";
 import { brokenAtPauses } from "./pauses.ts";
 
 type Measure = "files" | "bytes";
@@ -30,7 +30,7 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
         title={measure === "files" ? "Images over the night" : "Data over the night"}
         aside={
           <div class="plot-tools">
-            {zoom !== null && <button type="button" class="button" onClick={() => setZoom(null)}>Whole night</button>}
+            {zoom !== null && <Button onClick={() => setZoom(null)}>Whole night</Button>}
             <MeasureChoice measure={measure} onChoose={setMeasure} />
           </div>
         }

@@ -9,7 +9,7 @@ import { part } from "../store/live.ts";
 import { hrefOf, route, setQuery } from "../store/route.ts";
 import { NightPlots, placeName } from "./night_plots.tsx";
 import { printable } from "../../../domain/names/printable.ts";
-import { Panel } from "../parts/panel.tsx";
+import { Button, Panel, Problem, Table } from "../parts/panel.tsx";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { historyPages } from "../history/history_pages.ts";
 import { LongList } from "../history/long_list.tsx";
@@ -34,7 +34,7 @@ export function NightView(): JSX.Element {
         <h1>Night of {night === "" ? "…" : nightName(night)}</h1>
         <Picker night={night} running={running} nights={list?.nights ?? []} />
       </header>
-      {error !== null && <p class="problem" role="alert">{`${error.message}. ${error.hint}`}</p>}
+      <Problem of={error} />
       {report === null
         ? error === null && <p class="nothing" role="status">Loading the night…</p>
         : <Report report={report} isTonight={night === running} />}
@@ -103,31 +103,25 @@ function Picker({ night, running, nights }: PickerProps): JSX.Element {
   const pick = (one: string | undefined) => setQuery({ night: one === running ? "" : one ?? "", target: "", filter: "" });
   return (
     <div class="picker">
-      <button
-        type="button"
-        class="button"
+      <Button
         aria-label="Previous night"
         title="Previous night ([)"
         data-key="["
         disabled={former === undefined}
         onClick={() => pick(former)}
-      >
-        <Glyph name="former" />
-      </button>
+        glyph="former"
+      />
       <select aria-label="Night" value={night} onChange={(event) => pick(event.currentTarget.value)}>
         {all.map((one) => <option key={one} value={one}>{nightName(one)}{one === running ? " (tonight)" : ""}</option>)}
       </select>
-      <button
-        type="button"
-        class="button"
+      <Button
         aria-label="Next night"
         title="Next night (])"
         data-key="]"
         disabled={later === undefined}
         onClick={() => pick(later)}
-      >
-        <Glyph name="next" />
-      </button>
+        glyph="next"
+      />
     </div>
   );
 }
@@ -149,25 +143,21 @@ function NightTargets({ targets }: { readonly targets: readonly NightTarget[] })
         </span>
       )}
     >
-      <div class="table-box" tabIndex={0} role="region" aria-label="Targets and filters">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Target</th>
-              <th scope="col">Filter</th>
-              <th scope="col">Images</th>
-              <th scope="col">Exposure</th>
-              <th scope="col">Delivered</th>
-              <th scope="col">First</th>
-              <th scope="col">Last</th>
-              <th scope="col" title="Numbers that the camera skipped after one of these images">Missing frames</th>
-            </tr>
-          </thead>
-          <tbody>
-            {targets.map((one) => <TargetRow key={`${one.target}\0${one.filter}`} one={one} />)}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Targets and filters"
+        head={[
+          "Target",
+          "Filter",
+          "Images",
+          "Exposure",
+          "Delivered",
+          "First",
+          "Last",
+          <span key="missing" title="Numbers that the camera skipped after one of these images">Missing frames</span>,
+        ]}
+      >
+        {targets.map((one) => <TargetRow key={`${one.target}\0${one.filter}`} one={one} />)}
+      </Table>
     </Panel>
   );
 }
@@ -226,37 +216,23 @@ function NightTable({ report }: { readonly report: NightReport }): JSX.Element {
   const { summary, series } = report;
   return (
     <Panel title="Totals" class="night-table">
-      <div class="table-box" tabIndex={0} role="region" aria-label="Totals for the night">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Destination</th>
-              <th scope="col">Expected</th>
-              <th scope="col">Delivered</th>
-              <th scope="col">Verified</th>
-              <th scope="col">Waiting</th>
-              <th scope="col">Failed</th>
-              <th scope="col">Data</th>
-              <th scope="col">Typical time</th>
-              <th scope="col">Longest time</th>
-            </tr>
-          </thead>
-          <tbody>
-            {summary.destinations.map((one) => (
-              <tr key={`${one.job}/${one.name}`}>
-                <th scope="row">{placeName(summary.destinations, one)}</th>
-                <td>{count(one.expected)}</td>
-                <td>{count(one.delivered)}</td>
-                <td>{count(one.proven)}</td>
-                <td>{count(one.waiting)}</td>
-                <td class={one.failed > 0 ? "tone-text-bad" : ""}>{count(one.failed)}</td>
-                <td>{bytes(one.bytes)}</td>
-                <Delays series={series} job={one.job} name={one.name} />
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Totals for the night"
+        head={["Destination", "Expected", "Delivered", "Verified", "Waiting", "Failed", "Data", "Typical time", "Longest time"]}
+      >
+        {summary.destinations.map((one) => (
+          <tr key={`${one.job}/${one.name}`}>
+            <th scope="row">{placeName(summary.destinations, one)}</th>
+            <td>{count(one.expected)}</td>
+            <td>{count(one.delivered)}</td>
+            <td>{count(one.proven)}</td>
+            <td>{count(one.waiting)}</td>
+            <td class={one.failed > 0 ? "tone-text-bad" : ""}>{count(one.failed)}</td>
+            <td>{bytes(one.bytes)}</td>
+            <Delays series={series} job={one.job} name={one.name} />
+          </tr>
+        ))}
+      </Table>
       {series.times.length > 0 && (
         <details>
           <summary>Over time</summary>
@@ -287,28 +263,20 @@ function OverTime({ series }: { readonly series: NightSeries }): JSX.Element {
   const step = Math.max(1, Math.ceil(times.length / MOST_ROWS));
   const rows = times.map((_, at) => at).filter((at) => (times.length - 1 - at) % step === 0);
   return (
-    <div class="table-box" tabIndex={0} role="region" aria-label="The night over time">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Until</th>
-            <th scope="col">Finished</th>
-            {destinations.map((one) => <th key={`${one.job}/${one.name}`} scope="col">On {placeName(destinations, one)}</th>)}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((at) => (
-            <tr key={at}>
-              <th scope="row">
-                <Time at={times[at]! * 1000} shape="minute" />
-              </th>
-              <td>{count(seenFiles[at] ?? 0)}</td>
-              {destinations.map((one) => <td key={`${one.job}/${one.name}`}>{count(one.files[at] ?? 0)}</td>)}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label="The night over time"
+      head={["Until", "Finished", ...destinations.map((one) => `On ${placeName(destinations, one)}`)]}
+    >
+      {rows.map((at) => (
+        <tr key={at}>
+          <th scope="row">
+            <Time at={times[at]! * 1000} shape="minute" />
+          </th>
+          <td>{count(seenFiles[at] ?? 0)}</td>
+          {destinations.map((one) => <td key={`${one.job}/${one.name}`}>{count(one.files[at] ?? 0)}</td>)}
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -345,19 +313,18 @@ function ContactSheet({ night }: { readonly night: string }): JSX.Element {
         <>
           <span role="status">{total === null ? "…" : `${count(total)} ${plural(total, "image")}`}</span>
           {(target !== "" || colour !== "") && (
-            <button
-              type="button"
-              class="button"
+            <Button
               onClick={() => setQuery({ target: "", filter: "" })}
+              glyph="close"
             >
-              <Glyph name="close" />All targets
-            </button>
+              All targets
+            </Button>
           )}
           <a href={hrefOf("history", { night, target, filter: colour })}>see them in History</a>
         </>
       }
     >
-      {problem !== null && <p class="problem" role="alert">{`${problem.message}. ${problem.hint}`}</p>}
+      <Problem of={problem} />
       <div class="sheet" ref={box} style={{ "--rows": Math.max(1, rows) }}>
         {total === 0
           ? <p class="nothing">{chosen === "" ? "No images yet" : "No images of this target through this filter"}</p>

@@ -6,7 +6,7 @@ import type { DestinationView, Outage } from "../../../reports/api_types.ts";
 import { ago, bytes, count, duration, rate } from "../parts/format.ts";
 import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
-import { Progress } from "../parts/panel.tsx";
+import { Button, Progress } from "../parts/panel.tsx";
 import { Time, timeText } from "../parts/time.tsx";
 import { pause, resume, scan } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
@@ -212,36 +212,35 @@ function CardActions({ group: { name, rows } }: { readonly group: DestinationGro
   return (
     <div class="card-actions">
       {is("on_hold", "backing_off") && (
-        <button
-          type="button"
-          class="button is-primary"
+        <Button
+          primary
           aria-label={`Retry now: ${name}`}
           onClick={() => resume(name)}
+          glyph="retry"
         >
-          <Glyph name="retry" />Retry now
-        </button>
+          Retry now
+        </Button>
       )}
       {rows.filter(({ state }) => state === "closed").map(({ job }) => (
-        <button
+        <Button
           key={job}
-          type="button"
-          class="button"
           aria-label={`Send now: ${job}`}
           onClick={() => scan(job)}
+          glyph="busy"
         >
-          <Glyph name="busy" />Send now{rows.length > 1 && ` (${job})`}
-        </button>
+          Send now{rows.length > 1 && ` (${job})`}
+        </Button>
       ))}
       {is("paused")
         ? (
-          <button type="button" class="button is-primary" aria-label={`Resume ${name}`} onClick={() => resume(name)}>
-            <Glyph name="play" />Resume
-          </button>
+          <Button primary aria-label={`Resume ${name}`} onClick={() => resume(name)} glyph="play">
+            Resume
+          </Button>
         )
         : (
-          <button type="button" class="button" aria-label={`Pause ${name}`} onClick={() => pause(name)}>
-            <Glyph name="pause" />Pause
-          </button>
+          <Button aria-label={`Pause ${name}`} onClick={() => pause(name)} glyph="pause">
+            Pause
+          </Button>
         )}
     </div>
   );

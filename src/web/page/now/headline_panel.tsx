@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { ago, bytes, count, duration, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
+import { Button } from "../parts/panel.tsx";
 import { Moment, nightName } from "../parts/time.tsx";
 import { pause, resume, scan } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
@@ -27,9 +28,9 @@ export function HeadlinePanel(): JSX.Element {
       </div>
       <div class="headline-actions">
         {isLive.value ? <Actions /> : link.value.kind === "lost" && (
-          <button type="button" class="button" onClick={reconnect}>
-            <Glyph name="retry" />Reconnect now<Countdown until={link.value.retryAt} />
-          </button>
+          <Button onClick={reconnect} glyph="retry">
+            Reconnect now<Countdown until={link.value.retryAt} />
+          </Button>
         )}
       </div>
     </section>
@@ -61,19 +62,11 @@ function Actions(): JSX.Element {
   const everything = all.length > 1 ? " all" : "";
   return (
     <>
-      <button type="button" class="button" onClick={() => scan()}>
-        <Glyph name="scan" />Scan now
-      </button>
-      {paused < all.length && (
-        <button type="button" class="button" onClick={() => pause(null)}>
-          <Glyph name="pause" />Pause{everything}
-        </button>
-      )}
-      {paused > 0 && (
-        <button type="button" class="button is-primary" onClick={() => resume(null)}>
-          <Glyph name="play" />Resume{everything}
-        </button>
-      )}
+      <Button onClick={() => scan()} glyph="scan">
+        Scan now
+      </Button>
+      {paused < all.length && <Button onClick={() => pause(null)} glyph="pause">Pause{everything}</Button>}
+      {paused > 0 && <Button primary onClick={() => resume(null)} glyph="play">Resume{everything}</Button>}
     </>
   );
 }

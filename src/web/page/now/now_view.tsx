@@ -8,7 +8,7 @@ import { DestinationCards } from "./destination_cards.tsx";
 import { FleetPanel } from "./fleet_panel.tsx";
 import { HeadlinePanel } from "./headline_panel.tsx";
 import type { DeliveryView, JobView, TransferView, WaitingView } from "../../../reports/api_types.ts";
-import { bytes, count, duration, rate } from "../parts/format.ts";
+import { bytes, count, duration, rate, withHint } from "../parts/format.ts";
 import { Name, PathText } from "../parts/name.tsx";
 import { now } from "../store/clock.ts";
 import { Glyph } from "../parts/glyph.tsx";
@@ -144,7 +144,7 @@ function WatchedFolder({ job }: { readonly job: JobView }): JSX.Element {
         <PathText text={job.watchPath} />
       </span>
       <span class="dim">{watched(job)}</span>
-      {job.failure !== null && <span class="why-hint">{`${job.failure.message}. ${job.failure.hint}`}</span>}
+      {job.failure !== null && <span class="why-hint">{withHint(job.failure)}</span>}
     </li>
   );
 }

@@ -9,6 +9,11 @@ export function count(value: number): string {
   return whole.format(value);
 }
 
+/** What is wrong and what to do, as one text. */
+export function withHint({ message, hint }: { readonly message: string; readonly hint: string }): string {
+  return hint === "" ? message : `${message}. ${hint}`;
+}
+
 /** `delivery` or `deliveries`. */
 export function plural(value: number, word: string): string {
   if (value === 1) return word;

@@ -1,8 +1,8 @@
 /** What views are made of: panels, dialogs, bars of progress. */
-import type { ComponentChildren, JSX } from "preact";
+import type { ButtonHTMLAttributes, ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { Glyph } from "./glyph.tsx";
-import { ratio } from "./format.ts";
+import { Glyph, type GlyphName } from "./glyph.tsx";
+import { ratio, withHint } from "./format.ts";
 
 /** `class` is added to the panel's own. */
 interface PanelProps {
@@ -24,6 +24,50 @@ export function Panel({ title, aside, class: name = "", children }: PanelProps):
       </header>
       {children}
     </section>
+  );
+}
+
+/** `label` is the table's name, `head` its columns; `class` is that of the table. */
+interface TableProps {
+  readonly label: string;
+  readonly head: readonly ComponentChildren[];
+  readonly class?: string;
+  /** The columns are named for screen readers only. */
+  readonly isHeadUnseen?: boolean;
+  /** Rows. */
+  readonly children: ComponentChildren;
+}
+
+/** Scrolls sideways where it is too wide. */
+export function Table({ label, head, class: name = "", isHeadUnseen = false, children }: TableProps): JSX.Element {
+  return (
+    <div class="table-box" tabIndex={0} role="region" aria-label={label}>
+      <table class={name}>
+        <thead class={isHeadUnseen ? "unseen" : ""}>
+          <tr>
+            {head.map((one, at) => <th key={at} scope="col">{one}</th>)}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  );
+}
+
+/** What a button of HTML may have; `primary` is what one would do most likely. */
+interface ButtonProps extends Omit<ButtonHTMLAttributes, "class" | "type"> {
+  readonly glyph?: GlyphName;
+  readonly primary?: boolean;
+  readonly class?: string;
+}
+
+export function Button({ glyph, primary = false, class: name = "", children, ...rest }: ButtonProps): JSX.Element {
+  const classes = ["button", primary ? "is-primary" : "", name].filter((one) => one !== "").join(" ");
+  return (
+    <button {...rest} type="button" class={classes}>
+      {glyph !== undefined && <Glyph name={glyph} />}
+      {children}
+    </button>
   );
 }
 
@@ -75,6 +119,11 @@ export function Dialog({ title, class: name = "", tools, onClose, children }: Di
       </div>
     </dialog>
   );
+}
+
+/** Why a question to the daemon has no answer; null while it has one. */
+export function Problem({ of: failure }: { readonly of: { readonly message: string; readonly hint: string } | null }) {
+  return failure === null ? null : <p class="problem" role="alert">{withHint(failure)}</p>;
 }
 
 /** `done` of `all`, in any unit. */

@@ -4,10 +4,10 @@ import { useRef, useState } from "preact/hooks";
 import { printable } from "../../../domain/names/printable.ts";
 import type { AnswerOf, PageActions } from "../../../reports/actions.ts";
 import type { CheckFinding, SetupHook, SetupReport, SetupSchedule } from "../../../reports/api_types.ts";
-import { ago, duration } from "../parts/format.ts";
+import { ago, duration, withHint } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
-import { Panel } from "../parts/panel.tsx";
+import { Button, Panel, Problem } from "../parts/panel.tsx";
 import { Time } from "../parts/time.tsx";
 import { ask, AskError, useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -26,7 +26,7 @@ export function SetupView(): JSX.Element {
       <header class="view-head">
         <h1>Setup</h1>
       </header>
-      {error !== null && <p class="problem" role="alert">{`${error.message}. ${error.hint}`}</p>}
+      <Problem of={error} />
       {report === null ? error === null && <p class="nothing" role="status">Loading the setup…</p> : (
         <div class="setup">
           <About report={report} />
@@ -171,9 +171,9 @@ function Configuration({ report: { configuration } }: { readonly report: SetupRe
       title="Configuration in force"
       class="setup-configuration"
       aside={configuration !== null && (
-        <button type="button" class="button" onClick={choose}>
+        <Button onClick={choose}>
           {copied ? "Copied" : "Copy"}
-        </button>
+        </Button>
       )}
     >
       {configuration === null ? <p class="nothing">This daemon runs without a configuration</p> : (
@@ -213,17 +213,16 @@ function Checks(): JSX.Element {
     <Panel
       title="Checks"
       aside={
-        <button
-          type="button"
-          class="button is-primary"
+        <Button
+          primary
           data-key="d"
           title="Run the checks (d)"
           disabled={value.state === "running" || !isLive.value}
           onClick={start}
+          glyph="scan"
         >
-          <Glyph name="scan" />
           {value.state === "running" ? "Checking…" : "Run the checks"}
-        </button>
+        </Button>
       }
     >
       <div role="status">
@@ -287,6 +286,6 @@ async function start(): Promise<void> {
     run.value = { state: "done", at: Date.now(), findings: value.findings };
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
-    run.value = { state: "failed", why: `${error.message}. ${error.hint}`.trim() };
+    run.value = { state: "failed", why: withHint(error) };
   }
 }

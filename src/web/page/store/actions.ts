@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { printable } from "../../../domain/names/printable.ts";
 import type { AnswerOf, AskOf, PageActions } from "../../../reports/actions.ts";
-import { count, plural } from "../parts/format.ts";
+import { count, plural, withHint } from "../parts/format.ts";
 import { ask, AskError } from "./ask.ts";
 
 /** Something to be said; `id` counts up. */
@@ -100,5 +100,5 @@ async function act<K extends keyof PageActions>(
 
 function tell(error: unknown): void {
   if (!(error instanceof AskError)) throw error;
-  toast("bad", error.hint === "" ? error.message : `${error.message}. ${error.hint}`);
+  toast("bad", withHint(error));
 }

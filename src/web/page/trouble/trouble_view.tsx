@@ -3,8 +3,9 @@ import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import type { TroubleCause, TroubleItem, TroubleList } from "../../../reports/api_types.ts";
 import { count, duration, plural } from "../parts/format.ts";
-import { Glyph, type GlyphName } from "../parts/glyph.tsx";
+import { Glyph } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
+import { Button } from "../parts/panel.tsx";
 import { Time } from "../parts/time.tsx";
 import { acceptRemoved, resume, retry, scan } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
@@ -28,7 +29,9 @@ export function TroubleView(): JSX.Element {
       <header class="view-head">
         <h1>Trouble</h1>
         <p class="found">{total === 0 ? "" : `${count(total)} ${plural(total, "item")} to resolve`}</p>
-        {failed > 1 && <RetryAll />}
+        {failed > 1 && (
+          <Button primary disabled={!isLive.value} onClick={() => retry(null)} glyph="retry">Retry all failed</Button>
+        )}
       </header>
       {total === 0 ? <Nothing /> : (causes.value ?? []).map((cause) => (
         <Cause
@@ -98,14 +101,6 @@ function Nothing(): JSX.Element {
   );
 }
 
-function RetryAll(): JSX.Element {
-  return (
-    <button type="button" class="button is-primary" disabled={!isLive.value} onClick={() => retry(null)}>
-      <Glyph name="retry" />Retry all failed
-    </button>
-  );
-}
-
 function Item({ one }: { readonly one: TroubleItem }): JSX.Element {
   return (
     <li class={`trouble tone-${one.severity}`}>
@@ -133,10 +128,6 @@ function Item({ one }: { readonly one: TroubleItem }): JSX.Element {
   );
 }
 
-function isPaused(name: string): boolean {
-  return destinations.value?.some((one) => one.name === name && one.state === "paused") ?? false;
-}
-
 const WHERE: Readonly<Record<TroubleItem["kind"], string>> = {
   daemon: "The daemon",
   destination: "Destination",
@@ -154,34 +145,34 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
     await doing;
     setBusy(false);
   };
-  const common = { off: busy || !isLive.value };
+  const common = { disabled: busy || !isLive.value };
   switch (action?.do) {
     case undefined:
       return null;
     case "retry":
       return (
         <div class="trouble-actions">
-          <Button {...common} glyph="retry" word="Retry" label={`Retry ${what}`} onClick={() => act(retry(action.ids))} />
-          <button type="button" class="button" aria-label={`Details of ${what}`} onClick={() => show(action.ids[0]!)}>
+          <Button {...common} glyph="retry" aria-label={`Retry ${what}`} onClick={() => act(retry(action.ids))}>Retry</Button>
+          <Button aria-label={`Details of ${what}`} onClick={() => show(action.ids[0]!)}>
             Details
-          </button>
+          </Button>
         </div>
       );
     case "resume": {
       const { destination } = action;
-      const paused = isPaused(destination);
+      const paused = destinations.value?.some((one) => one.name === destination && one.state === "paused") ?? false;
       const word = paused ? "Resume" : "Retry now";
-      const label = `${word}: ${destination}`;
       return (
         <div class="trouble-actions">
           <Button
             {...common}
             primary
             glyph={paused ? "play" : "retry"}
-            word={word}
-            label={label}
+            aria-label={`${word}: ${destination}`}
             onClick={() => act(resume(destination))}
-          />
+          >
+            {word}
+          </Button>
         </div>
       );
     }
@@ -190,7 +181,7 @@ function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
       const { glyph, word, run } = OF_JOB[action.do];
       return (
         <div class="trouble-actions">
-          <Button {...common} glyph={glyph} word={word} label={`${word}: ${what}`} onClick={() => act(run(action.job))} />
+          <Button {...common} glyph={glyph} aria-label={`${word}: ${what}`} onClick={() => act(run(action.job))}>{word}</Button>
         </div>
       );
     }
@@ -203,21 +194,3 @@ const OF_JOB = {
   scan: { glyph: "scan", word: "Scan again", run: scan },
   accept_removed: { glyph: "good", word: "End this job", run: acceptRemoved },
 } as const;
-
-interface ButtonProps {
-  readonly glyph: GlyphName;
-  readonly word: string;
-  readonly label: string;
-  readonly off: boolean;
-  readonly primary?: boolean;
-  readonly onClick: () => void;
-}
-
-function Button({ glyph, word, label, off, primary = false, onClick }: ButtonProps): JSX.Element {
-  return (
-    <button type="button" class={primary ? "button is-primary" : "button"} disabled={off} aria-label={label} onClick={onClick}>
-      <Glyph name={glyph} />
-      {word}
-    </button>
-  );
-}
