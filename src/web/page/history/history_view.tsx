@@ -3,17 +3,15 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { DeliveryAsk, ImageView, NightList } from "../../../reports/api_types.ts";
 import { bytes, count, plural } from "../parts/format.ts";
-import { Glyph } from "../parts/glyph.tsx";
+import { Glyph, StateWord } from "../parts/glyph.tsx";
 import { part } from "../store/live.ts";
-import { route, setQuery, show } from "../store/route.ts";
-import { historyFilter } from "../store/image_list.ts";
+import { historyFilter, route, setQuery, show } from "../store/route.ts";
 import { type HistoryPages, historyPages } from "./history_pages.ts";
 import { LongList } from "./long_list.tsx";
 import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { Name } from "../parts/name.tsx";
 import { Button, Problem } from "../parts/panel.tsx";
-import { StateWord } from "../parts/state_word.tsx";
 
 type Sort = NonNullable<DeliveryAsk["sort"]>;
 interface Column {

@@ -2,9 +2,9 @@
  * The picture of an image, to be looked at closely: buttons, the keys + - 0, the wheel and a double click zoom; dragging moves it.
  */
 import type { JSX, RefObject } from "preact";
-import { Button } from "../parts/panel.tsx";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Glyph } from "../parts/glyph.tsx";
+import { Button } from "../parts/panel.tsx";
 
 const ZOOMS = [1, 2, 4, 8] as const;
 const CLOSE = "?side=2048";

@@ -6,14 +6,13 @@ import { Glyph } from "../parts/glyph.tsx";
 import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { part } from "../store/live.ts";
-import { hrefOf, route, setQuery } from "../store/route.ts";
+import { hrefOf, nightFilter, route, setQuery } from "../store/route.ts";
 import { NightPlots, placeName } from "./night_plots.tsx";
 import { printable } from "../../../domain/names/printable.ts";
 import { Button, Panel, Problem, Table } from "../parts/panel.tsx";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { historyPages } from "../history/history_pages.ts";
 import { LongList } from "../history/long_list.tsx";
-import { nightFilter } from "../store/image_list.ts";
 import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
 
 const tonight = part("tonight");

@@ -1,5 +1,6 @@
 /** The signs of the page, drawn with lines. A sign always stands beside a word or a label. */
 import type { JSX } from "preact";
+import type { DeliveryView } from "../../../reports/api_types.ts";
 
 const PATHS = {
   good: "M12 3a9 9 0 1 1 0 18a9 9 0 0 1 0-18M8 12.300l2.800 2.800L16 9.500",
@@ -43,4 +44,43 @@ export function Glyph({ name }: { readonly name: GlyphName }): JSX.Element {
       <path d={PATHS[name]} />
     </svg>
   );
+}
+
+type ShownState = Pick<DeliveryView, "state" | "proof" | "error" | "warning">;
+
+const PROOFS: Readonly<Record<string, string>> = { checksum: "verified", read_back: "read back", size: "size only" };
+
+/** The state of a delivery in a word or two, with its sign. Delivered ones say how they were proven; the message of a failure, or what is wrong with the file, is the tooltip. */
+export function StateWord({ one }: { readonly one: ShownState }): JSX.Element {
+  const { glyph, tone, word } = wordOf(one);
+  return (
+    <span class={`state tone-text-${tone}`} title={one.error?.message ?? one.warning ?? undefined}>
+      <Glyph name={glyph} />
+      <span>{word}</span>
+    </span>
+  );
+}
+
+function wordOf({ state, proof, error, warning }: ShownState): { glyph: GlyphName; tone: string; word: string } {
+  switch (state) {
+    case "queued":
+      return { glyph: "warning", tone: "dim", word: "queued" };
+    case "sending":
+      return { glyph: "busy", tone: "busy", word: "sending" };
+    case "deferred":
+      return { glyph: "warning", tone: "warning", word: "retrying" };
+    case "delivered": {
+      const word = proof === null ? "delivered, not verified" : PROOFS[proof] ?? proof;
+      if (warning !== null) return { glyph: "trouble", tone: "warning", word: `${word}, with a warning` };
+      return { glyph: "good", tone: "good", word };
+    }
+    case "failed":
+      // Left alone on purpose, and listed for the record.
+      if (error?.code === "superseded") return { glyph: "next", tone: "dim", word: "replaced" };
+      if (error?.code === "skipped") return { glyph: "next", tone: "dim", word: "skipped" };
+      if (error?.code === "gone") return { glyph: "warning", tone: "warning", word: "gone" };
+      return { glyph: "bad", tone: "bad", word: "failed" };
+    default:
+      return state satisfies never;
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * Preferences: colours, the time zone, shortcuts, what calls for attention. Kept in the browser's local storage, if there is any.
  */
-import { effect, type Signal, signal } from "@preact/signals";
+import { computed, effect, type Signal, signal } from "@preact/signals";
 
 /** `red` keeps eyes that are used to the dark. */
 export const THEMES = ["auto", "light", "dark", "red"] as const;
@@ -42,8 +42,19 @@ export function nextTheme(): void {
   theme.value = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
 }
 
+const asked = matchMedia("(prefers-color-scheme: dark)");
+const isDark = signal(asked.matches);
+asked.addEventListener("change", () => isDark.value = asked.matches);
+
+/** The colours that are shown, as the style sheet names them. */
+export const shownTheme = computed(() => {
+  const { value } = preferences.theme;
+  if (value !== "auto") return value;
+  return isDark.value ? "dark" : "light";
+});
+
 effect(() => {
-  document.documentElement.dataset["theme"] = preferences.theme.value;
+  document.documentElement.dataset["theme"] = shownTheme.value;
 });
 
 function kept<T extends string | boolean>(name: string, otherwise: T, read: (text: string) => T | undefined): Signal<T> {

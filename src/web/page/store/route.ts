@@ -1,5 +1,6 @@
 /** Which view is shown, from the address after `#`: `#night?night=20261120`. `show` names a delivery whose dialog is open. */
 import { signal } from "@preact/signals";
+import type { DeliveryAsk } from "../../../reports/api_types.ts";
 
 /** In the order of the tabs and of the keys 1 to 5. */
 export const VIEWS = ["now", "night", "history", "trouble", "setup"] as const;
@@ -63,4 +64,43 @@ export function closeShown(): void {
 function read(): Route {
   const [name = "", search = ""] = location.hash.slice(1).split("?", 2);
   return { view: VIEWS.find((view) => view === name) ?? "now", query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+/** What decides which images a list holds, and their order. */
+const LIST_PARAMETERS = [
+  "search",
+  "job",
+  "destination",
+  "state",
+  "night",
+  "target",
+  "filter",
+  "sort",
+  "order",
+] as const satisfies readonly (keyof DeliveryAsk)[];
+
+/** As a query string, empty parts left out. */
+export function historyFilter(query: Readonly<Record<string, string>>): string {
+  return new URLSearchParams(LIST_PARAMETERS.flatMap((name) => {
+    const value = query[name] ?? "";
+    return value === "" ? [] : [[name, value]];
+  })).toString();
+}
+
+/** The list that an image was opened from, as a query of `/api/images`: it decides which images come before and after it; `tonight` is the night that is shown where the address names none. */
+export function listOf({ view, query }: Route, tonight: string): string {
+  switch (view) {
+    case "history":
+      return historyFilter(query);
+    case "night":
+      return nightFilter(query, tonight);
+    default:
+      return "";
+  }
+}
+
+/** The images of a contact sheet, in the order in which they were taken. */
+export function nightFilter(query: Readonly<Record<string, string>>, tonight: string): string {
+  const { night = "", target = "", filter = "" } = query;
+  return historyFilter({ night: night === "" ? tonight : night, target, filter, sort: "queued_at", order: "asc" });
 }
