@@ -193,50 +193,43 @@ export async function withWatchdog<T>(
   signal: AbortSignal,
   act: (signal: AbortSignal, alive: () => void) => Promise<T>,
 ): Promise<T> {
-  const { what, clock } = options;
+  const { what, timeoutMs, clock, ask, onSilence } = options;
   // Not aborted after a success: a session that was opened with it lives on.
   const end = new AbortController();
   using over = anySignal();
   using _stopping = onAbort(signal, () => end.abort(new Failure("stopped", `Cannot ${what}: image-transfer is stopping`)));
-  const lastSign = { at: clock.monotonic() };
-  void watch(options, lastSign, end, over.signal);
+  let lastSign = clock.monotonic();
+  const watch = async () => {
+    let measured = 0;
+    let tellMs = onSilence === undefined ? Infinity : SILENT_MS;
+    while (!over.signal.aborted) {
+      const silentMs = clock.monotonic() - lastSign;
+      if (silentMs >= timeoutMs) {
+        const message = `Cannot ${what}: no progress for ${Math.round(timeoutMs / 1000)} s`;
+        const hint = "It is retried automatically. If the link is just slow, raise transfer_timeout_seconds.";
+        return end.abort(new Failure("timeout", message, { hint }));
+      }
+      if (silentMs >= tellMs) {
+        tellMs = Infinity;
+        onSilence?.();
+      }
+      const isHalf = silentMs >= timeoutMs / 2;
+      // Not awaited: the time-out must come even if the destination does not answer.
+      if (ask && isHalf) {
+        ask(over.signal).then((now) => {
+          if (now > measured) lastSign = clock.monotonic();
+          measured = Math.max(now, measured);
+        }, () => undefined);
+      }
+      await clock.sleep(Math.max(1, Math.min(tellMs, ask && !isHalf ? timeoutMs / 2 : timeoutMs) - silentMs), over.signal);
+    }
+  };
+  void watch();
   try {
-    return await untilAborted(act(end.signal, () => void (lastSign.at = clock.monotonic())), end.signal);
+    return await untilAborted(act(end.signal, () => void (lastSign = clock.monotonic())), end.signal);
   } catch (error) {
     // A killed tool may say anything: the reason for killing it is the better message.
     throw end.signal.aborted ? end.signal.reason : error;
-  }
-}
-
-async function watch(
-  { what, timeoutMs, clock, ask, onSilence }: WatchdogOptions,
-  lastSign: { at: number },
-  end: AbortController,
-  over: AbortSignal,
-): Promise<void> {
-  let measured = 0;
-  let tellMs = onSilence === undefined ? Infinity : SILENT_MS;
-  while (true) {
-    const silentMs = clock.monotonic() - lastSign.at;
-    if (silentMs >= timeoutMs) {
-      const message = `Cannot ${what}: no progress for ${Math.round(timeoutMs / 1000)} s`;
-      const hint = "It is retried automatically. If the link is just slow, raise transfer_timeout_seconds.";
-      return end.abort(new Failure("timeout", message, { hint }));
-    }
-    if (silentMs >= tellMs) {
-      tellMs = Infinity;
-      onSilence?.();
-    }
-    const isHalf = silentMs >= timeoutMs / 2;
-    // Not awaited: the time-out must come even if the destination does not answer.
-    if (ask && isHalf) {
-      ask(over).then((now) => {
-        if (now > measured) lastSign.at = clock.monotonic();
-        measured = Math.max(now, measured);
-      }, () => undefined);
-    }
-    await clock.sleep(Math.max(1, Math.min(tellMs, ask && !isHalf ? timeoutMs / 2 : timeoutMs) - silentMs), over);
-    if (over.aborted) return;
   }
 }
 

@@ -111,7 +111,15 @@ async function sendRound(
     const count = Math.min(ready - part.there.length, ROUND_CHUNKS, fitting);
     if (count <= 0) return;
     await appendChunks(context, part, file, count, over);
-    flushSoon(context, part, over);
+    if (part.flushing !== null || part.there.length - part.flushed < FLUSH_CHUNKS) return;
+    // Beside what is sent next: a busy disk takes long, and publishing need flush only what is left.
+    const flushed = part.there.length;
+    part.flushing = ahead.flush(part, over).then(() => void (part.flushed = flushed), (error) => {
+      if (over.aborted) return;
+      ahead.drop(part);
+      const message = `Cannot flush the part of "${part.path}" at ${destination.name}: ${failureRecord(error).message}`;
+      emit({ type: "notice", level: "debug", message });
+    }).finally(() => part.flushing = null);
   });
 }
 
@@ -141,16 +149,4 @@ async function appendChunks(
   part.there.push(...await parts.digests(part.staged, chunks, over));
   const bytes = part.there.length * CHUNK_BYTES;
   emit({ type: "ahead", job: job.name, path: part.path, destination: destination.name, bytes });
-}
-
-/** Beside what is sent next: a busy disk takes long, and publishing need flush only what is left. */
-function flushSoon({ ahead, destination, emit }: DestinationContext, part: AheadPart, over: AbortSignal): void {
-  if (part.flushing !== null || part.there.length - part.flushed < FLUSH_CHUNKS) return;
-  const count = part.there.length;
-  part.flushing = ahead.flush(part, over).then(() => void (part.flushed = count), (error) => {
-    if (over.aborted) return;
-    ahead.drop(part);
-    const message = `Cannot flush the part of "${part.path}" at ${destination.name}: ${failureRecord(error).message}`;
-    emit({ type: "notice", level: "debug", message });
-  }).finally(() => part.flushing = null);
 }
