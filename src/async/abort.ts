@@ -5,7 +5,7 @@
  */
 
 /** A signal that follows others. It ends with its block: disposing of it aborts it and stops following. */
-export interface LinkedSignal extends Disposable {
+interface LinkedSignal extends Disposable {
   /** Aborted, with its reason, when the first of the followed signals is. */
   readonly signal: AbortSignal;
   /** Aborts only this one. */

@@ -235,7 +235,7 @@ interface Size {
   readonly levels: ReadonlySet<LogLevel>;
 }
 
-export type LogSpool = Awaited<ReturnType<typeof logSpool>>;
+type LogSpool = Awaited<ReturnType<typeof logSpool>>;
 
 /** Opens the spool in this folder, with what a former process left there. */
 export async function logSpool(folder: string, system: Files, mostBytes = MOST_BYTES) {

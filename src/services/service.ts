@@ -28,7 +28,7 @@ export interface ServicePlace {
 }
 
 /** Folders and files that the daemon needs, absolute. */
-export interface Needs {
+interface Needs {
   readonly writable: readonly string[];
   readonly readable: readonly string[];
 }

@@ -397,7 +397,7 @@ export interface ListenOptions {
 }
 
 /** A request to a server on this computer. */
-export interface LocalQuestion {
+interface LocalQuestion {
   readonly method: "GET" | "HEAD" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -407,7 +407,7 @@ export interface LocalQuestion {
 }
 
 /** With any status; `text` is the body as UTF-8. */
-export interface LocalAnswer {
+interface LocalAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

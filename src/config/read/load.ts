@@ -121,7 +121,7 @@ type Decoded = { readonly text: string } | { readonly fault: Position & { readon
 const MARKS = [["utf-16le", 0xff, 0xfe], ["utf-16be", 0xfe, 0xff]] as const;
 
 /** Never throws: what is wrong with the bytes is the fault. */
-export function decode(bytes: Uint8Array): Decoded {
+function decode(bytes: Uint8Array): Decoded {
   const encoding = MARKS.find(([, first, second]) => bytes[0] === first && bytes[1] === second)?.[0] ?? "utf-8";
   const text = strictly(encoding, bytes);
   if (text === null && encoding === "utf-8") return invalid(bytes);

@@ -122,7 +122,7 @@ const MAX_HDUS = 65_536;
 type DataLength = { readonly bytes: number } | { readonly problem: string };
 
 /** FITS Standard 4.0, §4.4.1 equations 1 and 2, §6 random groups, §7 extensions. Reads BITPIX, NAXIS, NAXISn, PCOUNT, GCOUNT and GROUPS. */
-export function dataLength(header: Header): DataLength {
+function dataLength(header: Header): DataLength {
   const bitpix = header.get("BITPIX");
   if (typeof bitpix !== "number" || !BITPIX.has(bitpix)) return { problem: `BITPIX is ${told(bitpix)}` };
   const naxis = header.get("NAXIS");

@@ -74,7 +74,7 @@ interface TiledImage {
 }
 
 /** The image; null where it is compressed in a way that is not read. Keeps the tiles of the last row that was asked for. */
-export function compressedImage(hdu: Hdu, read: RangeReader): FitsImage | null {
+function compressedImage(hdu: Hdu, read: RangeReader): FitsImage | null {
   const image = tiledImage(hdu, read);
   if (image === null) return null;
   const { shape, tileHeight } = image;
@@ -281,7 +281,7 @@ export function unrice(bytes: Uint8Array, bytesPerPixel: number, blockSize: numb
 // Where the columns of a FITS binary table are within a row (FITS Standard 4.0, §7.3.1).
 
 /** One column; its values begin at `offset` in every row. */
-export interface Column {
+interface Column {
   /** From the beginning of a row, bytes. */
   readonly offset: number;
   /** TFORM without what is in brackets, e.g. `1PB`. */
@@ -289,7 +289,7 @@ export interface Column {
 }
 
 /** By name; columns whose format cannot be read end the list. */
-export function tableColumns(header: Header): ReadonlyMap<string, Column> {
+function tableColumns(header: Header): ReadonlyMap<string, Column> {
   const columns = new Map<string, Column>();
   let offset = 0;
   for (let n = 1; n <= Number(header.get("TFIELDS") ?? 0); n++) {
@@ -332,14 +332,14 @@ export interface FitsImage {
 const MOST_SIDE = 1_000_000;
 
 /** Pixels a row, rows, and BITPIX (bits a number, negative for floating point; FITS Standard 4.0, §4.4.1.1). */
-export interface Shape {
+interface Shape {
   readonly width: number;
   readonly height: number;
   readonly bitpix: number;
 }
 
 /** Size and kind of numbers; `prefix` is `Z` for what a compressed image was. */
-export function shapeOf(header: Header, prefix: "" | "Z"): Shape | null {
+function shapeOf(header: Header, prefix: "" | "Z"): Shape | null {
   const number = (keyword: string) => Number(header.get(prefix + keyword) ?? 0);
   const [axes, width, height, bitpix] = [number("NAXIS"), number("NAXIS1"), number("NAXIS2"), number("BITPIX")];
   const isSide = (side: number) => Number.isSafeInteger(side) && side > 1 && side <= MOST_SIDE;
@@ -349,7 +349,7 @@ export function shapeOf(header: Header, prefix: "" | "Z"): Shape | null {
 }
 
 /** How stored numbers become values. */
-export interface Scale {
+interface Scale {
   readonly zero: number;
   readonly factor: number;
   /** The stored number that stands for no value; null where none does. */
@@ -357,7 +357,7 @@ export interface Scale {
 }
 
 /** BZERO, BSCALE and BLANK or ZBLANK (FITS Standard 4.0, §4.4.2.5 and §10.2); without them the stored numbers are the values. */
-export function scaleOf(header: Header, bitpix: number): Scale {
+function scaleOf(header: Header, bitpix: number): Scale {
   const numberOr = (keyword: string, otherwise: number) => {
     const value = header.get(keyword);
     return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
@@ -371,7 +371,7 @@ export function scaleOf(header: Header, bitpix: number): Scale {
 }
 
 /** In place. */
-export function toPhysical(values: Float64Array, { zero, factor, blank }: Scale): Float64Array {
+function toPhysical(values: Float64Array, { zero, factor, blank }: Scale): Float64Array {
   if (zero === 0 && factor === 1 && blank === null) return values;
   for (let i = 0; i < values.length; i++) {
     const stored = values[i]!;
@@ -381,7 +381,7 @@ export function toPhysical(values: Float64Array, { zero, factor, blank }: Scale)
 }
 
 /** Big-endian numbers of FITS. */
-export function decode(bytes: Uint8Array, bitpix: number, into: Float64Array): void {
+function decode(bytes: Uint8Array, bitpix: number, into: Float64Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = Math.min(into.length, Math.floor(bytes.length / (Math.abs(bitpix) / 8)));
   switch (bitpix) {

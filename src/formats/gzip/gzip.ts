@@ -146,7 +146,7 @@ const PIECE_BYTES = 64 * 1024;
 type NoHeader = { readonly found: "cut" } | { readonly found: "corrupt"; readonly reason: string };
 
 /** The length in bytes of the header that begins at `offset`, or why there is none. */
-export async function gzipHeaderLength(window: WindowReader, offset: number, size: number): Promise<number | NoHeader> {
+async function gzipHeaderLength(window: WindowReader, offset: number, size: number): Promise<number | NoHeader> {
   // Name and comment have no declared length; what does not fit even into a mebibyte is none.
   const little = await window(offset, USUAL_BYTES);
   const length = measure(little);

@@ -5,7 +5,7 @@ import { gunzipped, isGzip } from "../gzip/gzip.ts";
 import { crc32, deflateSync } from "node:zlib";
 
 /** Grey values, the top row first. */
-export interface Preview {
+interface Preview {
   readonly width: number;
   readonly height: number;
   readonly pixels: Uint8Array;

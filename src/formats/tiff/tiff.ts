@@ -67,7 +67,7 @@ const MAX_VALUES = 4_000_000;
 // directories it leads to.
 
 /** What the first bytes of a TIFF file say. */
-export interface TiffKind {
+interface TiffKind {
   /** True for `II`, little-endian; false for `MM`. */
   readonly little: boolean;
   /** True for BigTIFF, whose offsets have 64 bits. */
@@ -86,14 +86,14 @@ type Directory =
   | { readonly found: "strange"; readonly problem: string };
 
 /** Where a directory is. */
-export interface DirectoryPlace {
+interface DirectoryPlace {
   readonly offset: number;
   /** False for Exif, GPS and the like: nothing comes after them, and programs (dcraw, LibRaw) put something else where that would be noted. */
   readonly hasNext: boolean;
 }
 
 /** The file as it is looked at. */
-export interface TiffFile {
+interface TiffFile {
   readonly window: WindowReader;
   readonly size: number;
   readonly signal: AbortSignal;
@@ -102,7 +102,7 @@ export interface TiffFile {
 }
 
 /** Reads the file header: null where it is no TIFF, "cut" where it ends too early to tell. */
-export function tiffKind(opening: Uint8Array): TiffKind | "cut" | null {
+function tiffKind(opening: Uint8Array): TiffKind | "cut" | null {
   const [first, second] = opening;
   if ((first !== 0x49 && first !== 0x4d) || (opening.length > 1 && second !== first)) return null;
   if (opening.length < 4) return "cut";
@@ -116,7 +116,7 @@ export function tiffKind(opening: Uint8Array): TiffKind | "cut" | null {
 }
 
 /** Reads the directory at `offset` and sums up where its values, strips and tiles end. */
-export async function readDirectory(kind: TiffKind, { offset, hasNext }: DirectoryPlace, file: TiffFile): Promise<Directory> {
+async function readDirectory(kind: TiffKind, { offset, hasNext }: DirectoryPlace, file: TiffFile): Promise<Directory> {
   const sizes = kind.big ? BIG : CLASSIC;
   if (!Number.isSafeInteger(offset + MAX_ENTRIES * sizes.entry)) {
     return { found: "strange", problem: `a directory has the impossible offset ${offset}` };

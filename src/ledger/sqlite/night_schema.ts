@@ -11,7 +11,7 @@ import { number, numberOrNull, text, toSource } from "./rows.ts";
  * Whether a row of `deliveries` counts: versions replaced before they were sent, files skipped on purpose, and those that a mirror
  * removed do not.
  */
-export const counts = (row: string) =>
+const counts = (row: string) =>
   `(NOT (${row}.state = 'failed' AND coalesce(${row}.failure_code, '') IN ('superseded', 'skipped', 'removed')))`;
 const delivered = (row: string) => `(${row}.state = 'delivered')`;
 const proven = (row: string) => `(${row}.state = 'delivered' AND ${row}.receipt_level IN ('checksum', 'read_back'))`;

@@ -48,7 +48,7 @@ export function fleetReportText(report: FleetReport): string {
 }
 
 /** A verdict for people. */
-export const WORDS: Readonly<Record<FleetNight["verdict"], string>> = {
+const WORDS: Readonly<Record<FleetNight["verdict"], string>> = {
   unknown: "UNKNOWN",
   missing: "MISSING",
   held: "HELD",
@@ -57,7 +57,7 @@ export const WORDS: Readonly<Record<FleetNight["verdict"], string>> = {
 };
 
 /** All images that are known of. */
-export function sumLine({ images, computers }: FleetReport): string {
+function sumLine({ images, computers }: FleetReport): string {
   const unknown = computers.filter(({ verdict }) => verdict === "unknown").length;
   const without = unknown === 0 ? "" : `, without ${unknown === 1 ? "the unknown computer" : `the ${unknown} unknown computers`}`;
   return `${imagesText(images)}, ${formatBytes(images.bytes)}${without}`;
@@ -85,7 +85,7 @@ function partsOf(one: FleetNight, { nights }: FleetReport, now: number): string[
 }
 
 /** Why it is not well, and what else a person should know. */
-export function notesOf(
+function notesOf(
   { reason, verdict, images, oldest_waiting, clock_ahead_seconds: ahead }: FleetNight,
   now: number,
 ): string[] {
@@ -106,7 +106,7 @@ function clockText(ahead: number): string {
 }
 
 /** `2026-01-16 03:12`, from ISO 8601. */
-export function minute(time: string): string {
+function minute(time: string): string {
   return time.slice(0, 16).replace("T", " ");
 }
 

@@ -54,7 +54,7 @@ export function reportText(report: MorningReport): string {
 }
 
 /** What an audit found, for people. */
-export function auditText({ begun_at, checked, changed, unreadable, sent_again, damaged, vanished }: ReportAudit): string {
+function auditText({ begun_at, checked, changed, unreadable, sent_again, damaged, vanished }: ReportAudit): string {
   if (begun_at === null) return "not begun yet";
   if (checked === 0) return `${NOTHING_TO_CHECK} since ${begun_at.slice(0, 10)}`;
   const parts = Object.entries({ damaged, vanished, changed, unreadable, "sent again": sent_again }).filter(([, count]) =>

@@ -220,7 +220,7 @@ const MOST_TARGETS = 200;
 const MOST_RANGES = 50;
 
 /** `points` are the deliveries of the night; images without one are left out. */
-export function nightTargets(points: readonly NightPoint[]): NightTargets {
+function nightTargets(points: readonly NightPoint[]): NightTargets {
   const images = imagesOf(points);
   const groups = new Map<string, Group>();
   const numbers = frameGaps();

@@ -19,7 +19,7 @@ export interface HeadlineParts {
 }
 
 /** A destination with what the ledger counts for it. */
-export interface DestinationFacts extends Omit<DestinationNow, "destination" | "survey"> {
+interface DestinationFacts extends Omit<DestinationNow, "destination" | "survey"> {
   readonly destination: Pick<DestinationNow["destination"], "name" | "job">;
   readonly counts: Counts;
   /** On a full disk: how much must be freed before all fits that waits. Null where that is not known. */

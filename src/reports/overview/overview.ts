@@ -55,7 +55,7 @@ export type Finding =
 export const ACCEPT_REMOVED = "image-transfer pocketbase accept";
 
 /** Images of tonight that were delivered, and are known to be gone from their destination. */
-export interface Missing {
+interface Missing {
   readonly job: string;
   readonly destination: string;
   readonly expected: number;

@@ -223,7 +223,7 @@ const BAD_NAMES_LEFT_OUT = Deno.build.os !== "windows" && BEFORE_DENO_2_9;
  * Every regular file under a folder, in batches: a small tree is read here, a larger one in a Worker that lives as long as the walk (it costs some
  * memory, and a tenth of a second to start). `at` gives each folder its share of the runtime's threads.
  */
-export function createWalk(at: Bulkheads["run"]): Files["walk"] {
+function createWalk(at: Bulkheads["run"]): Files["walk"] {
   /** Roots that had many names: whoever reads a folder of a million here blocks everybody for long. */
   const large = new Set<string>();
   const lastBadNames = new Map<string, { readonly names: WalkBatch["unreadable"]; readonly at: number }>();

@@ -17,7 +17,7 @@ export type RootLook =
   | { readonly is: "not a folder" }
   | { readonly is: "silent" };
 
-export type SourceRoot = ReturnType<typeof sourceRoot>;
+type SourceRoot = ReturnType<typeof sourceRoot>;
 
 type RootSystem = Pick<System, "followedFacts" | "sleep" | "monotonic">;
 
