@@ -239,7 +239,9 @@ export function sftpNames(base: SftpBase, digest: Session["digest"]): Names {
       return new Map([...links].map(([path, link]) => [path, linkRefused(path, link, where, what)]));
     },
     // Folders cannot be flushed: a small flushed file makes journalling file systems write the renames before it.
-    flush: () => makeAndRemove(base, `${stagingRoot}/named-${system.randomHex(4)}.flush`),
+    flush: async () => {
+      if (calls.flushes) await makeAndRemove(base, `${stagingRoot}/named-${system.randomHex(4)}.flush`);
+    },
     failure(what: string, refusal: Refusal | string) {
       if (typeof refusal === "string") return refused(what, { code: STATUS.FAILURE, message: refusal });
       const failure = refused(what, refusal);
