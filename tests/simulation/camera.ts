@@ -12,6 +12,8 @@ export interface Witness {
   /** How often the power of the computer was cut: its programs end with it. */
   readonly powerCuts: number;
   gone(path: string): void;
+  /** Whatever is there now counts as it is. */
+  acceptSources(): void;
 }
 
 /** Lets one image be written. A writer whose disk fails gives up and leaves what it has written. */
@@ -75,8 +77,9 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
       case "preallocated":
         return await written(first, async (inode) => {
           await act(() => tree.truncate(inode, first.length));
-          await pause();
-          await inPieces(first)(inode);
+          await act(() => tree.write(inode, 0, first.subarray(0, 2880)));
+          await rest();
+          await inPieces(first, 2880)(inode);
         });
       case "header last":
         return await written(first, async (inode) => {
@@ -134,6 +137,8 @@ export async function shoot(shot: Shot, nth: number, tree: Tree, world: World, w
         shot.kind satisfies never;
     }
   } catch (error) {
+    // All of its length is there, and nobody has it open.
+    if (shot.kind === "preallocated") witness.acceptSources();
     world.note(`camera gives up ${path}: ${error instanceof Error ? error.message : error}`);
   }
 }

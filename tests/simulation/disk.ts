@@ -25,6 +25,8 @@ export class Device {
   /** Who waits until it answers again. */
   waiting: (() => void)[] = [];
   changes: NameChange[] = [];
+  /** How often its power was cut: what was going on there then never comes to its end. */
+  powerCuts = 0;
   constructor(readonly number: number, readonly name: string, readonly capacity: number, atMs: number) {
     this.root = new Inode(this, "folder", 0o755, 0, atMs);
     this.root.links = 2;
@@ -342,6 +344,7 @@ export class Tree {
       if (chance.chance(0.5)) { for (const { folder, name, now } of changes) setEntry(folder, name, now); }
     }
     device.changes = [];
+    device.powerCuts += 1;
     for (const inode of this.#files(device.root)) {
       inode.writers = 0;
       if (inode.data === inode.flushed) continue;

@@ -383,6 +383,12 @@ function happen(fault: Fault, site: Site, path = ""): void {
         crash("kill", site);
         later(nothing);
         world.after(RESTART_MS, () => site.life === null && start(site));
+        if (fault.powerAfterMs === undefined) return;
+        world.after(RESTART_MS + fault.powerAfterMs, () => {
+          if (site.isOver || site.life === null) return;
+          crash("power", site);
+          world.after(RESTART_MS, () => site.life === null && start(site));
+        });
       });
     case "stop":
       if (site.daemon !== null) site.phase = "stop";

@@ -48,7 +48,9 @@ export type Fault =
   & { readonly forMs: number }
   & (
     | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
-    | { readonly kind: "kill" | "stop" | "power cut at home" | "power cut far away" }
+    | { readonly kind: "stop" | "power cut at home" | "power cut far away" }
+    /** With `powerAfterMs`, the power of the computer is cut so long after it runs again: what it found and did not write is lost. */
+    | { readonly kind: "kill"; readonly powerAfterMs?: number }
     | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
     | { readonly kind: "sleep of the computer" | "a stranger's link" | "a stranger's file" | "an exchanged folder" }
     | { readonly kind: "watcher deaf" | "too many open files" | "ledger full" | "ledger read only" }
@@ -166,8 +168,12 @@ function aFault(span: number, chance: Dice): Fault {
         kind: chance.pick(["full", "read only", "failing", "hanging", "unmounted", "another disk"] as const),
         disk,
       };
-    case "end":
-      return { ...base, kind: chance.pick(["kill", "kill", "stop", "power cut at home", "power cut far away"] as const) };
+    case "end": {
+      const kind = chance.pick(["kill", "kill", "stop", "power cut at home", "power cut far away"] as const);
+      const moment = chance.chance(0.5) ? { ...base, ...chance.pick(WHERE_NAMES_ARE_GIVEN), nth: chance.int(1, 20) } : base;
+      if (kind !== "kill" || chance.chance(0.5)) return { ...moment, kind };
+      return { ...moment, kind, powerAfterMs: chance.pick([1_000, 5_000, 30_000]) };
+    }
     case "line":
       return { ...base, kind: chance.pick(["line cut", "line frozen", "line slow", "answer lost", "late writer"] as const) };
     case "self":
@@ -188,6 +194,11 @@ function aFault(span: number, chance: Dice): Fault {
       };
   }
 }
+
+/** From the verified bytes to the receipt. */
+const WHERE_NAMES_ARE_GIVEN = ["/nas", "/usb", "/far"].flatMap((below) =>
+  ["link", "rename", "fsync", "unlink"].map((call) => ({ call, below }))
+);
 
 /** In the moment in which an image gets its name, or while our temporary folder is there. */
 const WHERE_OURS_IS = [{ call: "link", below: "/nas" }, { call: "create", below: "/nas" }] as const;

@@ -103,8 +103,11 @@ function missing(program: string): Failure {
 
 /** The calls of one program, each at a moment of its own. */
 function caller({ life, tree, weather, uid, onCall }: Machine) {
-  return <T>(name: string, path: string, act: () => T, delay: Delay = QUICK, lingers?: "lingers"): Promise<T> =>
-    life.answer(delay, () => {
+  return <T>(name: string, path: string, act: () => T, delay: Delay = QUICK, lingers?: "lingers"): Promise<T> => {
+    const device = tree.disks.get(path.split("/")[1]!);
+    const powerCuts = device?.powerCuts;
+    return life.answer(delay, () => {
+      if (device?.powerCuts !== powerCuts) return NEVER;
       try {
         onCall(name, path);
         if (weather.tooManyOpenFiles && OPENS.has(name)) throw errnoError("EMFILE", name, path);
@@ -120,7 +123,10 @@ function caller({ life, tree, weather, uid, onCall }: Machine) {
         tree.byProgram = false;
       }
     }, lingers);
+  };
 }
+
+const NEVER = new Waiting(() => {});
 
 const OPENS: ReadonlySet<string> = new Set(["open", "readdir", "create", "fsync"]);
 
@@ -575,6 +581,15 @@ function watching(
     }
   }
 
+  const lookOrWait = (path: string) => {
+    try {
+      return tree.look(path, true);
+    } catch (error) {
+      if (error instanceof Hanging) return new Waiting((again) => error.device.waiting.push(again));
+      throw error;
+    }
+  };
+
   return {
     watch,
     async openForWriting(paths) {
@@ -585,7 +600,8 @@ function watching(
         if (some.length === 0) continue;
         await life.answer(LOOK_AT_WRITERS, () => {
           for (const path of some) {
-            const inode = orNull(() => tree.look(path, true));
+            const inode = orNull(() => lookOrWait(path));
+            if (inode instanceof Waiting) return inode;
             if (inode && inode.writers > 0 && (weather.seesEveryWriter || inode.uid === uid)) open.add(path);
           }
         });
