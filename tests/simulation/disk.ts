@@ -25,7 +25,7 @@ export class Device {
   /** Who waits until it answers again. */
   waiting: (() => void)[] = [];
   changes: NameChange[] = [];
-  /** How often its power was cut: what was going on there then never comes to its end. */
+  /** How often its power was cut: what a program that ended with it was doing never comes to its end. */
   powerCuts = 0;
   constructor(readonly number: number, readonly name: string, readonly capacity: number, atMs: number) {
     this.root = new Inode(this, "folder", 0o755, 0, atMs);

@@ -170,6 +170,8 @@ function aFault(span: number, chance: Dice): Fault {
       };
     case "end": {
       const kind = chance.pick(["kill", "kill", "stop", "power cut at home", "power cut far away"] as const);
+      // What a session does on the far machine goes on in this process: between two of its calls there is no power cut.
+      if (kind === "power cut far away") return { at, forMs, kind };
       const moment = chance.chance(0.5) ? { ...base, ...chance.pick(WHERE_NAMES_ARE_GIVEN), nth: chance.int(1, 20) } : base;
       if (kind !== "kill" || chance.chance(0.5)) return { ...moment, kind };
       return { ...moment, kind, powerAfterMs: chance.pick([1_000, 5_000, 30_000]) };

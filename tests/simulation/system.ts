@@ -107,7 +107,7 @@ function caller({ life, tree, weather, uid, onCall }: Machine) {
     const device = tree.disks.get(path.split("/")[1]!);
     const powerCuts = device?.powerCuts;
     return life.answer(delay, () => {
-      if (device?.powerCuts !== powerCuts) return NEVER;
+      if (!life.alive && device?.powerCuts !== powerCuts) return NEVER;
       try {
         onCall(name, path);
         if (weather.tooManyOpenFiles && OPENS.has(name)) throw errnoError("EMFILE", name, path);
