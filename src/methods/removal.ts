@@ -88,18 +88,37 @@ export async function remove(names: Names, items: readonly Removal[], signal: Ab
   }));
   const trash = going.flatMap(({ to }) => to === null ? [] : [{ target: to, directoryMode: null }]);
   signal.throwIfAborted();
-  const answers = going.length === 0
-    ? new Map<Act, Answer>()
-    : await names.act([...foldersFor({ ...names, known: new Set() }, trash).phases, [...acts.values()]], signal);
+  const folders = foldersFor({ ...names, known: new Set() }, trash).phases;
+  const answers = going.length === 0 ? new Map<Act, Answer>() : await names.act([...folders, [...acts.values()]], signal);
+  const isRefused = going.some((item) => !answers.get(acts.get(item)!)!.done);
+  const noTrash = isRefused ? await whyNoFolder(names, folders.flat(), answers, signal) : null;
   const outcomes = await Promise.all(items.map(async (item, index): Promise<RemovalOutcome> => {
     const failure = kept[index];
     if (failure) return { removed: false, failure };
     const { done, refusal } = answers.get(acts.get(item)!)!;
     if (done) return { removed: true };
-    return { removed: false, failure: failureRecord(await names.failure(removing(names, item.path), refusal)) };
+    return { removed: false, failure: noTrash ?? failureRecord(await names.failure(removing(names, item.path), refusal)) };
   }));
   if (outcomes.some(({ removed }) => removed)) await names.flush?.(signal);
   return outcomes;
+}
+
+/** Why a folder of the trash is missing: the refused rename tells only that it is. Null where all are there. */
+async function whyNoFolder(
+  names: Names,
+  makes: readonly Act[],
+  answers: ReadonlyMap<Act, Answer>,
+  signal: AbortSignal,
+): Promise<FailureRecord | null> {
+  const looks = makes.flatMap((make) =>
+    make.do === "mkdir" && !answers.get(make)!.done ? [[make, { do: "stat", path: make.path }] as const] : []
+  );
+  if (looks.length === 0) return null;
+  const found = await names.act([looks.map(([, look]) => look)], signal);
+  const [make] = looks.find(([, look]) => found.get(look)!.done && !found.get(look)!.stat) ?? [];
+  if (make === undefined) return null;
+  const what = `create the folder "${printable(make.path)}" below ${names.where}`;
+  return failureRecord(await names.failure(what, answers.get(make)!.refusal));
 }
 
 function removing({ where }: Names, path: string): string {

@@ -187,7 +187,8 @@ export class Judge implements Witness {
     if (destinations.some(({ state }) => state !== "open") || !jobs.every(({ watching }) => watching)) return false;
     const torn = [...this.tree.filesOn("cam")].filter(({ path, inode }) => this.newest.get(path)?.sha !== this.#sha(inode.data));
     const theirs = torn.flatMap(({ path }) => this.#routesOf(path));
-    const lost = [...this.#failed.values()].filter((path) => this.#onDisk(path) === undefined);
+    const isTorn = new Set(torn.map(({ path }) => path));
+    const lost = [...this.#failed.values()].filter((path) => this.#onDisk(path) === undefined || isTorn.has(path));
     return torn.length + lost.length > 0 && queued + sending + deferred <= theirs.length && failed <= lost.length;
   }
 

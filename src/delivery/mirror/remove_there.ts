@@ -6,6 +6,7 @@ import ms from "ms";
 import { chunks } from "../../domain/chunks.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import { type Destination, serverOf } from "../../config/settings.ts";
+import { Failure, type FailureRecord, isOutage } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
 import type { OutboxLedger } from "../../ledger/outbox_ledger.ts";
@@ -93,8 +94,13 @@ async function removeSome(
   crashPoint("before_removal", system);
   const outcomes = await session.remove(items, signal);
   crashPoint("after_removal", system);
+  let outage: FailureRecord | undefined;
   gone.forEach((delivery, index) => {
     const [outcome, to = null] = [outcomes[index], items[index]?.to];
+    // Not for ever: it is looked at again when the destination is back.
+    if (outcome && !outcome.removed && isOutage(outcome.failure) && outcome.failure.code !== "permission_denied") {
+      return void (outage ??= outcome.failure);
+    }
     if (!outcome?.removed) return outcome && leave(delivery, outcome.failure.message);
     const forGood = { delivery, message: `It was deleted at the source, and removed at ${destination.name}` };
     ended.push(to === null ? forGood : toTrash(delivery, destination, to));
@@ -102,6 +108,7 @@ async function removeSome(
     emit({ type: "removed_there", delivery, where });
   });
   ledger.recordRemovals(ended.map(({ delivery: { id }, message, hint = "" }) => ({ id, message, hint })), system.now());
+  if (outage !== undefined) throw new Failure(outage.code, outage.message, outage);
   return outcomes.filter(({ removed }) => removed).length;
 }
 
