@@ -60,7 +60,7 @@ export function park(delivery: Delivery): Delivery {
   return { ...delivery, state: { state: "queued" } };
 }
 
-/** Whether a destination takes files just now, and if not, why and until when. Times in milliseconds since 1970 UTC. */
+/** Whether a destination is accepting files, and if not, why and until when. Times in milliseconds since 1970 UTC. */
 export type DestinationState =
   | { readonly state: "open" }
   | { readonly state: "backing_off"; readonly until: number; readonly failure: FailureRecord }

@@ -210,7 +210,7 @@ function openList(text: string, offset: number): string | undefined {
   return /=\s*$/.test(text.slice(0, brackets[0])) ? text[brackets.at(-1) ?? text.length] : undefined;
 }
 
-/** Where a value should begin, or one without quotes goes on. */
+/** Where a value should begin, or an unquoted value continues. */
 function noTomlValue({ text, offset }: Place): Complaint | null {
   const quotes = { offset, message: "put the value in quotes" };
   const from = Math.max(0, offset - FAR);
