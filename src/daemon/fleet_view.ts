@@ -56,7 +56,8 @@ export function fleetView(
 }
 
 /**
- * What the page asks of other computers, through the PocketBase server: it logs in at the first command. Each call throws a `Failure` where there is no server, or it does not respond.
+ * What the page asks of other computers, through the PocketBase server. The first command logs in. Each call throws a
+ * `Failure` if there is no server or it does not respond.
  */
 export function pageFleet(settings: () => Settings, system: System, signal: AbortSignal): PageFleet {
   let known: { readonly of: string; readonly server: PocketbaseServer } | null = null;

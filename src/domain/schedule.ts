@@ -60,10 +60,10 @@ function daily(minutes: number): string {
   return `${minutes % 60} ${Math.floor(minutes / 60)} * * *`;
 }
 
-/** A limit of the bandwidth, the same at all times or by a timetable of the day. Bytes per second; null is no limit. */
+/** A bandwidth limit, constant or by time of day. Bytes per second; null means unlimited. */
 export type BandwidthLimit = number | null | Timetable;
 
-/** By the clock of a time zone; outside of all entries there is no limit. */
+/** Limits by time of day in one time zone. Outside all entries there is no limit. */
 export interface Timetable {
   /** IANA time zone; null is the computer's own. */
   readonly timezone: string | null;

@@ -229,8 +229,8 @@ export interface OutboxLedger extends Pick<History, "query" | "each" | "counts" 
   /** Stores where an audit is, and what it found; returns the ids that were queued. */
   recordAudit(job: string, destination: string, state: AuditState, findings: readonly AuditFinding[], now: number): number[];
   /**
-   * A person knows: what was damaged or has vanished is recorded as `gone`, which is no trouble, and the rest is no longer listed.
-   * Returns how many.
+   * Accepts the findings of an audit: damaged and missing files are recorded as `gone` and no longer count as problems; the other findings are
+   * dropped. Returns how many were accepted.
    */
   acceptAudit(job: string, destination: string): number;
 

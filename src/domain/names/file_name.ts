@@ -1,8 +1,8 @@
 /** Names and paths of files: taken apart, made safe, counted up, compared. */
 
 /**
- * Takes the last part of a path apart: `a` and `.fits.gz`, empty where there is no ending. A leading dot begins none, and words with
- * blanks are none.
+ * Splits the last part of a path into stem and extension: `a` and `.fits.gz`. The extension may be empty; a leading dot does not start
+ * one, and it contains no blanks.
  */
 export function nameParts(name: string): { readonly stem: string; readonly ext: string } {
   const last = endingAt(name);
