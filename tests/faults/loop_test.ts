@@ -101,17 +101,19 @@ Deno.test({
     const before = (await installation.log()).length;
     await Deno.mkdir(folder.at("a/in"));
     await change(installation, { ...SMALL, jobs: [...chain, back] });
-    await installation.untilLog(/Destination three is on hold: .*through the job "first"/, before);
+    // Of the destinations of a loop, the one whose search ends last holds; until then, a file may have gone round once.
+    await installation.untilLog(/Destination (one|two|three) is on hold: .*leads back .* through the job/, before);
     await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
-    await installation.until((rows) => rows.some(({ target, destination }) => target === "y.fits" && destination === "three"));
-    assertEquals(await images(folder.at("a")), ["x.fits", "y.fits"]);
+    await installation.until((rows) => rows.some(({ target, state }) => target === "y.fits" && state === "queued"));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assertEquals((await images(folder.at("a"))).filter((name) => name.startsWith("in/in/")), []);
 
     await change(installation, { ...SMALL, jobs: chain });
     await Deno.writeFile(folder.at("a/z.fits"), fitsFile(30_000, 3));
     await installation.until((rows) =>
       rows.some(({ target, destination, state }) => `${target} ${destination} ${state}` === "z.fits two delivered")
     );
-    assertEquals(await images(folder.at("a")), ["x.fits", "y.fits", "z.fits"]);
+    assertEquals((await images(folder.at("a"))).filter((name) => !name.startsWith("in/")), ["x.fits", "y.fits", "z.fits"]);
     assertEquals(await daemon.stop(), 0);
   },
 });

@@ -1,5 +1,5 @@
 /** What a heartbeat tells of a computer with very many destinations. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fleetNow } from "../../src/fleet/heartbeat.ts";
 import { HEARTBEATS } from "../../src/fleet/collections.ts";
 import { beatReport, readFleet } from "../../src/fleet/heartbeat.ts";
@@ -60,8 +60,9 @@ Deno.test("a second daemon with the same account is named, in the log of both an
     await link.until(async () => (await member())?.level === "warning", "the warning in the fleet");
     assertMatch((await member())!.headline, /^Another daemon uses this account: (camera|clone) since \S+Z\. All is well$/);
     const before = link.beats();
-    await link.until(() => link.beats() > before + 5, "more heartbeats");
-    assertEquals([link.notices().length, clone.notices().length], [1, 1]);
+    await link.until(() => link.beats() > before + 8, "more heartbeats");
+    // Not with each heartbeat; again where the other one's came too late for a while, as on a loaded computer.
+    for (const { notices } of [link, clone]) assert(notices().length < 4, notices().join("\n"));
   }
   await link.until(async () => (await member())?.level === "good", "the end of it");
 });

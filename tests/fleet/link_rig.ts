@@ -144,7 +144,7 @@ export async function linkRig(
     jobs: () => settings.jobs.map(({ name }) => name),
     async until(done, what) {
       for (let turn = 0; !await done(); turn++) {
-        assert(turn < 1500, `never came to it: ${what}; ${JSON.stringify(notices().slice(-6))}`);
+        assert(turn < 4500, `never came to it: ${what}; ${JSON.stringify(notices().slice(-6))}`);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },
