@@ -4,6 +4,7 @@
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
+import { jsonOf } from "../domain/json.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { LOG_LEVELS, type LogLevel, logLine } from "../events/log_line.ts";
 import type { Identity } from "./accounts.ts";
@@ -326,13 +327,5 @@ export async function logSpool(folder: string, system: Files, mostBytes = MOST_B
 
 /** A line that was damaged is left out. */
 function linesOf(text: string): SpooledLine[] {
-  return text.split("\n").flatMap((line): SpooledLine[] => {
-    if (line === "") return [];
-    try {
-      return [JSON.parse(line)];
-    } catch (error) {
-      if (error instanceof SyntaxError) return [];
-      throw error;
-    }
-  });
+  return text.split("\n").map(jsonOf).filter((line) => line !== undefined) as SpooledLine[];
 }

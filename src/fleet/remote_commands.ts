@@ -6,6 +6,7 @@ import * as z from "zod";
 import type { PocketbaseSettings } from "../config/settings.ts";
 import type { FleetCommand } from "../domain/fleet.ts";
 import { Failure, failureRecord } from "../domain/failure.ts";
+import { jsonOf } from "../domain/json.ts";
 import { counted } from "../domain/words.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { Emit } from "../domain/transfer_event.ts";
@@ -316,10 +317,5 @@ export async function commandMemory(stateDirectory: string, system: Pick<System,
 }
 
 function begunIn(text: string): Map<string, CommandAnswer | null> {
-  try {
-    return new Map(z.array(z.tuple([z.string(), commandAnswer.nullable()])).parse(JSON.parse(text)));
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return new Map();
-    throw error;
-  }
+  return new Map(z.array(z.tuple([z.string(), commandAnswer.nullable()])).safeParse(jsonOf(text)).data);
 }

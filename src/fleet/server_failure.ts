@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { type Cause, CAUSES, failureParts } from "../domain/causes.ts";
 import { Failure, type FailureCode } from "../domain/failure.ts";
+import { jsonOf } from "../domain/json.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 
@@ -140,13 +141,8 @@ function codeOf(status: number): FailureCode {
 }
 
 function saidOf(text: string): { readonly message: string; readonly data: object } {
-  try {
-    const { message, data } = JSON.parse(text) ?? {};
-    return { message: String(message ?? ""), data: typeof data === "object" && data !== null ? data : {} };
-  } catch (error) {
-    if (error instanceof SyntaxError) return { message: "", data: {} };
-    throw error;
-  }
+  const { message, data } = (jsonOf(text) ?? {}) as Readonly<Record<string, unknown>>;
+  return { message: String(message ?? ""), data: typeof data === "object" && data !== null ? data : {} };
 }
 
 /** No server is obeyed for longer. */

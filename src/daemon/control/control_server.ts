@@ -6,6 +6,7 @@ import { join } from "@std/path";
 import * as z from "zod";
 import { anySignal } from "../../async/abort.ts";
 import type { Failure } from "../../domain/failure.ts";
+import { jsonOf } from "../../domain/json.ts";
 import type { System } from "../../system/system.ts";
 
 const controlFile = z.object({
@@ -25,12 +26,7 @@ export function controlPath(stateDirectory: string): string {
 
 /** The file's content; null if it is not a control file. */
 export function parseControlFile(text: string): ControlFile | null {
-  try {
-    return controlFile.safeParse(JSON.parse(text)).data ?? null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+  return controlFile.safeParse(jsonOf(text)).data ?? null;
 }
 
 /** A failure as the control channel and the API send it. */

@@ -7,6 +7,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { getPath } from "hono/utils/url";
 import { Failure } from "../../domain/failure.ts";
+import { jsonOf } from "../../domain/json.ts";
 import { type Action, COMMAND_ACTIONS, COMMAND_QUESTIONS } from "../../reports/actions.ts";
 import type { DaemonControl } from "../../reports/daemon_control.ts";
 import { nightReports } from "../../reports/night/night_report.ts";
@@ -94,7 +95,7 @@ function commandRoutes(
   const actions: Readonly<Record<string, Action<DaemonControl>>> = COMMAND_ACTIONS;
   for (const [name, { ask, act }] of Object.entries(actions)) {
     app.post(`/${name}`, async (c) => {
-      const asked = ask.safeParse(parsed(await c.req.text()));
+      const asked = ask.safeParse(jsonOf(await c.req.text()));
       if (asked.success) return c.json(await act(control, asked.data));
       throw new Failure("configuration", "Invalid request: its body is not what this version expects", {
         hint: "The command and the daemon may have different versions: restart the daemon.",
@@ -107,15 +108,6 @@ function commandRoutes(
     return c.json({ stopping: true });
   });
   return app;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function isOurs(request: Request, secret: string): boolean {

@@ -1,6 +1,7 @@
 /** What a page may ask: status, history, nights, trouble; and what it may have done. Long answers are read page by page. */
 import type { Context, Hono } from "hono";
 import { Failure } from "../../domain/failure.ts";
+import { jsonOf } from "../../domain/json.ts";
 import type { DeliveryQuery, ImageQuery } from "../../ledger/history.ts";
 import { exportHeaders, exportStream } from "../../reports/delivery/delivery_export.ts";
 import { deliveryView, imageView } from "../../reports/delivery/delivery_view.ts";
@@ -140,7 +141,10 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
       if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
         return refusal(c, 415, "configuration", "The content type must be application/json");
       }
-      const asked = ask.safeParse(await jsonOf(c));
+      const body = await c.req.text().catch((cause) => {
+        throw new Failure("interrupted", "The connection was lost before the request was complete", { cause });
+      });
+      const asked = ask.safeParse(jsonOf(body));
       if (asked.success) return c.json(await act(source, asked.data));
       const [issue] = asked.error.issues;
       return refusal(c, 400, "configuration", `Invalid request: ${issue?.message ?? "the body has the wrong format"}`);
@@ -149,14 +153,5 @@ export function actionRoutes(app: Hono<WebEnv>, source: PageSource): void {
       c.header("allow", "POST");
       return refusal(c, 405, "configuration", "This address accepts only POST");
     });
-  }
-}
-
-async function jsonOf(c: Context): Promise<unknown> {
-  try {
-    return JSON.parse(await c.req.text());
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return undefined;
-    throw new Failure("interrupted", "The connection was lost before the request was complete", { cause });
   }
 }

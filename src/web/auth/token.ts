@@ -6,6 +6,7 @@ import { createHash, createHmac } from "node:crypto";
 import { join } from "@std/path";
 import * as z from "zod";
 import { Failure } from "../../domain/failure.ts";
+import { jsonOf } from "../../domain/json.ts";
 import { reasonOf } from "../../domain/names/reason.ts";
 import type { Clock, System } from "../../system/system.ts";
 
@@ -46,7 +47,7 @@ export async function openAccess(
   const write = (content: Kept) => system.writeText(path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
   let file: Kept;
   try {
-    const found = await system.facts(path) === null ? null : parse(await system.readText(path));
+    const found = await system.facts(path) === null ? null : kept.safeParse(jsonOf(await system.readText(path))).data ?? null;
     file = found ?? { token: system.randomHex(32), key: system.randomHex(32) };
     if (found === null) await write(file);
   } catch (cause) {
@@ -68,15 +69,6 @@ export async function openAccess(
     }),
     saved: () => saved,
   };
-}
-
-function parse(text: string): z.infer<typeof kept> | null {
-  try {
-    return kept.safeParse(JSON.parse(text)).data ?? null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 /** HMAC-SHA-256 in hex: nothing of the token can be tried out without the key. */
