@@ -106,7 +106,7 @@ Deno.test({
       page.evaluate(
         `(${middleOf})(${JSON.stringify(selector)}, ${JSON.stringify([night, lights, first, second, "0001", "/"])})`,
       ) as Promise<number[]>;
-    for (const selector of [".long-list .name", "dialog dd.mono"]) {
+    for (const selector of [".long-list .name", "dialog dd .mono"]) {
       if (selector.startsWith("dialog")) await page.locator(".long-list .name", { hasText: second }).click();
       await page.locator(selector, { hasText: second }).first().waitFor();
       const [atNight, atLights, atFirst, atSecond, atNumber, atSlash] = await middles(selector);

@@ -1,5 +1,5 @@
 /** The frame of the page: where one is, whether it is live, the view, and what is said in between. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { HistoryView } from "./history/history_view.tsx";
 import { ImageDialog } from "./image/image_dialog.tsx";
@@ -16,18 +16,19 @@ import { now } from "./store/clock.ts";
 import { nextTheme, preferences, THEMES, type Zone } from "./store/preferences.ts";
 import { ago, count } from "./parts/format.ts";
 import { Glyph } from "./parts/glyph.tsx";
+import { Quiet } from "./parts/panel.tsx";
 import { nextZone, timeText } from "./parts/time.tsx";
 import { dismiss, toasts } from "./store/actions.ts";
 
 /** Decided by the address, once. */
 const isWall = new URLSearchParams(location.search).has("wall");
 
-const TITLES: Readonly<Record<View, string>> = {
-  now: "Now",
-  night: "Night",
-  history: "History",
-  trouble: "Trouble",
-  setup: "Setup",
+const SHOWN: Readonly<Record<View, { readonly title: string; readonly Content: () => JSX.Element }>> = {
+  now: { title: "Now", Content: NowView },
+  night: { title: "Night", Content: NightView },
+  history: { title: "History", Content: HistoryView },
+  trouble: { title: "Trouble", Content: TroubleView },
+  setup: { title: "Setup", Content: SetupView },
 };
 
 /** Rendered once; everything else is drawn by the signals of `store/`. */
@@ -37,17 +38,23 @@ export function App(): JSX.Element {
   useTitle(view);
   if (kind === "no_session") return <SessionOver />;
   if (isWall) return <WallView />;
+  const { Content } = SHOWN[view];
   const shown = Number(query["show"]);
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>Skip to content</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
+        Skip to content
+      </a>
       <Bar />
       <main id="main" tabIndex={-1} class={`view view-${view}`} aria-busy={live.value === null}>
-        {view === "now" && <NowView />}
-        {view === "night" && <NightView />}
-        {view === "history" && <HistoryView />}
-        {view === "trouble" && <TroubleView />}
-        {view === "setup" && <SetupView />}
+        <Content key={view} />
       </main>
       {Number.isSafeInteger(shown) && shown > 0 && <ImageDialog id={shown} />}
       <HelpDialog />
@@ -62,13 +69,8 @@ function useTitle(view: View): void {
   const { level, text } = shownHeadline.value;
   const sign = { good: "✓", busy: "↑", warning: "…", bad: "⚠", away: "–" }[level];
   useEffect(() => {
-    document.title = `${sign} ${text} · ${TITLES[view]}`;
+    document.title = `${sign} ${text} · ${SHOWN[view].title}`;
   }, [sign, text, view]);
-}
-
-function skip(event: Event): void {
-  event.preventDefault();
-  document.getElementById("main")?.focus();
 }
 
 /** Stands above every view; outside Now with the headline in short. */
@@ -84,7 +86,7 @@ function Bar(): JSX.Element {
         {VIEWS.map((name) => (
           <a key={name} class="tab" href={hrefOf(name)} aria-current={name === view ? "page" : undefined}>
             <Glyph name={name} />
-            <span>{TITLES[name]}</span>
+            <span>{SHOWN[name].title}</span>
             {name === "trouble" && troubleCount.value > 0 && (
               <span class="badge">
                 {count(troubleCount.value)}
@@ -132,37 +134,39 @@ function Connection(): JSX.Element {
 function Switches(): JSX.Element {
   const { theme, zone } = preferences;
   const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
+  const times = ZONE_NAMES[zone.value];
   return (
     <div class="switches">
-      <button
-        type="button"
-        class="switch"
-        aria-label={`Times: ${ZONE_NAMES[zone.value]}. Change`}
-        title={`Times: ${ZONE_NAMES[zone.value]}; change (u)`}
-        onClick={nextZone}
-      >
-        {zone.value}
-      </button>
-      <button
-        type="button"
-        class="switch"
-        aria-label={`Colours: ${theme.value}. Change to ${next}`}
+      <Switch label={`Times: ${times}. Change`} title={`Times: ${times}; change (u)`} onClick={nextZone}>{zone.value}</Switch>
+      <Switch
+        label={`Colours: ${theme.value}. Change to ${next}`}
         title={`Colours: ${theme.value}; next: ${next} (c)`}
         onClick={nextTheme}
       >
         <Glyph name={theme.value} />
-      </button>
-      <button
-        type="button"
+      </Switch>
+      <Switch
         class="switch wide-only"
-        aria-label="Help and shortcuts"
+        label="Help and shortcuts"
         title="Help and shortcuts (?)"
         onClick={() => helpIsOpen.value = true}
       >
         <Glyph name="help" />
-      </button>
+      </Switch>
     </div>
   );
+}
+
+interface SwitchProps {
+  readonly class?: string;
+  readonly label: string;
+  readonly title: string;
+  readonly onClick: () => void;
+  readonly children: ComponentChildren;
+}
+
+function Switch({ class: name = "switch", label, ...rest }: SwitchProps): JSX.Element {
+  return <button type="button" class={name} aria-label={label} {...rest} />;
 }
 
 const ZONE_NAMES: Readonly<Record<Zone, string>> = { site: "of the site", UT: "UT", mine: "of this browser" };
@@ -220,9 +224,7 @@ function Toasts(): JSX.Element {
         <div key={id} class={`toast level-${level}`}>
           <Glyph name={level} />
           <span>{text}</span>
-          <button type="button" class="quiet" aria-label="Dismiss" onClick={() => dismiss(id)}>
-            <Glyph name="close" />
-          </button>
+          <Quiet glyph="close" label="Dismiss" onClick={() => dismiss(id)} />
         </div>
       ))}
     </div>

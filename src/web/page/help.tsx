@@ -1,12 +1,12 @@
 /**
  * What the page can do, in short, and its single-key shortcuts. They can be switched off, and do nothing while somebody types.
  */
-import { signal } from "@preact/signals";
+import { type Signal, signal } from "@preact/signals";
 import { nextZone } from "./parts/time.tsx";
 import { scan } from "./store/actions.ts";
 import { nextTheme, preferences } from "./store/preferences.ts";
 import { go, route, VIEWS } from "./store/route.ts";
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { live } from "./store/live.ts";
 import { askToNotify, canNotify } from "./store/headline.ts";
 import { Dialog } from "./parts/panel.tsx";
@@ -80,32 +80,12 @@ export function HelpDialog(): JSX.Element | null {
           </div>
         ))}
       </dl>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={shortcuts.value}
-          onChange={(event) => shortcuts.value = event.currentTarget.checked}
-        />
-        Enable single-key shortcuts
-      </label>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={notify.value}
-          disabled={!canNotify()}
-          onChange={(event) => askToNotify(event.currentTarget.checked)}
-        />
+      <Check of={shortcuts}>Enable single-key shortcuts</Check>
+      <Check of={notify} disabled={!canNotify()} onCheck={askToNotify}>
         Notify me when something goes wrong, and when all is well again
         {!canNotify() && <span class="dim">(not allowed by this browser here)</span>}
-      </label>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={colourSign.value}
-          onChange={(event) => colourSign.value = event.currentTarget.checked}
-        />
-        Show the state by the colour and shape of the tab icon
-      </label>
+      </Check>
+      <Check of={colourSign}>Show the state by the colour and shape of the tab icon</Check>
       <p>
         For a screen on the wall: <a href="/?wall">the state in large type</a>
       </p>
@@ -120,5 +100,22 @@ export function HelpDialog(): JSX.Element | null {
       </p>
       {live.value !== null && <p class="dim">image-transfer {live.value.status.version}</p>}
     </Dialog>
+  );
+}
+
+/** `onCheck` decides what becomes of it, where it is not simply set. */
+interface CheckProps {
+  readonly of: Signal<boolean>;
+  readonly disabled?: boolean;
+  readonly onCheck?: (checked: boolean) => void;
+  readonly children: ComponentChildren;
+}
+
+function Check({ of, disabled = false, onCheck = (checked) => of.value = checked, children }: CheckProps): JSX.Element {
+  return (
+    <label class="check">
+      <input type="checkbox" checked={of.value} disabled={disabled} onChange={(event) => onCheck(event.currentTarget.checked)} />
+      {children}
+    </label>
   );
 }

@@ -11,7 +11,7 @@ import { LongList } from "./long_list.tsx";
 import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { Name } from "../parts/name.tsx";
-import { Button, Problem } from "../parts/panel.tsx";
+import { Button, Choice, Problem } from "../parts/panel.tsx";
 
 type Sort = NonNullable<DeliveryAsk["sort"]>;
 interface Column {
@@ -76,11 +76,7 @@ export function HistoryView(): JSX.Element {
               row={rowOf}
             />
           )}
-        {stale && (
-          <Button primary class="fresh" onClick={pages.refresh} glyph="scan">
-            Show new images
-          </Button>
-        )}
+        {stale && <Button primary class="fresh" onClick={pages.refresh} glyph="scan">Show new images</Button>}
       </div>
     </>
   );
@@ -170,14 +166,13 @@ const jobs = part("jobs");
 const tonight = part("tonight");
 const TYPING_MS = 200;
 
-const STATES: readonly (readonly [string, string])[] = [
-  ["", "Any state"],
-  ["queued,sending,deferred", "In progress"],
-  ["queued,deferred", "Waiting"],
-  ["delivered", "Delivered"],
-  ["failed", "Failed"],
-  ["trouble", "Needs attention"],
-];
+const STATES: Readonly<Record<string, string>> = {
+  "queued,sending,deferred": "In progress",
+  "queued,deferred": "Waiting",
+  delivered: "Delivered",
+  failed: "Failed",
+  trouble: "Needs attention",
+};
 
 const NONE = { search: "", destination: "", state: "", night: "", job: "", target: "", filter: "" } as const;
 
@@ -191,30 +186,37 @@ function HistoryFilters(): JSX.Element {
   return (
     <search class="filters">
       <Search />
-      <Choice
-        name="destination"
-        label="Destination"
-        options={withAny("Any destination", names)}
-      />
-      <Choice name="state" label="State" options={STATES} />
-      <Choice name="night" label="Night" options={[["", "Any night"], ...nights.map((one) => [one, nightName(one)] as const)]} />
-      {(jobNames.length > 1 || isSet("job")) && <Choice name="job" label="Job" options={withAny("Any job", jobNames)} />}
-      {isSet("target") && <Choice name="target" label="Target" options={withAny("Any target")} />}
-      {isSet("filter") && <Choice name="filter" label="Filter" options={withAny("Any filter")} />}
-      {Object.keys(NONE).some(isSet) && (
-        <Button
-          onClick={() => setQuery(NONE)}
-          glyph="close"
-        >
-          Clear
-        </Button>
-      )}
+      <Filter name="destination" of={names} />
+      <Filter name="state" of={Object.keys(STATES)} text={(state) => STATES[state] ?? state} />
+      <Filter name="night" of={nights} text={nightName} />
+      {(jobNames.length > 1 || isSet("job")) && <Filter name="job" of={jobNames} />}
+      {isSet("target") && <Filter name="target" />}
+      {isSet("filter") && <Filter name="filter" />}
+      {Object.keys(NONE).some(isSet) && <Button onClick={() => setQuery(NONE)} glyph="close">Clear</Button>}
     </search>
   );
 }
 
-function withAny(any: string, names: readonly string[] = []): ChoiceProps["options"] {
-  return [["", any], ...names.map((name) => [name, name] as const)];
+/** `text` is what a value is called: itself, unless given. */
+interface FilterProps {
+  readonly name: keyof typeof NONE;
+  readonly of?: readonly string[];
+  readonly text?: (value: string) => string;
+}
+
+function Filter({ name, of = [], text = (value) => value }: FilterProps): JSX.Element {
+  const value = route.value.query[name] ?? "";
+  // A value from an address that is not in the list is in force all the same.
+  const all = value === "" || of.includes(value) ? of : [...of, value];
+  return (
+    <Choice
+      label={`${name[0]!.toUpperCase()}${name.slice(1)}`}
+      class={value === "" ? "" : "is-set"}
+      value={value}
+      of={[["", `Any ${name}`], ...all.map((one) => [one, text(one)] as const)]}
+      onChoose={(chosen) => setQuery({ [name]: chosen })}
+    />
+  );
 }
 
 function Search(): JSX.Element {
@@ -247,34 +249,11 @@ function Search(): JSX.Element {
   );
 }
 
-interface ChoiceProps {
-  readonly name: string;
-  readonly label: string;
-  readonly options: readonly (readonly [value: string, text: string])[];
-}
-
-function Choice({ name, label, options }: ChoiceProps): JSX.Element {
-  const value = route.value.query[name] ?? "";
-  // A value from an address that is not in the list is in force all the same.
-  const all = options.some(([one]) => one === value) ? options : [...options, [value, value] as const];
-  return (
-    <select
-      aria-label={label}
-      class={value === "" ? "" : "is-set"}
-      value={value}
-      onChange={(event) => setQuery({ [name]: event.currentTarget.value })}
-    >
-      {all.map(([one, text]) => <option key={one} value={one}>{text}</option>)}
-    </select>
-  );
-}
-
-/** `at` is the place in the whole list, from 0. */
+/** `at` is the place in the whole list, from 0; `places` are destinations, a column each. */
 interface RowProps {
   readonly at: number;
   /** Undefined while it is on its way. */
   readonly one: ImageView | undefined;
-  /** Destinations, a column each. */
   readonly places: readonly string[];
 }
 
@@ -287,7 +266,9 @@ function HistoryRow({ at, one, places }: RowProps): JSX.Element {
       </div>
     );
   }
-  const deliveredAt = deliveredEverywhere(one);
+  const times = one.deliveries.map(({ delivered_at }) => delivered_at === null ? Infinity : Date.parse(delivered_at));
+  // When the last of its destinations had it.
+  const deliveredAt = Math.max(...times);
   return (
     <div class="history-line" role="row" aria-rowindex={at + 2} onClick={() => show(one.id)}>
       <div class="col-name" role="cell">
@@ -307,7 +288,7 @@ function HistoryRow({ at, one, places }: RowProps): JSX.Element {
         <Time at={Date.parse(one.queued_at)} shape="day" />
       </div>
       <div class="col-delivered" role="cell">
-        {deliveredAt === null ? <span class="dim">–</span> : <Time at={deliveredAt} shape="day" />}
+        {Number.isFinite(deliveredAt) ? <Time at={deliveredAt} shape="day" /> : <span class="dim">–</span>}
       </div>
     </div>
   );
@@ -325,11 +306,4 @@ function PlaceCell({ one, place }: { readonly one: ImageView; readonly place: st
       )}
     </div>
   );
-}
-
-/** When the last of its destinations had it; null while one has not. */
-function deliveredEverywhere({ deliveries }: ImageView): number | null {
-  const times = deliveries.map(({ delivered_at }) => delivered_at === null ? Infinity : Date.parse(delivered_at));
-  const last = Math.max(...times);
-  return Number.isFinite(last) ? last : null;
 }

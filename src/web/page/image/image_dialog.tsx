@@ -6,8 +6,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { CardValues, DeliveryView, HeaderReport, ImageReport } from "../../../reports/api_types.ts";
 import { bytes, count, duration, failedTries, plural, withHint } from "../parts/format.ts";
-import { Button, Dialog, Table } from "../parts/panel.tsx";
-import { Glyph, StateWord } from "../parts/glyph.tsx";
+import { Button, Dialog, Facts, Quiet, Table, Why } from "../parts/panel.tsx";
+import { StateWord } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { cardSummary } from "../parts/thumbnail.tsx";
 import { allTimes, Time } from "../parts/time.tsx";
@@ -39,8 +39,10 @@ export function ImageDialog({ id }: { readonly id: number }): JSX.Element {
             {first.preview !== null && <Picture key={first.preview} path={first.preview} summary={cardSummary(first.cards)} />}
             <div class="facts">
               <KeyCards cards={first.cards} />
-              <Places deliveries={report.deliveries} />
-              <Facts one={first} sha256={report.deliveries.find(({ sha256 }) => sha256 !== null)?.sha256 ?? null} />
+              <ul class="places" aria-label="Destinations">
+                {report.deliveries.map((one) => <Place key={one.id} one={one} />)}
+              </ul>
+              <FileFacts one={first} sha256={report.deliveries.find(({ sha256 }) => sha256 !== null)?.sha256 ?? null} />
             </div>
           </div>
           {first.preview !== null && <HeaderCards key={first.id} id={first.id} />}
@@ -66,8 +68,8 @@ function useReport(id: number): { readonly report: ImageReport | null; readonly 
   return { report: last.current, problem: null };
 }
 
-function step(id: number | null | undefined): void {
-  if (id !== null && id !== undefined) showInstead(id);
+function step(id: number | null): void {
+  if (id !== null) showInstead(id);
 }
 
 function useArrows(report: ImageReport | null): void {
@@ -75,8 +77,8 @@ function useArrows(report: ImageReport | null): void {
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (event.target instanceof HTMLInputElement) return;
-      if (event.key === "ArrowLeft") step(report?.former);
-      else if (event.key === "ArrowRight") step(report?.next);
+      if (event.key === "ArrowLeft") step(report?.former ?? null);
+      else if (event.key === "ArrowRight") step(report?.next ?? null);
       else return;
       event.preventDefault();
     };
@@ -85,48 +87,21 @@ function useArrows(report: ImageReport | null): void {
   }, [report]);
 }
 
+/** They keep the focus at either end of the list, so that the keys still work there. */
 function Steps({ report }: { readonly report: ImageReport | null }): JSX.Element {
+  const steps = [["former", "Previous image", "←"], ["next", "Next image", "→"]] as const;
   return (
     <>
-      <Step name="former" label="Previous image" key-name="←" id={report?.former} />
-      <Step name="next" label="Next image" key-name="→" id={report?.next} />
+      {steps.map(([name, label, key]) => {
+        const id = report?.[name] ?? null;
+        const title = `${label} (${key})`;
+        return <Quiet key={name} glyph={name} label={label} title={title} aria-disabled={id === null} onClick={() => step(id)} />;
+      })}
     </>
   );
 }
 
-interface StepProps {
-  readonly name: "former" | "next";
-  readonly label: string;
-  readonly "key-name": string;
-  readonly id: number | null | undefined;
-}
-
-/** Keeps the focus at either end of the list, so that the keys still work there. */
-function Step({ name, label, "key-name": key, id }: StepProps): JSX.Element {
-  const none = id === null || id === undefined;
-  return (
-    <button
-      type="button"
-      class="quiet"
-      aria-label={label}
-      title={`${label} (${key})`}
-      aria-disabled={none}
-      onClick={() => step(id)}
-    >
-      <Glyph name={name} />
-    </button>
-  );
-}
-
-/** The image at each of its destinations, with what went wrong there. */
-function Places({ deliveries }: { readonly deliveries: readonly DeliveryView[] }): JSX.Element {
-  return (
-    <ul class="places" aria-label="Destinations">
-      {deliveries.map((one) => <Place key={one.id} one={one} />)}
-    </ul>
-  );
-}
-
+/** What became of the image at one of its destinations. */
 function Place({ one }: { readonly one: DeliveryView }): JSX.Element {
   const deliveredAt = one.delivered_at === null ? null : Date.parse(one.delivered_at);
   const canRetry = one.state === "failed" || one.state === "deferred";
@@ -135,18 +110,12 @@ function Place({ one }: { readonly one: DeliveryView }): JSX.Element {
       <p class="place-head">
         <strong>{one.destination}</strong>
         <StateWord one={one} />
-        {canRetry && (
-          <Button primary disabled={!isLive.value} onClick={() => retry([one.id])} glyph="retry">
-            Retry
-          </Button>
-        )}
+        {canRetry && <Button primary disabled={!isLive.value} onClick={() => retry([one.id])} glyph="retry">Retry</Button>}
       </p>
       {one.error !== null && (
-        <div class={one.state === "failed" ? "why tone-bad" : "why tone-warning"}>
-          <p class="why-message">{one.error.message}</p>
-          {one.error.hint !== "" && <p class="why-hint">{one.error.hint}</p>}
+        <Why tone={one.state === "failed" ? "bad" : "warning"} {...one.error}>
           {one.retry_at !== null && <p class="dim">Retrying in {duration(Date.parse(one.retry_at) - now.value)}</p>}
-        </div>
+        </Why>
       )}
       <p class="mono">
         <PathText text={one.target} />
@@ -164,35 +133,24 @@ function Place({ one }: { readonly one: DeliveryView }): JSX.Element {
   );
 }
 
-function Facts({ one, sha256 }: { readonly one: DeliveryView; readonly sha256: string | null }): JSX.Element {
+function FileFacts({ one, sha256 }: { readonly one: DeliveryView; readonly sha256: string | null }): JSX.Element {
   return (
     <>
-      {one.warning !== null && (
-        <div class="why tone-warning">
-          <p class="why-message">Sent with a warning: {one.warning}</p>
-        </div>
-      )}
-      <dl>
-        <Fact name="File" value={one.path} mono />
-        <Fact name="Job" value={one.job} />
-        <Fact name="Size" value={`${bytes(one.size)} (${count(one.size)} bytes)`} />
-        {sha256 !== null && <Fact name="SHA-256" value={sha256} mono />}
-        <Fact name="Finished" value={allTimes(Date.parse(one.queued_at))} />
-      </dl>
+      {one.warning !== null && <Why tone="warning" message={`Sent with a warning: ${one.warning}`} />}
+      <Facts
+        of={{
+          File: (
+            <span class="mono">
+              <PathText text={one.path} />
+            </span>
+          ),
+          Job: <PathText text={one.job} />,
+          Size: `${bytes(one.size)} (${count(one.size)} bytes)`,
+          "SHA-256": sha256 && <span class="mono">{sha256}</span>,
+          Finished: allTimes(Date.parse(one.queued_at)),
+        }}
+      />
     </>
-  );
-}
-
-function Fact(
-  { name, value, mono = false }: { readonly name: string; readonly value: string; readonly mono?: boolean },
-): JSX.Element {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd class={mono ? "mono" : ""}>
-        <PathText text={value} />
-      </dd>
-    </div>
   );
 }
 
@@ -217,22 +175,12 @@ function KeyCards({ cards }: { readonly cards: CardValues | null }): JSX.Element
   const known = new Set(KEYS.flatMap(({ keywords }) => keywords));
   const found = KEYS.flatMap(({ name, keywords, unit = "" }) => {
     const value = keywords.map((keyword) => cards?.[keyword]).find((one) => one !== undefined && one !== "");
-    return value === undefined ? [] : [{ name, text: `${shown(value)}${unit}` }];
+    return value === undefined ? [] : [[name, printable(`${shown(value)}${unit}`)] as const];
   });
   // What a layout names besides.
   const others = Object.entries(cards ?? {}).filter(([keyword]) => !known.has(keyword))
-    .map(([keyword, value]) => ({ name: keyword, text: shown(value) }));
-  if (found.length + others.length === 0) return null;
-  return (
-    <dl class="key-cards">
-      {[...found, ...others].map(({ name, text }) => (
-        <div key={name}>
-          <dt>{printable(name)}</dt>
-          <dd>{printable(text)}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+    .map(([keyword, value]) => [printable(keyword), printable(shown(value))] as const);
+  return found.length + others.length === 0 ? null : <Facts class="key-cards" of={Object.fromEntries([...found, ...others])} />;
 }
 
 function shown(value: string | number | boolean): string {

@@ -4,7 +4,7 @@
 import type { JSX, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Glyph } from "../parts/glyph.tsx";
-import { Button } from "../parts/panel.tsx";
+import { Button, Quiet } from "../parts/panel.tsx";
 
 const ZOOMS = [1, 2, 4, 8] as const;
 const CLOSE = "?side=2048";
@@ -42,29 +42,15 @@ export function Picture({ path, summary }: { readonly path: string; readonly sum
         />
       </div>
       <figcaption class="picture-tools">
-        <button
-          type="button"
-          class="quiet"
-          aria-label="Zoom out"
+        <Quiet
+          glyph="less"
+          label="Zoom out"
           title="Zoom out (-)"
           aria-disabled={zoom === 1}
           onClick={() => zoomTo(zoom / 2)}
-        >
-          <Glyph name="less" />
-        </button>
-        <button
-          type="button"
-          class="quiet"
-          aria-label="Zoom in"
-          title="Zoom in (+)"
-          aria-disabled={zoom === 8}
-          onClick={() => zoomTo(zoom * 2)}
-        >
-          <Glyph name="more" />
-        </button>
-        <Button aria-disabled={zoom === 1} title="Whole image (0)" onClick={() => zoomTo(1)}>
-          Whole image
-        </Button>
+        />
+        <Quiet glyph="more" label="Zoom in" title="Zoom in (+)" aria-disabled={zoom === 8} onClick={() => zoomTo(zoom * 2)} />
+        <Button aria-disabled={zoom === 1} title="Whole image (0)" onClick={() => zoomTo(1)}>Whole image</Button>
         <output>{zoom}×</output>
       </figcaption>
     </figure>

@@ -2,14 +2,14 @@
 import type { JSX } from "preact";
 import type { NightList, NightReport, NightSeries, NightSummary, NightTarget } from "../../../reports/api_types.ts";
 import { bytes, count, duration, latency, plural } from "../parts/format.ts";
-import { Glyph } from "../parts/glyph.tsx";
+import { Glyph, Sign } from "../parts/glyph.tsx";
 import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { part } from "../store/live.ts";
 import { hrefOf, nightFilter, route, setQuery } from "../store/route.ts";
 import { NightPlots, placeName } from "./night_plots.tsx";
 import { printable } from "../../../domain/names/printable.ts";
-import { Button, Panel, Problem, Table } from "../parts/panel.tsx";
+import { Button, Choice, Panel, Problem, Table } from "../parts/panel.tsx";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { historyPages } from "../history/history_pages.ts";
 import { LongList } from "../history/long_list.tsx";
@@ -88,10 +88,10 @@ function Sums({ summary }: { readonly summary: NightSummary }): JSX.Element {
   );
 }
 
+/** Of a night, the one that runs, and all with images, newest first. */
 interface PickerProps {
   readonly night: string;
   readonly running: string;
-  /** Newest first. */
   readonly nights: readonly string[];
 }
 
@@ -110,9 +110,12 @@ function Picker({ night, running, nights }: PickerProps): JSX.Element {
         onClick={() => pick(former)}
         glyph="former"
       />
-      <select aria-label="Night" value={night} onChange={(event) => pick(event.currentTarget.value)}>
-        {all.map((one) => <option key={one} value={one}>{nightName(one)}{one === running ? " (tonight)" : ""}</option>)}
-      </select>
+      <Choice
+        label="Night"
+        value={night}
+        of={all.map((one) => [one, `${nightName(one)}${one === running ? " (tonight)" : ""}`])}
+        onChoose={pick}
+      />
       <Button
         aria-label="Next night"
         title="Next night (])"
@@ -135,12 +138,9 @@ function NightTargets({ targets }: { readonly targets: readonly NightTarget[] })
     <Panel
       title="Targets and filters"
       class="night-targets"
-      aside={missing === 0 ? <span class="dim">no frame numbers missing</span> : (
-        <span class="state tone-text-warning">
-          <Glyph name="trouble" />
-          {count(missing)} frame {plural(missing, "number")} missing
-        </span>
-      )}
+      aside={missing === 0
+        ? <span class="dim">no frame numbers missing</span>
+        : <Sign tone="warning" glyph="trouble">{count(missing)} frame {plural(missing, "number")} missing</Sign>}
     >
       <Table
         label="Targets and filters"
@@ -228,7 +228,7 @@ function NightTable({ report }: { readonly report: NightReport }): JSX.Element {
             <td>{count(one.waiting)}</td>
             <td class={one.failed > 0 ? "tone-text-bad" : ""}>{count(one.failed)}</td>
             <td>{bytes(one.bytes)}</td>
-            <Delays series={series} job={one.job} name={one.name} />
+            {delays(series, one).map((seconds, at) => <td key={at}>{seconds === undefined ? "–" : latency(seconds)}</td>)}
           </tr>
         ))}
       </Table>
@@ -242,19 +242,15 @@ function NightTable({ report }: { readonly report: NightReport }): JSX.Element {
   );
 }
 
-function Delays(
-  { series, job, name }: { readonly series: NightSeries; readonly job: string; readonly name: string },
-): JSX.Element {
-  const one = series.destinations.find((one) => one.job === job && one.name === name);
+/** The typical one and the longest, seconds. */
+function delays(
+  { destinations }: NightSeries,
+  { job, name }: NightSummary["destinations"][number],
+): readonly (number | undefined)[] {
+  const one = destinations.find((one) => one.job === job && one.name === name);
   const medians = (one?.latency ?? []).filter((value) => value !== null).sort((a, b) => a - b);
   const worst = (one?.worst ?? []).filter((value) => value !== null);
-  const typical = medians[Math.floor(medians.length / 2)];
-  return (
-    <>
-      <td>{typical === undefined ? "–" : latency(typical)}</td>
-      <td>{worst.length === 0 ? "–" : latency(Math.max(...worst))}</td>
-    </>
-  );
+  return [medians[Math.floor(medians.length / 2)], worst.length === 0 ? undefined : Math.max(...worst)];
 }
 
 function OverTime({ series }: { readonly series: NightSeries }): JSX.Element {
@@ -312,12 +308,7 @@ function ContactSheet({ night }: { readonly night: string }): JSX.Element {
         <>
           <span role="status">{total === null ? "…" : `${count(total)} ${plural(total, "image")}`}</span>
           {(target !== "" || colour !== "") && (
-            <Button
-              onClick={() => setQuery({ target: "", filter: "" })}
-              glyph="close"
-            >
-              All targets
-            </Button>
+            <Button onClick={() => setQuery({ target: "", filter: "" })} glyph="close">All targets</Button>
           )}
           <a href={hrefOf("history", { night, target, filter: colour })}>see them in History</a>
         </>

@@ -6,8 +6,8 @@ import type { DestinationView, Outage } from "../../../reports/api_types.ts";
 import { ago, bytes, count, duration, rate } from "../parts/format.ts";
 import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
-import { Button, Progress } from "../parts/panel.tsx";
-import { Time, timeText } from "../parts/time.tsx";
+import { Button, Facts, Progress, Why } from "../parts/panel.tsx";
+import { Moment, Time, timeText } from "../parts/time.tsx";
 import { pause, resume, scan } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
 import { isLive, part } from "../store/live.ts";
@@ -15,7 +15,8 @@ import { hrefOf } from "../store/route.ts";
 
 const destinations = part("destinations");
 const tonight = part("tonight");
-const STRIP_MS = 12 * 3_600_000;
+const STRIP_HOURS = 12;
+const STRIP_MS = STRIP_HOURS * 3_600_000;
 
 /** Compact where all is well with it. */
 export function DestinationCards(): JSX.Element {
@@ -49,25 +50,18 @@ function Card({ group }: { readonly group: DestinationGroup }): JSX.Element {
             one={one}
             isOnly={rows.length === 1}
             // What holds all of them is said once.
-            saysWhy={at === 0 || !isSameTrouble(one, rows[at - 1]!)}
+            saysWhy={at === 0 || troubleOf(one) !== troubleOf(rows[at - 1]!)}
           />
         ))}
       </ul>
-      {worst !== undefined && (
-        <AvailabilityStrip
-          name={name}
-          outages={worst.outages}
-          from={now.value - STRIP_MS}
-          to={now.value}
-        />
-      )}
+      {worst !== undefined && <AvailabilityStrip one={worst} />}
       {isLive.value && <CardActions group={group} />}
     </li>
   );
 }
 
-function isSameTrouble(a: DestinationView, b: DestinationView): boolean {
-  return a.state === b.state && a.failure?.message === b.failure?.message && a.pausedBy === b.pausedBy;
+function troubleOf({ state, failure, pausedBy }: DestinationView): string {
+  return JSON.stringify([state, failure?.message, pausedBy]);
 }
 
 interface RowProps {
@@ -89,8 +83,17 @@ function JobRow({ one, isOnly, saysWhy }: RowProps): JSX.Element {
         </span>{" "}
         <span class="method">{one.method}</span>
       </p>
-      {saysWhy && <Why one={one} />}
-      <RemovalsHeld one={one} />
+      {saysWhy && <WhyNot one={one} />}
+      {one.removalsHeld !== null && (
+        <Why
+          message={`Nothing is removed there: ${one.removalsHeld.reason}`}
+          hint={
+            <>
+              If the files were deleted on purpose, run: <code>{one.removalsHeld.accept}</code>
+            </>
+          }
+        />
+      )}
       {sum !== undefined && sum.expected > 0 && (
         <div class="card-night">
           <p>
@@ -112,7 +115,7 @@ function JobRow({ one, isOnly, saysWhy }: RowProps): JSX.Element {
 }
 
 /** Since when, why, and what to do. */
-function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
+function WhyNot({ one }: { readonly one: DestinationView }): JSX.Element | null {
   const since = one.since === null ? null : (
     <p class="dim">
       Since <Time at={one.since} shape="minute" />, {duration(now.value - one.since)}
@@ -131,8 +134,7 @@ function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
       <p class="next-run">
         {one.until === null ? "Sends when you choose Send now." : (
           <>
-            Next run <Time at={one.until} shape={one.until - now.value > STRIP_MS ? "day" : "minute"} />, in{" "}
-            {duration(one.until - now.value)}
+            Next run <Moment at={one.until} />, in {duration(one.until - now.value)}
           </>
         )}
       </p>
@@ -141,69 +143,33 @@ function Why({ one }: { readonly one: DestinationView }): JSX.Element | null {
   if (one.failure === null) return null;
   const leftMs = one.until === null ? null : one.until - now.value;
   return (
-    <div class="why">
-      <p class="why-message">{one.failure.message}</p>
-      {one.failure.hint !== "" && <p class="why-hint">{one.failure.hint}</p>}
+    <Why {...one.failure}>
       {since}
       {leftMs !== null && isLive.value && <p class="dim">{leftMs < 1000 ? "Retrying now" : `Retrying in ${duration(leftMs)}`}</p>}
-    </div>
-  );
-}
-
-function RemovalsHeld({ one: { removalsHeld } }: { readonly one: DestinationView }): JSX.Element | null {
-  if (removalsHeld === null) return null;
-  return (
-    <div class="why">
-      <p class="why-message">Nothing is removed there: {removalsHeld.reason}</p>
-      <p class="why-hint">
-        If the files were deleted on purpose, run: <code>{removalsHeld.accept}</code>
-      </p>
-    </div>
+    </Why>
   );
 }
 
 function Numbers({ one }: { readonly one: DestinationView }): JSX.Element {
   const waiting = one.counts.queued + one.counts.sending + one.counts.deferred;
   const lagMs = one.oldestWaiting === null ? null : now.value - one.oldestWaiting;
+  const limit = one.limit === null ? null : <span class="dim">limit {rate(one.limit)}</span>;
+  const last = one.lastDelivered === null ? "none yet" : (
+    <>
+      <Moment at={one.lastDelivered} /> <span class="dim">{ago(now.value - one.lastDelivered)}</span>
+    </>
+  );
   return (
-    <dl class="numbers">
-      {one.bytesPerSecond > 0 && (
-        <div>
-          <dt>Speed</dt>
-          <dd>
-            {rate(one.bytesPerSecond)}
-            {one.limit !== null && <span class="dim">limit {rate(one.limit)}</span>}
-          </dd>
-        </div>
-      )}
-      {waiting > 0 && (
-        <div>
-          <dt>Waiting</dt>
-          <dd>{count(waiting)}</dd>
-        </div>
-      )}
-      {lagMs !== null && (
-        <div>
-          <dt>Lag</dt>
-          <dd>{duration(lagMs)}</dd>
-        </div>
-      )}
-      <div>
-        <dt>Free</dt>
-        <dd>{one.freeBytes === null ? "unknown" : bytes(one.freeBytes)}</dd>
-      </div>
-      <div>
-        <dt>Last delivery</dt>
-        <dd>
-          {one.lastDelivered === null ? "none yet" : (
-            <>
-              <Time at={one.lastDelivered} shape={now.value - one.lastDelivered > STRIP_MS ? "day" : "minute"} />{" "}
-              <span class="dim">{ago(now.value - one.lastDelivered)}</span>
-            </>
-          )}
-        </dd>
-      </div>
-    </dl>
+    <Facts
+      class="numbers"
+      of={{
+        Speed: one.bytesPerSecond > 0 ? [rate(one.bytesPerSecond), limit] : null,
+        Waiting: waiting > 0 ? count(waiting) : null,
+        Lag: lagMs === null ? null : duration(lagMs),
+        Free: one.freeBytes === null ? "unknown" : bytes(one.freeBytes),
+        "Last delivery": last,
+      }}
+    />
   );
 }
 
@@ -232,25 +198,17 @@ function CardActions({ group: { name, rows } }: { readonly group: DestinationGro
         </Button>
       ))}
       {is("paused")
-        ? (
-          <Button primary aria-label={`Resume ${name}`} onClick={() => resume(name)} glyph="play">
-            Resume
-          </Button>
-        )
-        : (
-          <Button aria-label={`Pause ${name}`} onClick={() => pause(name)} glyph="pause">
-            Pause
-          </Button>
-        )}
+        ? <Button primary aria-label={`Resume ${name}`} onClick={() => resume(name)} glyph="play">Resume</Button>
+        : <Button aria-label={`Pause ${name}`} onClick={() => pause(name)} glyph="pause">Pause</Button>}
     </div>
   );
 }
 
-type Tone = "good" | "busy" | "warning" | "bad";
+const WORST_FIRST = ["bad", "warning", "busy", "good"] as const;
 
 /** How a destination is, in a word and a sign. */
 interface Condition {
-  readonly tone: Tone;
+  readonly tone: typeof WORST_FIRST[number];
   readonly glyph: GlyphName;
   readonly word: string;
 }
@@ -260,8 +218,6 @@ export interface DestinationGroup extends Condition {
   readonly name: string;
   readonly rows: readonly DestinationView[];
 }
-
-const WORST_FIRST: readonly Tone[] = ["bad", "warning", "busy", "good"];
 
 export function destinationGroups(all: readonly DestinationView[]): DestinationGroup[] {
   const names = [...new Set(all.map(({ name }) => name))];
@@ -297,14 +253,6 @@ function conditionOf({ state, counts, bytesPerSecond, removalsHeld }: Destinatio
   }
 }
 
-/** From `from` to `to`, milliseconds since 1970 UTC. */
-interface StripProps {
-  readonly name: string;
-  readonly outages: readonly Outage[];
-  readonly from: number;
-  readonly to: number;
-}
-
 const OUTAGE_WORDS: Readonly<Record<Outage["state"], string>> = {
   on_hold: "on hold",
   backing_off: "unavailable",
@@ -317,16 +265,16 @@ const OUTAGE_WORDS: Readonly<Record<Outage["state"], string>> = {
 const MOST_SAID = 5;
 
 /** The outages are named for screen readers, and each when it is pointed at. */
-function AvailabilityStrip({ name, outages, from, to }: StripProps): JSX.Element {
+function AvailabilityStrip({ one: { name, outages } }: { readonly one: DestinationView }): JSX.Element {
+  const [from, to] = [now.value - STRIP_MS, now.value];
   const shown = outages.filter((one) => (one.to ?? to) > from && one.from < to);
   const said = shown.slice(-MOST_SAID).map((one) => textOf(one)).join("; ");
-  const hours = Math.round((to - from) / 3_600_000);
   return (
     <div class="strip-row">
       <div
         class="availability"
         role="img"
-        aria-label={`${name} in the last ${hours} hours: ${said === "" ? "always available" : said}`}
+        aria-label={`${name} in the last ${STRIP_HOURS} hours: ${said === "" ? "always available" : said}`}
       >
         {shown.map((one) => {
           const left = Math.max(0, (one.from - from) / (to - from));
@@ -341,7 +289,7 @@ function AvailabilityStrip({ name, outages, from, to }: StripProps): JSX.Element
           );
         })}
       </div>
-      <span class="strip-scale">{hours} h</span>
+      <span class="strip-scale">{STRIP_HOURS} h</span>
     </div>
   );
 }

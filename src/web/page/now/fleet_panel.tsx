@@ -4,8 +4,8 @@ import { printable } from "../../../domain/names/printable.ts";
 import type { FleetCommand, FleetMember, FleetNow } from "../../../domain/fleet.ts";
 import { pageElsewhere } from "../../../reports/fleet/scrape_targets.ts";
 import { ago, bytes, count, duration, plural } from "../parts/format.ts";
-import { Glyph, type GlyphName } from "../parts/glyph.tsx";
-import { Panel } from "../parts/panel.tsx";
+import { type GlyphName, Sign } from "../parts/glyph.tsx";
+import { Choice, Panel } from "../parts/panel.tsx";
 import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -58,13 +58,10 @@ export function FleetPanel(): JSX.Element | null {
 
 function Member({ one }: { readonly one: FleetMember }): JSX.Element {
   const { level, headline, version, seconds_ago, config_error } = one;
-  const { glyph, tone, word } = LOOKS[level];
+  const { word, ...sign } = LOOKS[level];
   return (
     <li class="row">
-      <span class={`state tone-text-${tone}`}>
-        <Glyph name={glyph} />
-        <span>{word}</span>
-      </span>
+      <Sign {...sign}>{word}</Sign>
       <span class="fleet-name">
         <Linked one={one} />
         {version !== null && version !== "" && <span class="fleet-version">{printable(version)}</span>}
@@ -80,13 +77,10 @@ function Member({ one }: { readonly one: FleetMember }): JSX.Element {
 }
 
 function WellMember({ one }: { readonly one: FleetMember }): JSX.Element {
-  const { glyph, tone, word } = LOOKS[one.level];
+  const { word, ...sign } = LOOKS[one.level];
   return (
     <li title={[printable(one.headline), ...sumsOf(one)].join(" · ")}>
-      <span class={`state tone-text-${tone}`}>
-        <Glyph name={glyph} />
-        <span class="unseen">{word}</span>
-      </span>
+      <Sign {...sign} isUnseen>{word}</Sign>
       <span class="fleet-name">
         <Linked one={one} />
       </span>
@@ -179,10 +173,17 @@ function CommandForm({ members, onSent }: CommandsProps & { readonly onSent: () 
   };
   return (
     <form class="fleet-form" onSubmit={send}>
-      <Choice label="Computer" value={chosen.name} of={able.map((one) => [one.name, printable(one.name)])} onChoose={setName} />
-      <Choice label="Command" value={action} of={actions.map((one) => [one, WORDS[one]!])} onChoose={setAction} />
+      <Choice
+        isLabelled
+        label="Computer"
+        value={chosen.name}
+        of={able.map((one) => [one.name, printable(one.name)])}
+        onChoose={setName}
+      />
+      <Choice isLabelled label="Command" value={action} of={actions.map((one) => [one, WORDS[one]!])} onChoose={setAction} />
       {places.length > 1 && (
         <Choice
+          isLabelled
           label="Destination"
           value={argument}
           of={[["", "all"], ...places.map((one): [string, string] => [one, printable(one)])]}
@@ -196,25 +197,6 @@ function CommandForm({ members, onSent }: CommandsProps & { readonly onSent: () 
 
 function actionsOf(report: FleetMember["report"]): string[] {
   return report?.may_do.filter((one) => Object.hasOwn(WORDS, one)) ?? [];
-}
-
-interface ChoiceProps {
-  readonly label: string;
-  readonly value: string;
-  /** Values and what they are called. */
-  readonly of: readonly (readonly [string, string])[];
-  readonly onChoose: (value: string) => void;
-}
-
-function Choice({ label, value, of, onChoose }: ChoiceProps): JSX.Element {
-  return (
-    <label>
-      <span>{label}</span>
-      <select value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
-        {of.map(([key, word]) => <option key={key} value={key}>{word}</option>)}
-      </select>
-    </label>
-  );
 }
 
 const STATES: Readonly<Record<FleetCommand["state"], string>> = {

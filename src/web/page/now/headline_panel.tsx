@@ -29,7 +29,7 @@ export function HeadlinePanel(): JSX.Element {
       <div class="headline-actions">
         {isLive.value ? <Actions /> : link.value.kind === "lost" && (
           <Button onClick={reconnect} glyph="retry">
-            Reconnect now<Countdown until={link.value.retryAt} />
+            Reconnect now<span class="dim">{countdown(link.value.retryAt)}</span>
           </Button>
         )}
       </div>
@@ -62,9 +62,7 @@ function Actions(): JSX.Element {
   const everything = all.length > 1 ? " all" : "";
   return (
     <>
-      <Button onClick={() => scan()} glyph="scan">
-        Scan now
-      </Button>
+      <Button onClick={() => scan()} glyph="scan">Scan now</Button>
       {paused < all.length && <Button onClick={() => pause(null)} glyph="pause">Pause{everything}</Button>}
       {paused > 0 && <Button primary onClick={() => resume(null)} glyph="play">Resume{everything}</Button>}
     </>
@@ -72,9 +70,9 @@ function Actions(): JSX.Element {
 }
 
 /** By the browser's own clock. */
-function Countdown({ until }: { readonly until: number }): JSX.Element | null {
+function countdown(until: number): string {
   const leftMs = now.value === 0 ? 0 : until - Date.now();
-  return leftMs < 1000 ? null : <span class="dim">&nbsp;({duration(leftMs)})</span>;
+  return leftMs < 1000 ? "" : `\u00a0(${duration(leftMs)})`;
 }
 
 const jobs = part("jobs");

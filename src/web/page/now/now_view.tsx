@@ -1,5 +1,5 @@
 /** The view Now: is everything delivered, and if not, what is there to do? */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { Panel, Progress } from "../parts/panel.tsx";
 import { imageKey, Thumbnail } from "../parts/thumbnail.tsx";
 import { isLive, live, part } from "../store/live.ts";
@@ -8,7 +8,7 @@ import { DestinationCards } from "./destination_cards.tsx";
 import { FleetPanel } from "./fleet_panel.tsx";
 import { HeadlinePanel } from "./headline_panel.tsx";
 import type { DeliveryView, JobView, TransferView, WaitingView } from "../../../reports/api_types.ts";
-import { bytes, count, duration, rate, withHint } from "../parts/format.ts";
+import { bytes, count, duration, rate, retrying, withHint } from "../parts/format.ts";
 import { Name, PathText } from "../parts/name.tsx";
 import { now } from "../store/clock.ts";
 import { Glyph } from "../parts/glyph.tsx";
@@ -32,6 +32,29 @@ export function NowView(): JSX.Element {
         </div>
       )}
     </>
+  );
+}
+
+/** At most `most` of the rows; `total` of them there are, `more` is said of those that are not shown. */
+interface RowsProps {
+  readonly title: string;
+  readonly class: string;
+  readonly total: number;
+  /** Said where there are none. */
+  readonly nothing: string;
+  readonly rows: readonly JSX.Element[];
+  readonly more?: JSX.Element;
+  /** Above the rows. */
+  readonly children?: ComponentChildren;
+}
+
+function Rows({ title, class: name, total, nothing, rows, more, children }: RowsProps): JSX.Element {
+  return (
+    <Panel title={title} aside={total > 0 ? count(total) : undefined} class={name}>
+      {children}
+      {rows.length === 0 ? <p class="nothing">{nothing}</p> : <ul class="rows">{rows}</ul>}
+      {total > rows.length && rows.length > 0 && <p class="more">{more ?? `and ${count(total - rows.length)} more`}</p>}
+    </Panel>
   );
 }
 
@@ -63,16 +86,13 @@ function TransferList(): JSX.Element {
   const all = transfers.value ?? [];
   const sending = Math.max(all.length, status.value?.deliveries.sending ?? 0);
   return (
-    <Panel title="Transfers" aside={sending > 0 ? count(sending) : undefined} class="transfers">
-      {all.length === 0 ? <p class="nothing">{sending > 0 ? "Starting…" : "Nothing is being sent"}</p> : (
-        <ul class="rows">
-          {all.slice(0, MOST_TRANSFERS).map((one) => <TransferRow key={one.id} one={one} />)}
-        </ul>
-      )}
-      {sending > Math.min(MOST_TRANSFERS, all.length) && all.length > 0 && (
-        <p class="more">and {count(sending - Math.min(MOST_TRANSFERS, all.length))} more</p>
-      )}
-    </Panel>
+    <Rows
+      title="Transfers"
+      class="transfers"
+      total={sending}
+      nothing={sending > 0 ? "Starting…" : "Nothing is being sent"}
+      rows={all.slice(0, MOST_TRANSFERS).map((one) => <TransferRow key={one.id} one={one} />)}
+    />
   );
 }
 
@@ -120,19 +140,15 @@ function WaitingList(): JSX.Element {
   const places = jobs.value ?? [];
   const total = Math.max(all.length, places.reduce((sum, { filesWaiting }) => sum + filesWaiting, 0));
   return (
-    <Panel title="Incoming files" aside={total > 0 ? count(total) : undefined} class="waiting">
-      <ul class="places">
-        {places.map((job) => <WatchedFolder key={job.name} job={job} />)}
-      </ul>
-      {all.length === 0 ? <p class="nothing">No files are being written</p> : (
-        <ul class="rows">
-          {all.slice(0, MOST_FILES).map((one) => <WaitingRow key={`${one.job}/${one.name}`} one={one} />)}
-        </ul>
-      )}
-      {total > Math.min(MOST_FILES, all.length) && all.length > 0 && (
-        <p class="more">and {count(total - Math.min(MOST_FILES, all.length))} more</p>
-      )}
-    </Panel>
+    <Rows
+      title="Incoming files"
+      class="waiting"
+      total={total}
+      nothing="No files are being written"
+      rows={all.slice(0, MOST_FILES).map((one) => <WaitingRow key={`${one.job}/${one.name}`} one={one} />)}
+    >
+      <ul class="places">{places.map((job) => <WatchedFolder key={job.name} job={job} />)}</ul>
+    </Rows>
   );
 }
 
@@ -143,16 +159,13 @@ function WatchedFolder({ job }: { readonly job: JobView }): JSX.Element {
       <span class="mono">
         <PathText text={job.watchPath} />
       </span>
-      <span class="dim">{watched(job)}</span>
+      <span class="dim">{job.failure === null ? WATCHED[job.watching ?? "none"] : "not watched"}</span>
       {job.failure !== null && <span class="why-hint">{withHint(job.failure)}</span>}
     </li>
   );
 }
 
-function watched({ watching, failure }: JobView): string {
-  if (failure !== null) return "not watched";
-  return watching === null ? "starting" : watching === "events" ? "watched" : "checked periodically";
-}
+const WATCHED = { none: "starting", events: "watched", poll: "checked periodically" } as const;
 
 function WaitingRow({ one }: { readonly one: WaitingView }): JSX.Element {
   const stuck = one.reason === "incomplete" || one.reason === "refused";
@@ -191,18 +204,14 @@ function QueueList(): JSX.Element {
   const { answer } = useAsk<readonly DeliveryView[]>(total > 0 ? "/api/next" : null, `${queued} ${deferred} ${delivered}`);
   const rows = total > 0 ? answer?.value.slice(0, MOST_QUEUED) ?? [] : [];
   return (
-    <Panel title="Queue" aside={total > 0 ? count(total) : undefined} class="queue">
-      {total === 0 ? <p class="nothing">The queue is empty</p> : (
-        <ul class="rows">
-          {rows.map((one) => <QueueRow key={one.id} one={one} />)}
-        </ul>
-      )}
-      {total > rows.length && rows.length > 0 && (
-        <p class="more">
-          <a href={hrefOf("history", { state: "queued,deferred", order: "asc" })}>see all {count(total)} in History</a>
-        </p>
-      )}
-    </Panel>
+    <Rows
+      title="Queue"
+      class="queue"
+      total={total}
+      nothing={total === 0 ? "The queue is empty" : "Loading…"}
+      rows={rows.map((one) => <QueueRow key={one.id} one={one} />)}
+      more={<a href={hrefOf("history", { state: "queued,deferred", order: "asc" })}>see all {count(total)} in History</a>}
+    />
   );
 }
 
@@ -218,11 +227,7 @@ function QueueRow({ one }: { readonly one: DeliveryView }): JSX.Element {
         <span class="row-note">
           <span>{bytes(one.size)}</span>
           <span>
-            {retryMs === null
-              ? `waiting for ${duration(now.value - Date.parse(one.queued_at))}`
-              : retryMs < 1000
-              ? "retrying now"
-              : `retrying in ${duration(retryMs)}`}
+            {retryMs === null ? `waiting for ${duration(now.value - Date.parse(one.queued_at))}` : retrying(retryMs)}
           </span>
         </span>
         {one.error !== null && <span class="row-note tone-text-warning">{one.error.message}</span>}

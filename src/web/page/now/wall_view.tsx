@@ -58,10 +58,7 @@ function useFit(): RefObject<HTMLElement | null> {
 
 function Place({ group: { name, rows, tone, glyph, word } }: { readonly group: DestinationGroup }): JSX.Element {
   const sums = tonight.value?.destinations.filter((one) => one.name === name) ?? [];
-  const [delivered, expected] = [
-    sums.reduce((sum, one) => sum + one.delivered, 0),
-    sums.reduce((sum, one) => sum + one.expected, 0),
-  ];
+  const [delivered, expected] = (["delivered", "expected"] as const).map((of) => sums.reduce((sum, one) => sum + one[of], 0));
   const [worst] = rows;
   const [since] = rows.map((one) => one.since).filter((at) => at !== null);
   return (
@@ -82,7 +79,7 @@ function Place({ group: { name, rows, tone, glyph, word } }: { readonly group: D
           </p>
         )
         : since !== undefined && <p>for {duration(now.value - since)}</p>}
-      {expected > 0 && <p class="wall-count">{count(delivered)} of {count(expected)}</p>}
+      {expected! > 0 && <p class="wall-count">{count(delivered!)} of {count(expected!)}</p>}
     </li>
   );
 }

@@ -62,6 +62,11 @@ export function ago(ms: number): string {
   return ms < 2 * SECOND ? "just now" : `${duration(ms)} ago`;
 }
 
+/** When something is tried again that failed. */
+export function retrying(leftMs: number): string {
+  return leftMs < SECOND ? "retrying now" : `retrying in ${duration(leftMs)}`;
+}
+
 /** `408 of 412` as a part of one; 1 where there is nothing to do. */
 export function ratio(done: number, all: number): number {
   return all <= 0 ? 1 : Math.min(1, Math.max(0, done / all));

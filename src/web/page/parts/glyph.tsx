@@ -1,5 +1,5 @@
 /** The signs of the page, drawn with lines. A sign always stands beside a word or a label. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import type { DeliveryView } from "../../../reports/api_types.ts";
 
 const PATHS = {
@@ -46,19 +46,32 @@ export function Glyph({ name }: { readonly name: GlyphName }): JSX.Element {
   );
 }
 
+/** A word with its sign, in its colour; where it `isUnseen`, the word is for screen readers only. */
+interface SignProps {
+  readonly glyph: GlyphName;
+  readonly tone: string;
+  readonly title?: string | undefined;
+  readonly isUnseen?: boolean;
+  readonly children: ComponentChildren;
+}
+
+export function Sign({ glyph, tone, title, isUnseen = false, children }: SignProps): JSX.Element {
+  return (
+    <span class={`state tone-text-${tone}`} title={title}>
+      <Glyph name={glyph} />
+      <span class={isUnseen ? "unseen" : undefined}>{children}</span>
+    </span>
+  );
+}
+
 type ShownState = Pick<DeliveryView, "state" | "proof" | "error" | "warning">;
 
 const PROOFS: Readonly<Record<string, string>> = { checksum: "verified", read_back: "read back", size: "size only" };
 
 /** The state of a delivery in a word or two, with its sign. Delivered ones say how they were proven; the message of a failure, or what is wrong with the file, is the tooltip. */
 export function StateWord({ one }: { readonly one: ShownState }): JSX.Element {
-  const { glyph, tone, word } = wordOf(one);
-  return (
-    <span class={`state tone-text-${tone}`} title={one.error?.message ?? one.warning ?? undefined}>
-      <Glyph name={glyph} />
-      <span>{word}</span>
-    </span>
-  );
+  const { word, ...sign } = wordOf(one);
+  return <Sign {...sign} title={one.error?.message ?? one.warning ?? undefined}>{word}</Sign>;
 }
 
 function wordOf({ state, proof, error, warning }: ShownState): { glyph: GlyphName; tone: string; word: string } {

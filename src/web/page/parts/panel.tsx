@@ -1,4 +1,4 @@
-/** What views are made of: panels, dialogs, bars of progress. */
+/** What views are made of: panels, tables, buttons, dialogs, bars of progress. */
 import type { ButtonHTMLAttributes, ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { Glyph, type GlyphName } from "./glyph.tsx";
@@ -71,6 +71,89 @@ export function Button({ glyph, primary = false, class: name = "", children, ...
   );
 }
 
+/** A sign to press, without a frame; `label` is its name. */
+interface QuietProps extends Omit<ButtonHTMLAttributes, "class" | "type"> {
+  readonly glyph: GlyphName;
+  readonly label: string;
+}
+
+export function Quiet({ glyph, label, ...rest }: QuietProps): JSX.Element {
+  return (
+    <button {...rest} type="button" class="quiet" aria-label={label}>
+      <Glyph name={glyph} />
+    </button>
+  );
+}
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly value: string;
+  /** Values and what they are called. */
+  readonly of: readonly (readonly [value: string, text: string])[];
+  readonly class?: string;
+  /** Unless it is, the label is for screen readers only. */
+  readonly isLabelled?: boolean;
+  readonly onChoose: (value: string) => void;
+}
+
+/** One of several. */
+export function Choice({ label, value, of, class: name, isLabelled = false, onChoose }: ChoiceProps): JSX.Element {
+  const select = (
+    <select aria-label={label} class={name} value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+      {of.map(([one, text]) => <option key={one} value={one}>{text}</option>)}
+    </select>
+  );
+  return isLabelled
+    ? (
+      <label>
+        <span>{label}</span>
+        {select}
+      </label>
+    )
+    : select;
+}
+
+/** Values by their names; null ones are left out. */
+interface FactsProps {
+  readonly class?: string;
+  readonly of: Readonly<Record<string, ComponentChildren>>;
+}
+
+export function Facts({ class: name, of }: FactsProps): JSX.Element {
+  return (
+    <dl class={name}>
+      {Object.entries(of).map(([name, value]) =>
+        value !== null && (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        )
+      )}
+    </dl>
+  );
+}
+
+interface WhyProps {
+  readonly tone?: "warning" | "bad";
+  readonly role?: "alert";
+  readonly message: ComponentChildren;
+  /** What to do; nothing if it is empty. */
+  readonly hint?: ComponentChildren;
+  readonly children?: ComponentChildren;
+}
+
+/** What is wrong, and what helps. */
+export function Why({ tone, role, message, hint = "", children }: WhyProps): JSX.Element {
+  return (
+    <div class={tone === undefined ? "why" : `why tone-${tone}`} role={role}>
+      <p class="why-message">{message}</p>
+      {hint !== "" && <p class="why-hint">{hint}</p>}
+      {children}
+    </div>
+  );
+}
+
 /** `onClose` must take the dialog out of the page; it does not close by itself. */
 interface DialogProps {
   readonly title: ComponentChildren;
@@ -110,9 +193,7 @@ export function Dialog({ title, class: name = "", tools, onClose, children }: Di
           <h2 id={id}>{title}</h2>
           <div class="dialog-tools">
             {tools}
-            <button type="button" class="quiet" aria-label="Close" onClick={onClose}>
-              <Glyph name="close" />
-            </button>
+            <Quiet glyph="close" label="Close" onClick={onClose} />
           </div>
         </header>
         {children}

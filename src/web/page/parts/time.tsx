@@ -19,7 +19,7 @@ export function Time({ at, shape = "clock" }: TimeProps): JSX.Element {
 }
 
 /** A moment that is further away is named with its day. */
-const SAME_DAY_MS = 18 * 3_600_000;
+const SAME_DAY_MS = 12 * 3_600_000;
 
 /** The time of day in minutes, and the day where it is not today's. */
 export function Moment({ at }: { readonly at: number }): JSX.Element {

@@ -5,9 +5,9 @@ import { printable } from "../../../domain/names/printable.ts";
 import type { AnswerOf, PageActions } from "../../../reports/actions.ts";
 import type { CheckFinding, SetupHook, SetupReport, SetupSchedule } from "../../../reports/api_types.ts";
 import { ago, duration, withHint } from "../parts/format.ts";
-import { Glyph } from "../parts/glyph.tsx";
+import { Sign } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
-import { Button, Panel, Problem } from "../parts/panel.tsx";
+import { Button, Facts, Panel, Problem, Why } from "../parts/panel.tsx";
 import { Time } from "../parts/time.tsx";
 import { ask, AskError, useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -43,52 +43,48 @@ export function SetupView(): JSX.Element {
 function About({ report: { version, startedAt, file, reload, notes } }: { readonly report: SetupReport }): JSX.Element {
   return (
     <Panel title="Daemon">
-      <dl class="setup-facts">
-        <div>
-          <dt>Version</dt>
-          <dd>image-transfer {version}</dd>
-        </div>
-        <div>
-          <dt>Running since</dt>
-          <dd>
-            <Time at={startedAt} shape="full" /> <span class="dim">({duration(now.value - startedAt)})</span>
-          </dd>
-        </div>
-        <div>
-          <dt>Configuration file</dt>
-          <dd class="mono">{file === null ? "none" : <PathText text={file} />}</dd>
-        </div>
-        <div>
-          <dt>Last reload</dt>
-          <dd>
-            {reload === null
-              ? <span class="dim">none since the daemon started</span>
-              : (
-                <span class={`state tone-text-${reload.problem === null ? "good" : "bad"}`}>
-                  <Glyph name={reload.problem === null ? "good" : "bad"} />
-                  <span>
-                    {reload.problem === null ? "in force" : "rejected; the previous configuration is still in force"},{" "}
-                    <Time at={reload.at} shape="full" />
-                  </span>
-                </span>
-              )}
-          </dd>
-        </div>
-      </dl>
+      <Facts
+        class="setup-facts"
+        of={{
+          Version: `image-transfer ${version}`,
+          "Running since": (
+            <>
+              <Time at={startedAt} shape="full" /> <span class="dim">({duration(now.value - startedAt)})</span>
+            </>
+          ),
+          "Configuration file": file === null ? "none" : (
+            <span class="mono">
+              <PathText text={file} />
+            </span>
+          ),
+          "Last reload": <Reload reload={reload} />,
+        }}
+      />
       {reload !== null && reload.problem !== null && (
-        <div class="why tone-bad" role="alert">
-          <p class="why-message">{printableLines(reload.problem)}</p>
-          <p class="why-hint">
-            Correct the file and save it, then run: <code>image-transfer reload</code>
-          </p>
-        </div>
+        <Why
+          tone="bad"
+          role="alert"
+          message={printableLines(reload.problem)}
+          hint={
+            <>
+              Correct the file and save it, then run: <code>image-transfer reload</code>
+            </>
+          }
+        />
       )}
-      {notes.map((note) => (
-        <div key={note} class="why tone-warning">
-          <p class="why-message">{printable(note)}</p>
-        </div>
-      ))}
+      {notes.map((note) => <Why key={note} tone="warning" message={printable(note)} />)}
     </Panel>
+  );
+}
+
+function Reload({ reload }: Pick<SetupReport, "reload">): JSX.Element {
+  if (reload === null) return <span class="dim">none since the daemon started</span>;
+  const tone = reload.problem === null ? "good" : "bad";
+  return (
+    <Sign tone={tone} glyph={tone}>
+      {reload.problem === null ? "in force" : "rejected; the previous configuration is still in force"},{" "}
+      <Time at={reload.at} shape="full" />
+    </Sign>
   );
 }
 
@@ -120,9 +116,9 @@ function Schedules({ schedules }: { readonly schedules: readonly SetupSchedule[]
 }
 
 const RESULTS = {
-  ok: { tone: "good", glyph: "good", word: "worked" },
-  late: { tone: "warning", glyph: "warning", word: "failed, will be retried" },
-  given_up: { tone: "bad", glyph: "bad", word: "failed, given up" },
+  ok: { sign: { tone: "good", glyph: "good" }, word: "worked" },
+  late: { sign: { tone: "warning", glyph: "warning" }, word: "failed, will be retried" },
+  given_up: { sign: { tone: "bad", glyph: "bad" }, word: "failed, given up" },
 } as const;
 
 function Hooks({ hooks }: { readonly hooks: readonly SetupHook[] }): JSX.Element {
@@ -141,19 +137,15 @@ function Hooks({ hooks }: { readonly hooks: readonly SetupHook[] }): JSX.Element
 }
 
 function Hook({ hook: { job, name, kind, on, last } }: { readonly hook: SetupHook }): JSX.Element {
-  const result = last === null ? null : RESULTS[last.result];
   return (
     <li>
       <strong class="mono">{printable(name)}</strong>
       <span class="dim">{kind === "command" ? "program" : "webhook"} of {printable(job)}, on {on.join(", ")}</span>
-      {last === null || result === null
-        ? <span class="dim">not called since the daemon started</span>
-        : (
-          <span class={`state tone-text-${result.tone}`}>
-            <Glyph name={result.glyph} />
-            <span>{result.word} ({last.on}), {ago(now.value - last.at)}</span>
-          </span>
-        )}
+      {last === null ? <span class="dim">not called since the daemon started</span> : (
+        <Sign {...RESULTS[last.result].sign}>
+          {RESULTS[last.result].word} ({last.on}), {ago(now.value - last.at)}
+        </Sign>
+      )}
       {last !== null && last.said !== "" && <pre class="setup-said" tabIndex={0}>{printableLines(last.said)}</pre>}
     </li>
   );
@@ -170,11 +162,7 @@ function Configuration({ report: { configuration } }: { readonly report: SetupRe
     <Panel
       title="Configuration in force"
       class="setup-configuration"
-      aside={configuration !== null && (
-        <Button onClick={choose}>
-          {copied ? "Copied" : "Copy"}
-        </Button>
-      )}
+      aside={configuration !== null && <Button onClick={choose}>{copied ? "Copied" : "Copy"}</Button>}
     >
       {configuration === null ? <p class="nothing">This daemon runs without a configuration</p> : (
         <>
@@ -201,9 +189,9 @@ type Run =
 /** Kept while other views are shown. */
 const run = signal<Run>({ state: "none" });
 const MARKS = {
-  ok: { glyph: "good", tone: "good", word: "OK" },
-  warning: { glyph: "trouble", tone: "warning", word: "Warning" },
-  fault: { glyph: "bad", tone: "bad", word: "Error" },
+  ok: { sign: { tone: "good", glyph: "good" }, word: "OK" },
+  warning: { sign: { tone: "warning", glyph: "trouble" }, word: "Warning" },
+  fault: { sign: { tone: "bad", glyph: "bad" }, word: "Error" },
 } as const;
 
 /** The button, and what was found; the worst of each part of the setup first. */
@@ -257,10 +245,7 @@ function Findings({ findings }: { readonly findings: readonly CheckFinding[] }):
           <ul>
             {some.map((finding, at) => (
               <li key={at}>
-                <span class={`state tone-text-${MARKS[finding.level].tone}`}>
-                  <Glyph name={MARKS[finding.level].glyph} />
-                  <span class="unseen">{MARKS[finding.level].word}</span>
-                </span>
+                <Sign {...MARKS[finding.level].sign} isUnseen>{MARKS[finding.level].word}</Sign>
                 <span>
                   {finding.what.split("\n").map(printable).join(" ")}
                   {finding.hint !== "" && <span class="check-hint">{printable(finding.hint)}</span>}

@@ -3,10 +3,10 @@ import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import type { TroubleCause, TroubleItem, TroubleList } from "../../../reports/api_types.ts";
 import { count, duration, plural } from "../parts/format.ts";
-import { Glyph } from "../parts/glyph.tsx";
+import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { Button } from "../parts/panel.tsx";
-import { Time } from "../parts/time.tsx";
+import { Moment } from "../parts/time.tsx";
 import { acceptRemoved, resume, retry, scan } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
@@ -70,7 +70,7 @@ function Cause({ cause, items }: CauseProps): JSX.Element {
           <p class="cause-sum">
             {since !== null && (
               <span>
-                since <Time at={since} shape={now.value - since > HALF_A_DAY ? "day" : "minute"} />, {duration(now.value - since)}
+                since <Moment at={since} />, {duration(now.value - since)}
               </span>
             )}
             {waiting > 0 && <span>{count(waiting)} {plural(waiting, "image")} waiting</span>}
@@ -89,8 +89,6 @@ function Cause({ cause, items }: CauseProps): JSX.Element {
     </section>
   );
 }
-
-const HALF_A_DAY = 12 * 3_600_000;
 
 function Nothing(): JSX.Element {
   return (
@@ -137,60 +135,55 @@ const WHERE: Readonly<Record<TroubleItem["kind"], string>> = {
 };
 
 /** What the page can do about it. */
-function Do({ one }: { readonly one: TroubleItem }): JSX.Element | null {
+function Do({ one: { action, what } }: { readonly one: TroubleItem }): JSX.Element | null {
   const [busy, setBusy] = useState(false);
-  const { action, what } = one;
-  const act = async (doing: Promise<void>) => {
+  if (action === null) return null;
+  const { word, glyph, primary = false, about = what, run } = remedyOf(action);
+  const act = async () => {
     setBusy(true);
-    await doing;
+    await run();
     setBusy(false);
   };
-  const common = { disabled: busy || !isLive.value };
-  switch (action?.do) {
-    case undefined:
-      return null;
+  return (
+    <div class="trouble-actions">
+      <Button
+        primary={primary}
+        glyph={glyph}
+        aria-label={`${word}${action.do === "retry" ? "" : ":"} ${about}`}
+        disabled={busy || !isLive.value}
+        onClick={act}
+      >
+        {word}
+      </Button>
+      {action.do === "retry" && <Button aria-label={`Details of ${what}`} onClick={() => show(action.ids[0]!)}>Details</Button>}
+    </div>
+  );
+}
+
+/** `about` is what the button is for, where that is not the item. */
+interface Remedy {
+  readonly word: string;
+  readonly glyph: GlyphName;
+  readonly primary?: boolean;
+  readonly about?: string;
+  readonly run: () => Promise<void>;
+}
+
+function remedyOf(action: NonNullable<TroubleItem["action"]>): Remedy {
+  switch (action.do) {
     case "retry":
-      return (
-        <div class="trouble-actions">
-          <Button {...common} glyph="retry" aria-label={`Retry ${what}`} onClick={() => act(retry(action.ids))}>Retry</Button>
-          <Button aria-label={`Details of ${what}`} onClick={() => show(action.ids[0]!)}>
-            Details
-          </Button>
-        </div>
-      );
+      return { word: "Retry", glyph: "retry", run: () => retry(action.ids) };
     case "resume": {
       const { destination } = action;
       const paused = destinations.value?.some((one) => one.name === destination && one.state === "paused") ?? false;
-      const word = paused ? "Resume" : "Retry now";
-      return (
-        <div class="trouble-actions">
-          <Button
-            {...common}
-            primary
-            glyph={paused ? "play" : "retry"}
-            aria-label={`${word}: ${destination}`}
-            onClick={() => act(resume(destination))}
-          >
-            {word}
-          </Button>
-        </div>
-      );
+      const button = paused ? { word: "Resume", glyph: "play" } as const : { word: "Retry now", glyph: "retry" } as const;
+      return { ...button, primary: true, about: destination, run: () => resume(destination) };
     }
     case "scan":
-    case "accept_removed": {
-      const { glyph, word, run } = OF_JOB[action.do];
-      return (
-        <div class="trouble-actions">
-          <Button {...common} glyph={glyph} aria-label={`${word}: ${what}`} onClick={() => act(run(action.job))}>{word}</Button>
-        </div>
-      );
-    }
+      return { word: "Scan again", glyph: "scan", run: () => scan(action.job) };
+    case "accept_removed":
+      return { word: "End this job", glyph: "good", run: () => acceptRemoved(action.job) };
     default:
       return action satisfies never;
   }
 }
-
-const OF_JOB = {
-  scan: { glyph: "scan", word: "Scan again", run: scan },
-  accept_removed: { glyph: "good", word: "End this job", run: acceptRemoved },
-} as const;
