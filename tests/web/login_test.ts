@@ -57,10 +57,12 @@ Deno.test({
     await using rig = await webRig({ web: { listen: "127.0.0.1:0", token: TOKEN } });
     await using browser = await startBrowser();
     const page = await browser.open(rig.origin);
-    // The field has the focus already.
+    // The field gets the focus by itself.
+    await page.locator("#token:focus").waitFor();
     await page.keyboard.type("not the token");
     await page.keyboard.press("Enter");
     await page.getByRole("alert").waitFor();
+    await page.locator("#token:focus").waitFor();
     await page.keyboard.type(TOKEN);
     await page.keyboard.press("Tab");
     await page.keyboard.press("Space");

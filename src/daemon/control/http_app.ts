@@ -5,6 +5,7 @@
  */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import { getPath } from "hono/utils/url";
 import { Failure } from "../../domain/failure.ts";
 import { jsonOf } from "../../domain/json.ts";
@@ -59,6 +60,7 @@ export function httpApp({ control, source, system, onError }: HttpTools, signal:
   app.notFound((c) => refusal(c, 404, "configuration", "Not found"));
   app.onError((error, c) => {
     if (error instanceof Failure) return refusal(c, error.code === "internal" ? 500 : 409, error.code, error.message, error.hint);
+    if (error instanceof HTTPException) return error.getResponse();
     onError(error, c.env.listener);
     return refusal(c, 500, "internal", "Internal error: see the daemon's log");
   });

@@ -2,6 +2,7 @@
  * All that the view Night shows. Read in small pages with pauses, and kept for some seconds: a look at fifty thousand files holds
  * up no delivery.
  */
+import { keepNewest } from "../../domain/newest.ts";
 import type { AvailabilityNote, History, NightFrame, NightPoint } from "../../ledger/history.ts";
 import type { NightReport, NightSeries, NightSummary, NightTarget, Outage } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
@@ -59,10 +60,7 @@ export function nightReports(
     const report = make(night);
     kept.delete(night);
     kept.set(night, { until: Infinity, report });
-    for (const oldest of kept.keys()) {
-      if (kept.size <= MOST_KEPT) break;
-      kept.delete(oldest);
-    }
+    keepNewest(kept, MOST_KEPT);
     try {
       await report;
       const end = system.monotonic();

@@ -1,5 +1,6 @@
 /** What a page may ask: status, history, nights, trouble; and what it may have done. Long answers are read page by page. */
 import type { Context, Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { Failure } from "../../domain/failure.ts";
 import { jsonOf } from "../../domain/json.ts";
 import type { DeliveryQuery, ImageQuery } from "../../ledger/history.ts";
@@ -24,17 +25,14 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: WebTool
   const { ledger } = source;
   app.get("/api/status", (c) => c.json(judged(source, system.now()).status));
   app.get("/api/deliveries", (c) => {
-    const query = askOf(c);
-    if ("refused" in query) return query.refused;
-    const { limit: _limit, offset: _offset, ...whole } = query.ask;
+    const ask = askOf(c);
+    const { limit: _limit, offset: _offset, ...whole } = ask;
     c.header("total-count", String(ledger.count(whole)));
-    return c.json(ledger.query(query.ask).map(deliveryView));
+    return c.json(ledger.query(ask).map(deliveryView));
   });
   for (const kind of ["csv", "json"] as const) {
     app.get(`/api/deliveries.${kind}`, (c) => {
-      const query = askOf(c);
-      if ("refused" in query) return query.refused;
-      const { limit: _limit, offset: _offset, sort: _sort, ...whole } = query.ask;
+      const { limit: _limit, offset: _offset, sort: _sort, ...whole } = askOf(c);
       return c.body(exportStream(kind, ledger.each(whole), system), 200, exportHeaders(kind));
     });
   }
@@ -43,26 +41,22 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: WebTool
     return row === undefined ? c.notFound() : c.json(deliveryView(row));
   });
   app.get("/api/images", (c) => {
-    const query = askOf(c);
-    if ("refused" in query) return query.refused;
-    c.header("total-count", String(ledger.countImages(query.ask)));
-    return c.json(ledger.images(query.ask).map(imageView));
+    const ask = askOf(c);
+    c.header("total-count", String(ledger.countImages(ask)));
+    return c.json(ledger.images(ask).map(imageView));
   });
   app.get("/api/images/:id{[0-9]{1,12}}", (c) => {
-    const query = askOf(c);
-    if ("refused" in query) return query.refused;
+    const ask = askOf(c);
     const id = Number(c.req.param("id"));
     const rows = ledger.imageOf(id);
     if (rows.length === 0) return c.notFound();
-    const report: ImageReport = { deliveries: rows.map(deliveryView), ...ledger.neighbours(id, query.ask) };
-    return c.json(report);
+    return c.json({ deliveries: rows.map(deliveryView), ...ledger.neighbours(id, ask) } satisfies ImageReport);
   });
   app.get("/api/fleet", async (c) => c.json(await source.fleet()));
   app.get("/api/fleet/commands", async (c) => c.json(await source.others.commands()));
   app.get("/api/next", (c) => c.json(sentNext(source, MOST_NEXT, system.now()).map(deliveryView)));
   app.get("/api/nights", (c) => {
-    const list: NightList = { tonight: tonight(), nights: ledger.nights().toReversed() };
-    return c.json(list);
+    return c.json({ tonight: tonight(), nights: ledger.nights().toReversed() } satisfies NightList);
   });
   app.get("/api/night/:night{tonight|[0-9]{8}}", async (c) => {
     const night = c.req.param("night");
@@ -79,22 +73,13 @@ export function apiRoutes(app: Hono<WebEnv>, { source, nights, system }: WebTool
   }
 }
 
-function askOf(c: Context): { readonly ask: DeliveryQuery & ImageQuery } | { readonly refused: Response } {
-  try {
-    return { ask: parseDeliveryAsk(c.req.query()) };
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    return { refused: refusal(c, 400, error.code, error.message, error.hint) };
-  }
-}
-
 const STATES = ["queued", "sending", "deferred", "delivered", "failed"] as const;
 /** Rows of one answer. */
 const MOST_ROWS = 500;
 const number = z.string().regex(/^\d{1,12}$/, "must be a number").transform(Number);
 const name = z.string().max(500);
 
-const ask = z.strictObject({
+const deliveryAsk = z.strictObject({
   job: name.optional(),
   destination: name.optional(),
   night: z.string().regex(/^\d{8}$/, "must be YYYYMMDD").optional(),
@@ -111,26 +96,21 @@ const ask = z.strictObject({
   offset: number.default(0),
 });
 
-/**
- * The query for the ledger.
- *
- * @throws {Failure} `configuration` that names what was not understood.
- */
-function parseDeliveryAsk(query: Readonly<Record<string, string>>): DeliveryQuery & ImageQuery {
-  const parsed = ask.safeParse(Object.fromEntries(Object.entries(query).filter(([, value]) => value !== "")));
+/** The query for the ledger. @throws {HTTPException} 400 that names what was not understood. */
+function askOf(c: Context): DeliveryQuery & ImageQuery {
+  const parsed = deliveryAsk.safeParse(Object.fromEntries(Object.entries(c.req.query()).filter(([, value]) => value !== "")));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    const what = issue?.code === "unrecognized_keys" ? issue.keys.join(", ") : issue?.path.join(".") ?? "";
-    throw new Failure("configuration", `Invalid query: "${what.slice(0, 100)}" ${reasonOf(issue)}`);
+    const [what, why] = issue?.code === "unrecognized_keys"
+      ? [issue.keys.join(", "), "is not a known parameter"]
+      : [issue?.path.join(".") ?? "", issue?.message ?? ""];
+    const message = `Invalid query: "${what.slice(0, 100)}" ${why}`;
+    throw new HTTPException(400, { res: refusal(c, 400, "configuration", message) });
   }
   const { state, order, ...rest } = parsed.data;
   const states = state === undefined ? {} : state === "trouble" ? { trouble: true } : { states: state };
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   return { ...given, ...states, descending: order === "desc" };
-}
-
-function reasonOf(issue: z.core.$ZodIssue | undefined): string {
-  return issue?.code === "unrecognized_keys" ? "is not a known parameter" : issue?.message ?? "";
 }
 
 /** Adds a route for each of `PAGE_ACTIONS`, by POST with a JSON body only, which no foreign page can send; who may ask is decided before. */

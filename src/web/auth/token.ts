@@ -11,16 +11,7 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import type { Clock, System } from "../../system/system.ts";
 
 /** What opens the page. */
-export interface Access {
-  readonly token: string;
-  /** True if the token is configured: then it is shown to nobody. */
-  readonly configured: boolean;
-  /** Of the cookie of a session. */
-  readonly cookieName: string;
-  readonly sessions: Sessions;
-  /** Resolves when the sessions are written. */
-  saved(): Promise<void>;
-}
+export type Access = Awaited<ReturnType<typeof openAccess>>;
 
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const kept = z.object({
@@ -42,7 +33,7 @@ export async function openAccess(
   configured: string | null,
   system: Pick<System, "readText" | "writeText" | "facts" | "now" | "randomHex">,
   onError: (error: unknown) => void,
-): Promise<Access> {
+) {
   const path = join(stateDirectory, "web.json");
   const write = (content: Kept) => system.writeText(path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
   let file: Kept;
@@ -61,12 +52,14 @@ export async function openAccess(
   let saved = Promise.resolve();
   return {
     token,
+    /** Then it is shown to nobody. */
     configured: configured !== null,
     // Of its own for each installation: cookies of one host are shared by all of its ports.
     cookieName: `image-transfer-${keyed(file.key, "name").slice(0, 8)}`,
     sessions: sessions(file.of === of ? file.sessions ?? [] : [], system, (kept) => {
       saved = saved.then(() => write({ ...file, of, sessions: [...kept] })).catch(onError);
     }),
+    /** Resolves when the sessions are written. */
     saved: () => saved,
   };
 }
@@ -82,14 +75,6 @@ interface KeptSession {
   readonly until: number;
 }
 
-interface Sessions {
-  /** The secret of a new one. */
-  begin(): string;
-  knows(secret: string): boolean;
-  /** Ends this one; null ends all. */
-  end(secret: string | null): void;
-}
-
 export const SESSION_SECONDS = 30 * 24 * 3600;
 /** The oldest make room for new ones. */
 const MOST = 200;
@@ -99,7 +84,7 @@ export function sessions(
   kept: readonly KeptSession[],
   { now, randomHex }: Pick<Clock, "now" | "randomHex">,
   changed: (kept: readonly KeptSession[]) => void,
-): Sessions {
+) {
   const all = new Map(kept.map((session) => [session.hash, session]));
 
   function keep(): void {
@@ -108,15 +93,17 @@ export function sessions(
   }
 
   return {
-    begin() {
+    /** The secret of a new one. */
+    begin(): string {
       const secret = randomHex(32);
       const hash = hashOf(secret);
       all.set(hash, { hash, until: now() + SESSION_SECONDS * 1000 });
       keep();
       return secret;
     },
-    knows: (secret) => (all.get(hashOf(secret))?.until ?? 0) >= now(),
-    end(secret) {
+    knows: (secret: string) => (all.get(hashOf(secret))?.until ?? 0) >= now(),
+    /** Ends this one; null ends all. */
+    end(secret: string | null): void {
       if (secret === null) all.clear();
       else all.delete(hashOf(secret));
       keep();

@@ -3,7 +3,7 @@
  * daemon's time however many pages are open, and who reads too slowly is dropped.
  */
 import { onAbort } from "../../async/abort.ts";
-import type { TransferEvent } from "../../domain/transfer_event.ts";
+import { keepNewest } from "../../domain/newest.ts";
 import type { System } from "../../system/system.ts";
 import type { LiveMessage, LiveState } from "../../reports/api_types.ts";
 import { deliveryView } from "../../reports/delivery/delivery_view.ts";
@@ -12,17 +12,6 @@ import type { PageSource } from "../../reports/page_source.ts";
 
 /** The part of a WebSocket that is used. */
 export type Client = Pick<WebSocket, "send" | "close" | "bufferedAmount" | "readyState">;
-
-/** All open pages; no call throws for a page that went away. */
-export interface LiveHub {
-  /** False where there are too many already. */
-  hasRoom(): boolean;
-  /** Sends the snapshot, and from then on changes until `leave`. */
-  join(client: Client): void;
-  leave(client: Client): void;
-  /** Closes all, e.g. when the token has changed. */
-  dismiss(code: number, reason: string): void;
-}
 
 /** Most pages at a time: the rest of the server's connections are for requests. */
 export const MOST_CLIENTS = 96;
@@ -39,22 +28,32 @@ const OPEN = 1;
 /** Close codes (RFC 6455: 1013 try again later). */
 const TOO_SLOW = 1013;
 
-/** What the hub needs; `onError` hears of errors while changes are gathered. */
-interface LiveHubTools {
-  readonly system: Pick<System, "now" | "monotonic" | "sleep">;
-  readonly onError: (error: unknown) => void;
-}
+export type LiveHub = ReturnType<typeof liveHub>;
 
-/** Works until `signal` is aborted, then closes all pages with 1001 (RFC 6455, 7.4.1). */
-export function liveHub(source: PageSource, { system, onError }: LiveHubTools, signal: AbortSignal): LiveHub {
+/** All open pages; no call throws for one that went away. Works until `signal` is aborted, then closes all pages with 1001 (RFC 6455, 7.4.1). */
+export function liveHub(
+  source: PageSource,
+  { system, onError }: {
+    readonly system: Pick<System, "now" | "monotonic" | "sleep">;
+    /** Hears of errors while changes are gathered. */
+    readonly onError: (error: unknown) => void;
+  },
+  signal: AbortSignal,
+) {
   const pages = openPages(system, onError);
-  const changes = changedDeliveries();
   const looks = looksAt(source, system);
+  /** Deliveries that have changed since they were told of, and whether there were more than those. */
+  const changed = new Set<number>();
+  let more = false;
   let isScheduled = false;
 
   const deaf = source.listen((event) => {
     if (pages.count() === 0) return;
-    changes.hear(event);
+    if ("delivery" in event && event.type !== "progress") {
+      changed.delete(event.delivery.id);
+      changed.add(event.delivery.id);
+      more = keepNewest(changed, MOST_DELIVERIES) || more;
+    }
     void pushSoon();
   });
   onAbort(signal, () => {
@@ -75,11 +74,13 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
     if (pages.count() === 0 || signal.aborted) return;
     try {
       const state = looks.whatChanged();
-      const { ids, more } = changes.take();
+      const [ids, hadMore] = [[...changed], more];
+      changed.clear();
+      more = false;
       const deliveries = ids.length === 0 ? [] : source.ledger.query({ ids }).map(deliveryView);
-      if (Object.keys(state).length === 0 && deliveries.length === 0 && !more) return;
-      pages.send({ type: "change", at: system.now(), state, deliveries, more });
-      if (more) looks.slowDown();
+      if (Object.keys(state).length === 0 && deliveries.length === 0 && !hadMore) return;
+      pages.send({ type: "change", at: system.now(), state, deliveries, more: hadMore });
+      if (hadMore) looks.slowDown();
     } catch (error) {
       onError(error);
     }
@@ -95,14 +96,17 @@ export function liveHub(source: PageSource, { system, onError }: LiveHubTools, s
   }
 
   return {
+    /** False where there are too many already. */
     hasRoom: () => pages.count() < MOST_CLIENTS && !signal.aborted,
-    join(client) {
+    /** Sends the snapshot, and from then on changes until `leave`. */
+    join(client: Client): void {
       // Many at once, as after a restart, share one look; the pages already open are told of its changes first.
       if (looks.isOld()) push();
       const state = pages.count() > 0 ? looks.last() : looks.look();
       pages.add(client, { type: "snapshot", at: system.now(), state });
     },
     leave: pages.leave,
+    /** Closes all, e.g. when the token has changed. */
     dismiss: pages.dismiss,
   };
 }
@@ -141,30 +145,6 @@ function openPages(clock: Pick<System, "monotonic">, onError: (error: unknown) =
     },
     dismiss(code: number, reason: string): void {
       for (const client of [...clients]) drop(client, code, reason);
-    },
-  };
-}
-
-/** Which deliveries have changed since they were taken last: the latest {@linkcode MOST_DELIVERIES}, and whether there are more. */
-function changedDeliveries() {
-  const changed = new Set<number>();
-  let more = false;
-  return {
-    hear(event: TransferEvent): void {
-      if (!("delivery" in event) || event.type === "progress") return;
-      changed.delete(event.delivery.id);
-      changed.add(event.delivery.id);
-      for (const oldest of changed) {
-        if (changed.size <= MOST_DELIVERIES) break;
-        changed.delete(oldest);
-        more = true;
-      }
-    },
-    take(): { readonly ids: readonly number[]; readonly more: boolean } {
-      const taken = { ids: [...changed], more };
-      changed.clear();
-      more = false;
-      return taken;
     },
   };
 }

@@ -47,24 +47,15 @@ interface WebServerTools {
   readonly onError: (error: unknown) => void;
 }
 
-/** A server that listens until the signal it was started with is aborted. */
-interface WebServer {
-  /** The address of the page, for those who have a session. */
-  readonly url: string;
-  /** The address with the token in it, for the start-up line; without, where a token is configured: who configured it knows it. */
-  readonly startUrl: string;
-  /** Addresses that open the page now. */
-  opening(): Opening;
-  /** Resolves when nothing listens any more after its signal was aborted. */
-  readonly finished: Promise<void>;
-}
+/** The server of a page while it listens. */
+type WebServer = Awaited<ReturnType<typeof startWebServer>>;
 
 /**
- * Listens.
+ * Listens until the signal is aborted.
  *
  * @throws what keeps it from listening; {@linkcode listenFailure} says it in words.
  */
-async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal): Promise<WebServer> {
+async function startWebServer(settings: WebSettings, tools: WebServerTools, signal: AbortSignal) {
   const { system, source, onError } = tools;
   const access = await openAccess(tools.stateDirectory, settings.token, system, onError);
   const tls = await readTls(settings, system);
@@ -93,12 +84,16 @@ async function startWebServer(settings: WebSettings, tools: WebServerTools, sign
   }, signal);
   const url = `${tls === null ? "http" : "https"}://${shownHost(settings.host, system.hostname)}:${listening.port}/`;
   return {
+    /** The address of the page, for those who have a session. */
     url,
+    /** The address with the token in it, for the start-up line; without, where a token is configured: who configured it knows it. */
     startUrl: access.configured ? url : `${url}?token=${access.token}`,
-    opening: () => ({
+    /** Addresses that open the page now. */
+    opening: (): Opening => ({
       once: `${url}?token=${auth.ticket("own")}`,
       shown: `${url}?token=${access.configured ? auth.ticket("any") : access.token}`,
     }),
+    /** Resolves when nothing listens any more after the signal was aborted. */
     finished: listening.finished.then(access.saved),
   };
 }
@@ -109,109 +104,93 @@ function shownHost(host: string, hostname: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** The one web server of a daemon, or none. */
-interface WebPlace {
-  /** Makes these settings the ones in force. */
-  adopt(settings: WebSettings | null): Promise<void>;
-  /** The server that listens now; null while none does. */
-  server(): WebServer | null;
-  /** Resolves when nothing listens any more. */
-  stop(): Promise<void>;
-}
-
 /** What a server needs, and what is called when its address changes. */
 interface WebPlaceTools extends WebServerTools {
   readonly emit: Emit;
   /** Called with the address of the page; null while there is none. */
   readonly moved: (url: string | null) => void;
-  readonly system: WebServerTools["system"] & Pick<System, "sleep">;
 }
 
 const TRY_AGAIN_MS = 30_000;
 
-/** Listens to nothing before it has settings; tries again every 30 s where it cannot. */
-export function webPlace(tools: WebPlaceTools): WebPlace {
+/** The one web server of a daemon, or none. Listens to nothing before it has settings; tries again every 30 s where it cannot. */
+export function webPlace(tools: WebPlaceTools) {
   let settings: WebSettings | null = null;
-  let serving: Serving | null = null;
+  let serving: Awaited<ReturnType<typeof serve>> | null = null;
 
   async function stop(): Promise<void> {
     const former = serving;
     [serving, settings] = [null, null];
     if (former === null) return;
-    former.stopped.abort();
-    await former.over;
+    await former.stop();
     tools.moved(null);
   }
 
   return {
-    async adopt(next) {
+    /** Makes these settings the ones in force. */
+    async adopt(next: WebSettings | null): Promise<void> {
       // Certificates are renewed in place: a reload reads them again.
       if (JSON.stringify(next) === JSON.stringify(settings) && (next?.tlsCert ?? null) === null) return;
       await stop();
       settings = next;
       serving = next === null ? null : await serve(next, tools);
     },
-    server: () => serving?.server ?? null,
+    /** The server that listens now; null while none does. */
+    server: () => serving?.server() ?? null,
+    /** Resolves when nothing listens any more. */
     stop,
   };
 }
 
-/** The page at one address. */
-interface Serving {
-  /** Null while it cannot listen. */
-  server: WebServer | null;
-  readonly stopped: AbortController;
-  /** Resolves when nothing listens any more after `stopped`. */
-  over: Promise<void>;
-}
+/** Comes back when it listens, or has found that it cannot for now: then it keeps trying, silent until it works, as the reason has been logged. */
+async function serve(settings: WebSettings, tools: WebPlaceTools) {
+  const { emit, moved, system } = tools;
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  let server: WebServer | null = null;
 
-/** Comes back when it listens, or has found that it cannot for now. */
-async function serve(settings: WebSettings, tools: WebPlaceTools): Promise<Serving> {
-  const { emit } = tools;
-  const serving: Serving = { server: null, stopped: new AbortController(), over: Promise.resolve() };
-  try {
-    const { url } = await listen(serving, settings, tools);
-    tools.moved(url);
-    emit({ type: "notice", level: "info", message: `The page is at ${url} (to open it: image-transfer open)` });
-  } catch (error) {
-    emit({ type: "notice", level: "warning", message: whyNot(settings, error) });
-    serving.over = keepTrying(serving, settings, tools);
-  }
-  return serving;
-}
-
-async function listen(serving: Serving, settings: WebSettings, tools: WebPlaceTools): Promise<WebServer> {
-  // Of its own: what a start that fails has begun must end.
-  const end = anySignal(serving.stopped.signal);
-  try {
-    const server = await startWebServer(settings, tools, end.signal);
-    serving.server = server;
-    serving.over = server.finished;
-    return server;
-  } catch (error) {
-    end.abort();
-    throw error;
-  }
-}
-
-/** Silent until it works: the reason has been logged. */
-async function keepTrying(serving: Serving, settings: WebSettings, tools: WebPlaceTools): Promise<void> {
-  const { signal } = serving.stopped;
-  while (true) {
-    await tools.system.sleep(TRY_AGAIN_MS, signal);
+  async function listen(words: (url: string) => string): Promise<void> {
+    // Of its own: what a start that fails has begun must end.
+    const end = anySignal(signal);
+    try {
+      server = await startWebServer(settings, tools, end.signal);
+    } catch (error) {
+      end.abort();
+      throw error;
+    }
     if (signal.aborted) return;
-    const server = await listen(serving, settings, tools).catch(() => null);
-    if (server === null) continue;
-    if (signal.aborted) return await server.finished;
-    tools.moved(server.url);
-    tools.emit({ type: "notice", level: "info", message: `The page is now available at ${server.url}` });
-    return;
+    moved(server.url);
+    emit({ type: "notice", level: "info", message: words(server.url) });
   }
-}
 
-function whyNot(settings: WebSettings, error: unknown): string {
-  const { message, hint } = listenFailure(settings, error);
-  return `Cannot show the page at ${placeOf(settings)}: ${message}. Delivery continues. ${hint}`.trim();
+  async function keepTrying(): Promise<void> {
+    while (server === null && !signal.aborted) {
+      await system.sleep(TRY_AGAIN_MS, signal);
+      if (signal.aborted) return;
+      // Why it cannot has been said.
+      await listen((url) => `The page is now available at ${url}`).catch(() => null);
+    }
+  }
+
+  let trying = Promise.resolve();
+  try {
+    await listen((url) => `The page is at ${url} (to open it: image-transfer open)`);
+  } catch (error) {
+    const { message, hint } = listenFailure(settings, error);
+    const why = `Cannot show the page at ${placeOf(settings)}: ${message}. Delivery continues. ${hint}`.trim();
+    emit({ type: "notice", level: "warning", message: why });
+    trying = keepTrying();
+  }
+  return {
+    /** Null while it cannot listen. */
+    server: () => server,
+    /** Resolves when nothing listens any more. */
+    async stop(): Promise<void> {
+      stopped.abort();
+      await trying;
+      await server?.finished;
+    },
+  };
 }
 
 /** Certificate and key as they are on disk now; null where the page is served without TLS. */

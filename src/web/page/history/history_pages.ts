@@ -2,31 +2,13 @@
  * A list of any length, of which the pages in view are read. Changes are put into the rows that are loaded; new rows are announced,
  * and shown on request, so that nothing moves while somebody reads.
  */
-import { type Signal, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import type { DeliveryView, ImageView } from "../../../reports/api_types.ts";
 import { ask, AskError } from "../store/ask.ts";
 import { onChanges } from "../store/live.ts";
 
-/** Rows by their place in the whole list, from 0; to be closed when it is no longer shown. */
-export interface HistoryPages {
-  /** How many match; null while that is not known. */
-  readonly total: Signal<number | null>;
-  /** Counts up with every change of the rows. */
-  readonly version: Signal<number>;
-  /** Why the last question had no answer; null while all is well. */
-  readonly problem: Signal<AskError | null>;
-  /** True where there may be rows that are not in the list yet. */
-  readonly stale: Signal<boolean>;
-  /** Undefined while it is not here; `need` reads it. */
-  row(at: number): ImageView | undefined;
-  /** All that are here, in no order. */
-  rows(): ImageView[];
-  /** Reads these rows where they are not here. */
-  need(from: number, to: number): void;
-  /** Reads everything again. */
-  refresh(): void;
-  close(): void;
-}
+/** To be closed when it is no longer shown. */
+export type HistoryPages = ReturnType<typeof historyPages>;
 
 const PAGE = 100;
 /** A list that is scrolled quickly is read where it comes to rest. */
@@ -36,16 +18,24 @@ const FRESH_MS = 1_500;
 const OLD_MS = 10_000;
 const MOST_PAGES = 60;
 
-/** The rows that match `filter`, a query string; `onTop` tells whether new rows may be added at once. */
-export function historyPages(filter: string, onTop: () => boolean): HistoryPages {
+/** The rows that match `filter`, a query string, by their place in the whole list, from 0; `onTop` tells whether new rows may be added at once. */
+export function historyPages(filter: string, onTop: () => boolean) {
+  const total = signal<number | null>(null);
   const version = signal(0);
-  const pages = pagesOf(filter, () => version.value++);
+  const problem = signal<AskError | null>(null);
   const stale = signal(false);
+  const pages = new Map<number, readonly ImageView[]>();
+  const asking = new Map<number, AbortController>();
+  let [first, last] = [0, 0];
   let restTimer: ReturnType<typeof setTimeout> | undefined;
   let freshTimer: typeof restTimer;
   let changedAt: number | null = null;
+  const isWanted = (page: number) => page >= first && page <= last;
+  const wanted = () => Array.from({ length: last - first + 1 }, (_, at) => first + at);
+
   const deaf = onChanges(({ rows }) => {
-    pages.replace(rows);
+    const fresh = new Map(rows.map((one) => [one.id, one]));
+    for (const [page, known] of pages) pages.set(page, known.map((image) => renewed(image, fresh)));
     version.value++;
     clearTimeout(freshTimer);
     changedAt ??= performance.now();
@@ -55,57 +45,21 @@ export function historyPages(filter: string, onTop: () => boolean): HistoryPages
       else stale.value = true;
     }, Math.min(FRESH_MS, Math.max(0, changedAt + OLD_MS - performance.now())));
   });
-  pages.readWanted();
-
-  function refresh(): void {
-    stale.value = false;
-    pages.readAnew();
-  }
-
-  return {
-    total: pages.total,
-    version,
-    problem: pages.problem,
-    stale,
-    row: pages.row,
-    rows: pages.rows,
-    need(from, to) {
-      if (!pages.want(from, to)) return;
-      clearTimeout(restTimer);
-      restTimer = setTimeout(pages.readWanted, REST_MS);
-    },
-    refresh,
-    close() {
-      deaf();
-      clearTimeout(restTimer);
-      clearTimeout(freshTimer);
-      pages.close();
-    },
-  };
-}
-
-/** The pages that are loaded or loading; `changed` is called when one has come. */
-function pagesOf(filter: string, changed: () => void) {
-  const total = signal<number | null>(null);
-  const problem = signal<AskError | null>(null);
-  const pages = new Map<number, readonly ImageView[]>();
-  const asking = new Map<number, AbortController>();
-  let [first, last] = [0, 0];
-  const isWanted = (page: number) => page >= first && page <= last;
-  const wanted = () => Array.from({ length: last - first + 1 }, (_, at) => first + at);
+  readWanted();
 
   async function read(page: number): Promise<void> {
     const end = new AbortController();
     asking.set(page, end);
     try {
-      const answer = await askForPage(filter, page, end.signal);
+      const path = `/api/images?${filter}${filter === "" ? "" : "&"}limit=${PAGE}&offset=${page * PAGE}`;
+      const answer = await ask<readonly ImageView[]>(path, end.signal);
       pages.delete(page);
       pages.set(page, answer.value);
       const far = [...pages.keys()].filter((one) => !isWanted(one));
       for (const one of far.slice(0, Math.max(0, pages.size - MOST_PAGES))) pages.delete(one);
       total.value = answer.total ?? answer.value.length;
       problem.value = null;
-      changed();
+      version.value++;
     } catch (error) {
       if (!end.signal.aborted && error instanceof AskError) problem.value = error;
     } finally {
@@ -113,34 +67,49 @@ function pagesOf(filter: string, changed: () => void) {
     }
   }
 
+  function readWanted(): void {
+    for (const [page, end] of asking) if (!isWanted(page)) end.abort();
+    for (const page of wanted()) if (!pages.has(page) && !asking.has(page)) void read(page);
+  }
+
+  function refresh(): void {
+    stale.value = false;
+    for (const page of [...pages.keys()]) if (!isWanted(page)) pages.delete(page);
+    for (const page of wanted()) {
+      asking.get(page)?.abort();
+      void read(page);
+    }
+  }
+
   return {
+    /** How many match; null while that is not known. */
     total,
+    /** Counts up with every change of the rows. */
+    version,
+    /** Why the last question had no answer; null while all is well. */
     problem,
+    /** True where there may be rows that are not in the list yet. */
+    stale,
+    /** Undefined while it is not here; `need` reads it. */
     row: (at: number) => pages.get(Math.floor(at / PAGE))?.[at % PAGE],
+    /** All that are here, in no order. */
     rows: () => [...pages.values()].flat(),
-    /** False where these rows are wanted already. */
-    want(from: number, to: number): boolean {
+    /** Reads these rows where they are not here. */
+    need(from: number, to: number): void {
       const before = `${first} ${last}`;
       [first, last] = [Math.floor(Math.max(0, from) / PAGE), Math.floor(Math.max(0, to) / PAGE)];
-      return before !== `${first} ${last}`;
+      if (before === `${first} ${last}`) return;
+      clearTimeout(restTimer);
+      restTimer = setTimeout(readWanted, REST_MS);
     },
-    readWanted(): void {
-      for (const [page, end] of asking) if (!isWanted(page)) end.abort();
-      for (const page of wanted()) if (!pages.has(page) && !asking.has(page)) void read(page);
+    /** Reads everything again. */
+    refresh,
+    close(): void {
+      deaf();
+      clearTimeout(restTimer);
+      clearTimeout(freshTimer);
+      asking.forEach((end) => end.abort());
     },
-    readAnew(): void {
-      for (const page of [...pages.keys()]) if (!isWanted(page)) pages.delete(page);
-      for (const page of wanted()) {
-        asking.get(page)?.abort();
-        void read(page);
-      }
-    },
-    /** Puts what has changed into the rows that are here. */
-    replace(rows: readonly DeliveryView[]): void {
-      const fresh = new Map(rows.map((one) => [one.id, one]));
-      for (const [page, known] of pages) pages.set(page, known.map((image) => renewed(image, fresh)));
-    },
-    close: () => asking.forEach((end) => end.abort()),
   };
 }
 
@@ -148,9 +117,4 @@ function pagesOf(filter: string, changed: () => void) {
 function renewed(image: ImageView, fresh: ReadonlyMap<number, DeliveryView>): ImageView {
   if (!image.deliveries.some(({ id }) => fresh.has(id))) return image;
   return { ...image, deliveries: image.deliveries.map((one) => fresh.get(one.id) ?? one) };
-}
-
-function askForPage(filter: string, page: number, signal: AbortSignal) {
-  const path = `/api/images?${filter}${filter === "" ? "" : "&"}limit=${PAGE}&offset=${page * PAGE}`;
-  return ask<readonly ImageView[]>(path, signal);
 }

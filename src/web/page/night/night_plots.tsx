@@ -28,7 +28,7 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
   const amounts = useMemo(() => amountLines(report, measure), [series, report.outages, measure]);
   const delays = useMemo(() => delayLines(report), [series, report.outages]);
   const outages = useMemo(() => shadesOf(report), [report.outages, series]);
-  const format = measure === "files" ? count : bytes;
+  const common = { times: series.times, outages, zoom, onZoom: setZoom };
   return (
     <div class="plots">
       <Panel
@@ -36,19 +36,22 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
         aside={
           <div class="plot-tools">
             {zoom !== null && <Button onClick={() => setZoom(null)}>Whole night</Button>}
-            <MeasureChoice measure={measure} onChoose={setMeasure} />
+            <div class="choice" role="group" aria-label="Measure">
+              {(["files", "bytes"] as const).map((one) => (
+                <button
+                  key={one}
+                  type="button"
+                  aria-pressed={one === measure}
+                  onClick={() => setMeasure(one)}
+                >
+                  {one === "files" ? "Images" : "Bytes"}
+                </button>
+              ))}
+            </div>
           </div>
         }
       >
-        <Plot
-          times={series.times}
-          lines={amounts}
-          format={format}
-          outages={outages}
-          label={amountSummary(report)}
-          zoom={zoom}
-          onZoom={setZoom}
-        />
+        <Plot {...common} lines={amounts} format={measure === "files" ? count : bytes} label={amountSummary(report)} />
       </Panel>
       <Panel
         title="Time from finished to verified"
@@ -56,39 +59,8 @@ export function NightPlots({ report }: { readonly report: NightReport }): JSX.El
           <span class="dim">thin line: slowest{outages.length > 0 && "; shaded: unavailable, darker: daemon not running"}</span>
         }
       >
-        <Plot
-          times={series.times}
-          lines={delays}
-          format={latency}
-          outages={outages}
-          label={delaySummary(report)}
-          zoom={zoom}
-          onZoom={setZoom}
-          logarithmic
-        />
+        <Plot {...common} lines={delays} format={latency} label={delaySummary(report)} logarithmic />
       </Panel>
-    </div>
-  );
-}
-
-interface MeasureProps {
-  readonly measure: Measure;
-  readonly onChoose: (measure: Measure) => void;
-}
-
-function MeasureChoice({ measure, onChoose }: MeasureProps): JSX.Element {
-  return (
-    <div class="choice" role="group" aria-label="Measure">
-      {(["files", "bytes"] as const).map((one) => (
-        <button
-          key={one}
-          type="button"
-          aria-pressed={one === measure}
-          onClick={() => onChoose(one)}
-        >
-          {one === "files" ? "Images" : "Bytes"}
-        </button>
-      ))}
     </div>
   );
 }
@@ -289,12 +261,10 @@ function Plot({ times, lines, format, label, outages, zoom, onZoom, logarithmic 
   );
 }
 
-interface LegendProps extends Pick<PlotProps, "times" | "lines" | "format"> {
-  /** Which value is pointed at; null for the last. */
-  readonly at: number | null;
-}
-
-function Legend({ times, lines, format, at }: LegendProps): JSX.Element {
+/** `at` says which value is pointed at; null for the last. */
+function Legend(
+  { times, lines, format, at }: Pick<PlotProps, "times" | "lines" | "format"> & { readonly at: number | null },
+): JSX.Element {
   const shown = at ?? times.length - 1;
   return (
     <ul class="legend">
@@ -376,21 +346,17 @@ function options(
       },
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, colour(`--line-${line.tone % COLOURS}`)))],
-    hooks: hooksOf({ shaded, onPoint, onZoom }, colour("--bad")),
-  };
-}
-
-function hooksOf({ shaded, onPoint, onZoom }: Pick<Drawing, "shaded" | "onPoint" | "onZoom">, bad: string): uPlot.Hooks.Arrays {
-  return {
-    setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
-    // Only what a person selects changes the zoom, whatever new values do to the scale.
-    setSelect: [(plot) => {
-      const { left, width } = plot.select;
-      if (width < LEAST_SELECT_PX) return;
-      onZoom({ min: plot.posToVal(left, "x"), max: plot.posToVal(left + width, "x") });
-      plot.setSelect({ ...plot.select, width: 0 }, false);
-    }],
-    drawClear: [(plot) => shade(plot, shaded.current, bad)],
+    hooks: {
+      setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
+      // Only what a person selects changes the zoom, whatever new values do to the scale.
+      setSelect: [(plot) => {
+        const { left, width } = plot.select;
+        if (width < LEAST_SELECT_PX) return;
+        onZoom({ min: plot.posToVal(left, "x"), max: plot.posToVal(left + width, "x") });
+        plot.setSelect({ ...plot.select, width: 0 }, false);
+      }],
+      drawClear: [(plot) => shade(plot, shaded.current, colour("--bad"))],
+    },
   };
 }
 
@@ -418,20 +384,16 @@ function widest({ ctx }: uPlot, labels: readonly string[], font: string): number
   return Math.ceil(width);
 }
 
+const WIDTHS = { area: 1.5, line: 2, dots: 1.5, faint: 0.75 } as const;
+
 function seriesOf({ kind, tone }: Line, stroke: string): uPlot.Series {
-  // A value between two pauses has no line.
-  const points = { show: kind === "dots" || kind === "faint", size: kind === "dots" ? 5 : 3, stroke, fill: stroke };
-  const common = { stroke, points, spanGaps: false, dash: DASHES[tone % DASHES.length]! };
-  switch (kind) {
-    case "area":
-      return { ...common, width: 1.5, fill: `color-mix(in srgb, ${stroke} 14%, transparent)` };
-    case "line":
-      return { ...common, width: 2 };
-    case "dots":
-      return { ...common, width: 1.5 };
-    case "faint":
-      return { ...common, width: 0.75 };
-    default:
-      return kind satisfies never;
-  }
+  return {
+    stroke,
+    width: WIDTHS[kind],
+    // A value between two pauses has no line.
+    points: { show: kind === "dots" || kind === "faint", size: kind === "dots" ? 5 : 3, stroke, fill: stroke },
+    spanGaps: false,
+    dash: DASHES[tone % DASHES.length]!,
+    ...(kind === "area" ? { fill: `color-mix(in srgb, ${stroke} 14%, transparent)` } : {}),
+  };
 }

@@ -71,7 +71,7 @@ interface Asked<T> {
 /** Asks for `path` (null: nothing), and again when `changed` is another value, but not more often than every `gapMs`. */
 export function useAsk<T>(path: string | null, changed: unknown = null, gapMs = 2_000): Asked<T> {
   const [asked, setAsked] = useState<Asked<T> & { readonly path: string | null }>({ path: null, answer: null, error: null });
-  const asking = useRef<Asking | null>(null);
+  const asking = useRef<ReturnType<typeof askRepeatedly> | null>(null);
   useEffect(() => {
     if (path === null) return;
     const mine = askRepeatedly<T>(path, gapMs, (outcome) => {
@@ -87,17 +87,11 @@ export function useAsk<T>(path: string | null, changed: unknown = null, gapMs = 
   return asked.path === path ? asked : { answer: null, error: null };
 }
 
-interface Asking {
-  /** Asks now, or as soon as the gap has passed and the question before it is answered: what changes all the time aborts nothing. */
-  again(): void;
-  end(): void;
-}
-
 function askRepeatedly<T>(
   path: string,
   gapMs: number,
   tell: (outcome: { readonly answer: Answer<T>; readonly error: null } | { readonly error: AskError }) => void,
-): Asking {
+) {
   const stop = new AbortController();
   let state: "idle" | "waiting" | "asking" | "asking, and again" = "idle";
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -125,8 +119,9 @@ function askRepeatedly<T>(
   }
 
   return {
+    /** Asks now, or as soon as the gap has passed and the question before it is answered: what changes all the time aborts nothing. */
     again,
-    end() {
+    end(): void {
       clearTimeout(timer);
       stop.abort();
     },

@@ -15,25 +15,16 @@ export const ZONES = ["site", "UT", "mine"] as const;
 /** One of {@linkcode ZONES}. */
 export type Zone = typeof ZONES[number];
 
-/** To be read and set as signals. */
-interface Preferences {
-  readonly theme: Signal<Theme>;
-  readonly zone: Signal<Zone>;
-  /** The browser tells when the state becomes worse, and when all is well again. */
-  readonly notify: Signal<boolean>;
-  /** The page's sign in the tab has the colour of the state. */
-  readonly colourSign: Signal<boolean>;
-  /** Single letters as shortcuts. */
-  readonly shortcuts: Signal<boolean>;
-}
-
-/** Each change is kept at once, under `image-transfer <name>` in `localStorage`. */
-export const preferences: Preferences = {
-  theme: kept("theme", "auto", (text) => THEMES.find((theme) => theme === text)),
+/** To be read and set as signals. Each change is kept at once, under `image-transfer <name>` in `localStorage`. */
+export const preferences = {
+  theme: kept<Theme>("theme", "auto", (text) => THEMES.find((theme) => theme === text)),
   zone: kept<Zone>("zone", "site", (text) => ZONES.find((zone) => zone === text)),
-  notify: kept("notify", false, truth),
-  colourSign: kept("colour sign", false, truth),
-  shortcuts: kept("shortcuts", true, truth),
+  /** The browser tells when the state becomes worse, and when all is well again. */
+  notify: kept<boolean>("notify", false, truth),
+  /** The page's sign in the tab has the colour of the state. */
+  colourSign: kept<boolean>("colour sign", false, truth),
+  /** Single letters as shortcuts. */
+  shortcuts: kept<boolean>("shortcuts", true, truth),
 };
 
 /** The next one, around. */
@@ -59,9 +50,10 @@ effect(() => {
 
 function kept<T extends string | boolean>(name: string, otherwise: T, read: (text: string) => T | undefined): Signal<T> {
   const key = `image-transfer ${name}`;
-  const value = signal<T>(read(stored(key) ?? "") ?? otherwise);
+  const value = signal<T>(read(tried(() => localStorage.getItem(key)) ?? "") ?? otherwise);
   effect(() => {
-    store(key, String(value.value));
+    const text = String(value.value);
+    tried(() => localStorage.setItem(key, text));
   });
   return value;
 }
@@ -70,20 +62,11 @@ function truth(text: string): boolean | undefined {
   return text === "true" ? true : text === "false" ? false : undefined;
 }
 
-function stored(key: string): string | null {
+/** A browser may refuse to keep anything: then what is preferred lasts as long as the page. */
+function tried<T>(use: () => T): T | null {
   try {
-    return localStorage.getItem(key);
+    return use();
   } catch {
-    // A browser may refuse to keep anything: then what is preferred lasts as long as the page.
     return null;
-  }
-}
-
-function store(key: string, value: string): boolean {
-  try {
-    localStorage.setItem(key, value);
-    return true;
-  } catch {
-    return false;
   }
 }
