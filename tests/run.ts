@@ -96,7 +96,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   faults: {
     paths: ["faults"],
-    run: { processes: 2 },
+    run: { processes: 3 },
     quick: {
       files: [
         "clock",
@@ -120,7 +120,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   fleet: {
     paths: ["fleet"],
-    run: { processes: 2 },
+    run: { processes: 3 },
     quick: { files: ["heartbeat", "outage", "remote_commands", "server", "setup"].map((name) => `fleet/${name}_test.ts`) },
   },
   web: {
@@ -166,7 +166,8 @@ async function main(): Promise<number> {
     }
   };
   // Beside those that keep the processors busy, those that wait.
-  await Promise.all(isQuick ? [runEach(["unit"]), runEach(asked.filter((name) => name !== "unit"))] : [runEach(asked)]);
+  const busy = isGeneral ? asked.filter((name) => typeof GROUPS[name]!.run === "string") : [];
+  await Promise.all([runEach(busy), runEach(asked.filter((name) => !busy.includes(name)))]);
   if (strict) sum = add(sum, { ...NONE, failed: missing.length });
   const tally = Deno.env.get("IMAGE_TRANSFER_TEST_TALLY");
   if (tally) await Deno.writeTextFile(tally, JSON.stringify(sum));

@@ -1,11 +1,5 @@
 import { ftpSuite } from "./ftp_suite.ts";
 
-/** pure-ftpd sets all permissions, and prohibits backslashes. */
-// deno-lint-ignore no-control-regex -- a line break ends a command
-const PURE_FTPD = { modes: 0o7777, refuses: /[\x00-\x1f\x7f\\]| $/ };
-
 ftpSuite("ftp at vsftpd", {});
 ftpSuite("ftps at vsftpd", { tls: "explicit", config: ["require_ssl_reuse=NO"] });
 ftpSuite("ftps at vsftpd that demands TLS session reuse, implicit", { tls: "implicit", config: ["require_ssl_reuse=YES"] });
-ftpSuite("ftp at pure-ftpd", { kind: "pure-ftpd" }, PURE_FTPD);
-ftpSuite("ftps at pure-ftpd", { kind: "pure-ftpd", tls: "explicit" }, PURE_FTPD);
