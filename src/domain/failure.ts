@@ -236,6 +236,11 @@ export function failureRecord(thrown: unknown): FailureRecord {
   };
 }
 
+/** What people and scripts are told of a failure. */
+export function toldOf({ code, message, hint }: FailureRecord): Omit<FailureRecord, "next"> {
+  return { code, message, hint };
+}
+
 /** A failure and what helps, in one line. */
 export function withHint({ message, hint }: Pick<FailureRecord, "message" | "hint">): string {
   return hint === "" ? message : `${message}. ${hint}`;

@@ -4,7 +4,7 @@ import type { FormerFiles } from "../domain/delivery.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Forgotten, Orphan } from "../ledger/orphans.ts";
 import type { Running } from "../events/progress.ts";
-import type { NightSummary } from "./api_types.ts";
+import type { NightSummary } from "./night/night_summary.ts";
 import type { StatusReport } from "./overview/status_json.ts";
 
 /** What moves at this moment; for people, its shape is not promised to scripts. */

@@ -13,8 +13,15 @@ import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { Orphan } from "../ledger/orphans.ts";
 import type { AsideNow } from "../intake/watch/left_aside.ts";
 import type { Unmatched } from "../intake/watch/known_files.ts";
-import type { CheckFinding, SentAhead } from "./api_types.ts";
 import type { DaemonControl } from "./daemon_control.ts";
+
+/** How much of a file that is still being written is at a destination. */
+export interface SentAhead {
+  readonly destination: string;
+  readonly bytes: number;
+  /** The file has not grown for `growth_timeout_seconds`. */
+  readonly stalled: boolean;
+}
 
 /** A job as it runs. Times in milliseconds since 1970 UTC, sizes in bytes. */
 export interface JobNow extends Cadence {
@@ -114,6 +121,15 @@ interface SetupNow {
   readonly reload: LastReload | null;
   /** The last call of a hook of a job; null before the first. */
   hookCall(job: string, hook: string): HookCall | null;
+}
+
+/** A line of `doctor --json`. */
+export interface CheckFinding {
+  readonly level: "ok" | "warning" | "fault";
+  readonly about: string;
+  readonly what: string;
+  readonly hint: string;
+  readonly code: string | null;
 }
 
 /** What the page asks of other computers. Every call may throw a `Failure`. */

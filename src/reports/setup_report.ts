@@ -1,16 +1,18 @@
 /** How the daemon is set up, for people: the configuration in force, the next runs of schedules, hooks with their last result. */
 import { showConfig } from "../config/show/show.ts";
-import type { Job, Settings } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { hookName } from "../events/hooks/hooks.ts";
 import { nextRun, type Schedule, windowAt } from "../domain/schedule.ts";
-import type { SetupReport, SetupSchedule } from "./api_types.ts";
 import { nextTime } from "./morning/report_schedule.ts";
 import type { JobNow, PageSource } from "./page_source.ts";
 
 const RUNS = 5;
 
+/** All of the view Setup. */
+export type SetupReport = ReturnType<typeof setupReport>;
+
 /** `now` is milliseconds since 1970 UTC. */
-export function setupReport(source: Pick<PageSource, "about" | "jobs" | "setup" | "check">, now: number): SetupReport {
+export function setupReport(source: Pick<PageSource, "about" | "jobs" | "setup" | "check">, now: number) {
   const { version, startedAt } = source.about();
   const { settings, reload, hookCall } = source.setup();
   const jobs = source.jobs();
@@ -18,16 +20,24 @@ export function setupReport(source: Pick<PageSource, "about" | "jobs" | "setup" 
     version,
     startedAt,
     file: settings.file,
+    /** The configuration in force as YAML, every key with its value, secrets hidden, as `config show` prints it; null where there is none. */
     configuration: settings.full === undefined ? null : shownOnce(settings.full),
+    /** What of the file has no effect, a sentence each without a full stop. */
     notes: settings.notes,
     reload,
+    /** The next runs, soonest first; none where nobody knows, or files are sent all the time. Without a job: the morning report. */
     schedules: [
       ...jobs.map((one) => scheduleOf(one, now)),
       ...settings.report === null
         ? []
         : [{ job: "", when: `every day at ${settings.report.at}${zoned(null)}`, next: [nextTime(settings.report.at, now)] }],
     ],
-    hooks: jobs.flatMap(({ job }) => hooksOf(job, hookCall)),
+    hooks: jobs.flatMap(({ job: { name: job, hooks } }) =>
+      hooks.map((hook) => {
+        const name = hookName(hook);
+        return { job, name, kind: hook.receiver.kind, on: hook.on, last: hookCall(job, name) };
+      })
+    ),
     canCheck: source.check !== null,
   };
 }
@@ -41,14 +51,7 @@ function shownOnce(full: NonNullable<Settings["full"]>): string {
 
 const shown = new WeakMap<object, string>();
 
-function hooksOf(job: Job, hookCall: ReturnType<PageSource["setup"]>["hookCall"]): SetupReport["hooks"] {
-  return job.hooks.map((hook) => {
-    const name = hookName(hook);
-    return { job: job.name, name, kind: hook.receiver.kind, on: hook.on, last: hookCall(job.name, name) };
-  });
-}
-
-function scheduleOf({ job: { name, schedule, destinations }, nextRun: first }: JobNow, now: number): SetupSchedule {
+function scheduleOf({ job: { name, schedule, destinations }, nextRun: first }: JobNow, now: number) {
   const sends = destinations.length > 0;
   const when = sends || schedule.kind !== "continuous"
     ? `${sends ? "sends" : "calls its hooks"} ${inWords(schedule)}`

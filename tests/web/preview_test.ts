@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { PathFacts } from "../../src/system/system.ts";
-import type { HeaderReport } from "../../src/reports/api_types.ts";
+import type { HeaderReport } from "../../src/web/api/preview_routes.ts";
 import { previews } from "../../src/web/api/previews.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";

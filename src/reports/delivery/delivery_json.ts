@@ -1,6 +1,6 @@
 /** `history --json` and `/api/deliveries`: a shape that scripts depend on. */
 import { type DeliveryState, triesOf } from "../../domain/delivery.ts";
-import type { FailureRecord } from "../../domain/failure.ts";
+import { toldOf } from "../../domain/failure.ts";
 import type { ProofLevel } from "../../domain/receipt.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 
@@ -26,7 +26,7 @@ export interface DeliveryJson {
   /** Null while it is not delivered. */
   readonly delivered_at: string | null;
   /** Why it is deferred or failed; null otherwise. */
-  readonly error: Pick<FailureRecord, "code" | "message" | "hint"> | null;
+  readonly error: ReturnType<typeof toldOf> | null;
   /** What was wrong with the file at its source, which is sent as it is; null where nothing was. */
   readonly warning: string | null;
 }
@@ -47,13 +47,7 @@ export function deliveryJson({ delivery, sha256, deliveredAt, warning }: Deliver
     attempts: triesOf(delivery),
     queued_at: new Date(queuedAt).toISOString(),
     delivered_at: deliveredAt === null ? null : new Date(deliveredAt).toISOString(),
-    error: errorOf(state),
+    error: state.state === "deferred" || state.state === "failed" ? toldOf(state.failure) : null,
     warning,
   };
-}
-
-function errorOf(state: DeliveryState): DeliveryJson["error"] {
-  if (state.state !== "deferred" && state.state !== "failed") return null;
-  const { code, message, hint } = state.failure;
-  return { code, message, hint };
 }

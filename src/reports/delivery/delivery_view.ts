@@ -1,24 +1,33 @@
 /** A row of the ledger as the page shows it. */
 import { fits } from "../../formats/fits/fits.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
-import type { DeliveryView, ImageView } from "../api_types.ts";
 import { deliveryJson } from "./delivery_json.ts";
 
-/** Times become ISO 8601; `preview` names a route for every FITS file, also where the file has gone meanwhile. */
-export function deliveryView(row: DeliveryRow): DeliveryView {
+/** A delivery as the page shows it: the promised shape of history, and what only the page needs. */
+export type DeliveryView = ReturnType<typeof deliveryView>;
+/** An image with where it is: a row of History. */
+export type ImageView = ReturnType<typeof imageView>;
+/** The values of header cards by keyword. */
+export type CardValues = NonNullable<DeliveryRow["cards"]>;
+
+export function deliveryView(row: DeliveryRow) {
   const { id, source, night, state } = row.delivery;
   return {
     ...deliveryJson(row),
     night,
+    /** Path below the watched folder, `/` between the parts: what to show where `path` is too long. */
     name: source.path,
+    /** OBJECT, FILTER, EXPTIME, DATE-OBS, IMAGETYP, … as far as the file has them. */
     cards: row.cards,
+    /** Where a preview may be had; null for files that are no FITS. Named also where the file has gone meanwhile. */
     preview: hasPreview(source.path) ? `/api/preview/${id}.png` : null,
+    /** When a deferred delivery is tried again, ISO 8601; null otherwise. */
     retry_at: state.state === "deferred" ? new Date(state.retryAt).toISOString() : null,
   };
 }
 
-/** All deliveries of an image, at least one, as a row of History. */
-export function imageView(rows: readonly DeliveryRow[]): ImageView {
+/** All deliveries of an image, at least one, in the order of the configuration when it was admitted; the ID of the first stands for the image. */
+export function imageView(rows: readonly DeliveryRow[]) {
   const views = rows.map(deliveryView);
   const { id, job, path, name, size, night, cards, preview, warning, queued_at } = views[0]!;
   const deliveries = views.map(({ id, destination, state, proof, error, warning, delivered_at, retry_at }) => {

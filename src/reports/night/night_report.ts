@@ -4,10 +4,10 @@
  */
 import { keepNewest } from "../../domain/newest.ts";
 import type { AvailabilityNote, History, NightFrame, NightPoint } from "../../ledger/history.ts";
-import type { NightReport, NightSeries, NightSummary, NightTarget, Outage } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
+import type { DestinationState } from "../../domain/delivery.ts";
 import { frameGaps } from "../morning/frame_gaps.ts";
-import { nightSummary } from "./night_summary.ts";
+import { type NightSummary, nightSummary } from "./night_summary.ts";
 import type { DaemonState } from "../page_source.ts";
 import type { System } from "../../system/system.ts";
 
@@ -19,6 +19,8 @@ const MOST_KEPT = 20;
 
 /** Answers for `YYYYMMDD`, also for nights that have no files. */
 export type NightReports = (night: string) => Promise<NightReport>;
+/** All of the view Night. */
+export type NightReport = Awaited<ReturnType<typeof nightReport>>;
 
 /** Makes reports; two requests for a night at the same time share one. */
 export function nightReports(
@@ -27,37 +29,11 @@ export function nightReports(
 ): NightReports {
   const kept = new Map<string, { readonly until: number; readonly report: Promise<NightReport> }>();
 
-  async function make(night: string): Promise<NightReport> {
-    const { ledger } = source;
-    const points: NightPoint[] = [];
-    for (let page = ledger.nightPoints(night, 0, PAGE); page.length > 0;) {
-      points.push(...page);
-      await system.sleep(0);
-      page = page.length < PAGE ? [] : ledger.nightPoints(night, page.at(-1)!.id, PAGE);
-    }
-    const summary = nightSummary(source, night);
-    const newest = ledger.query({
-      night,
-      states: ["delivered"],
-      sort: "delivered_at",
-      descending: true,
-      limit: MOST_IMAGES * Math.max(1, summary.destinations.length),
-    });
-    const series = nightSeries(points, summary.destinations);
-    return {
-      summary,
-      series,
-      outages: outagesIn(series, summary.destinations, ledger),
-      images: eachFileOnce(newest, MOST_IMAGES),
-      targets: await targetsOf(night, points, source, system),
-    };
-  }
-
   return async (night) => {
     const start = system.monotonic();
     const known = kept.get(night);
     if (known !== undefined && known.until > start) return await known.report;
-    const report = make(night);
+    const report = nightReport(night, source, system);
     kept.delete(night);
     kept.set(night, { until: Infinity, report });
     keepNewest(kept, MOST_KEPT);
@@ -70,6 +46,35 @@ export function nightReports(
       throw error;
     }
     return await report;
+  };
+}
+
+async function nightReport(night: string, source: Pick<DaemonState, "ledger" | "jobs">, system: Pick<System, "sleep">) {
+  const { ledger } = source;
+  const points: NightPoint[] = [];
+  for (let page = ledger.nightPoints(night, 0, PAGE); page.length > 0;) {
+    points.push(...page);
+    await system.sleep(0);
+    page = page.length < PAGE ? [] : ledger.nightPoints(night, page.at(-1)!.id, PAGE);
+  }
+  const summary = nightSummary(source, night);
+  const newest = ledger.query({
+    night,
+    states: ["delivered"],
+    sort: "delivered_at",
+    descending: true,
+    limit: MOST_IMAGES * Math.max(1, summary.destinations.length),
+  });
+  const series = nightSeries(points, summary.destinations);
+  return {
+    summary,
+    series,
+    /** When destinations took nothing, from the first image of the night on. */
+    outages: outagesIn(series, summary.destinations, ledger),
+    /** The newest images of the night, newest first, each file once. */
+    images: eachFileOnce(newest, MOST_IMAGES),
+    /** In the order of their first images; at most 200. */
+    targets: await targetsOf(night, points, source, system),
   };
 }
 
@@ -96,7 +101,7 @@ function outagesIn(
   { times, binMs }: NightSeries,
   places: NightSummary["destinations"],
   ledger: Pick<History, "availability">,
-): NightReport["outages"] {
+) {
   const [first, last] = [times[0], times.at(-1)];
   if (first === undefined || last === undefined) return [];
   const from = first * 1000 - binMs;
@@ -117,6 +122,26 @@ const WIDTHS = [
   ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
   ...[1, 2, 6, 12, 24].map((n) => n * HOUR),
 ];
+
+/** For the plots: columns of equal length, ready for uPlot. Empty columns where nothing was delivered. */
+export interface NightSeries {
+  readonly binMs: number;
+  /** End of each bin, seconds since 1970 UTC. */
+  readonly times: readonly number[];
+  /** Finished at the source, cumulative. */
+  readonly seenFiles: readonly number[];
+  readonly seenBytes: readonly number[];
+  readonly destinations: readonly {
+    readonly job: string;
+    readonly name: string;
+    /** Delivered, cumulative. */
+    readonly files: readonly number[];
+    readonly bytes: readonly number[];
+    /** From finished to proven, seconds: median and worst of the bin; null where nothing was delivered in it. */
+    readonly latency: readonly (number | null)[];
+    readonly worst: readonly (number | null)[];
+  }[];
+}
 
 interface Place {
   readonly job: string;
@@ -207,23 +232,40 @@ function median(values: number[]): number | null {
 
 // A night by target and filter: how many images, how long they were exposed, and which numbers the camera skipped.
 
-/** Gathers the images of a night, one after the other. */
-interface NightTargets {
-  saw(frame: NightFrame): void;
-  /** All that were seen, in the order of their first images. */
-  list(): NightTarget[];
+/** The images of a night of one target through one filter. */
+export interface NightTarget {
+  /** OBJECT of the header; the kind of image for darks, flats and bias frames; `-` where the header says nothing. */
+  readonly target: string;
+  /** `-` for none. */
+  readonly filter: string;
+  readonly frames: number;
+  /** Of those, the ones that are at all of their destinations. */
+  readonly delivered: number;
+  /** Exposure times together; null where no header tells one. */
+  readonly seconds: number | null;
+  /** When the first and the last of them were finished. */
+  readonly first: number;
+  readonly last: number;
+  /** Numbers that the camera skipped after one of these images, `13`, `20-25`: the first 50 ranges. */
+  readonly missing: readonly string[];
+  readonly missingCount: number;
 }
 
 const MOST_TARGETS = 200;
 const MOST_RANGES = 50;
 
-/** `points` are the deliveries of the night; images without one are left out. */
-function nightTargets(points: readonly NightPoint[]): NightTargets {
-  const images = imagesOf(points);
+/** Gathers the images of a night, one after the other. `points` are its deliveries; images without one are left out. */
+function nightTargets(points: readonly NightPoint[]) {
+  /** When each image was finished, and whether it is everywhere. */
+  const images = new Map<number, { readonly at: number; readonly isDelivered: boolean }>();
+  for (const { versionId, queuedAt, deliveredAt } of points) {
+    const { at, isDelivered } = images.get(versionId) ?? { at: queuedAt, isDelivered: true };
+    images.set(versionId, { at, isDelivered: isDelivered && deliveredAt !== null });
+  }
   const groups = new Map<string, Group>();
   const numbers = frameGaps();
   return {
-    saw(frame) {
+    saw(frame: NightFrame): void {
       const image = images.get(frame.versionId);
       if (image === undefined) return;
       const key = JSON.stringify([frame.target, frame.filter]);
@@ -238,7 +280,8 @@ function nightTargets(points: readonly NightPoint[]): NightTargets {
         last: Math.max(group.last, image.at),
       });
     },
-    list() {
+    /** All that were seen, in the order of their first images. */
+    list(): NightTarget[] {
       const gaps = Map.groupBy(numbers.eachGap(), ({ after }) => after);
       const all = [...groups].map(([key, group]): NightTarget => ({
         ...group,
@@ -253,14 +296,11 @@ function nightTargets(points: readonly NightPoint[]): NightTargets {
 type Group = Omit<NightTarget, "missing" | "missingCount">;
 const NOTHING = { frames: 0, delivered: 0, seconds: null, first: Infinity, last: -Infinity } as const;
 
-/** When each image was finished, and whether it is everywhere. */
-function imagesOf(points: readonly NightPoint[]): ReadonlyMap<number, { readonly at: number; readonly isDelivered: boolean }> {
-  const images = new Map<number, { at: number; isDelivered: boolean }>();
-  for (const { versionId, queuedAt, deliveredAt } of points) {
-    const before = images.get(versionId);
-    images.set(versionId, { at: before?.at ?? queuedAt, isDelivered: (before?.isDelivered ?? true) && deliveredAt !== null });
-  }
-  return images;
+/** A time in which a destination took nothing; `to` is null while it lasts. `stopped` and `lost`: the daemon did not run. */
+export interface Outage {
+  readonly from: number;
+  readonly to: number | null;
+  readonly state: Exclude<DestinationState["state"], "open"> | "stopped" | "lost";
 }
 
 /** Most that are shown for a destination: the latest. */

@@ -2,11 +2,9 @@
 import type { Job } from "../../config/settings.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import type { History } from "../../ledger/history.ts";
-import type { NightSummary } from "../api_types.ts";
-import type { DaemonState, JobNow } from "../page_source.ts";
 
 /** The night of this moment by the rule of the first job. */
-export function tonightOf(jobs: readonly Pick<JobNow, "job">[], now: number): string {
+export function tonightOf(jobs: readonly { readonly job: Pick<Job, "night"> }[], now: number): string {
   return observingNight(now, jobs[0]?.job.night ?? { timezone: null, rollover: "12:00", siteLongitude: null });
 }
 
@@ -18,24 +16,22 @@ export function nightToReport(ledger: Pick<History, "nights">, jobs: readonly Jo
   return ledger.nights().includes(night(now)) ? night(now) : night(now - HALF_A_DAY);
 }
 
-/** The sums of a night, for the places that have files of it. */
-export function nightSummary(source: Pick<DaemonState, "ledger" | "jobs">, night: string): NightSummary {
+export type NightSummary = ReturnType<typeof nightSummary>;
+
+/** The sums of a night, for the places that have files of it; `expected` is the sum of delivered, waiting and failed. */
+export function nightSummary(
+  source: { readonly ledger: Pick<History, "nightTotals">; jobs(): readonly { readonly job: Job }[] },
+  night: string,
+) {
   const { files, bytes, places } = source.ledger.nightTotals(night);
   const order = configuredOrder<typeof places[number]>(source.jobs().map(({ job }) => job), (place) => place);
   return {
     night,
     files,
     bytes,
-    destinations: places.toSorted(order).map(({ job, destination, expected, delivered, proven, failed, bytes }) => ({
-      job,
-      name: destination,
-      expected,
-      delivered,
-      proven,
-      waiting: expected - delivered - failed,
-      failed,
-      bytes,
-    })),
+    destinations: places.toSorted(order).map(({ job, destination: name, expected, delivered, proven, failed, bytes }) => {
+      return { job, name, expected, delivered, proven, waiting: expected - delivered - failed, failed, bytes };
+    }),
   };
 }
 

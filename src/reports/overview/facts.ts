@@ -1,7 +1,6 @@
 /** All that is known of a running daemon at one moment, gathered once: status, headline, page and trouble are made of it. */
 import type { History } from "../../ledger/history.ts";
-import type { Outage } from "../api_types.ts";
-import { outagesOf } from "../night/night_report.ts";
+import { type Outage, outagesOf } from "../night/night_report.ts";
 import { nightSummary, tonightOf } from "../night/night_summary.ts";
 import type { DaemonState, DestinationNow } from "../page_source.ts";
 import { overviewOf } from "./overview.ts";

@@ -7,9 +7,10 @@ import { counted, jobsText, listed } from "../../domain/words.ts";
 import { amount } from "../../intake/watch/left_aside.ts";
 import type { Counts } from "../../ledger/history.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
-import type { Headline, NightSummary } from "../api_types.ts";
+import type { NightSummary } from "../night/night_summary.ts";
 import { ACCEPT_REMOVED, only, type Overview, severityOf } from "./overview.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
+import type { Headline } from "./status_json.ts";
 
 /** What the sentence names. */
 export interface HeadlineParts {

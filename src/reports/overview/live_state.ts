@@ -1,50 +1,66 @@
 /** All that the view Now shows, gathered from the running daemon. */
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import type { Destination } from "../../config/settings.ts";
+import { toldOf } from "../../domain/failure.ts";
 import type { Transfer } from "../../events/progress.ts";
-import type { DestinationView, JobView, LiveState, TransferView } from "../api_types.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import type { DaemonState, JobNow } from "../page_source.ts";
 import { type Judged, judged } from "./facts.ts";
 import { isSilent } from "./status_report.ts";
+import type { StatusReport } from "./status_json.ts";
 import { placeOf, troubleOf } from "./trouble.ts";
 
 /** Longest lists that are sent. */
 const MOST = { transfers: 50, waiting: 50, newest: 24, trouble: 50 } as const;
 
-/** Gathers the state at `now`, milliseconds since 1970 UTC. */
-export function liveStates(source: DaemonState): (now: number) => LiveState {
+/** All of the view Now; the other views take their counts from it. Times are milliseconds since 1970 UTC, sizes are bytes. */
+export type LiveState = ReturnType<ReturnType<typeof liveStates>>;
+/** A destination of one job. */
+export type DestinationView = LiveState["destinations"][number];
+export type JobView = LiveState["jobs"][number];
+/** A delivery that is being sent; `bytes` of `size` are there. */
+export type TransferView = LiveState["transfers"][number];
+/** A file that has no delivery yet. */
+export type WaitingView = LiveState["waiting"][number];
+
+/** Gathers the state at a moment. */
+export function liveStates(source: DaemonState) {
   const lastDelivered = lastDeliveries(source);
-  return (now) => {
+  return (now: number) => {
     const { jobs, destinations, tonight, status, overview } = judged(source, now);
-    const { items: trouble, causes: troubleCauses, count: troubleCount } = troubleOf(
-      overview,
-      { ...source, jobs, destinations },
-      MOST.trouble,
-    );
+    const trouble = troubleOf(overview, { ...source, jobs, destinations }, MOST.trouble);
     const speeds = source.progress.running(now);
-    const speedOf = ({ job, name }: Destination) =>
-      speeds.find((one) => one.job === job && one.destination === name)?.bytesPerSecond ?? 0;
     return {
       // What is not sent is in `waiting` and in `trouble` already.
-      status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) },
+      status: { ...status, jobs: status.jobs.map((job) => ({ ...job, not_sent: [] })) } as StatusReport,
       headline: status.headline,
       tonight,
-      zone: zoneOf(jobs),
-      destinations: destinations.map((one) => ({
-        ...destinationView(one),
-        bytesPerSecond: speedOf(one.destination),
-        oldestWaiting: source.ledger.oldestWaiting(one.destination.job, one.destination.name),
-        lastDelivered: lastDelivered(one.destination, one.counts.delivered),
-      })),
+      /** The site's time zone, e.g. `America/Santiago`, by which the nights of the first job change; else that of the daemon's computer. */
+      zone: jobs[0]?.job.night.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+      destinations: destinations.map((one) => {
+        const { job, name } = one.destination;
+        return {
+          ...destinationView(one),
+          /** Over the last seconds. */
+          bytesPerSecond: speeds.find((speed) => speed.job === job && speed.destination === name)?.bytesPerSecond ?? 0,
+          /** When the oldest that still waits was queued; null if none waits. */
+          oldestWaiting: source.ledger.oldestWaiting(job, name),
+          /** Null where nothing was delivered yet, as far as is known. */
+          lastDelivered: lastDelivered(one.destination, one.counts.delivered),
+        };
+      }),
       jobs: jobs.map((job) => jobView(job, now)),
+      /** What is being sent; `bytes` grows. */
       transfers: source.progress.transfers().slice(0, MOST.transfers).map(transferView),
+      /** Files that grow, or are waited for, or were given up as incomplete; see `files_waiting` of the status for all. */
       waiting: jobs.flatMap(({ job, waiting }) => waiting.map(({ path, ...rest }) => ({ job: job.name, name: path, ...rest })))
         .slice(0, MOST.waiting),
+      /** The images that were delivered last, newest first, each file once. */
       newest: newestImages(source, destinations.length),
-      trouble,
-      troubleCauses,
-      troubleCount,
+      /** Worst first, as are the causes of all. */
+      trouble: trouble.items,
+      troubleCauses: trouble.causes,
+      troubleCount: trouble.count,
     };
   };
 }
@@ -71,55 +87,56 @@ function lastDeliveries({ ledger, progress }: DaemonState): (to: Destination, de
 }
 
 /** A file that went to several destinations is shown once, so as many rows are read as may be needed. */
-function newestImages({ ledger }: DaemonState, destinations: number): LiveState["newest"] {
+function newestImages({ ledger }: DaemonState, destinations: number) {
   const limit = MOST.newest * Math.max(1, destinations);
   const rows = ledger.query({ states: ["delivered"], sort: "delivered_at", descending: true, limit });
   return eachFileOnce(rows, MOST.newest);
 }
 
-/** The zone by which the nights of the first job change. */
-function zoneOf(jobs: readonly JobNow[]): string {
-  return jobs[0]?.job.night.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-}
-
-function jobView({ job, how, failure, waiting, nextRun, lastImage, usualMs }: JobNow, now: number): JobView {
+function jobView({ job, how, failure, waiting, nextRun, lastImage, usualMs }: JobNow, now: number) {
   return {
     name: job.name,
     watchPath: job.watchPath,
+    /** Null while the folder is not watched; then `failure` says why. */
     watching: how,
-    failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
+    failure: failure && toldOf(failure),
     filesWaiting: waiting.length,
+    /** Of those, how many are given up as incomplete until they change, or were rejected. */
     notTaken: waiting.filter(({ reason }) => reason === "incomplete" || reason === "refused").length,
     nextRun,
     lastImage,
     usualMs,
+    /** The last image of tonight is older than five usual intervals. */
     silent: isSilent({ lastImage, usualMs }, job.night, now),
   };
 }
 
 function destinationView(
   { destination, method, state, freeBytes, limit, counts, heldRemovals, since, outages }: Judged["destinations"][number],
-): Omit<DestinationView, "bytesPerSecond" | "oldestWaiting" | "lastDelivered"> {
-  const failure = state.state === "on_hold" || state.state === "backing_off" ? state.failure : null;
+) {
   return {
     job: destination.job,
     name: destination.name,
     place: placeOf(destination),
     method,
     state: state.state,
+    /** When it is tried again; null where it is open or paused. */
     until: "until" in state ? state.until : null,
-    failure: failure && { code: failure.code, message: failure.message, hint: failure.hint },
+    failure: "failure" in state ? toldOf(state.failure) : null,
     pausedBy: state.state === "paused" ? state.by : null,
     freeBytes,
     limit,
     counts,
+    /** When it came into this state, as far as that is known; null while it is open. */
     since,
+    /** Of the last twelve hours. */
     outages,
+    /** Where a mirror waits for a person before it removes files. */
     removalsHeld: heldRemovals && { ...heldRemovals, accept: acceptCommand(destination.job, destination.name) },
   };
 }
 
-function transferView({ delivery: { id, source, destination }, bytes, since }: Transfer): TransferView {
+function transferView({ delivery: { id, source, destination }, bytes, since }: Transfer) {
   const { job, path: name, size } = source;
   return { id, job, destination, name, size, bytes: Math.min(bytes, size), since };
 }

@@ -5,8 +5,8 @@
 import type { Counts } from "../../ledger/history.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { type Orphan, waitingOf, withoutOrphans } from "../../ledger/orphans.ts";
-import type { Headline, NightSummary } from "../api_types.ts";
-import type { StatusReport } from "./status_json.ts";
+import type { NightSummary } from "../night/night_summary.ts";
+import type { Headline, StatusReport } from "./status_json.ts";
 
 /** Something that is not as it should be. */
 export type Finding =

@@ -1,5 +1,5 @@
 /** Makes the status of a daemon, running or not. */
-import { type FailureRecord, withHint } from "../../domain/failure.ts";
+import { type FailureRecord, toldOf, withHint } from "../../domain/failure.ts";
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import { type AuditPlan, type AuditRun, checkedIn, nextAudit } from "../../domain/audit.ts";
 import type { Counts } from "../../ledger/history.ts";
@@ -43,7 +43,7 @@ export function statusReport(parts: StatusParts): StatusReport {
     started_at: iso(startedAt),
     url,
     configuration,
-    ...(trouble === null ? {} : { trouble: { code: trouble.code, message: trouble.message, hint: trouble.hint } }),
+    ...(trouble === null ? {} : { trouble: toldOf(trouble) }),
     ...(jobsRejected === null ? {} : { jobs_rejected: jobsRejected }),
     jobs: parts.jobs.map((one) => jobStatus(one, parts.now)),
     destinations: parts.destinations.map((

@@ -6,10 +6,57 @@ import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import { unmatchedText } from "../../intake/watch/known_files.ts";
 import { counted, jobsText, listed } from "../../domain/words.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
-import type { TroubleCause, TroubleItem, TroubleList } from "../api_types.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
 import { ACCEPT_REMOVED, type Finding, type Overview, severityOf } from "./overview.ts";
 import type { DestinationState } from "../../domain/delivery.ts";
+
+/** Something a person should look at, with what helps. */
+export interface TroubleItem {
+  /** Stable while it is the same trouble. */
+  readonly key: string;
+  /** Which {@linkcode TroubleCause}. */
+  readonly cause: string;
+  readonly kind: "daemon" | "destination" | "job" | "delivery" | "file";
+  readonly severity: "warning" | "bad";
+  /** What: the name of the destination or job, or the path. */
+  readonly what: string;
+  readonly where: string;
+  readonly message: string;
+  readonly hint: string;
+  /** When it began; null where that is not known. */
+  readonly since: number | null;
+  /** What the page can do about it; null where only a person can. */
+  readonly action:
+    | { readonly do: "retry"; readonly ids: readonly number[] }
+    | { readonly do: "resume"; readonly destination: string }
+    | { readonly do: "scan" | "accept_removed"; readonly job: string }
+    | null;
+}
+
+/** What several items have in common, so that one sentence and one remedy do for all of them. */
+export interface TroubleCause {
+  /** That of its items' `cause`. */
+  readonly key: string;
+  readonly severity: TroubleItem["severity"];
+  /** `nas and freya cannot be reached`, `A different file of that name exists at the destination`. */
+  readonly title: string;
+  /** What to do, in short; empty where only the items say it. */
+  readonly hint: string;
+  /** When the first of them began; null where that is not known. */
+  readonly since: number | null;
+  /** Images that wait because of it. */
+  readonly waiting: number;
+  /** Items, those included that are not listed. */
+  readonly count: number;
+}
+
+/** All that a person should look at, worst first. */
+export interface TroubleList {
+  readonly items: readonly TroubleItem[];
+  readonly causes: readonly TroubleCause[];
+  /** May be more than `items`, which are at most 500. */
+  readonly count: number;
+}
 
 /** What the items name. */
 interface TroubleParts {

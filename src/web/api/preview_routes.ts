@@ -3,7 +3,6 @@ import type { Hono } from "hono";
 import { sameFile, sameInode } from "../../domain/source_file.ts";
 import { readHeaderCards } from "../../formats/fits/cards.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
-import type { HeaderReport } from "../../reports/api_types.ts";
 import type { System } from "../../system/system.ts";
 import { hasPreview } from "../../reports/delivery/delivery_view.ts";
 import { refusal, type WebEnv, type WebTools } from "../server/refusal.ts";
@@ -39,12 +38,24 @@ export function previewRoutes(app: Hono<WebEnv>, { source, system }: Pick<WebToo
   });
 }
 
+/** The header of an image, as it is in the file. */
+export type HeaderReport = Awaited<ReturnType<typeof headerReport>>;
+
 /** The headers of a FITS file, for the details of an image: reads at most what the first ten HDUs' headers take. */
 async function headerReport(
   { delivery: { id, source }, cards }: DeliveryRow,
   system: Pick<System, "facts" | "read">,
-): Promise<HeaderReport> {
-  const report = { id, path: source.absolutePath, kept: cards ?? {}, hdus: [], problem: "" };
+) {
+  const none: Awaited<ReturnType<typeof readHeaderCards>> = [];
+  const report = {
+    id,
+    path: source.absolutePath,
+    /** What the ledger has. */
+    kept: cards ?? {},
+    hdus: none,
+    /** Why there are none; empty where there are. */
+    problem: "",
+  };
   if (!hasPreview(source.path)) return { ...report, problem: "The file name is not that of a FITS file." };
   const facts = await system.facts(source.absolutePath).catch(() => null);
   if (facts?.kind !== "file" || !sameInode(facts, source)) return { ...report, problem: "The file is no longer at its source." };

@@ -4,7 +4,8 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { CardValues, DeliveryView, HeaderReport, ImageReport } from "../../../reports/api_types.ts";
+import type { CardValues, DeliveryView, ImageReport } from "../../../reports/api_types.ts";
+import type { HeaderReport } from "../../api/preview_routes.ts";
 import { bytes, count, duration, failedTries, plural, withHint } from "../parts/format.ts";
 import { Button, Dialog, Facts, Quiet, Table, Why } from "../parts/panel.tsx";
 import { StateWord } from "../parts/glyph.tsx";

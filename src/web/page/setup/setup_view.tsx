@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { printable } from "../../../domain/names/printable.ts";
 import type { AnswerOf, PageActions } from "../../../reports/actions.ts";
-import type { CheckFinding, SetupHook, SetupReport, SetupSchedule } from "../../../reports/api_types.ts";
+import type { CheckFinding, SetupReport } from "../../../reports/api_types.ts";
 import { ago, duration, withHint } from "../parts/format.ts";
 import { Sign } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
@@ -88,7 +88,7 @@ function Reload({ reload }: Pick<SetupReport, "reload">): JSX.Element {
   );
 }
 
-function Schedules({ schedules }: { readonly schedules: readonly SetupSchedule[] }): JSX.Element {
+function Schedules({ schedules }: { readonly schedules: SetupReport["schedules"] }): JSX.Element {
   return (
     <Panel title="Next runs">
       {schedules.length === 0 ? <p class="nothing">No jobs are configured</p> : (
@@ -121,7 +121,7 @@ const RESULTS = {
   given_up: { sign: { tone: "bad", glyph: "bad" }, word: "failed, given up" },
 } as const;
 
-function Hooks({ hooks }: { readonly hooks: readonly SetupHook[] }): JSX.Element {
+function Hooks({ hooks }: { readonly hooks: SetupReport["hooks"] }): JSX.Element {
   return (
     <Panel title="Hooks">
       {hooks.length === 0
@@ -136,7 +136,7 @@ function Hooks({ hooks }: { readonly hooks: readonly SetupHook[] }): JSX.Element
   );
 }
 
-function Hook({ hook: { job, name, kind, on, last } }: { readonly hook: SetupHook }): JSX.Element {
+function Hook({ hook: { job, name, kind, on, last } }: { readonly hook: SetupReport["hooks"][number] }): JSX.Element {
   return (
     <li>
       <strong class="mono">{printable(name)}</strong>
