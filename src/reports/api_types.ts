@@ -46,26 +46,6 @@ export interface ImageReport {
   readonly next: number | null;
 }
 
-/** Query of `/api/deliveries`; every part may be missing. */
-export interface DeliveryAsk {
-  readonly job?: string;
-  readonly destination?: string;
-  readonly night?: string;
-  /** One or more of queued, sending, deferred, delivered, failed, joined by commas; or `trouble`: failed ones that need a person. */
-  readonly state?: string;
-  /** Part of the path, any case. */
-  readonly search?: string;
-  /** What was observed, as {@linkcode NightTarget} has it. */
-  readonly target?: string;
-  readonly filter?: string;
-  readonly sort?: "queued_at" | "delivered_at" | "path" | "size";
-  /** `desc` (the default: newest first) or `asc`. */
-  readonly order?: "asc" | "desc";
-  /** 100 unless given; more than 500 is refused, `offset` reads on. */
-  readonly limit?: number;
-  readonly offset?: number;
-}
-
 /** First a snapshot, then what changes; a beat where nothing changed for ten seconds, so that a dead connection is noticed. */
 export type LiveMessage =
   | { readonly type: "snapshot"; readonly at: number; readonly state: LiveState }

@@ -201,9 +201,12 @@ function paused({ destinations, tonight }: HeadlineParts): Sentence {
   const all = destinations.flatMap(({ destination, counts, state }) =>
     state.state === "paused" ? [{ ...destination, counts, by: state.by }] : []
   );
-  const names = [...new Set(all.map(({ name }) => name))];
-  const said = `${listed(names)} ${names.length === 1 ? "is" : "are"} paused by ${all[0]?.by}`;
+  const said = pausedText([...new Set(all.map(({ name }) => name))], all[0]?.by ?? "");
   return { text: sentences(said, safetyOf(all, tonight)), advice: "Resume it to send files again." };
+}
+
+export function pausedText(names: readonly string[], by: string): string {
+  return `${listed(names)} ${names.length === 1 ? "is" : "are"} paused by ${by}`;
 }
 
 /** Of all jobs: a few words for each kind. */

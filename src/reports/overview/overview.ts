@@ -114,20 +114,22 @@ export function overviewOf(
 ): Overview {
   const counts = withoutOrphans(status.deliveries, orphans);
   const failed = counts.failed - status.destinations.reduce((sum, one) => sum + lostAt(one), 0);
-  const findings = [
-    ...status.running ? [...status.jobs.flatMap(findingsOfJob), ...status.destinations.flatMap(findingsOfDestination)] : [
-      { is: "not_running" } as const,
-    ],
-    ...status.running && status.trouble !== undefined ? [{ is: "stopped", trouble: status.trouble } as const] : [],
-    ...status.running && status.jobs_rejected !== undefined
-      ? [{ is: "jobs_rejected", reason: status.jobs_rejected } as const]
-      : [],
-    ...failed > 0 ? [{ is: "failed", count: failed } as const] : [],
-    ...missingOf(tonight, status.destinations).map((missing) => ({ is: "missing", missing }) as const),
-    ...fault === null ? [] : [{ is: "misconfigured", fault } as const],
-    ...orphans.map((orphan) => ({ is: "orphaned", orphan }) as const),
-  ].toSorted((a, b) => ORDER.indexOf(a.is) - ORDER.indexOf(b.is));
+  const findings = [...found()].toSorted((a, b) => ORDER.indexOf(a.is) - ORDER.indexOf(b.is));
   return { level: levelOf(findings, waitingOf(counts)), findings, counts, waitsFor: waitsFor(status) };
+
+  function* found(): Generator<Finding, void> {
+    if (!status.running) yield { is: "not_running" };
+    else {
+      yield* status.jobs.flatMap((job) => [...findingsOfJob(job)]);
+      yield* status.destinations.flatMap((destination) => [...findingsOfDestination(destination)]);
+      if (status.trouble !== undefined) yield { is: "stopped", trouble: status.trouble };
+      if (status.jobs_rejected !== undefined) yield { is: "jobs_rejected", reason: status.jobs_rejected };
+    }
+    if (failed > 0) yield { is: "failed", count: failed };
+    for (const missing of missingOf(tonight, status.destinations)) yield { is: "missing", missing };
+    if (fault !== null) yield { is: "misconfigured", fault };
+    for (const orphan of orphans) yield { is: "orphaned", orphan };
+  }
 }
 
 function waitsFor({ destinations, jobs }: Pick<StatusReport, "destinations" | "jobs">): Overview["waitsFor"] {
@@ -155,44 +157,26 @@ export function only<Kind extends Finding["is"]>(
   return findings.filter((one): one is Extract<Finding, { is: Kind }> => (kinds as string[]).includes(one.is));
 }
 
-function findingsOfJob(
-  {
-    name: job,
-    watching,
-    reason,
-    events_missing,
-    incomplete,
-    rejected,
-    folders_rejected: folders = 0,
-    unmatched,
-    removed_on_server,
-  }: StatusReport["jobs"][number],
-): Finding[] {
+function* findingsOfJob(one: StatusReport["jobs"][number]): Generator<Finding, void> {
+  const { name: job, folders_rejected: folders = 0 } = one;
   // A daemon of an older version, before it is restarted, does not count them.
-  const notSent = { is: "not_sent", job, incomplete: incomplete ?? 0, rejected: rejected ?? 0, folders } as const;
-  return [
-    // Without a reason it has not been looked at yet: the daemon has just started.
-    ...watching || reason === undefined ? [] : [{ is: "not_watched", job } as const],
-    ...notSent.incomplete + notSent.rejected > 0 ? [notSent] : [],
-    ...unmatched == null ? [] : [{ is: "unmatched", job } as const],
-    ...removed_on_server ? [{ is: "removed_on_server", job } as const] : [],
-    ...events_missing === undefined ? [] : [{ is: "events_missing", job } as const],
-  ];
+  const [incomplete, rejected] = [one.incomplete ?? 0, one.rejected ?? 0];
+  // Without a reason it has not been looked at yet: the daemon has just started.
+  if (!one.watching && one.reason !== undefined) yield { is: "not_watched", job };
+  if (incomplete + rejected > 0) yield { is: "not_sent", job, incomplete, rejected, folders };
+  if (one.unmatched != null) yield { is: "unmatched", job };
+  if (one.removed_on_server) yield { is: "removed_on_server", job };
+  if (one.events_missing !== undefined) yield { is: "events_missing", job };
 }
 
-function findingsOfDestination(
-  one: StatusReport["destinations"][number],
-): Finding[] {
+function* findingsOfDestination(one: StatusReport["destinations"][number]): Generator<Finding, void> {
   const { job, name: destination, state, removals_held: held, damaged = 0, vanished = 0, audit } = one;
-  const isFine = state === "open" || state === "unknown" || state === "closed";
   const { unreadable = 0, changed = 0 } = audit ?? {};
-  return [
-    ...lostAt(one) === 0 ? [] : [{ is: "lost", job, destination, damaged, vanished } as const],
-    ...unreadable === 0 ? [] : [{ is: "unreadable", job, destination, count: unreadable } as const],
-    ...changed === 0 ? [] : [{ is: "changed", job, destination, count: changed } as const],
-    ...isFine ? [] : [{ is: state, job, destination } as const],
-    ...held === undefined ? [] : [{ is: "removals_held", job, destination, reason: held.reason, accept: held.accept } as const],
-  ];
+  if (lostAt(one) > 0) yield { is: "lost", job, destination, damaged, vanished };
+  if (unreadable > 0) yield { is: "unreadable", job, destination, count: unreadable };
+  if (changed > 0) yield { is: "changed", job, destination, count: changed };
+  if (state !== "open" && state !== "unknown" && state !== "closed") yield { is: state, job, destination };
+  if (held !== undefined) yield { is: "removals_held", job, destination, reason: held.reason, accept: held.accept };
 }
 
 function lostAt({ damaged = 0, vanished = 0 }: Counts): number {

@@ -7,6 +7,7 @@ import { unmatchedText } from "../../intake/watch/known_files.ts";
 import { counted, jobsText, listed } from "../../domain/words.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
+import { notSentText, pausedText } from "./headline.ts";
 import { ACCEPT_REMOVED, type Finding, type Overview, severityOf } from "./overview.ts";
 import type { DestinationState } from "../../domain/delivery.ts";
 
@@ -326,10 +327,7 @@ function wordsOf(
     const names = [...new Set(affected.map(({ destination }) => destination.name))];
     const isOne = names.length === 1;
     if (first.state.state === "paused") {
-      return {
-        title: `${listed(names)} ${isOne ? "is" : "are"} paused by ${first.state.by}`,
-        hint: "Resume to send files again.",
-      };
+      return { title: pausedText(names, first.state.by), hint: "Resume to send files again." };
     }
     const { text, advice } = causeOf("failure" in first.state ? first.state.failure.code : "internal", listed(names), isOne);
     return { title: text, hint: advice };
@@ -338,38 +336,24 @@ function wordsOf(
   if (reason !== undefined) {
     return { title: failedBecause(reason.code) ?? items[0]?.message ?? "Deliveries failed", hint: items[0]?.hint ?? "" };
   }
-  return { title: titleOf(items), hint: "" };
+  const [item] = items;
+  return { title: (TITLES[item?.cause ?? ""] ?? (() => item?.message ?? ""))(items.map(({ what }) => what)), hint: "" };
 }
 
-function titleOf(items: readonly TroubleItem[]): string {
-  const [first] = items;
-  const files = counted(items.length, "file");
-  switch (first?.cause) {
-    case "daemon":
-    case "server's jobs":
-      return first.what;
-    case "incomplete":
-      return `${files} ${items.length === 1 ? "is" : "are"} incomplete`;
-    case "refused":
-      return `${files} ${items.length === 1 ? "was" : "were"} rejected`;
-    case "folder":
-      return `${counted(items.length, "folder")} cannot be listed`;
-    case "not watched":
-      return `The folder of ${listed(items.map(({ what }) => what))} is not watched`;
-    case "patterns":
-      return `No file of ${listed(items.map(({ what }) => what))} matches the patterns`;
-    case "missing":
-      return "Delivered images are no longer at their destination";
-    case "removals":
-      return `Removals from ${listed(items.map(({ what }) => what))} are waiting for you to accept them`;
-    case "removed on the server":
-      return `${jobsText(items.map(({ what }) => what))} removed on the server`;
-    case "orphans":
-      return `Images are waiting for ${listed(items.map(({ what }) => what))}, which is no longer configured`;
-    default:
-      return first?.message ?? "";
-  }
-}
+/** What items of a cause have in common, by what they name; else the message of the first. */
+const TITLES: Readonly<Record<string, (what: readonly string[]) => string>> = {
+  daemon: ([what]) => what!,
+  "server's jobs": ([what]) => what!,
+  incomplete: ({ length }) => notSentText([{ incomplete: length, rejected: 0, folders: 0 }])[0]!,
+  refused: ({ length }) => notSentText([{ incomplete: 0, rejected: length, folders: 0 }])[0]!,
+  folder: ({ length }) => notSentText([{ incomplete: 0, rejected: length, folders: length }])[0]!,
+  "not watched": (jobs) => `The folder of ${listed(jobs)} is not watched`,
+  patterns: (jobs) => `No file of ${listed(jobs)} matches the patterns`,
+  missing: () => "Delivered images are no longer at their destination",
+  removals: (names) => `Removals from ${listed(names)} are waiting for you to accept them`,
+  "removed on the server": (jobs) => `${jobsText(jobs)} removed on the server`,
+  orphans: (names) => `Images are waiting for ${listed(names)}, which is no longer configured`,
+};
 
 // How many images wait: one that waits for two destinations is two deliveries and one image.
 

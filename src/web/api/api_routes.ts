@@ -79,15 +79,21 @@ const MOST_ROWS = 500;
 const number = z.string().regex(/^\d{1,12}$/, "must be a number").transform(Number);
 const name = z.string().max(500);
 
+/** Query of `/api/deliveries`; every part may be missing. */
+export type DeliveryAsk = z.input<typeof deliveryAsk>;
+
 const deliveryAsk = z.strictObject({
   job: name.optional(),
   destination: name.optional(),
   night: z.string().regex(/^\d{8}$/, "must be YYYYMMDD").optional(),
+  /** One or more states, joined by commas; or `trouble`: failed ones that need a person. */
   state: z.union([
     z.literal("trouble"),
     z.string().transform((text) => text.split(",")).pipe(z.array(z.enum(STATES))),
   ], `must be trouble, or one or more of ${STATES.join(", ")}`).optional(),
+  /** Part of the path, any case. */
   search: name.optional(),
+  /** What was observed, as `NightTarget` has it. */
   target: name.optional(),
   filter: name.optional(),
   sort: z.enum(["queued_at", "delivered_at", "path", "size"]).default("queued_at"),

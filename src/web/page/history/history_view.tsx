@@ -1,7 +1,8 @@
 /** The view History: every image there ever was with a column for each destination, to be searched, filtered and taken along. */
+import type { DeliveryAsk } from "../../api/api_routes.ts";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { DeliveryAsk, ImageView, NightList } from "../../../reports/api_types.ts";
+import type { ImageView, NightList } from "../../../reports/api_types.ts";
 import { bytes, count, plural } from "../parts/format.ts";
 import { Glyph, StateWord } from "../parts/glyph.tsx";
 import { part } from "../store/live.ts";

@@ -1,6 +1,6 @@
 /** Which view is shown, from the address after `#`: `#night?night=20261120`. `show` names a delivery whose dialog is open. */
+import type { DeliveryAsk } from "../../api/api_routes.ts";
 import { signal } from "@preact/signals";
-import type { DeliveryAsk } from "../../../reports/api_types.ts";
 
 /** In the order of the tabs and of the keys 1 to 5. */
 export const VIEWS = ["now", "night", "history", "trouble", "setup"] as const;
