@@ -83,9 +83,15 @@ async function checkAndEnroll(
   input: { readonly enroll: boolean; readonly accept: string | undefined },
   tools: Tools,
 ): Promise<Finding[]> {
+  const isRefused = ({ code }: Finding) => code === "login_refused";
   const check = async () => {
     await using _line = askingLine(destination.name, tools);
-    return await withoutKey(await checkDestination(destination, settings, tools), destination, tools);
+    const found = await checkDestination(destination, settings, tools);
+    if (!isOverSsh(destination) || !found.some(isRefused) || await mayHaveKey(destination, tools)) return found;
+    const hint =
+      "This account has no ssh key: create one with `ssh-keygen -t ed25519` (without a passphrase, as nobody can enter it " +
+      `at night), then copy it with ${copyKeyWords(destination.transport, tools.system.platform)}.`;
+    return found.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
   };
   const about = `destination ${destination.name} of job ${destination.job}`;
   const first = await check();
@@ -122,21 +128,28 @@ async function enroll(
     }
     const { stdout } = await system.run({ program, args: ["-l", "-f", fetched] }, signal);
     const fingerprints = stdout.trim().split("\n");
-    tools.stderr(
-      `\nThe host ${printable(destination.transport.host)} presents this key:\n${
-        fingerprints.map((line) => `    ${printable(line)}\n`).join("")
-      }`,
-    );
+    const shown = fingerprints.map((line) => `    ${printable(line)}\n`).join("");
+    tools.stderr(`\nThe host ${printable(destination.transport.host)} presents this key:\n${shown}`);
     if (accept !== null && !fingerprints.some((line) => line.split(/\s+/).includes(accept))) {
       throw new Failure("host_key_unknown", `The key of ${destination.name} is not ${accept}`, {
         hint: "Compare the fingerprint with the server's administrator.",
       });
     }
-    if (accept === null && !await agreed(fingerprints, tools)) {
-      return warning(
-        "The host key was not accepted",
-        "Compare the fingerprint with the server's administrator, then run doctor --enroll again.",
-      );
+    if (accept === null) {
+      if (!tools.prompt) {
+        const fingerprint = /SHA256:\S+/.exec(stdout)?.[0] ?? "SHA256:…";
+        throw new Failure("host_key_unknown", "Cannot accept the host key without confirmation", {
+          hint:
+            "Compare the fingerprint with the server's administrator. If it is right, run doctor --enroll at a terminal, or " +
+            `doctor --enroll --accept ${fingerprint}`,
+        });
+      }
+      const answer = await tools.prompt("Is this the right key? Type yes to accept it:");
+      signal.throwIfAborted();
+      if (answer?.trim().toLowerCase() !== "yes") {
+        const hint = "Compare the fingerprint with the server's administrator, then run doctor --enroll again.";
+        return warning("The host key was not accepted", hint);
+      }
     }
     // As ssh says where the user's is.
     const configured = /^userknownhostsfile\s+(\S+)/m.exec((await sshConfigOf(destination, tools)).stdout)?.[1];
@@ -151,48 +164,24 @@ async function enroll(
   }
 }
 
-async function agreed(fingerprints: readonly string[], tools: Tools): Promise<boolean> {
-  if (!tools.prompt) {
-    const fingerprint = fingerprints.map((line) => /SHA256:\S+/.exec(line)?.[0]).find((one) => one !== undefined) ?? "SHA256:…";
-    throw new Failure("host_key_unknown", "Cannot accept the host key without confirmation", {
-      hint: "Compare the fingerprint with the server's administrator. If it is right, run doctor --enroll at a terminal, or " +
-        `doctor --enroll --accept ${fingerprint}`,
-    });
-  }
-  const answer = await tools.prompt("Is this the right key? Type yes to accept it:");
-  tools.signal.throwIfAborted();
-  return answer?.trim().toLowerCase() === "yes";
-}
-
 /** Connects far enough to get the key (following ssh_config, with its jumps and aliases), and writes it to a separate file. */
 async function fetchKeys(destination: SshDestination, file: string, system: System, signal: AbortSignal): Promise<string> {
-  const settings = sshSettings(destination, system);
-  const args = [
-    "-o",
+  const options = [
     "StrictHostKeyChecking=accept-new",
-    "-o",
     `UserKnownHostsFile=${file}`,
-    "-o",
     "GlobalKnownHostsFile=none",
-    "-o",
     "HashKnownHosts=no",
-    ...sshOptions(settings, null),
-    "--",
-    hostOf(destination),
-    "exit",
-  ];
+  ].flatMap((option) => ["-o", option]);
+  const args = [...options, ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination), "exit"];
   const { stderr } = await system.run({ program: await toolPath("ssh", system), args }, signal);
   try {
     return await system.readText(file);
   } catch (cause) {
-    throw new Failure(
-      "unreachable",
-      `Cannot fetch the host key of ${destination.name}: ${printable(stderr.trim().split("\n").at(-1) ?? "")}`,
-      {
-        hint: "Check remote_host and remote_port, and that the ssh server runs.",
-        cause,
-      },
-    );
+    const said = printable(stderr.trim().split("\n").at(-1) ?? "");
+    throw new Failure("unreachable", `Cannot fetch the host key of ${destination.name}: ${said}`, {
+      hint: "Check remote_host and remote_port, and that the ssh server runs.",
+      cause,
+    });
   }
 }
 
@@ -200,20 +189,6 @@ async function fetchKeys(destination: SshDestination, file: string, system: Syst
 async function sshConfigOf(destination: SshDestination, { system, signal }: Pick<Tools, "system" | "signal">) {
   const args = ["-G", ...sshOptions(sshSettings(destination, system), null), "--", hostOf(destination)];
   return await system.run({ program: await toolPath("ssh", system), args }, signal);
-}
-
-/** Adds a hint to the findings if a login was refused and this account has no key: how to create one and copy it to the server. */
-async function withoutKey(
-  findings: readonly Finding[],
-  destination: Destination,
-  tools: Pick<Tools, "system" | "signal">,
-): Promise<Finding[]> {
-  const isRefused = ({ code }: Finding) => code === "login_refused";
-  if (!isOverSsh(destination) || !findings.some(isRefused) || await mayHaveKey(destination, tools)) return [...findings];
-  const hint =
-    "This account has no ssh key: create one with `ssh-keygen -t ed25519` (without a passphrase, as nobody can enter it " +
-    `at night), then copy it with ${copyKeyWords(destination.transport, tools.system.platform)}.`;
-  return findings.map((finding) => isRefused(finding) ? { ...finding, hint } : finding);
 }
 
 /** False only if there is certainly none: no agent, and none of the files that ssh names exists. */

@@ -6,6 +6,7 @@ import { object } from "@optique/core/constructs";
 import { choice, integer, type ValueParser } from "@optique/core/valueparser";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { checkName } from "../daemon/known_name.ts";
+import { chunks } from "../domain/chunks.ts";
 import { localTime } from "../domain/words.ts";
 import { wrapped } from "../domain/wrapped.ts";
 import { nearestKey } from "../domain/names/nearest_key.ts";
@@ -100,40 +101,37 @@ export const history = defineCommand({
       checkName("destination", destination, [...configured, ...places.map(({ destination }) => destination)]);
     }
     const night = nightOf(input.night, ledger);
-    const query: DeliveryQuery = {
-      ...(job === undefined ? {} : { job }),
-      ...(destination === undefined ? {} : { destination }),
-      ...(search === undefined ? {} : { search }),
-      ...(target === undefined ? {} : { target }),
-      ...(filter === undefined ? {} : { filter }),
-      ...(night === undefined ? {} : { night }),
-      ...(isFailed ? { trouble: true } : {}),
-      ...(input.state === undefined || input.state === "trouble" ? {} : { states: input.state }),
-    };
+    const states = input.state === "trouble" ? undefined : input.state;
+    const query: DeliveryQuery = { job, destination, search, target, filter, night, trouble: isFailed, states };
     const isData = input.json || input.csv;
-    const limit = input.limit ?? (isData ? undefined : FOR_PEOPLE);
-    const { rows, left } = rowsOf(ledger, query, { ...input, limit });
+    const { rows, left } = rowsOf(ledger, query, { ...input, limit: input.limit ?? (isData ? Infinity : FOR_PEOPLE) });
     const empty = night === undefined ? null : emptyNight(night, "history", ledger);
     if (empty !== null) tools.stderr(empty);
     const notSent = isFailed ? await notSentNow(query, stateDirectory, tools) : [];
+    let printed = 0;
+    const print = (line: (delivery: DeliveryJson) => string) => {
+      for (const some of chunks(rows, AT_ONCE)) {
+        tools.stdout(some.map((row) => line(deliveryJson(row))).join(""));
+        printed += some.length;
+      }
+    };
     if (input.json) {
       let before = "[";
-      printLines([], rows, (delivery) => {
+      print((delivery) => {
         const text = `${before}\n  ${JSON.stringify(delivery)}`;
         before = ",";
         return text;
-      }, tools.stdout);
-      tools.stdout(before === "[" ? "[]\n" : "\n]\n");
-    } else if (input.csv) printLines([CSV_HEAD], rows, csvLine, tools.stdout);
-    else {
+      });
+      tools.stdout(printed === 0 ? "[]\n" : "\n]\n");
+    } else if (input.csv) {
+      tools.stdout(CSV_HEAD);
+      print(csvLine);
+    } else {
       const columns = columnsOf(tools);
-      const printed = printLines([], rows, (delivery) => historyLine(delivery, columns), tools.stdout);
+      print((delivery) => historyLine(delivery, columns));
       if (left > 0 && input.limit === undefined) {
-        tools.stderr(
-          `${left} ${
-            input.sort !== undefined || input.order !== undefined ? "more" : "older ones"
-          } are not shown: --limit N shows more.\n`,
-        );
+        const what = input.sort !== undefined || input.order !== undefined ? "more" : "older ones";
+        tools.stderr(`${left} ${what} are not shown: --limit N shows more.\n`);
       }
       if (printed === 0 && empty === null && !notSent?.length) {
         tools.stderr(isFailed ? "Nothing failed.\n" : "Nothing found.\n");
@@ -162,52 +160,29 @@ const SORTED_AT_ONCE = 10_000;
 function rowsOf(
   ledger: Pick<History, "query" | "each" | "count">,
   query: DeliveryQuery,
-  { sort, order, limit = Infinity, offset = 0 }: {
-    readonly sort?: "queued_at" | "delivered_at" | "path" | "size" | undefined;
-    readonly order?: "asc" | "desc" | undefined;
-    readonly limit: number | undefined;
-    readonly offset?: number | undefined;
-  },
+  { sort, order, limit, offset = 0 }: Order,
 ): { readonly rows: Iterable<DeliveryRow>; readonly left: number } {
   const total = Math.max(0, ledger.count(query) - offset);
-  const left = Math.max(0, total - limit);
+  const shown = Math.min(total, limit);
+  const left = total - shown;
   if (sort !== undefined || order !== undefined) {
     const ordered = { ...query, sort: sort ?? "queued_at", descending: order === "desc" };
-    return { rows: pages(ledger, ordered, offset, offset + total - left), left };
+    const pages = function* () {
+      for (let at = 0; at < shown; at += SORTED_AT_ONCE) {
+        yield* ledger.query({ ...ordered, offset: offset + at, limit: Math.min(SORTED_AT_ONCE, shown - at) });
+      }
+    };
+    return { rows: pages(), left };
   }
-  if (total - left > AT_ONCE) return { rows: Iterator.from(ledger.each(query)).take(total).drop(left), left };
-  return { rows: ledger.query({ ...query, descending: true, limit: total - left, offset }).toReversed(), left };
+  if (shown > AT_ONCE) return { rows: Iterator.from(ledger.each(query)).take(total).drop(left), left };
+  return { rows: ledger.query({ ...query, descending: true, limit: shown, offset }).toReversed(), left };
 }
 
-function* pages(
-  ledger: Pick<History, "query">,
-  query: DeliveryQuery,
-  first: number,
-  last: number,
-): Generator<DeliveryRow> {
-  for (let offset = first; offset < last; offset += SORTED_AT_ONCE) {
-    yield* ledger.query({ ...query, offset, limit: Math.min(SORTED_AT_ONCE, last - offset) });
-  }
-}
-
-/** Prints in pieces; returns how many rows there were. */
-function printLines(
-  head: readonly string[],
-  rows: Iterable<DeliveryRow>,
-  line: (delivery: ReturnType<typeof deliveryJson>) => string,
-  print: (text: string) => void,
-): number {
-  let lines = [...head];
-  let count = 0;
-  for (const row of rows) {
-    lines.push(line(deliveryJson(row)));
-    if (++count % AT_ONCE === 0) {
-      print(lines.join(""));
-      lines = [];
-    }
-  }
-  if (lines.length > 0) print(lines.join(""));
-  return count;
+interface Order {
+  readonly sort: "queued_at" | "delivered_at" | "path" | "size" | undefined;
+  readonly order: "asc" | "desc" | undefined;
+  readonly limit: number;
+  readonly offset: number | undefined;
 }
 
 /** What was delivered and is no longer as it was. */

@@ -17,7 +17,7 @@ import { findDaemon } from "../daemon/control/control_client.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { METHOD_PROGRAMS } from "../methods/programs.ts";
-import { type Account, needsOf, type ServiceKind, type ServicePlace, type ServicePlan } from "../services/service.ts";
+import { type Account, needsOf, type ServiceKind, type ServicePlace } from "../services/service.ts";
 import { accessOf, accountFor, isOther, runAs, seenFrom } from "../services/service_account.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
 import { SERVICES } from "../services/services.ts";
@@ -144,12 +144,32 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
   const copiedBefore = marks.some((mark) => mark?.program === request.program && mark.copied);
   const { copied, changed } = await placeProgram(request.program, copiedBefore, system, signal);
   if (changed) stderr(`Copied the program to ${request.program}\n`);
-  mustBeFine(await checkConfiguration(checks, request.program), tools);
+  // Whether the account can start the program and read the configuration.
+  if (isOther(account, system)) {
+    const { code, stderr } = await runAs(
+      account,
+      [request.program, "config", "validate", "--config", request.config],
+      system,
+      signal,
+    );
+    const refusal = new Failure("configuration", `${account.name} cannot use the configuration: ${stderr.trim()}`);
+    mustBeFine(code === 0 ? [] : [fault(refusal)], tools);
+  }
   mustBeFine(await checkDestinations(checks, request.program), tools);
 
   if (former?.owner != null && managed !== null) await takeOver(former, managed, account, tools);
   const plan = kind.plan({ ...request, copied }, template);
-  const isNew = await carryOut(plan, kind, tools);
+  let isNew = false;
+  try {
+    for (const file of plan.files) {
+      if (!await writePlanned(file, tools)) continue;
+      isNew = true;
+      if (!file.passing) stderr(`Wrote ${file.path}\n`);
+    }
+    await runSteps(plan.enable, kind, tools);
+  } finally {
+    for (const { path, passing } of plan.files) if (passing) await system.remove(path);
+  }
   const { start, restart, logs } = kind.controls(place);
   try {
     await runSteps(before !== null && (changed || isNew) ? restart : start, kind, tools);
@@ -181,23 +201,6 @@ function mustBeFine(findings: readonly Remark[], { stderr }: Tools): void {
     "configuration",
     `Cannot install the service: fix ${errors === 1 ? "the error" : `the ${errors} errors`} above first`,
   );
-}
-
-/** Writes the files and makes them known; true when something was new. */
-async function carryOut(plan: ServicePlan, kind: ServiceKind, tools: Tools): Promise<boolean> {
-  let isNew = false;
-  try {
-    for (const file of plan.files) {
-      if (await writePlanned(file, tools)) {
-        isNew = true;
-        if (!file.passing) tools.stderr(`Wrote ${file.path}\n`);
-      }
-    }
-    await runSteps(plan.enable, kind, tools);
-  } finally {
-    for (const { path, passing } of plan.files) if (passing) await tools.system.remove(path);
-  }
-  return isNew;
 }
 
 interface ServiceChecks extends AskTools {
@@ -255,17 +258,6 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
     findings.push(fault(new Failure("tool_missing", `${name} is not installed`, { hint: `Install ${name}.` })));
   }
   return findings;
-}
-
-/** Whether the account can start the program and read the configuration. */
-async function checkConfiguration(
-  { settings: { file }, account, system, signal }: ServiceChecks,
-  program: string,
-): Promise<Remark[]> {
-  if (!isOther(account, system)) return [];
-  const { code, stderr } = await runAs(account, [program, "config", "validate", "--config", file ?? ""], system, signal);
-  if (code === 0) return [];
-  return [fault(new Failure("configuration", `${account.name} cannot use the configuration: ${stderr.trim()}`))];
 }
 
 /** Long enough for a server that does not respond. */

@@ -59,7 +59,7 @@ export const verify = defineCommand({
       checkName("destination", name, known);
     }
     const night = nightOf(given, ledger);
-    const chosen = files.length === 0 ? null : chosenDeliveries(files, night === undefined ? {} : { night }, ledger, tools);
+    const chosen = files.length === 0 ? null : chosenDeliveries(files, { night }, ledger, tools);
     const count = { equal: 0, missing: 0, differs: 0, unproven: 0, unknown: 0 };
     const lost: number[] = [];
     const missing: number[] = [];
@@ -109,8 +109,15 @@ export const verify = defineCommand({
     if (!json && total > 0) {
       tools.stderr(`${total} checked, ${equal} equal, ${wrong} not${unproven > 0 ? `, ${unproven} by size only` : ""}\n`);
     }
-    if (name === undefined && chosen === null) tellUnchecked(night, all, ledger, tools);
-    await markGone(missing, settings, tools);
+    // A job or destination that was renamed or removed cannot be checked; without this line it would look as if all were checked.
+    for (const { job, destination } of name === undefined && chosen === null ? ledger.places() : []) {
+      if (all.some((place) => place.job === job && place.name === destination)) continue;
+      const unchecked = ledger.count({ job, destination, states: ["delivered"], night });
+      if (unchecked === 0) continue;
+      const which = `${counted(unchecked, "delivery", "deliveries")} of the job ${printable(job)} to ${printable(destination)}`;
+      tools.stderr(`Not checked: ${which}, which is no longer configured.\n`);
+    }
+    if (missing.length > 0) await markGone(missing, settings, tools);
     if (retry && !stopped && total > 0) await sendAgain(lost, ledger, settings, tools);
     else if (lost.length > 0 && !json) {
       const which = [
@@ -124,20 +131,6 @@ export const verify = defineCommand({
     return wrong === 0 && !stopped ? EXIT.done : EXIT.notDelivered;
   },
 });
-
-/** A job or destination that was renamed or removed cannot be checked; without this line it would look as if all were checked. */
-function tellUnchecked(night: string | undefined, all: readonly Destination[], ledger: ReadLedger, { stderr }: Tools): void {
-  for (const { job, destination } of ledger.places()) {
-    if (all.some((place) => place.job === job && place.name === destination)) continue;
-    const count = ledger.count({ job, destination, states: ["delivered"], ...(night === undefined ? {} : { night }) });
-    if (count === 0) continue;
-    stderr(
-      `Not checked: ${counted(count, "delivery", "deliveries")} of the job ${printable(job)} to ${
-        printable(destination)
-      }, which is no longer configured.\n`,
-    );
-  }
-}
 
 interface Verified {
   readonly id: number;
@@ -167,7 +160,7 @@ async function verifyDestination(
   emit: (some: readonly Verified[]) => void,
 ): Promise<void> {
   const { job, name } = destination;
-  const query = { job, destination: name, states: ["delivered" as const], ...(night === undefined ? {} : { night }) };
+  const query = { job, destination: name, states: ["delivered" as const], night };
   // A name that was delivered several times shows its newest version; the former ones have names of their own.
   const replaced = ledger.replaced(job, name);
   const former = new Set(replaced);
@@ -187,13 +180,12 @@ async function verifyDestination(
   }
   let inHand = next();
   if (inHand.length === 0) return;
-  const isShown = tools.system.isTerminal("stderr");
   const count = (ids: readonly number[]) => ledger.count({ ...query, ids });
-  const total = !isShown
-    ? 0
-    : chosen === null
-    ? ledger.count(query) - count(replaced)
-    : count([...chosen].filter((id) => !former.has(id)));
+  // Shown on a terminal only.
+  let total = 0;
+  if (tools.system.isTerminal("stderr")) {
+    total = chosen === null ? ledger.count(query) - count(replaced) : count([...chosen].filter((id) => !former.has(id)));
+  }
   let done = 0;
   await using line = askingLine(name, tools);
   try {
@@ -246,7 +238,7 @@ async function sendAgain(
   tools: Tools,
 ): Promise<void> {
   const { system, signal } = tools;
-  const daemon = await findDaemon({ stateDirectory: settings.stateDirectory, system }, signal);
+  const daemon = await findDaemon({ ...settings, system }, signal);
   let count = 0;
   for (const asked of chunks(ids, SENT_AT_ONCE)) {
     const some = ledger.query({ ids: asked }).map(({ delivery }) => delivery);
@@ -256,9 +248,10 @@ async function sendAgain(
       if (reason !== null) reasons.set(id, reason);
     }
     const wanted = some.map(({ id }) => id).filter((id) => !reasons.has(id));
-    const queued = new Set(
-      wanted.length === 0 ? [] : (await askOrChange("send-again", { ids: wanted }, { daemon, settings }, tools)).ids,
-    );
+    const { ids } = wanted.length === 0
+      ? { ids: [] }
+      : await askOrChange("send-again", { ids: wanted }, { daemon, settings }, tools);
+    const queued = new Set(ids);
     count += queued.size;
     for (const { id, destination, target } of some.filter(({ id }) => !queued.has(id))) {
       const reason = reasons.get(id) ?? "a newer version of the file will be sent instead";
@@ -271,9 +264,8 @@ async function sendAgain(
 
 /** Missing files are no longer shown as delivered. */
 async function markGone(ids: readonly number[], settings: Settings, tools: Tools): Promise<void> {
-  if (ids.length === 0) return;
   try {
-    const daemon = await findDaemon({ stateDirectory: settings.stateDirectory, system: tools.system }, tools.signal);
+    const daemon = await findDaemon({ ...settings, system: tools.system }, tools.signal);
     const reason = "No longer there: verify did not find it";
     await askOrChange("mark-gone", { ids, reason }, { daemon, settings }, tools);
   } catch (error) {

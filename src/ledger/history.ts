@@ -7,21 +7,21 @@ import type { SourceFile } from "../domain/source_file.ts";
 
 /** Which deliveries; without any condition all of them. */
 export interface DeliveryQuery {
-  readonly job?: string;
-  readonly destination?: string;
+  readonly job?: string | undefined;
+  readonly destination?: string | undefined;
   /** `YYYYMMDD`. */
-  readonly night?: string;
-  readonly states?: readonly DeliveryState["state"][];
+  readonly night?: string | undefined;
+  readonly states?: readonly DeliveryState["state"][] | undefined;
   /** Only failures that a person should look at, see `isTrouble`. */
   readonly trouble?: boolean;
   /** Only those that were delivered and are known to be gone, or were found damaged or vanished by an audit. */
   readonly gone?: boolean;
   /** Part of the path, any case. */
-  readonly search?: string;
+  readonly search?: string | undefined;
   /** What the header says was observed, as {@linkcode NightFrame} has it; `-` for images whose header says nothing. */
-  readonly target?: string;
+  readonly target?: string | undefined;
   /** The filter in the header; `-` for images without one. */
-  readonly filter?: string;
+  readonly filter?: string | undefined;
   /** Delivery ids; an empty list finds nothing. */
   readonly ids?: readonly number[];
   /**

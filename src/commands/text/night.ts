@@ -3,7 +3,7 @@ import { Failure } from "../../domain/failure.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import { withoutName } from "../../domain/names/reason.ts";
 import { wrapped } from "../../domain/wrapped.ts";
-import type { History } from "../../ledger/history.ts";
+import type { DeliveryQuery, History } from "../../ledger/history.ts";
 import type { NotSent } from "../../reports/overview/status_json.ts";
 import type { Tools } from "../command.ts";
 import { reportOf } from "../service/installed_service.ts";
@@ -42,15 +42,9 @@ export function emptyNight(night: string, command: string, ledger: Pick<History,
   return `Night ${nightText(night)}: no images.\n${hint}`;
 }
 
-interface NotSentAsk {
-  readonly job?: string;
-  /** Part of the path, any case. */
-  readonly search?: string;
-}
-
 /** Those that the running daemon reports; null if no daemon responds. */
 export async function notSentNow(
-  { job, search = "" }: NotSentAsk,
+  { job, search = "" }: Pick<DeliveryQuery, "job" | "search">,
   stateDirectory: string,
   tools: Tools,
 ): Promise<NotSent[] | null> {

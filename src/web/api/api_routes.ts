@@ -115,8 +115,7 @@ function askOf(c: Context): DeliveryQuery & ImageQuery {
   }
   const { state, order, ...rest } = parsed.data;
   const states = state === undefined ? {} : state === "trouble" ? { trouble: true } : { states: state };
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  return { ...given, ...states, descending: order === "desc" };
+  return { ...rest, ...states, descending: order === "desc" };
 }
 
 /** Adds a route for each of `PAGE_ACTIONS`, by POST with a JSON body only, which no foreign page can send; who may ask is decided before. */
