@@ -20,7 +20,6 @@ import type { TransferEvent } from "../domain/transfer_event.ts";
 import type { System } from "../system/system.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { flag, given, pathValue, text } from "./options.ts";
-import type { CardValue } from "../formats/fits/fits_header.ts";
 import { padded } from "../formats/fits/fits.ts";
 
 const options = object({
@@ -59,7 +58,23 @@ async function runDemo(input: InferValue<typeof options>, tools: Tools): Promise
   const folder = input.folder !== undefined
     ? absolutePath(input.folder, tools.cwd, system)
     : join(system.env("TMPDIR") ?? system.env("TEMP") ?? "/tmp", `image-transfer-demo-${system.randomHex(4)}`);
-  const places = await makePlaces(folder, system);
+  const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
+  if (await system.facts(folder) !== null) {
+    throw new Failure("configuration", `Cannot use "${folder}": it already exists`, {
+      hint: "Specify a folder that does not exist yet.",
+    });
+  }
+  try {
+    // In a folder that everyone may write to, nobody can guess the name and create it first.
+    await system.makeFolder(folder, 0o700);
+    await system.makeFolder(places.camera);
+    await system.makeFolder(places.archive);
+  } catch (cause) {
+    throw new Failure("configuration", `Cannot use "${folder}": ${reasonOf(cause)}`, {
+      hint: "Use --folder DIR to specify a folder that this account can create.",
+      cause,
+    });
+  }
 
   const exposures: Exposure[] = [];
   const closedAt = new Map<string, number>();
@@ -126,27 +141,6 @@ async function runDemo(input: InferValue<typeof options>, tools: Tools): Promise
   return lost === 0 && proven >= exposures.length ? EXIT.done : EXIT.notDelivered;
 }
 
-async function makePlaces(folder: string, system: System) {
-  const places = { camera: join(folder, "camera"), archive: join(folder, "archive"), state: join(folder, "state") };
-  if (await system.facts(folder) !== null) {
-    throw new Failure("configuration", `Cannot use "${folder}": it already exists`, {
-      hint: "Specify a folder that does not exist yet.",
-    });
-  }
-  try {
-    // In a folder that everyone may write to, nobody can guess the name and create it first.
-    await system.makeFolder(folder, 0o700);
-    await system.makeFolder(places.camera);
-    await system.makeFolder(places.archive);
-  } catch (cause) {
-    throw new Failure("configuration", `Cannot use "${folder}": ${reasonOf(cause)}`, {
-      hint: "Use --folder DIR to specify a folder that this account can create.",
-      cause,
-    });
-  }
-  return places;
-}
-
 /** The demo's line for an event; the log of `run` has more. */
 function lineOf(event: TransferEvent, closedAt: (path: string) => number | undefined): string | null {
   switch (event.type) {
@@ -202,115 +196,89 @@ interface Exposure {
   readonly oddity: string | null;
 }
 
-/** How the camera works. */
 interface CameraOptions {
   /** Absolute; the folder of the night is made in it. */
   readonly folder: string;
   /** From the begin of one exposure to the next, milliseconds. */
   readonly everyMs: number;
-  /** Write as bad cameras do: pausing in the middle, or under another name first. */
+  /** Write as bad cameras do. */
   readonly faults: boolean;
-  /** Observing night, the folder the images go to: `YYYYMMDD`. */
+  /** `YYYYMMDD`. */
   readonly night: string;
 }
 
-type CameraSystem = Pick<System, "now" | "monotonic" | "sleep" | "makeFolder" | "createFile" | "rename">;
+/** How an image is written. */
+const STEADY = { pieces: 8, pauseMs: 60, ending: "", oddity: null };
+/** Longer than any reasonable quiet time; only the declared length shows that the file is unfinished. */
+const PAUSING = { pieces: 2, pauseMs: 4000, ending: "", oddity: "paused for 4 s in the middle of the file" };
+const RENAMING = { pieces: 4, pauseMs: 50, ending: ".tmp", oddity: "was written under another name and renamed" };
+const HABITS = [STEADY, PAUSING, RENAMING, STEADY];
 
 /** Exposes until the signal is aborted; yields every image when its writer has closed it. */
-async function* fakeCamera(options: CameraOptions, system: CameraSystem, signal: AbortSignal): AsyncGenerator<Exposure> {
-  const sky = fakeSky(1200, 800, 42);
-  const folder = join(options.folder, options.night);
-  await system.makeFolder(folder);
+async function* fakeCamera(
+  { folder, everyMs, faults, night }: CameraOptions,
+  system: System,
+  signal: AbortSignal,
+): AsyncGenerator<Exposure> {
+  const expose = fakeSky(42);
+  await system.makeFolder(join(folder, night));
   for (let frame = 1; !signal.aborted; frame++) {
     const begin = system.monotonic();
     const filter = ["L", "R", "G", "B"][frame % 4]!;
-    const name = `M31_${filter}_${String(frame).padStart(4, "0")}.fits`;
-    const image = writeFits(sky.width, sky.height, sky.expose(frame), {
+    const path = `${night}/M31_${filter}_${String(frame).padStart(4, "0")}.fits`;
+    const image = writeFits(expose(frame), {
       OBJECT: "M31",
       IMAGETYP: "LIGHT",
       FILTER: filter,
-      EXPTIME: options.everyMs / 1000,
+      EXPTIME: everyMs / 1000,
       "DATE-OBS": new Date(system.now()).toISOString().slice(0, -1),
       INSTRUME: "image-transfer demo",
     });
-    const habit = options.faults ? HABITS[frame % HABITS.length]! : steady;
-    const oddity = await habit(join(folder, name), image, system, signal);
-    yield { path: `${options.night}/${name}`, oddity };
-    await system.sleep(Math.max(0, options.everyMs - (system.monotonic() - begin)), signal);
+    const { pieces, pauseMs, ending, oddity } = faults ? HABITS[frame % HABITS.length]! : STEADY;
+    const written = join(folder, `${path}${ending}`);
+    {
+      await using file = await system.createFile(written);
+      const step = Math.ceil(image.length / pieces);
+      for (let at = 0; at < image.length; at += step) {
+        await file.write(image.subarray(at, at + step));
+        // Once asked to stop, the camera finishes its file without the pauses.
+        await system.sleep(pauseMs, signal);
+      }
+    }
+    if (ending !== "") await system.rename(written, join(folder, path));
+    yield { path, oddity };
+    await system.sleep(Math.max(0, everyMs - (system.monotonic() - begin)), signal);
   }
 }
 
-/** Writes an image; returns what was odd about it. */
-type Habit = (path: string, image: Uint8Array, system: CameraSystem, signal: AbortSignal) => Promise<string | null>;
+const [WIDTH, HEIGHT] = [1200, 800];
 
-const steady: Habit = async (path, image, system, signal) => {
-  await writeInPieces(path, image, 8, 60, system, signal);
-  return null;
-};
-
-/** Longer than any reasonable quiet time; only the declared length shows that the file is unfinished. */
-const pausing: Habit = async (path, image, system, signal) => {
-  await writeInPieces(path, image, 2, 4000, system, signal);
-  return "paused for 4 s in the middle of the file";
-};
-
-const renaming: Habit = async (path, image, system, signal) => {
-  await writeInPieces(`${path}.tmp`, image, 4, 50, system, signal);
-  await system.rename(`${path}.tmp`, path);
-  return "was written under another name and renamed";
-};
-
-const HABITS: readonly Habit[] = [steady, pausing, renaming, steady];
-
-async function writeInPieces(
-  path: string,
-  image: Uint8Array,
-  pieces: number,
-  pauseMs: number,
-  system: CameraSystem,
-  signal: AbortSignal,
-): Promise<void> {
-  await using file = await system.createFile(path);
-  const step = Math.ceil(image.length / pieces);
-  for (let at = 0; at < image.length; at += step) {
-    await file.write(image.subarray(at, at + step));
-    // Once asked to stop, the camera finishes its file without the pauses.
-    await system.sleep(pauseMs, signal);
-  }
-}
-
-/** A star field with noise that drifts a little from frame to frame; the same for the same seed. */
-function fakeSky(width: number, height: number, seed: number) {
+/** A star field with noise that drifts a little from frame to frame, the same for the same seed: the pixels of an exposure, in counts. */
+function fakeSky(seed: number): (frame: number) => Uint16Array {
   const random = generator(seed);
-  const stars = Array.from({ length: Math.round(width * height / 2500) }, () => ({
-    x: random() * width,
-    y: random() * height,
+  const stars = Array.from({ length: Math.round(WIDTH * HEIGHT / 2500) }, () => ({
+    x: random() * WIDTH,
+    y: random() * HEIGHT,
     // Many faint stars, few bright ones.
     flux: 300 / (random() + 0.004),
     sigma: 1.1 + random() * 0.5,
   }));
-  return {
-    width,
-    height,
-    /** The pixels of one exposure, in counts. */
-    expose(frame: number): Uint16Array {
-      const noise = generator(seed + frame * 7919 + 1);
-      const pixels = new Uint16Array(width * height);
-      for (let i = 0; i < pixels.length; i++) pixels[i] = 900 + (noise() + noise() + noise()) * 40;
-      for (const { flux, sigma, ...star } of stars) {
-        const reach = Math.ceil(sigma * 5);
-        const [centreX, centreY] = [star.x + frame * 0.7, star.y + frame * 0.3];
-        const [column, row] = [Math.round(centreX), Math.round(centreY)];
-        for (let y = Math.max(0, row - reach); y <= Math.min(height - 1, row + reach); y++) {
-          for (let x = Math.max(0, column - reach); x <= Math.min(width - 1, column + reach); x++) {
-            const distance = (x - centreX) ** 2 + (y - centreY) ** 2;
-            const light = flux * Math.exp(-distance / (2 * sigma ** 2));
-            pixels[y * width + x] = Math.min(65535, pixels[y * width + x]! + light);
-          }
+  return (frame) => {
+    const noise = generator(seed + frame * 7919 + 1);
+    const pixels = Uint16Array.from({ length: WIDTH * HEIGHT }, () => 900 + (noise() + noise() + noise()) * 40);
+    for (const { flux, sigma, ...star } of stars) {
+      const reach = Math.ceil(sigma * 5);
+      const [centreX, centreY] = [star.x + frame * 0.7, star.y + frame * 0.3];
+      const [column, row] = [Math.round(centreX), Math.round(centreY)];
+      for (let y = Math.max(0, row - reach); y <= Math.min(HEIGHT - 1, row + reach); y++) {
+        for (let x = Math.max(0, column - reach); x <= Math.min(WIDTH - 1, column + reach); x++) {
+          const distance = (x - centreX) ** 2 + (y - centreY) ** 2;
+          const light = flux * Math.exp(-distance / (2 * sigma ** 2));
+          pixels[y * WIDTH + x] = Math.min(65535, pixels[y * WIDTH + x]! + light);
         }
       }
-      return pixels;
-    },
+    }
+    return pixels;
   };
 }
 
@@ -325,41 +293,23 @@ function generator(seed: number): () => number {
   };
 }
 
-// Writes one FITS image of unsigned 16-bit pixels (FITS Standard 4.0, §4 and §5.2.5: BITPIX 16 with BZERO 32768): what
-// the fake camera of `demo` exposes.
-
-/** The bytes of a whole file: header, `pixels` (row by row, the bottom row first), padding. */
-function writeFits(
-  width: number,
-  height: number,
-  pixels: Uint16Array,
-  cards: Readonly<Record<string, CardValue>>,
-): Uint8Array<ArrayBuffer> {
-  const all: [string, CardValue][] = [
-    ["SIMPLE", true],
-    ["BITPIX", 16],
-    ["NAXIS", 2],
-    ["NAXIS1", width],
-    ["NAXIS2", height],
-    ["BZERO", 32768],
-    ["BSCALE", 1],
-    ...Object.entries(cards),
-  ];
-  const header = [...all.map(([name, value]) => card(name, value)), "END".padEnd(80)].join("");
+/**
+ * A FITS file of unsigned 16-bit pixels, row by row, the bottom row first (FITS Standard 4.0, §4 and §5.2.5: BITPIX 16 with BZERO 32768): header,
+ * data, padding.
+ */
+function writeFits(pixels: Uint16Array, cards: Readonly<Record<string, string | number>>): Uint8Array {
+  const standard = { BITPIX: 16, NAXIS: 2, NAXIS1: WIDTH, NAXIS2: HEIGHT, BZERO: 32768, BSCALE: 1 };
+  const card = ([name, value]: readonly [string, string | number]) => {
+    const shown = typeof value === "string" ? `'${value.padEnd(8)}'` : String(value).padStart(20);
+    return `${name.padEnd(8)}= ${shown}`.padEnd(80);
+  };
+  const simple = `SIMPLE  = ${"T".padStart(20)}`.padEnd(80);
+  const header = [simple, ...Object.entries({ ...standard, ...cards }).map(card), "END".padEnd(80)].join("");
   const headerBytes = padded(header.length);
-  const file = new Uint8Array(headerBytes + padded(width * height * 2));
+  const file = new Uint8Array(headerBytes + padded(pixels.byteLength));
   file.fill(0x20, 0, headerBytes);
   file.set(new TextEncoder().encode(header));
   const data = new DataView(file.buffer, headerBytes);
-  for (let i = 0; i < width * height; i++) data.setInt16(2 * i, pixels[i]! - 32768, false);
+  pixels.forEach((pixel, index) => data.setInt16(2 * index, pixel - 32768, false));
   return file;
-}
-
-function card(name: string, value: CardValue): string {
-  return `${name.padEnd(8)}= ${fixedFormat(value)}`.padEnd(80).slice(0, 80);
-}
-
-function fixedFormat(value: CardValue): string {
-  if (typeof value === "string") return `'${value.replaceAll("'", "''").padEnd(8)}'`;
-  return (typeof value === "boolean" ? (value ? "T" : "F") : String(value)).padStart(20);
 }
