@@ -5,6 +5,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { kindOf } from "../config/read/load.ts";
 import { parseSettings } from "../config/read/parse_settings.ts";
 import { absolutePath, userConfigFile } from "../config/read/find_config.ts";
+import type { Job } from "../config/settings.ts";
 import { METHOD_KEYS, METHOD_NAMES } from "../config/schema/schema_methods.ts";
 import { type Answers, sampleConfig } from "../config/show/show.ts";
 import { Failure } from "../domain/failure.ts";
@@ -15,6 +16,7 @@ import { isDeep, patternsOf } from "../intake/patterns.ts";
 import { amount } from "../intake/watch/left_aside.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { faultOf } from "../system/fault.ts";
+import type { System } from "../system/system.ts";
 import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { flag, given, pathValue, text } from "./options.ts";
 import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
@@ -63,7 +65,7 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   }
   const given = input.watch === undefined && input.to === undefined ? null : answersGiven(input, tools);
   const prompt = tools.isTerminal && !input.yes && given === null ? tools.prompt : undefined;
-  const answers = prompt === undefined ? given : await ask(questions(system.home, tools), prompt, tools.stderr);
+  const answers = prompt === undefined ? given : await ask(prompt, tools);
   if (prompt !== undefined && answers === null) {
     tools.stderr("Nothing was written.\n");
     return EXIT.usage;
@@ -110,85 +112,132 @@ function cannotWrite(path: string, reason: string, hint: string, cause?: unknown
   return new Failure("configuration", `Cannot write the configuration "${path}": ${reason}`, { hint, cause });
 }
 
-/** What the wizard asks; each answer is checked as the configuration would check it. */
-function questions(home: string, tools: Tools): readonly Question[] {
-  const { system: around } = tools;
-  const uses = (key: string) => ({ transfer_method: method = "auto" }: Answers) =>
-    key in METHOD_KEYS[method.toLowerCase() as keyof typeof METHOD_KEYS];
-  const fault = (key: string, value: string, answers: Answers): string | null => {
-    try {
-      const elsewhere = { remote_host: "example", ...(key === "remote_base_path" ? {} : { remote: "example" }) };
-      const rest = { watch_path: home, ...elsewhere, remote_base_path: "/elsewhere/for/a/check", ...answers };
-      parseSettings(JSON.stringify({ ...rest, [key]: value }), "", "yaml", around);
-      return null;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      return error.message.split("\n")[0]!.replace(/^:\d+:\d+: /, "");
+/** What a configuration needs besides what is being checked. */
+const AROUND = { remote_host: "example", remote_base_path: "/elsewhere/for/a/check" };
+
+function uses(key: string, { transfer_method: method = "auto" }: Answers): boolean {
+  return key in METHOD_KEYS[method.toLowerCase() as keyof typeof METHOD_KEYS];
+}
+
+/** One question and what becomes of its answer. */
+interface Question {
+  readonly key: string;
+  /** Null where there is nothing to ask after all. */
+  readonly text: string | ((answers: Answers, tools: Tools) => Promise<string | null>);
+  /** Taken for an empty answer; null where one must be given, "" where none is fine. */
+  readonly suggestion: string | null;
+  /** Asked only if this is true for the answers so far. */
+  readonly when?: (answers: Answers) => boolean;
+  /** A remark about a valid answer; null if there is none. */
+  readonly remark?: (answer: string, tools: Tools) => Promise<string | null>;
+  /** What these words mean as an answer; null leaves the key out. Any other answer must be a value of the key. */
+  readonly words?: Readonly<Record<string, (now: number) => string | null>>;
+}
+
+const QUESTIONS: readonly Question[] = [
+  {
+    key: "watch_path",
+    text: "Which folder does the camera write to?",
+    suggestion: "~/images",
+    async remark(answer, { system }) {
+      const folder = jobWatching(answer, system).watchPath;
+      const facts = await system.followedFacts(folder).catch(() => null);
+      if (facts?.kind === "folder") return null;
+      return facts === null
+        ? `The folder "${printable(folder)}" does not exist yet; it will be watched as soon as it appears.`
+        : `"${printable(folder)}" is not a folder: enter the folder that contains the images.`;
+    },
+  },
+  { key: "transfer_method", text: `Transfer method (${METHOD_NAMES.join(", ")})?`, suggestion: "auto" },
+  {
+    key: "remote_host",
+    text: "Remote computer (name, address or ssh alias)?",
+    suggestion: null,
+    when: (answers) => uses("remote_host", answers),
+  },
+  {
+    key: "remote_user",
+    text: "Remote user (empty: as in your ssh configuration)?",
+    suggestion: "",
+    when: (answers) => uses("compression", answers),
+  },
+  {
+    key: "remote_user",
+    text: "User name at the server (empty: anonymous)?",
+    suggestion: "",
+    when: (answers) => uses("password_file", answers),
+  },
+  {
+    key: "password_file",
+    text: "File that contains the password (mode 0600)?",
+    suggestion: "~/.config/image-transfer/ftp-password",
+    when: (answers) => uses("password_file", answers) && answers["remote_user"] !== undefined,
+  },
+  { key: "remote_base_path", text: "Destination folder (with rclone: remote:path)?", suggestion: null },
+  {
+    key: "newer_than",
+    async text({ watch_path = "" }, tools) {
+      const found = await filesThere(watch_path, tools);
+      return found && `${found} are there already: send all, or from today on (all, today, or a date)?`;
+    },
+    suggestion: null,
+    words: {
+      all: () => null,
+      // At one o'clock in the morning, the night that is being observed is meant.
+      today: (now) =>
+        observingNight(now, { timezone: null, rollover: "12:00", siteLongitude: null }).replace(/^(....)(..)/, "$1-$2-"),
+    },
+  },
+];
+
+/** The answers; those left empty are not in it. Null when the input ended before the last question. */
+async function ask(prompt: (question: string) => Promise<string | null>, tools: Tools): Promise<Answers | null> {
+  const { system, stderr } = tools;
+  let answers: Answers = {};
+  for (const { key, suggestion, when, remark, words = {}, ...question } of QUESTIONS) {
+    if (when && !when(answers)) continue;
+    const text = typeof question.text === "string" ? question.text : await question.text(answers, tools);
+    if (text === null) continue;
+    for (;;) {
+      const given = await prompt(suggestion ? `${text} [${suggestion}]` : text);
+      if (given === null) return null;
+      const answer = given.trim() || suggestion;
+      if (answer === "") break;
+      const word = Object.entries(words).find(([word]) => word === answer?.toLowerCase())?.[1];
+      const fault = answer === null ? "An answer is required." : word ? null : whyNot(key, answer, answers, system);
+      if (fault !== null || answer === null) {
+        stderr(`${fault}\n`);
+        continue;
+      }
+      const meant = word === undefined ? answer : word(system.now());
+      if (meant !== null) answers = { ...answers, [key]: meant };
+      const said = await remark?.(answer, tools);
+      if (said) stderr(`${said}\n`);
+      break;
     }
-  };
-  const remark = async (answer: string): Promise<string | null> => {
-    const text = JSON.stringify({ remote_host: "example", remote_base_path: "/elsewhere/for/a/check", watch_path: answer });
-    const folder = parseSettings(text, "", "yaml", around).jobs[0]?.watchPath ?? answer;
-    const facts = await around.followedFacts(folder).catch(() => null);
-    if (facts?.kind === "folder") return null;
-    return facts === null
-      ? `The folder "${printable(folder)}" does not exist yet; it will be watched as soon as it appears.`
-      : `"${printable(folder)}" is not a folder: enter the folder that contains the images.`;
-  };
-  return [
-    { key: "watch_path", text: "Which folder does the camera write to?", suggestion: "~/images", fault, remark },
-    { key: "transfer_method", text: `Transfer method (${METHOD_NAMES.join(", ")})?`, suggestion: "auto", fault },
-    {
-      key: "remote_host",
-      text: "Remote computer (name, address or ssh alias)?",
-      suggestion: null,
-      when: uses("remote_host"),
-      fault,
-    },
-    {
-      key: "remote_user",
-      text: "Remote user (empty: as in your ssh configuration)?",
-      suggestion: "",
-      when: uses("compression"),
-      fault,
-    },
-    {
-      key: "remote_user",
-      text: "User name at the server (empty: anonymous)?",
-      suggestion: "",
-      when: uses("password_file"),
-      fault,
-    },
-    {
-      key: "password_file",
-      text: "File that contains the password (mode 0600)?",
-      suggestion: "~/.config/image-transfer/ftp-password",
-      when: (answers) => uses("password_file")(answers) && answers["remote_user"] !== undefined,
-      fault,
-    },
-    { key: "remote_base_path", text: "Destination folder (with rclone: remote:path)?", suggestion: null, fault },
-    {
-      key: "newer_than",
-      async text({ watch_path = "" }) {
-        const found = await filesThere(watch_path, tools);
-        return found && `${found} are there already: send all, or from today on (all, today, or a date)?`;
-      },
-      suggestion: null,
-      fault: (key, answer, answers) => /^(all|today)$/i.test(answer) ? null : fault(key, answer, answers),
-      meaning(answer) {
-        if (/^all$/i.test(answer)) return null;
-        // At one o'clock in the morning, the night that is being observed is meant.
-        const night = observingNight(around.now(), { timezone: null, rollover: "12:00", siteLongitude: null });
-        return /^today$/i.test(answer) ? night.replace(/^(....)(..)/, "$1-$2-") : answer;
-      },
-    },
-  ];
+  }
+  return answers;
+}
+
+/** What is wrong with an answer, as the configuration would check it; null when it is fine. */
+function whyNot(key: string, value: string, answers: Answers, system: System): string | null {
+  try {
+    const elsewhere = key === "remote_base_path" ? AROUND : { ...AROUND, remote: "example" };
+    parseSettings(JSON.stringify({ watch_path: system.home, ...elsewhere, ...answers, [key]: value }), "", "yaml", system);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return error.message.split("\n")[0]!.replace(/^:\d+:\d+: /, "");
+  }
+}
+
+function jobWatching(folder: string, system: System): Job {
+  return parseSettings(JSON.stringify({ ...AROUND, watch_path: folder }), "", "yaml", system).jobs[0]!;
 }
 
 /** `41,200 files, 3.1 TB`: the images that are in a folder; null where there are none, or it cannot be listed. */
 async function filesThere(written: string, { system, signal }: Pick<Tools, "system" | "signal">): Promise<string | null> {
-  const keys = { remote_host: "example", remote_base_path: "/elsewhere/for/a/check", watch_path: written };
-  const job = parseSettings(JSON.stringify(keys), "", "yaml", system).jobs[0]!;
+  const job = jobWatching(written, system);
   const patterns = patternsOf(job);
   const until = system.monotonic() + COUNTING_MS;
   let [files, bytes] = [0, 0];
@@ -213,51 +262,3 @@ async function filesThere(written: string, { system, signal }: Pick<Tools, "syst
 
 /** Nobody waits longer for a number. */
 const COUNTING_MS = 10_000;
-
-/** One question and what becomes of its answer. */
-interface Question {
-  readonly key: string;
-  /** Null where there is nothing to ask after all. */
-  readonly text: string | ((answers: Answers) => Promise<string | null>);
-  /** Taken for an empty answer; null where one must be given, "" where none is fine. */
-  readonly suggestion: string | null;
-  /** Asked only if this is true for the answers so far. */
-  readonly when?: (answers: Answers) => boolean;
-  /** What is wrong with an answer; null when it is fine. */
-  readonly fault: (key: string, answer: string, answers: Answers) => string | null;
-  /** A remark about a valid answer; null if there is none. */
-  readonly remark?: (answer: string) => Promise<string | null>;
-  /** What is meant by a valid answer; null where the key is left out. */
-  readonly meaning?: (answer: string) => string | null;
-}
-
-/** The answers; those left empty are not in it. Null when the input ended before the last question. */
-async function ask(
-  questions: readonly Question[],
-  prompt: (question: string) => Promise<string | null>,
-  say: (text: string) => void,
-): Promise<Answers | null> {
-  let answers: Answers = {};
-  for (const question of questions) {
-    if (question.when && !question.when(answers)) continue;
-    const text = typeof question.text === "string" ? question.text : await question.text(answers);
-    if (text === null) continue;
-    for (;;) {
-      const shown = question.suggestion ? `${text} [${question.suggestion}]` : text;
-      const given = await prompt(shown);
-      if (given === null) return null;
-      const answer = given.trim() || question.suggestion;
-      if (answer === "") break;
-      const fault = answer === null ? "An answer is required." : question.fault(question.key, answer, answers);
-      if (fault === null && answer !== null) {
-        const meant = question.meaning === undefined ? answer : question.meaning(answer);
-        if (meant !== null) answers = { ...answers, [question.key]: meant };
-        const remark = await question.remark?.(answer);
-        if (remark) say(`${remark}\n`);
-        break;
-      }
-      say(`${fault}\n`);
-    }
-  }
-  return answers;
-}
