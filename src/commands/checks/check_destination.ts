@@ -12,7 +12,6 @@ import { Failure, type FailureRecord } from "../../domain/failure.ts";
 import { counted } from "../../domain/words.ts";
 import { verify } from "../../domain/receipt.ts";
 import type { History } from "../../ledger/history.ts";
-import type { ReadLedger } from "../../ledger/ledger.ts";
 import { auditStatus } from "../../reports/overview/status_report.ts";
 import type { System } from "../../system/system.ts";
 import { auditLine } from "../text/status_text.ts";
@@ -50,67 +49,78 @@ export async function checkDestination(
   return findingsAbout(`destination ${destination.name} of job ${destination.job}`, found);
 }
 
+/** Its folder, and what follows from how it is set up. */
 async function mount(
   destination: Destination,
   settings: Settings,
   { session, stagingRoot }: Asking,
   { system, signal, readLedger }: AskTools,
 ): Promise<Remark[]> {
+  const { job, name, audit, basePath } = destination;
   using ledger = readLedger(settings.stateDirectory);
   const known = knownPlace({ destination, ledger });
   const probe = `doctor-${system.randomHex(4)}`;
   const before = system.now();
   const found = await attach(session, { destination, ledger, known, probe }, signal);
   const after = system.now();
-  const clock: Remark[] = [];
+  const remarks: Remark[] = [];
+  let madeAt: number | null;
   try {
     // The folder that was just made there has the time of its clock.
-    const madeAt = await session.modifiedAt(`${stagingRoot}/${probe}`, signal);
-    if (madeAt !== null) {
-      const ahead = clockAhead(madeAt, before, after);
-      const off = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? "ahead of" : "behind"}`;
-      const hint =
-        "Synchronise both with NTP: an audit tells damage from edits by file times, and files made there get wrong ages and nights.";
-      const isOff = Math.abs(ahead) > CLOCKS_DIFFER_MS;
-      clock.push(
-        isOff ? warning(`Its clock is ${off} this computer's`, hint) : ok("Its clock agrees with this computer's"),
-      );
-    }
+    madeAt = await session.modifiedAt(`${stagingRoot}/${probe}`, signal);
     const guard = guards.get(settings) ?? loopGuard(() => settings.jobs, system);
     guards.set(settings, guard);
     await guard.check(destination, { stagingRoot, name: probe }, signal);
   } finally {
     await session.sweep(null, signal);
   }
-  const { freeBytes } = found;
   await demandPlace(session, { destination, ledger, known, place: placeOf(found, destination) }, signal);
   const { method, user } = { user: null, ...destination.transport };
+  if (method === "ftp" && user !== null) {
+    remarks.push(warning("FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS."));
+  }
   const [lacks, avoids] = NO_HASH[method] ?? ["the destination has no shell to hash them", " Shell access avoids it."];
-  const proof = session.proof === "checksum"
-    ? ok("Files are verified by a hash computed at the destination")
-    : warning(`Files are verified by reading them back: ${lacks}`, `This is as safe, but doubles the traffic.${avoids}`);
-  const inClear = method === "ftp" && user !== null
-    ? [warning("FTP sends the password in clear", "Use transfer_method: ftps if the server has TLS.")]
-    : [];
+  remarks.push(
+    session.proof === "checksum"
+      ? ok("Files are verified by a hash computed at the destination")
+      : warning(`Files are verified by reading them back: ${lacks}`, `This is as safe, but doubles the traffic.${avoids}`),
+  );
+  if (audit !== null && destination.verify !== "checksum") {
+    const what = `Audits can compare only sizes here: verify_transfer is ${destination.verify}, so no hash is recorded`;
+    remarks.push(warning(what, "Set verify_transfer: true; files delivered earlier remain without a hash."));
+  } else if (audit !== null) {
+    const line = auditLine(auditStatus(audit, ledger.auditOf(job, name), system.now()));
+    remarks.push(ok(line.charAt(0).toUpperCase() + line.slice(1)));
+  }
+  if (madeAt !== null) {
+    const ahead = clockAhead(madeAt, before, after);
+    const off = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? "ahead of" : "behind"}`;
+    const hint =
+      "Synchronise both with NTP: an audit tells damage from edits by file times, and files made there get wrong ages and nights.";
+    const isOff = Math.abs(ahead) > CLOCKS_DIFFER_MS;
+    remarks.push(isOff ? warning(`Its clock is ${off} this computer's`, hint) : ok("Its clock agrees with this computer's"));
+  }
+  if (found.made) remarks.push(warning(...madeNow(destination)));
+  const held = ledger.mirrorOf(job, name)?.held ?? null;
+  if (held !== null) {
+    const hint = `If the files were deleted on purpose, run: ${acceptCommand(job, name)}`;
+    remarks.push(warning(`Nothing is removed there: ${held.reason}`, hint));
+  }
   const doubt = notMounted(destination, found);
-  const isNew = found.made ? [warning(...madeNow(destination))] : [];
-  const held = ledger.mirrorOf(destination.job, destination.name)?.held ?? null;
-  const asks = held === null ? [] : [
-    warning(
-      `Nothing is removed there: ${held.reason}`,
-      `If the files were deleted on purpose, run: ${acceptCommand(destination.job, destination.name)}`,
-    ),
-  ];
-  const place = [
-    ...inClear,
-    proof,
-    ...checkAudit(destination, ledger, system.now()),
-    ...clock,
-    ...isNew,
-    ...asks,
-    ...doubt === null ? [] : [warning(doubt.message, doubt.hint)],
-  ];
-  return [...place, checkSpace(destination, freeBytes, ledger)];
+  if (doubt !== null) remarks.push(warning(doubt.message, doubt.hint));
+  const { freeBytes } = found;
+  if (freeBytes === null) return [...remarks, warning(`Folder ${basePath}: free space is unknown`, "")];
+  const free = `Folder ${basePath}, ${formatBytes(freeBytes)} free`;
+  if (freeBytes < destination.minimumFreeBytes) {
+    throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
+      hint: "Free some space there, or lower minimum_free_space_gb.",
+    });
+  }
+  const nights = nightsLeft(destination, freeBytes, ledger);
+  if (nights === null) return [...remarks, ok(free)];
+  const text = `${free}: enough for ${counted(nights, "night")} like the most recent ones`;
+  const isEnough = nights >= FEW_NIGHTS;
+  return [...remarks, isEnough ? ok(text) : warning(text, "Free some space there before it is full; delivery would wait then.")];
 }
 
 const NO_FTP_HASH = [
@@ -123,21 +133,6 @@ const NO_HASH: Readonly<Record<string, readonly [string, string]>> = {
   ftp: NO_FTP_HASH,
   ftps: NO_FTP_HASH,
 };
-
-function checkSpace(destination: Destination, freeBytes: number | null, ledger: ReadLedger): Remark {
-  if (freeBytes === null) return warning(`Folder ${destination.basePath}: free space is unknown`, "");
-  const free = `Folder ${destination.basePath}, ${formatBytes(freeBytes)} free`;
-  if (freeBytes < destination.minimumFreeBytes) {
-    throw new Failure("disk_full", `${free}, less than minimum_free_space_gb`, {
-      hint: "Free some space there, or lower minimum_free_space_gb.",
-    });
-  }
-  const nights = nightsLeft(destination, freeBytes, ledger);
-  if (nights === null) return ok(free);
-  const text = `${free}: enough for ${counted(nights, "night")} like the most recent ones`;
-  if (nights >= FEW_NIGHTS) return ok(text);
-  return warning(text, "Free some space there before it is full; delivery would wait then.");
-}
 
 /** With fewer nights left, a person should act. */
 const FEW_NIGHTS = 3;
@@ -187,21 +182,6 @@ async function roundTrip(
 
 function failureOf({ code, message, hint, next }: FailureRecord): Failure {
   return new Failure(code, message, { hint, next });
-}
-
-/** Nothing where it is not audited. `now` is milliseconds since 1970 UTC. */
-function checkAudit(
-  { job, name, audit, verify }: Pick<Destination, "job" | "name" | "audit" | "verify">,
-  ledger: Pick<History, "auditOf">,
-  now: number,
-): Remark[] {
-  if (audit === null) return [];
-  if (verify !== "checksum") {
-    const what = `Audits can compare only sizes here: verify_transfer is ${verify}, so no hash is recorded`;
-    return [warning(what, "Set verify_transfer: true; files delivered earlier remain without a hash.")];
-  }
-  const line = auditLine(auditStatus(audit, ledger.auditOf(job, name), now));
-  return [ok(line.charAt(0).toUpperCase() + line.slice(1))];
 }
 
 /** Beyond this, times that were made here and there must not be compared. */

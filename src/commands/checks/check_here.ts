@@ -30,8 +30,8 @@ export async function checkHere(settings: Settings, tools: HereTools): Promise<F
     ...await checkSecrets(settings, system),
     await checkFolder("state", settings.stateDirectory, access, system),
     await checkFolder("log", settings.log.directory, access, system),
-    ledger(settings, tools),
-    ...await limits(system, signal),
+    checkLedger(settings, tools),
+    ...await checkWatches(system, signal),
     ...await checkDescriptors(system, signal),
     ...await checkPage(settings, system, signal),
     ...await checkPocketbase(settings, system, signal),
@@ -82,15 +82,13 @@ export async function checkPidFile(
   }
 }
 
-function ledger(settings: Settings, { readLedger, markDamaged }: HereTools): Remark {
+function checkLedger(settings: Settings, { readLedger, markDamaged }: HereTools): Remark {
   try {
     using opened = readLedger(settings.stateDirectory);
-    const damage = opened.integrity();
+    const [damage] = opened.integrity();
     const { queued, sending, deferred, delivered, failed } = opened.counts();
-    if (damage.length === 0) {
-      return ok(`Ledger is intact: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
-    }
-    throw new Failure("internal", `The ledger is damaged: ${damage[0]}`, { hint: REPAIR });
+    if (damage !== undefined) throw new Failure("internal", `The ledger is damaged: ${damage}`, { hint: REPAIR });
+    return ok(`Ledger is intact: ${delivered} delivered, ${queued + sending + deferred} waiting, ${failed} failed`);
   } catch (error) {
     const isDamaged = error instanceof Failure && error.code === "internal";
     const problem = isDamaged ? markDamaged(settings.stateDirectory) : null;
@@ -106,7 +104,7 @@ const REPAIR =
   "What cannot be repaired is kept beside a new one, and delivered files are recognised at the destinations.";
 
 /** Nothing if it cannot be determined: the daemon itself reports folders that it has to poll. */
-async function limits(system: System, signal: AbortSignal): Promise<Remark[]> {
+async function checkWatches(system: System, signal: AbortSignal): Promise<Remark[]> {
   if (system.platform !== "linux") return [];
   // By sysctl, because the compiled program may not read /proc. Users have no /sbin on their PATH.
   let most: number | null = null;
@@ -125,12 +123,8 @@ async function limits(system: System, signal: AbortSignal): Promise<Remark[]> {
   }
   if (most === null) return [];
   if (most >= 8192) return [ok(`The system can watch up to ${most} folders`)];
-  return [
-    warning(
-      `The system can watch only ${most} folders at once`,
-      "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then, the remaining folders are polled.",
-    ),
-  ];
+  const hint = "Raise it: sysctl fs.inotify.max_user_watches=524288. Until then, the remaining folders are polled.";
+  return [warning(`The system can watch only ${most} folders at once`, hint)];
 }
 
 /** The page and the commands may take 512 of them, each transfer a handful. Deno raises the soft limit to the hard one, which programs inherit. */
@@ -144,12 +138,8 @@ export async function checkDescriptors(
   const { stdout } = await system.run({ program, args: ["^Max open files", "/proc/self/limits"] }, signal);
   const most = Number(/^Max open files\s+(\d+)/.exec(stdout)?.[1] ?? NaN);
   if (!(most < 1024)) return [];
-  return [
-    warning(
-      `This account can open only ${most} files at once`,
-      "Raise it to 1024 or more: ulimit -n 4096 in a shell, LimitNOFILE=4096 in a systemd unit.",
-    ),
-  ];
+  const hint = "Raise it to 1024 or more: ulimit -n 4096 in a shell, LimitNOFILE=4096 in a systemd unit.";
+  return [warning(`This account can open only ${most} files at once`, hint)];
 }
 
 /** Listens for a moment, as the daemon would; at any free port where the daemon itself has the configured one. */
@@ -192,17 +182,16 @@ export async function checkSecrets(
   system: Pick<System, "platform" | "followedFacts" | "read">,
 ): Promise<Remark[]> {
   if (system.platform === "windows") return [];
+  const isReadable = async (path: string, by: number) => (((await system.followedFacts(path))?.mode ?? 0) & by) !== 0;
   const findings: Remark[] = [];
   // A group may be meant to read a certificate's key.
-  if (web !== null && web.tlsKey !== null && await isReadable(web.tlsKey, 0o004, system)) {
+  if (web !== null && web.tlsKey !== null && await isReadable(web.tlsKey, 0o004)) {
     const what = `Other accounts can read web.tls_key ${printable(web.tlsKey)}`;
-    findings.push(
-      warning(what, `Run \`chmod o= ${printable(web.tlsKey)}\`, and have a new key made if others had access.`),
-    );
+    findings.push(warning(what, `Run \`chmod o= ${printable(web.tlsKey)}\`, and have a new key made if others had access.`));
   }
-  if (file === null || !await isReadable(file, 0o044, system)) return findings;
+  if (file === null || !await isReadable(file, 0o044)) return findings;
   const text = new TextDecoder().decode(await system.read(file, 0, MOST_BYTES));
-  const written = secretsOf(full).filter(({ value }) =>
+  const written = secretsIn(full, "").filter(({ value }) =>
     text.includes(value) || text.includes(JSON.stringify(value).slice(1, -1))
   );
   const names = [...new Set(written.map(({ name }) => name))];
@@ -214,22 +203,14 @@ export async function checkSecrets(
   return [...findings, warning(what, `Run \`chmod 600 ${printable(file)}\`, ${keep}`)];
 }
 
-async function isReadable(path: string, by: number, system: Pick<System, "followedFacts">): Promise<boolean> {
-  const facts = await system.followedFacts(path);
-  return facts !== null && (facts.mode & by) !== 0;
-}
-
 /** The secrets of a configuration with the names of their keys, without those that are taken from the environment. */
-function secretsOf(full: Settings["full"]): { readonly name: string; readonly value: string }[] {
-  const visit = (inner: unknown, section: string): { name: string; value: string }[] => {
-    if (Array.isArray(inner)) return inner.flatMap((each) => visit(each, section));
-    if (typeof inner !== "object" || inner === null) return [];
-    return Object.entries(inner).flatMap(([key, value]) => {
-      if (typeof value !== "string" || !isSecret(section, key)) return visit(value, sectionOf(section, key));
-      return value === "" || value.startsWith("$") ? [] : [{ name: section === "" ? key : `${section}.${key}`, value }];
-    });
-  };
-  return visit(full, "");
+function secretsIn(part: unknown, section: string): { readonly name: string; readonly value: string }[] {
+  if (Array.isArray(part)) return part.flatMap((each) => secretsIn(each, section));
+  if (typeof part !== "object" || part === null) return [];
+  return Object.entries(part).flatMap(([key, value]) => {
+    if (typeof value !== "string" || !isSecret(section, key)) return secretsIn(value, sectionOf(section, key));
+    return value === "" || value.startsWith("$") ? [] : [{ name: section === "" ? key : `${section}.${key}`, value }];
+  });
 }
 
 /** Longer is told of. */
@@ -250,31 +231,28 @@ export async function checkPocketbase(
     const { url, allowHttp } = pocketbase;
     const { protocol, hostname } = URL.parse(url) ?? {};
     const isInClear = protocol === "http:" && hostname?.replace(/^\[|\]$/g, "") === allowHttp?.toLowerCase();
-    const lines = permissionLines(held, pocketbase, kindOf(settings.file ?? ""));
-    const reasons = heldReasons(held);
-    return [
+    const remarks = [
       ok(`PocketBase ${url}: connected as ${printable(name)}`),
       ok(`Whoever owns that server ${rightsOf(pocketbase)}`),
-      ...isInClear ? [warning(`${url} is asked over http, which sends the password in clear (allow_http)`, "Use https.")] : [],
-      ...wrong === null ? [] : [fault(wrong)],
-      // One for each reason; with the last one, the lines that would allow what waits.
-      ...reasons.map((reason, index) =>
-        index === reasons.length - 1 && lines.length > 0
-          ? warning(
-            [reason, ...lines].join("\n"),
-            `If you want them to run, add these lines to "pocketbase" in ${settings.file}.`,
-          )
-          : warning(reason, "Correct it on the server.")
-      ),
-      ...Math.abs(aheadMs) > CLOCKS_DIFFER_MS
-        ? [
-          warning(
-            `The clock of this computer is ${span(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead of" : "behind"} that of ${url}`,
-            "Set both clocks by NTP.",
-          ),
-        ]
-        : [],
     ];
+    if (isInClear) {
+      remarks.push(warning(`${url} is asked over http, which sends the password in clear (allow_http)`, "Use https."));
+    }
+    if (wrong !== null) remarks.push(fault(wrong));
+    // One for each reason; with the last one, the lines that would allow what waits.
+    const reasons = heldReasons(held).map((reason) => warning(reason, "Correct it on the server."));
+    const lines = permissionLines(held, pocketbase, kindOf(settings.file ?? ""));
+    const last = lines.length > 0 ? reasons.pop() : undefined;
+    remarks.push(...reasons);
+    if (last !== undefined) {
+      const hint = `If you want them to run, add these lines to "pocketbase" in ${settings.file}.`;
+      remarks.push(warning([last.what, ...lines].join("\n"), hint));
+    }
+    if (Math.abs(aheadMs) > CLOCKS_DIFFER_MS) {
+      const off = `${span(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead of" : "behind"}`;
+      remarks.push(warning(`The clock of this computer is ${off} that of ${url}`, "Set both clocks by NTP."));
+    }
+    return remarks;
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Failure)) throw error;

@@ -112,24 +112,17 @@ async function content(job: Job, system: System, signal: AbortSignal): Promise<R
   const found = files.all === 0
     ? "empty so far"
     : `${files.wanted} of ${counted(files.all, "file")} ${files.wanted === 1 ? "matches" : "match"}`;
-  const unmatched = unmatchedOf(files);
+  const none = unmatchedOf(files);
+  const unmatched = none === null ? null : unmatchedText(job, none);
   const watches = ok(`Watches ${job.watchPath}: ${found}`);
-  const findings = [watches];
-  if (unmatched !== null) {
-    const { message, hint } = unmatchedText(job, unmatched);
-    findings[0] = warning(message, hint);
-  }
+  const findings = [unmatched === null ? watches : warning(unmatched.message, unmatched.hint)];
   const unreadable = unread.waiting();
   for (const { detail, hint } of unreadable.slice(0, MOST_NAMED)) {
     findings.push(fault(new Failure("source_unreadable", detail, { hint })));
   }
   const left = unreadable.length - MOST_NAMED;
-  if (left > 0) {
-    findings.push(
-      fault(new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`)),
-    );
-  }
-  return findings;
+  if (left <= 0) return findings;
+  return [...findings, fault(new Failure("source_unreadable", `${left} more cannot be read; the daemon's log lists them all`))];
 }
 
 /** An image that such a program rewrites may be sent while it does. */
@@ -180,12 +173,9 @@ type HookSystem = Pick<System, "which" | "askRemote" | "sleep" | "compiled" | "g
 
 /** Of the hooks that start a program, those that cannot: for `config validate`, which asks nobody in the network. */
 export async function checkHookPrograms(job: Job, system: HookSystem): Promise<Remark[]> {
-  const found = await Promise.all(
-    job.hooks.map(async ({ on, receiver }) =>
-      receiver.kind === "url" ? [] : [await checkProgram(receiver, on.join(", "), system)]
-    ),
-  );
-  return found.flat().filter(({ level }) => level !== "ok");
+  const programs = job.hooks.flatMap(({ on, receiver }) => receiver.kind === "url" ? [] : [{ on, receiver }]);
+  const found = await Promise.all(programs.map(({ on, receiver }) => checkProgram(receiver, on.join(", "), system)));
+  return found.filter(({ level }) => level !== "ok");
 }
 
 type Receiver<Kind> = Extract<Hook["receiver"], { kind: Kind }>;
@@ -233,16 +223,13 @@ async function checkProgram(
   const missing = (why: string, hint: string) => fault(new Failure("tool_missing", `${what}: ${why}`, { hint }));
   const found = await system.which(program);
   if (found === null) {
-    return missing(
-      "there is no such program",
-      "Correct its command, make the file executable, or put it in a folder on the PATH of the account that runs the daemon.",
-    );
+    const hint =
+      "Correct its command, make the file executable, or put it in a folder on the PATH of the account that runs the daemon.";
+    return missing("there is no such program", hint);
   }
   if (system.compiled && basename(found).replace(/\.exe$/i, "") !== HOOK_PROGRAM) {
-    return missing(
-      "the compiled program may not start any other program",
-      `Give it the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`,
-    );
+    const hint = `Give it the name ${HOOK_PROGRAM} and put it in a folder on the PATH, or run image-transfer from source.`;
+    return missing("the compiled program may not start any other program", hint);
   }
   if (system.gaveUp(found)) {
     const why = "no hook needed a program when image-transfer started, so the permission was given back";
@@ -263,10 +250,7 @@ export function checkGrowing({ growingFiles, destinations }: Pick<Job, "growingF
     if (SENDS_GROWING.has(method) && isHashed) return [];
     const because = SENDS_GROWING.has(method) ? `verify_transfer: ${verify}` : `transfer_method: ${method}`;
     const what = `growing_files has no effect for ${destination.name} with ${because}`;
-    const cure = isHashed
-      ? "Use local, rsync, sftp or tar to send them earlier."
-      : "Set verify_transfer: true to send them earlier.";
-    const hint = `Files are sent there once they are finished. ${cure}`;
-    return [warning(what, hint)];
+    const cure = isHashed ? "Use local, rsync, sftp or tar" : "Set verify_transfer: true";
+    return [warning(what, `Files are sent there once they are finished. ${cure} to send them earlier.`)];
   });
 }
