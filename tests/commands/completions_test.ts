@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { springConfig } from "../support/tools.ts";
 
@@ -84,15 +84,12 @@ Deno.test("bash offers commands, options, words and files where they belong", as
   await checkOffers(async (line) => sorted(await folder.run("bash", ["--norc", "-c", complete, "bash", line])));
 });
 
-Deno.test({
-  name: "zsh offers commands, options, words and files where they belong",
-  ignore: !has("zsh", "terminal"),
-  async fn() {
-    await using folder = await place("zsh");
-    // In a terminal of its own: what compadd is handed is noted, then it is told that the key has been dealt with.
-    await folder.write(
-      "inner.zsh",
-      `PROMPT= ; unsetopt beep zle_bracketed_paste; autoload -Uz compinit; compinit -u -D
+Deno.test("zsh offers commands, options, words and files where they belong", needs("zsh", "terminal"), async () => {
+  await using folder = await place("zsh");
+  // In a terminal of its own: what compadd is handed is noted, then it is told that the key has been dealt with.
+  await folder.write(
+    "inner.zsh",
+    `PROMPT= ; unsetopt beep zle_bracketed_paste; autoload -Uz compinit; compinit -u -D
        source ${folder.at("script")}
        compadd() {
          [[ " $* " == *" -"[OAD]" "* ]] && { builtin compadd "$@"; return }
@@ -105,8 +102,8 @@ Deno.test({
        note() { zle complete-word; print -r -- done > ${folder.at("done")} }
        zle -N note; bindkey '^I' note
        print ready > ${folder.at("ready")}`,
-    );
-    const outer = `
+  );
+  const outer = `
       zmodload zsh/zpty
       zpty inner zsh -f -i
       zpty -w inner 'source ${folder.at("inner.zsh")}'
@@ -115,22 +112,17 @@ Deno.test({
       for i in {1..400}; do [[ -e ${folder.at("done")} ]] && break; zpty -rt inner >/dev/null; sleep 0.05; done
       [[ -e ${folder.at("done")} ]] || print "the shell did not answer"
       zpty -d inner`;
-    await checkOffers(async (line) => {
-      for (const name of ["ready", "done", "offers"]) await Deno.remove(folder.at(name)).catch(() => undefined);
-      const said = await folder.run("zsh", ["-f", "-c", outer, "zsh", line]);
-      return sorted(said + await folder.read("offers").catch(() => ""));
-    });
-  },
+  await checkOffers(async (line) => {
+    for (const name of ["ready", "done", "offers"]) await Deno.remove(folder.at(name)).catch(() => undefined);
+    const said = await folder.run("zsh", ["-f", "-c", outer, "zsh", line]);
+    return sorted(said + await folder.read("offers").catch(() => ""));
+  });
 });
 
-Deno.test({
-  name: "fish offers commands, options, words and files where they belong",
-  ignore: !has("fish"),
-  async fn() {
-    await using folder = await place("fish");
-    await checkOffers(async (line) => {
-      const said = await folder.run("fish", ["--no-config", "-c", `source ${folder.at("script")}; complete -C $argv[1]`, line]);
-      return sorted(said.replaceAll(/\t.*/g, ""));
-    });
-  },
+Deno.test("fish offers commands, options, words and files where they belong", needs("fish"), async () => {
+  await using folder = await place("fish");
+  await checkOffers(async (line) => {
+    const said = await folder.run("fish", ["--no-config", "-c", `source ${folder.at("script")}; complete -C $argv[1]`, line]);
+    return sorted(said.replaceAll(/\t.*/g, ""));
+  });
 });

@@ -36,10 +36,10 @@ async function names(dir: TempFolder): Promise<string[]> {
 
 const isWindows = Deno.build.os === "windows";
 
-Deno.test({
-  name: "config edit takes over a valid draft, with the mode of the file, and has the daemon reload",
-  ignore: isWindows,
-  async fn() {
+Deno.test(
+  "config edit takes over a valid draft, with the mode of the file, and has the daemon reload",
+  { ignore: isWindows },
+  async () => {
     await using dir = await observatory();
     let reloads = 0;
     await using _daemon = await fakeDaemon(dir.at("state"), {
@@ -50,28 +50,24 @@ Deno.test({
     assertStringIncludes(await dir.read("c.yaml"), "autumn");
     assertEquals([(await Deno.stat(dir.at("c.yaml"))).mode! & 0o777, await names(dir)], [0o640, ["c.yaml", "state"]]);
   },
+);
+
+Deno.test("config edit keeps a draft with an error, changes nothing, and continues with it", { ignore: isWindows }, async () => {
+  await using dir = await observatory();
+  const before = await dir.read("c.yaml");
+  const first = await edit(dir, "sed -i s/watch_path/watch_pth/", ["no"]);
+  assertEquals([first.code, await dir.read("c.yaml")], [2, before]);
+  assertStringIncludes(first.stderr, `${dir.at("c.draft.yaml")}:4:5: unknown key "watch_pth"; did you mean "watch_path"?`);
+  assertStringIncludes(first.stderr, "The configuration is unchanged. Your draft is kept in");
+  const again = await edit(dir, "sed -i -e s/watch_pth/watch_path/ -e s/freya,/odin,/");
+  assertStringIncludes(again.stderr, "Continuing with the draft that was kept");
+  assertEquals([again.code, (await dir.read("c.yaml")).includes("odin"), await names(dir)], [0, true, ["c.yaml", "state"]]);
 });
 
-Deno.test({
-  name: "config edit keeps a draft with an error, changes nothing, and continues with it",
-  ignore: isWindows,
-  async fn() {
-    await using dir = await observatory();
-    const before = await dir.read("c.yaml");
-    const first = await edit(dir, "sed -i s/watch_path/watch_pth/", ["no"]);
-    assertEquals([first.code, await dir.read("c.yaml")], [2, before]);
-    assertStringIncludes(first.stderr, `${dir.at("c.draft.yaml")}:4:5: unknown key "watch_pth"; did you mean "watch_path"?`);
-    assertStringIncludes(first.stderr, "The configuration is unchanged. Your draft is kept in");
-    const again = await edit(dir, "sed -i -e s/watch_pth/watch_path/ -e s/freya,/odin,/");
-    assertStringIncludes(again.stderr, "Continuing with the draft that was kept");
-    assertEquals([again.code, (await dir.read("c.yaml")).includes("odin"), await names(dir)], [0, true, ["c.yaml", "state"]]);
-  },
-});
-
-Deno.test({
-  name: "config edit: nothing changed, changed by somebody else, a failing or a missing editor",
-  ignore: isWindows,
-  async fn() {
+Deno.test(
+  "config edit: nothing changed, changed by somebody else, a failing or a missing editor",
+  { ignore: isWindows },
+  async () => {
     await using dir = await observatory();
     assertEquals((await edit(dir, "true")).stderr, "Nothing was changed.\n");
     assertEquals(await names(dir), ["c.yaml", "state"]);
@@ -90,22 +86,20 @@ Deno.test({
     });
     await assertRejects(async () => parsed.kind === "run" && await parsed.run(alone), Failure, "needs a terminal");
   },
-});
+);
 
-Deno.test({
-  name: "config edit in a real terminal: the editor has it, and what it wrote is the configuration",
+Deno.test("config edit in a real terminal: the editor has it, and what it wrote is the configuration", {
   ignore: isWindows || !has("terminal"),
-  async fn() {
-    await using dir = await observatory();
-    const own = theProgram();
-    const line = [own.program, ...own.before, "config", "edit", "-c", dir.at("c.yaml")].map((word) => `'${word}'`).join(" ");
-    const editor = await dir.write("editor.sh", '#!/bin/sh\n[ -t 0 ] && [ -t 1 ] && sed -i s/nas,/tape,/ "$1"\n');
-    await Deno.chmod(editor, 0o755);
-    const { code, stdout } = await new Deno.Command("script", {
-      args: ["-qec", line, "/dev/null"],
-      env: { EDITOR: editor, HOME: dir.path, DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno` },
-    }).output();
-    assertEquals(code, 0, new TextDecoder().decode(stdout));
-    assertStringIncludes(await dir.read("c.yaml"), "name: tape,");
-  },
+}, async () => {
+  await using dir = await observatory();
+  const own = theProgram();
+  const line = [own.program, ...own.before, "config", "edit", "-c", dir.at("c.yaml")].map((word) => `'${word}'`).join(" ");
+  const editor = await dir.write("editor.sh", '#!/bin/sh\n[ -t 0 ] && [ -t 1 ] && sed -i s/nas,/tape,/ "$1"\n');
+  await Deno.chmod(editor, 0o755);
+  const { code, stdout } = await new Deno.Command("script", {
+    args: ["-qec", line, "/dev/null"],
+    env: { EDITOR: editor, HOME: dir.path, DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno` },
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stdout));
+  assertStringIncludes(await dir.read("c.yaml"), "name: tape,");
 });

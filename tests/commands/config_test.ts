@@ -85,10 +85,10 @@ Deno.test("checkHookPrograms() of the compiled program: a path leads to no progr
   ]);
 });
 
-Deno.test({
-  name: "config validate warns of a password in a file that other accounts can read",
-  ignore: Deno.build.os === "windows",
-  async fn() {
+Deno.test(
+  "config validate warns of a password in a file that other accounts can read",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
     await using dir = await tempFolder();
     const config = "watch_path: /cam\nremote_host: nas\nremote_base_path: /data\ntransfer_method: ftp\n";
     const warns = async (more: string, mode: number, named = "password") => {
@@ -110,7 +110,7 @@ Deno.test({
     const server = "pocketbase: { url: 'https://pb.example', admin_email: a@b.example, admin_password: geheim }\n";
     assertEquals(await warns(server, 0o644, "pocketbase.admin_password"), true);
   },
-});
+);
 
 Deno.test("config validate tells every mistake", async () => {
   await using dir = await tempFolder();

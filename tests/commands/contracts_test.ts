@@ -21,10 +21,10 @@ async function shell(script: string, env: Record<string, string>): Promise<strin
 
 const isWindows = Deno.build.os === "windows";
 
-Deno.test({
-  name: "log: the recipes of scripts count, list and date what was transferred and what failed",
-  ignore: isWindows,
-  async fn() {
+Deno.test(
+  "log: the recipes of scripts count, list and date what was transferred and what failed",
+  { ignore: isWindows },
+  async () => {
     const { folder, program } = await installed({ on_conflict: "fail" });
     await using _folder = folder;
     await folder.write("nas/taken.txt", "older");
@@ -45,12 +45,12 @@ Deno.test({
     );
     assertEquals(await shell(`grep -cvE '^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [A-Z]+ ' "$LOG"`, env), "0");
   },
-});
+);
 
-Deno.test({
-  name: "log: the same recipes with two destinations, whose lines can be told from each other",
-  ignore: isWindows,
-  async fn() {
+Deno.test(
+  "log: the same recipes with two destinations, whose lines can be told from each other",
+  { ignore: isWindows },
+  async () => {
     const folder = await tempFolder();
     await using _folder = folder;
     const file = await folder.write("data/a.txt", "a");
@@ -73,7 +73,7 @@ Deno.test({
     assertEquals(await shell(`grep -o "[[].*[]] Successfully" "$LOG" | sort`, env), "[freya] Successfully\n[nas] Successfully");
     assertMatch(await shell('grep "Failed to transfer" "$LOG"', env), / ERROR \[full\] Failed to transfer \S+\/a\.txt: /);
   },
-});
+);
 
 Deno.test("log: with log_format json every line is one object, on the console and in the file", async () => {
   const { folder, program } = await installed({ log_format: "json" });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { install } from "../support/daemon_process.ts";
 import { type FtpdOptions, startFtpd } from "../support/ftpd.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -46,10 +46,10 @@ async function doctor(
   return { code, text: stdout + stderr, faults: findings.filter(({ level }: { level: string }) => level === "fault") };
 }
 
-Deno.test({
-  name: "doctor tries the whole way over ftp and ftps, and says that ftp sends the password in clear",
-  ignore: !has("vsftpd"),
-  async fn() {
+Deno.test(
+  "doctor tries the whole way over ftp and ftps, and says that ftp sends the password in clear",
+  needs("vsftpd"),
+  async () => {
     const plain = await doctor({}, () => ({}));
     assertEquals(plain.code, 0, plain.text);
     assertStringIncludes(plain.text, "A small file was written, verified, renamed, read and removed there");
@@ -58,7 +58,7 @@ Deno.test({
     assertEquals(safe.code, 0, safe.text);
     assert(!safe.text.includes("in clear"), safe.text);
   },
-});
+);
 
 const FAULTS: readonly {
   readonly name: string;
@@ -180,48 +180,36 @@ const FAULTS: readonly {
 ];
 
 for (const { name, options, change = () => ({}), env, code, message, hint } of FAULTS) {
-  Deno.test({
-    name: `doctor names ${name} (ftp), with the fix, and exits 1`,
-    ignore: !has("vsftpd"),
-    async fn() {
-      const found = await doctor(options, change, env);
-      assertEquals([found.code, found.faults.map((fault) => fault.code)], [1, [code]], found.text);
-      assertMatch(found.faults[0]!.what, message);
-      assertMatch(found.faults[0]!.hint, hint);
-    },
+  Deno.test(`doctor names ${name} (ftp), with the fix, and exits 1`, needs("vsftpd"), async () => {
+    const found = await doctor(options, change, env);
+    assertEquals([found.code, found.faults.map((fault) => fault.code)], [1, [code]], found.text);
+    assertMatch(found.faults[0]!.what, message);
+    assertMatch(found.faults[0]!.hint, hint);
   });
 }
 
-Deno.test({
-  name: "doctor names a full disk (ftp), with the fix, and exits 1",
-  ignore: !has("vsftpd", "root"),
-  async fn() {
-    await using folder = await tempFolder();
-    await using disk = await mountSmallDisk(folder.at("disk"), 1);
-    await Deno.writeFile(`${disk.path}/full`, new Uint8Array(1 << 20)).catch(() => undefined);
-    const found = await doctor({}, () => ({ remote_base_path: disk.path }));
-    assertEquals([found.code, found.faults.map((fault) => fault.code)], [1, ["disk_full"]], found.text);
-    assertMatch(found.faults[0]!.hint, /Free some space/);
-  },
+Deno.test("doctor names a full disk (ftp), with the fix, and exits 1", needs("vsftpd", "root"), async () => {
+  await using folder = await tempFolder();
+  await using disk = await mountSmallDisk(folder.at("disk"), 1);
+  await Deno.writeFile(`${disk.path}/full`, new Uint8Array(1 << 20)).catch(() => undefined);
+  const found = await doctor({}, () => ({ remote_base_path: disk.path }));
+  assertEquals([found.code, found.faults.map((fault) => fault.code)], [1, ["disk_full"]], found.text);
+  assertMatch(found.faults[0]!.hint, /Free some space/);
 });
 
-Deno.test({
-  name: "doctor does not take an emptied folder for another disk (ftp): FTP tells no device",
-  ignore: !has("vsftpd"),
-  async fn() {
-    await using folder = await tempFolder();
-    await using server = await startFtpd();
-    await folder.write("camera/a.fits", "content");
-    const installation = await install(folder.path, {
-      watch_path: folder.at("camera"),
-      transfer_method: "ftp",
-      remote_base_path: folder.at("archive"),
-      ...await loginTo(server, folder),
-    });
-    const sent = await installation.command(["run", "--once"]);
-    assertEquals(sent.code, 0, sent.stdout + sent.stderr);
-    await Deno.remove(folder.at("archive", "a.fits"));
-    const { code, stdout, stderr } = await installation.command(["doctor"]);
-    assertEquals(code, 0, stdout + stderr);
-  },
+Deno.test("doctor does not take an emptied folder for another disk (ftp): FTP tells no device", needs("vsftpd"), async () => {
+  await using folder = await tempFolder();
+  await using server = await startFtpd();
+  await folder.write("camera/a.fits", "content");
+  const installation = await install(folder.path, {
+    watch_path: folder.at("camera"),
+    transfer_method: "ftp",
+    remote_base_path: folder.at("archive"),
+    ...await loginTo(server, folder),
+  });
+  const sent = await installation.command(["run", "--once"]);
+  assertEquals(sent.code, 0, sent.stdout + sent.stderr);
+  await Deno.remove(folder.at("archive", "a.fits"));
+  const { code, stdout, stderr } = await installation.command(["doctor"]);
+  assertEquals(code, 0, stdout + stderr);
 });

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Finding } from "../../src/commands/checks/finding.ts";
 import { install } from "../support/daemon_process.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
 /** Root is told of rights only without the capabilities that pass them by. */
@@ -88,10 +88,10 @@ Deno.test("doctor finds the page of the daemon that runs", async () => {
   assertEquals([code, /✓ The page is at http:\/\/127\.0\.0\.1:\d+\/\n/.test(stdout)], [0, true], stdout);
 });
 
-Deno.test({
-  name: "doctor names certificates and keys that are missing, unreadable, junk or do not belong together",
-  ignore: !has("openssl", "root"),
-  async fn() {
+Deno.test(
+  "doctor names certificates and keys that are missing, unreadable, junk or do not belong together",
+  needs("openssl", "root"),
+  async () => {
     await using folder = await tempFolder();
     await certificate(folder, "a");
     await certificate(folder, "b");
@@ -124,12 +124,12 @@ Deno.test({
       'cannot read web.tls_key "/a.key": Permission denied → Correct the path in web.tls_key, or give this account read access to the file.',
     ]);
   },
-});
+);
 
-Deno.test({
-  name: "doctor names a pid_file that cannot be written, and folders of the camera that cannot be read",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "doctor names a pid_file that cannot be written, and folders of the camera that cannot be read",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     await folder.write("images/a.fits", "x");
     for (const name of ["images/closed", "images/.hidden", "run"]) await Deno.mkdir(folder.at(name));
@@ -148,4 +148,4 @@ Deno.test({
     assertEquals([fine.code, fine.told, fine.fine.includes("pid_file /run/it.pid can be written")], [0, [], true]);
     assertEquals(await Array.fromAsync(Deno.readDir(folder.at("run"))), []);
   },
-});
+);

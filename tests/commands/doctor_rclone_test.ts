@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { has, unpackedProgram } from "../support/needs.ts";
+import { needs, unpackedProgram } from "../support/needs.ts";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { linkFarm } from "../support/link_farm.ts";
@@ -50,10 +50,10 @@ async function lab(...options: readonly string[]): Promise<Lab> {
   };
 }
 
-Deno.test({
-  name: "doctor delivers a small file to S3 by rclone, and names what is wrong with a remote, with the fix",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "doctor delivers a small file to S3 by rclone, and names what is wrong with a remote, with the fix",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     const { server, dir } = it;
     const right = server.section();
@@ -94,12 +94,12 @@ Deno.test({
     const gone = await it.doctor(right);
     assertMatch(gone.fault, /^device_missing: .*Create the bucket, or correct remote_base_path/);
   },
-});
+);
 
-Deno.test({
-  name: "doctor says what helps where S3 is read-only, and where rclone is missing or too old",
-  ignore: !has("rclone", "versitygw", "oldRclone"),
-  async fn() {
+Deno.test(
+  "doctor says what helps where S3 is read-only, and where rclone is missing or too old",
+  needs("rclone", "versitygw", "oldRclone"),
+  async () => {
     await using it = await lab("--readonly");
     const readOnly = await it.doctor(it.server.section());
     assertEquals(readOnly.code, 1, readOnly.text);
@@ -116,4 +116,4 @@ Deno.test({
       /^tool_missing: .*is too old\. Install rclone 1\.73/,
     );
   },
-});
+);

@@ -25,94 +25,74 @@ async function over(
   return { there, installation: await install(folder.path, config, server.env) };
 }
 
-Deno.test({
-  name: "doctor tries the whole way and leaves nothing at the destination",
-  ignore: SSH,
-  async fn() {
-    await using folder = await tempFolder();
-    await using server = await startSshd();
-    const { there, installation } = await over(server, folder);
-    const { code, stdout, stderr } = await installation.command(["doctor"]);
-    assertEquals(code, 0, stdout + stderr);
-    assertStringIncludes(stdout, "A small file was written, flushed, hashed, renamed, read and removed there");
-    assertStringIncludes(stdout, `"${there}", did not exist: created.`);
-    const again = await installation.command(["doctor"]);
-    assertStringIncludes(again.stdout, "All is well.");
-    assertEquals(await Array.fromAsync(Deno.readDir(there)), []);
-    assertEquals(await stagingRemains(there), []);
-  },
+Deno.test("doctor tries the whole way and leaves nothing at the destination", { ignore: SSH }, async () => {
+  await using folder = await tempFolder();
+  await using server = await startSshd();
+  const { there, installation } = await over(server, folder);
+  const { code, stdout, stderr } = await installation.command(["doctor"]);
+  assertEquals(code, 0, stdout + stderr);
+  assertStringIncludes(stdout, "A small file was written, flushed, hashed, renamed, read and removed there");
+  assertStringIncludes(stdout, `"${there}", did not exist: created.`);
+  const again = await installation.command(["doctor"]);
+  assertStringIncludes(again.stdout, "All is well.");
+  assertEquals(await Array.fromAsync(Deno.readDir(there)), []);
+  assertEquals(await stagingRemains(there), []);
 });
 
-Deno.test({
-  name: "doctor names a refused login, with the fix, and exits 1",
-  ignore: SSH,
-  async fn() {
-    await using folder = await tempFolder();
-    await using server = await startSshd();
-    await server.revokeKey();
-    const { installation } = await over(server, folder);
-    const { code, stdout } = await installation.command(["doctor", "--json"]);
-    assertEquals(code, 1);
-    const faults = JSON.parse(stdout).filter(({ level }: { level: string }) => level === "fault");
-    assertEquals(faults.map((fault: { code: string }) => fault.code), ["login_refused"]);
-    assertMatch(faults[0].hint, /authorized_keys/);
-  },
+Deno.test("doctor names a refused login, with the fix, and exits 1", { ignore: SSH }, async () => {
+  await using folder = await tempFolder();
+  await using server = await startSshd();
+  await server.revokeKey();
+  const { installation } = await over(server, folder);
+  const { code, stdout } = await installation.command(["doctor", "--json"]);
+  assertEquals(code, 1);
+  const faults = JSON.parse(stdout).filter(({ level }: { level: string }) => level === "fault");
+  assertEquals(faults.map((fault: { code: string }) => fault.code), ["login_refused"]);
+  assertMatch(faults[0].hint, /authorized_keys/);
 });
 
-Deno.test({
-  name: "doctor says how to make a key where a login is refused and this account has none",
-  ignore: SSH,
-  async fn() {
-    await using folder = await tempFolder();
-    await using server = await startSshd();
-    const { installation } = await over(server, folder);
-    await Deno.remove(server.identityFile);
-    const { code, stdout } = await installation.command(["doctor"], { SSH_AUTH_SOCK: "" });
-    assertEquals(code, 1);
-    assertMatch(stdout, /has no ssh key: create one with `ssh-keygen -t ed25519`.*`ssh-copy-id/);
-  },
+Deno.test("doctor says how to make a key where a login is refused and this account has none", { ignore: SSH }, async () => {
+  await using folder = await tempFolder();
+  await using server = await startSshd();
+  const { installation } = await over(server, folder);
+  await Deno.remove(server.identityFile);
+  const { code, stdout } = await installation.command(["doctor"], { SSH_AUTH_SOCK: "" });
+  assertEquals(code, 1);
+  assertMatch(stdout, /has no ssh key: create one with `ssh-keygen -t ed25519`.*`ssh-copy-id/);
 });
 
-Deno.test({
-  name: "doctor --enroll adds an unknown host key only when its fingerprint is the accepted one",
-  ignore: SSH,
-  async fn() {
-    await using folder = await tempFolder();
-    await using server = await startSshd();
-    const { installation } = await over(server, folder);
-    await Deno.writeTextFile(server.knownHosts, "");
-    assertMatch((await installation.command(["doctor"])).stdout, /host key is not known.*\n.*doctor --enroll/);
+Deno.test("doctor --enroll adds an unknown host key only when its fingerprint is the accepted one", { ignore: SSH }, async () => {
+  await using folder = await tempFolder();
+  await using server = await startSshd();
+  const { installation } = await over(server, folder);
+  await Deno.writeTextFile(server.knownHosts, "");
+  assertMatch((await installation.command(["doctor"])).stdout, /host key is not known.*\n.*doctor --enroll/);
 
-    const nobody = await installation.command(["doctor", "--enroll"]);
-    assertEquals(nobody.code, 1);
-    const fingerprint = /SHA256:\S+/.exec(nobody.stderr)?.[0];
-    assert(fingerprint, nobody.stderr);
-    assertStringIncludes(nobody.stdout, `doctor --enroll --accept ${fingerprint}`);
-    assertEquals(await Deno.readTextFile(server.knownHosts), "");
+  const nobody = await installation.command(["doctor", "--enroll"]);
+  assertEquals(nobody.code, 1);
+  const fingerprint = /SHA256:\S+/.exec(nobody.stderr)?.[0];
+  assert(fingerprint, nobody.stderr);
+  assertStringIncludes(nobody.stdout, `doctor --enroll --accept ${fingerprint}`);
+  assertEquals(await Deno.readTextFile(server.knownHosts), "");
 
-    assertEquals((await installation.command(["doctor", "--enroll", "--accept", "SHA256:wrong"])).code, 1);
-    assertEquals(await Deno.readTextFile(server.knownHosts), "");
+  assertEquals((await installation.command(["doctor", "--enroll", "--accept", "SHA256:wrong"])).code, 1);
+  assertEquals(await Deno.readTextFile(server.knownHosts), "");
 
-    const right = await installation.command(["doctor", "--enroll", "--accept", fingerprint]);
-    assertEquals(right.code, 0, right.stdout + right.stderr);
-    assertMatch(await Deno.readTextFile(server.knownHosts), /ssh-ed25519/);
-  },
+  const right = await installation.command(["doctor", "--enroll", "--accept", fingerprint]);
+  assertEquals(right.code, 0, right.stdout + right.stderr);
+  assertMatch(await Deno.readTextFile(server.knownHosts), /ssh-ed25519/);
 });
 
-Deno.test({
-  name: "doctor --enroll never replaces a key that has changed",
-  ignore: SSH,
-  async fn() {
-    await using folder = await tempFolder();
-    await using server = await startSshd();
-    const { installation } = await over(server, folder);
-    await server.changeHostKey();
-    const before = await Deno.readTextFile(server.knownHosts);
-    const { code, stdout } = await installation.command(["doctor", "--enroll"]);
-    assertEquals(code, 1);
-    assertMatch(stdout, /host key has changed[\s\S]*ssh-keygen -f [^`]* -R/);
-    assertEquals(await Deno.readTextFile(server.knownHosts), before);
-  },
+Deno.test("doctor --enroll never replaces a key that has changed", { ignore: SSH }, async () => {
+  await using folder = await tempFolder();
+  await using server = await startSshd();
+  const { installation } = await over(server, folder);
+  await server.changeHostKey();
+  const before = await Deno.readTextFile(server.knownHosts);
+  const { code, stdout } = await installation.command(["doctor", "--enroll"]);
+  assertEquals(code, 1);
+  assertMatch(stdout, /host key has changed[\s\S]*ssh-keygen -f [^`]* -R/);
+  assertEquals(await Deno.readTextFile(server.knownHosts), before);
 });
 
 Deno.test("doctor does not make a folder anew that was there before: its disk is not mounted", async () => {

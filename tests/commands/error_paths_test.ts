@@ -9,7 +9,7 @@ import { parse } from "../../src/commands/parse.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "../ledger/makers.ts";
 import { dataToNas, install, theProgram } from "../support/daemon_process.ts";
-import { has } from "../support/needs.ts";
+import { has, needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
@@ -45,27 +45,23 @@ for (
 ) {
   for (const words of [["init", "-y", "--force", "-o"], ["config", "generate", "--force", "-o"]]) {
     const name = place === TOO_LONG ? "xxx…" : place;
-    Deno.test({
-      name: `${words.join(" ")} ${name} says why it cannot be written: exit 2`,
-      ignore: !isLinux,
-      async fn() {
-        await using dir = await tempFolder();
-        await dir.write("file", "");
-        await Deno.symlink("loop", dir.at("loop"));
-        const { code, text } = await image_transfer(dir, ...words, place);
-        assertEquals(code, 2, text);
-        assertMatch(text, /^Cannot write the configuration "/);
-        assertStringIncludes(text.toLowerCase(), reason.toLowerCase());
-      },
+    Deno.test(`${words.join(" ")} ${name} says why it cannot be written: exit 2`, { ignore: !isLinux }, async () => {
+      await using dir = await tempFolder();
+      await dir.write("file", "");
+      await Deno.symlink("loop", dir.at("loop"));
+      const { code, text } = await image_transfer(dir, ...words, place);
+      assertEquals(code, 2, text);
+      assertMatch(text, /^Cannot write the configuration "/);
+      assertStringIncludes(text.toLowerCase(), reason.toLowerCase());
     });
   }
 }
 
 for (const place of [TOO_LONG, "loop", "file/c.yaml", ".", "/proc/self/mem", "/dev/zero", ""]) {
-  Deno.test({
-    name: `-c ${place === TOO_LONG ? "xxx…" : JSON.stringify(place)} says why it cannot be read: exit 2`,
-    ignore: !isLinux,
-    async fn() {
+  Deno.test(
+    `-c ${place === TOO_LONG ? "xxx…" : JSON.stringify(place)} says why it cannot be read: exit 2`,
+    { ignore: !isLinux },
+    async () => {
       await using dir = await tempFolder();
       await dir.write("file", "");
       await Deno.symlink("loop", dir.at("loop"));
@@ -75,51 +71,49 @@ for (const place of [TOO_LONG, "loop", "file/c.yaml", ".", "/proc/self/mem", "/d
         assertMatch(text, /^Cannot read the configuration "/);
       }
     },
-  });
+  );
 }
 
 for (const state of ["file", "file/state", "/proc/state"]) {
-  Deno.test({
-    name: `a state directory ${state} that cannot be used is a sentence for every command, never an internal error`,
+  Deno.test(`a state directory ${state} that cannot be used is a sentence for every command, never an internal error`, {
     ignore: !isLinux,
-    async fn() {
-      await using dir = await tempFolder();
-      await dir.write("file", "");
-      await Deno.mkdir(dir.at("images"));
-      const folder = state.startsWith("/") ? state : dir.at(state);
-      await dir.write("c.yaml", springConfig(dir).replace(dir.at("state"), folder));
-      for (
-        const words of [
-          ["run", "--once"],
-          ["status"],
-          ["stop"],
-          ["reload"],
-          ["sync"],
-          ["pause"],
-          ["resume", "nas"],
-          ["retry", "--all"],
-          ["retry", "7"],
-          ["forget", "nas"],
-          ["history"],
-          ["report"],
-          ["verify"],
-          ["doctor"],
-          ["open"],
-        ]
-      ) {
-        const { code, text } = await image_transfer(dir, ...words, "-c", "c.yaml");
-        assert(!text.includes("Internal error"), `${words.join(" ")}: ${text}`);
-        assert([0, 1, 2, 4].includes(code), `${words.join(" ")}: ${code}`);
-        if (words[0] === "pause" || words[0] === "run") assertStringIncludes(text, folder);
-      }
-    },
+  }, async () => {
+    await using dir = await tempFolder();
+    await dir.write("file", "");
+    await Deno.mkdir(dir.at("images"));
+    const folder = state.startsWith("/") ? state : dir.at(state);
+    await dir.write("c.yaml", springConfig(dir).replace(dir.at("state"), folder));
+    for (
+      const words of [
+        ["run", "--once"],
+        ["status"],
+        ["stop"],
+        ["reload"],
+        ["sync"],
+        ["pause"],
+        ["resume", "nas"],
+        ["retry", "--all"],
+        ["retry", "7"],
+        ["forget", "nas"],
+        ["history"],
+        ["report"],
+        ["verify"],
+        ["doctor"],
+        ["open"],
+      ]
+    ) {
+      const { code, text } = await image_transfer(dir, ...words, "-c", "c.yaml");
+      assert(!text.includes("Internal error"), `${words.join(" ")}: ${text}`);
+      assert([0, 1, 2, 4].includes(code), `${words.join(" ")}: ${code}`);
+      if (words[0] === "pause" || words[0] === "run") assertStringIncludes(text, folder);
+    }
   });
 }
 
-Deno.test({
-  name: "status, history and report still read a state directory that became read-only; what would write says so",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "status, history and report still read a state directory that became read-only; what would write says so",
+  needs("root"),
+  async () => {
     await using dir = await tempFolder();
     await using disk = await mountSmallDisk(dir.at("state"), 8);
     await Deno.mkdir(dir.at("images"));
@@ -147,7 +141,7 @@ Deno.test({
       assert(!result.text.includes("Internal error"), result.text);
     }
   },
-});
+);
 
 Deno.test("doctor names a state directory that cannot be written to in its findings, not an internal error", async () => {
   await using dir = await tempFolder();
@@ -214,10 +208,10 @@ function silentServer(): { readonly port: number; readonly asked: Promise<void>;
 }
 
 for (const words of [["doctor"], ["report", "--night", "20240517"], ["verify"]]) {
-  Deno.test({
-    name: `Ctrl+C while ${words[0]} waits for a destination is no internal error`,
-    ignore: !isLinux || !has("sshd"),
-    async fn() {
+  Deno.test(
+    `Ctrl+C while ${words[0]} waits for a destination is no internal error`,
+    { ignore: !isLinux || !has("sshd") },
+    async () => {
       await using folder = await tempFolder();
       await Deno.mkdir(folder.at("data"));
       using server = silentServer();
@@ -248,30 +242,26 @@ for (const words of [["doctor"], ["report", "--night", "20240517"], ["verify"]])
       // verify tells how far it came.
       assertEquals(code, words[0] === "verify" ? 1 : 130, stderr);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "the first Ctrl+C at a question of init ends it, and nothing is written",
-  ignore: !has("terminal"),
-  async fn() {
-    await using folder = await tempFolder();
-    const { code, output } = await atTerminal(
-      ["init", "-o", "new.yaml"],
-      folder.path,
-      {},
-      "Which folder does the camera write to?",
-    );
-    assertStringIncludes(output, "Nothing was written.");
-    assertEquals(code, 2);
-    assertEquals(await Array.fromAsync(Deno.readDir(folder.path)), []);
-  },
+Deno.test("the first Ctrl+C at a question of init ends it, and nothing is written", needs("terminal"), async () => {
+  await using folder = await tempFolder();
+  const { code, output } = await atTerminal(
+    ["init", "-o", "new.yaml"],
+    folder.path,
+    {},
+    "Which folder does the camera write to?",
+  );
+  assertStringIncludes(output, "Nothing was written.");
+  assertEquals(code, 2);
+  assertEquals(await Array.fromAsync(Deno.readDir(folder.path)), []);
 });
 
-Deno.test({
-  name: "the first Ctrl+C at the question of doctor --enroll ends it, and no key is accepted",
-  ignore: !has("terminal", "sshd"),
-  async fn() {
+Deno.test(
+  "the first Ctrl+C at the question of doctor --enroll ends it, and no key is accepted",
+  needs("terminal", "sshd"),
+  async () => {
     await using folder = await tempFolder();
     await using server = await startSshd();
     await Deno.writeTextFile(server.knownHosts, "");
@@ -293,7 +283,7 @@ Deno.test({
     assertEquals(code, 130);
     assertEquals(await Deno.readTextFile(server.knownHosts), "");
   },
-});
+);
 
 /** Runs it in a terminal of its own and presses Ctrl+C when the question is asked. */
 async function atTerminal(words: readonly string[], cwd: string, env: Readonly<Record<string, string>>, question: string) {

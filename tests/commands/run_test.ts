@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { basename } from "@std/path";
 import { dataToNas, install } from "../support/daemon_process.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { realFiles } from "../support/readers.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -206,10 +206,10 @@ Deno.test("run watches the folders of all nights where watch_path has NIGHT in i
   ]);
 });
 
-Deno.test({
-  name: "run --once delivers every FITS file that astropy ships for its tests, and flags those whose checksum is stale",
-  ignore: !has("astropy"),
-  async fn() {
+Deno.test(
+  "run --once delivers every FITS file that astropy ships for its tests, and flags those whose checksum is stale",
+  needs("astropy"),
+  async () => {
     const { folder, program } = await bench();
     await using _folder = folder;
     const names = (await realFiles()).map((path) => basename(path));
@@ -224,4 +224,4 @@ Deno.test({
       assertStringIncludes(stderr, `WARNING "${basename(path)}" is sent as it is: ${warning}`);
     }
   },
-});
+);

@@ -18,29 +18,25 @@ const SEEN = ["nothing", "names", "links", "owners"];
 
 /** Registers the test that holds a candidate to the contract, promise by promise. */
 export function conformance(candidate: Candidate): void {
-  Deno.test({
-    name: `${candidate.name} passes the conformance suite`,
-    ignore: candidate.ignore,
-    fn: async (test) => {
-      const only = Deno.env.get("CONFORMANCE_ONLY");
-      await using mount = await candidate.start();
-      for (const check of CHECKS) {
-        if (only && !check.name.includes(only)) continue;
-        if ((check.onDisk === true || check.strangers) && !candidate.onDisk) continue;
-        if (check.strangers && SEEN.indexOf(check.strangers) > SEEN.indexOf(candidate.sees ?? "owners")) continue;
-        await test.step({
-          name: check.name,
-          ignore: check.root === true && !has("root"),
-          fn: async () => {
-            await using bench = await openBench(candidate, mount);
-            await check.run(bench);
-          },
-        });
-      }
-      await test.step("dispose() leaves no process behind", async () => {
-        assertEquals(await childrenOfOurs(), []);
+  Deno.test(`${candidate.name} passes the conformance suite`, { ignore: candidate.ignore }, async (test) => {
+    const only = Deno.env.get("CONFORMANCE_ONLY");
+    await using mount = await candidate.start();
+    for (const check of CHECKS) {
+      if (only && !check.name.includes(only)) continue;
+      if ((check.onDisk === true || check.strangers) && !candidate.onDisk) continue;
+      if (check.strangers && SEEN.indexOf(check.strangers) > SEEN.indexOf(candidate.sees ?? "owners")) continue;
+      await test.step({
+        name: check.name,
+        ignore: check.root === true && !has("root"),
+        fn: async () => {
+          await using bench = await openBench(candidate, mount);
+          await check.run(bench);
+        },
       });
-    },
+    }
+    await test.step("dispose() leaves no process behind", async () => {
+      assertEquals(await childrenOfOurs(), []);
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { workFolder } from "../../src/daemon/work_folder.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 
 Deno.test("workFolder() gives a folder of its own, removes a former process's, and goes away", async () => {
@@ -22,10 +22,10 @@ Deno.test("workFolder() gives a folder of its own, removes a former process's, a
   assertEquals(await system.facts(path), null);
 });
 
-Deno.test({
-  name: "workFolder() removes what a killed process with another state directory left in memory, and nothing of a living one",
-  ignore: !has("memory"),
-  fn: async () => {
+Deno.test(
+  "workFolder() removes what a killed process with another state directory left in memory, and nothing of a living one",
+  needs("memory"),
+  async () => {
     await using state = await tempFolder();
     const system = createSystem();
     const instance = () => `test${crypto.randomUUID().slice(0, 8)}`;
@@ -62,7 +62,7 @@ Deno.test({
       await system.remove(link);
     }
   },
-});
+);
 
 Deno.test("workFolder() falls back on the state directory where memory cannot be used", async () => {
   await using state = await tempFolder();

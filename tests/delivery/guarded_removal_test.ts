@@ -5,7 +5,7 @@ import type { SourceFile } from "../../src/domain/source_file.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { exchanging } from "../support/exchanger.ts";
 import { aJob } from "../support/makers.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { sourceAt } from "../support/source_at.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
@@ -42,10 +42,10 @@ async function remains(folder: TempFolder): Promise<string[]> {
   return names.filter((name) => name.startsWith(".image-transfer-"));
 }
 
-Deno.test({
-  name: "guardedRemoval() removes sources and nothing else, although another account exchanges their folder at the last moment",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "guardedRemoval() removes sources and nothing else, although another account exchanges their folder at the last moment",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     const COUNT = 100;
     let attack: AsyncDisposable | null = null;
@@ -61,12 +61,12 @@ Deno.test({
     assertEquals(await filesIn(folder.at("data/night")), COUNT - removed);
     assertEquals(await remains(folder), []);
   },
-});
+);
 
-Deno.test({
-  name: "guardedRemoval() puts back what was moved and is another file, and keeps sources while folders are exchanged",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "guardedRemoval() puts back what was moved and is another file, and keeps sources while folders are exchanged",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     const exchange = async () => {
       await Deno.rename(folder.at("data/night"), folder.at("data/other"));
@@ -89,31 +89,27 @@ Deno.test({
     // What leads to it now is a link.
     assertEquals(await guarded.prepare(sources[0]!, never), null);
   },
+);
+
+Deno.test("guardedRemoval() puts back at the next start what a process had moved when it ended", needs("root"), async () => {
+  await using folder = await tempFolder();
+  const { guarded, sources, settled } = await makeTrap(folder, 2, {
+    remove: () => Promise.reject(new Error("the process ends")),
+  });
+  await settled();
+  const remove = await guarded.prepare(sources[1]!, never);
+  await remove!().catch(() => {});
+  assertEquals([await filesIn(folder.at("data/night")), (await remains(folder)).length], [1, 1]);
+  const { guarded: next } = { guarded: guardedRemoval(aJob(folder.at("data")), { system, emit: () => {} }) };
+  await next.restore();
+  assertEquals([await filesIn(folder.at("data/night")), await remains(folder)], [2, []]);
+  assertEquals((await system.facts(sources[1]!.absolutePath))?.identity, sources[1]!.identity);
 });
 
-Deno.test({
-  name: "guardedRemoval() puts back at the next start what a process had moved when it ended",
-  ignore: !has("root"),
-  async fn() {
-    await using folder = await tempFolder();
-    const { guarded, sources, settled } = await makeTrap(folder, 2, {
-      remove: () => Promise.reject(new Error("the process ends")),
-    });
-    await settled();
-    const remove = await guarded.prepare(sources[1]!, never);
-    await remove!().catch(() => {});
-    assertEquals([await filesIn(folder.at("data/night")), (await remains(folder)).length], [1, 1]);
-    const { guarded: next } = { guarded: guardedRemoval(aJob(folder.at("data")), { system, emit: () => {} }) };
-    await next.restore();
-    assertEquals([await filesIn(folder.at("data/night")), await remains(folder)], [2, []]);
-    assertEquals((await system.facts(sources[1]!.absolutePath))?.identity, sources[1]!.identity);
-  },
-});
-
-Deno.test({
-  name: "guardedRemoval() keeps the sources, and says why, where no folder on their disk is protected",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "guardedRemoval() keeps the sources, and says why, where no folder on their disk is protected",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     const { guarded, sources, told, settled } = await makeTrap(folder, 2, {
       makeInside: () => Promise.reject(new Deno.errors.PermissionDenied()),
@@ -123,4 +119,4 @@ Deno.test({
     assertEquals(told.length, 1);
     assert(told[0]!.includes(`other accounts may rename what is in "${join(folder.path, "data")}"`), told[0]);
   },
-});
+);

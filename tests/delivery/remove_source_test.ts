@@ -5,7 +5,7 @@ import { createSystem } from "../../src/system/create_system.ts";
 import { type OutboxRig, outboxRig } from "./outbox_rig.ts";
 import { exchanging } from "../support/exchanger.ts";
 import { aDestination, aJob } from "../support/makers.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { local } from "../../src/methods/local/local.ts";
 import { pathToRead } from "../../src/domain/source_file.ts";
@@ -57,11 +57,10 @@ Deno.test("sourceRemoval() keeps a source that a program has open for writing, u
   assertEquals(await isThere(rig), false);
 });
 
-Deno.test({
-  name:
-    "sourceRemoval() removes no file of others while another account exchanges the folder of its sources for a link to theirs",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "sourceRemoval() removes no file of others while another account exchanges the folder of its sources for a link to theirs",
+  needs("root"),
+  async () => {
     await using rig = await outboxRig();
     const names = Array.from({ length: 20 }, (_, number) => `night/${number}.fits`);
     for (const name of names) await rig.admit(name, "alpha");
@@ -82,7 +81,7 @@ Deno.test({
     await remove.pass(never);
     assertEquals([await isThere(rig, names[0]), namesIn(rig.folder.at("data"))], [false, ["link", "night"]]);
   },
-});
+);
 
 interface Kept {
   readonly why: string;
@@ -175,10 +174,10 @@ Deno.test("sourceRemoval() removes nothing more once its job is stopped", async 
   assertEquals([await isThere(rig, "a.fits"), await isThere(rig, "b.fits")].toSorted(), [false, true]);
 });
 
-Deno.test({
-  name: "sourceRemoval() keeps a source whose copy lies behind a link of another account now, and removes the others",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "sourceRemoval() keeps a source whose copy lies behind a link of another account now, and removes the others",
+  needs("root"),
+  async () => {
     await using there = await tempFolder();
     const destination = { basePath: there.at("images") };
     await Deno.mkdir(destination.basePath);
@@ -193,7 +192,7 @@ Deno.test({
     await removal(rig).pass(never);
     assertEquals(await Promise.all(names.map((name) => isThere(rig, name))), [true, false]);
   },
-});
+);
 
 Deno.test("sourceRemoval() keeps a source whose target was given to another file of the same size", async () => {
   await using rig = await outboxRig({ destination: { onConflict: "overwrite" } });

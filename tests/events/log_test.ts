@@ -201,26 +201,24 @@ Deno.test("openLog() says when the file cannot be written, and the console goes 
   assertMatch(lines.join(), /Successfully transferred \/data\/m31\.fits/);
 });
 
-Deno.test({
-  name: "the log says in one plain line that its disk is full, however many lines are lost, and the console goes on",
+Deno.test("the log says in one plain line that its disk is full, however many lines are lost, and the console goes on", {
   ignore: Deno.build.os !== "linux",
-  async fn() {
-    const troubles: string[] = [];
-    const lines: string[] = [];
-    const output = { pretty: false, write: (text: string) => void lines.push(text) };
-    const full = { ...settings("/dev"), file: "full" };
-    await using log = await openLog(
-      full,
-      output,
-      { ...system, makeFolder: () => Promise.resolve() },
-      (message) => troubles.push(message),
-    );
-    for (let n = 0; n < 500; n++) log.listen(delivered());
-    await log[Symbol.asyncDispose]();
-    assertEquals(troubles.length, 1);
-    assertMatch(troubles[0]!, /^Cannot write the log file "\/dev\/full": No space left on device\. Delivery continues/);
-    assertEquals(lines.length, 500);
-  },
+}, async () => {
+  const troubles: string[] = [];
+  const lines: string[] = [];
+  const output = { pretty: false, write: (text: string) => void lines.push(text) };
+  const full = { ...settings("/dev"), file: "full" };
+  await using log = await openLog(
+    full,
+    output,
+    { ...system, makeFolder: () => Promise.resolve() },
+    (message) => troubles.push(message),
+  );
+  for (let n = 0; n < 500; n++) log.listen(delivered());
+  await log[Symbol.asyncDispose]();
+  assertEquals(troubles.length, 1);
+  assertMatch(troubles[0]!, /^Cannot write the log file "\/dev\/full": No space left on device\. Delivery continues/);
+  assertEquals(lines.length, 500);
 });
 
 Deno.test({

@@ -5,7 +5,7 @@ import { verify } from "../../src/domain/receipt.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import { type Gauges, metrics } from "../../src/events/metrics.ts";
 import { assertGolden } from "../support/golden.ts";
-import { has, which } from "../support/needs.ts";
+import { needs, which } from "../support/needs.ts";
 
 const START = Date.UTC(2026, 0, 15, 20);
 
@@ -141,22 +141,18 @@ Deno.test("log_entries_total counts lines from the configured level on", async (
   assertEquals(entries, { trace: 0, debug: 0, info: 0, warning: 1, error: 2 });
 });
 
-Deno.test({
-  name: "metrics() pass promtool without a complaint",
-  ignore: !has("promtool"),
-  async fn() {
-    const counted = afterSomeHours();
-    const child = new Deno.Command(which("promtool")!, {
-      args: ["check", "metrics"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(await counted.text()));
-    await writer.close();
-    const { stdout, stderr } = await child.output();
-    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    assertEquals(said, "");
-  },
+Deno.test("metrics() pass promtool without a complaint", needs("promtool"), async () => {
+  const counted = afterSomeHours();
+  const child = new Deno.Command(which("promtool")!, {
+    args: ["check", "metrics"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(await counted.text()));
+  await writer.close();
+  const { stdout, stderr } = await child.output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assertEquals(said, "");
 });

@@ -87,50 +87,46 @@ Deno.test("a log that cannot be written is told once, with what to do", async ()
 
 const hasSyslog = Deno.build.os === "linux" && has("tars", "root") && await Deno.lstat("/dev/log").then(() => false, () => true);
 
-Deno.test({
-  name: "with system_log: true, a real syslogd has start, failure and stop of a daemon",
-  ignore: !hasSyslog,
-  async fn() {
-    await using folder = await tempFolder();
-    const syslogd = new Deno.Command("busybox", { args: ["syslogd", "-n", "-O", folder.at("messages")] }).spawn();
-    try {
-      for (let turn = 0; turn < 200 && await Deno.stat("/dev/log").then(() => false, () => true); turn++) {
-        await new Promise((resolve) => setTimeout(resolve, 25));
-      }
-      await folder.write("data/a.txt", "alpha");
-      await folder.write("nas/a.txt", "taken");
-      const program = await install(folder.path, {
-        watch_path: folder.at("data"),
-        file_patterns: ["*.txt"],
-        transfer_method: "local",
-        remote_base_path: folder.at("nas"),
-        minimum_free_space_gb: 0,
-        copy_safety_margin_gb: 0,
-        min_file_age_seconds: 0.1,
-        on_conflict: "fail",
-        system_log: true,
-      });
-      {
-        await using daemon = await program.start();
-        await program.until(([row]) => row?.state === "failed");
-        assertEquals(await daemon.stop(), 0);
-      }
-      const lines = [
-        /daemon\.info image-transfer: image-transfer \S+ started/,
-        /daemon\.err .*a\.txt/,
-        /daemon\.info .*: Stopped/,
-      ];
-      // The syslogd writes them in its own time.
-      for (let turn = 0;; turn++) {
-        const text = await folder.read("messages");
-        if (lines.every((line) => line.test(text))) break;
-        assert(turn < 100, text);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    } finally {
-      syslogd.kill("SIGTERM");
-      await syslogd.status;
-      await Deno.remove("/dev/log").catch(() => undefined);
+Deno.test("with system_log: true, a real syslogd has start, failure and stop of a daemon", { ignore: !hasSyslog }, async () => {
+  await using folder = await tempFolder();
+  const syslogd = new Deno.Command("busybox", { args: ["syslogd", "-n", "-O", folder.at("messages")] }).spawn();
+  try {
+    for (let turn = 0; turn < 200 && await Deno.stat("/dev/log").then(() => false, () => true); turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
     }
-  },
+    await folder.write("data/a.txt", "alpha");
+    await folder.write("nas/a.txt", "taken");
+    const program = await install(folder.path, {
+      watch_path: folder.at("data"),
+      file_patterns: ["*.txt"],
+      transfer_method: "local",
+      remote_base_path: folder.at("nas"),
+      minimum_free_space_gb: 0,
+      copy_safety_margin_gb: 0,
+      min_file_age_seconds: 0.1,
+      on_conflict: "fail",
+      system_log: true,
+    });
+    {
+      await using daemon = await program.start();
+      await program.until(([row]) => row?.state === "failed");
+      assertEquals(await daemon.stop(), 0);
+    }
+    const lines = [
+      /daemon\.info image-transfer: image-transfer \S+ started/,
+      /daemon\.err .*a\.txt/,
+      /daemon\.info .*: Stopped/,
+    ];
+    // The syslogd writes them in its own time.
+    for (let turn = 0;; turn++) {
+      const text = await folder.read("messages");
+      if (lines.every((line) => line.test(text))) break;
+      assert(turn < 100, text);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  } finally {
+    syslogd.kill("SIGTERM");
+    await syslogd.status;
+    await Deno.remove("/dev/log").catch(() => undefined);
+  }
 });

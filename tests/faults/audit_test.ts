@@ -5,7 +5,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
-import { has } from "../support/needs.ts";
+import { has, needs } from "../support/needs.ts";
 import { everyDelivered, makeRig } from "./rig.ts";
 import { auditRig, flipBit } from "./audit_rig.ts";
 
@@ -145,49 +145,47 @@ Deno.test("audit: kill -9 and a destination that goes away in the middle lose no
   assertEquals(await daemon.stop(), 0);
 });
 
-Deno.test({
-  name: "audit: what may not be read is listed, not lost; a hook on failed hears of a damaged file once",
+Deno.test("audit: what may not be read is listed, not lost; a hook on failed hears of a damaged file once", {
   ignore: !has("root") || Deno.build.os !== "linux",
-  fn: async () => {
-    const heard: { event: string; text: string; error: { code: string } }[] = [];
-    const end = new AbortController();
-    const hook = Deno.serve({ hostname: "127.0.0.1", port: 0, signal: end.signal, onListen() {} }, async (request) => {
-      heard.push(await request.json());
-      return new Response("ok");
-    });
-    await using it = await auditRig({ hooks: [{ on: ["failed"], url: `http://127.0.0.1:${hook.addr.port}/` }] });
-    const { program } = it;
-    await using daemon = await program.start({ through: ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] });
-    await it.deliver("a.fits", "b.fits");
-    await Deno.chown(it.there("a.fits"), 65534, 65534);
-    await Deno.chmod(it.there("a.fits"), 0o600);
-    await it.flip("b.fits");
-    await program.untilLog(/WARNING Audit of local: cannot be read there: \S*a\.fits: /);
-    await it.until(() => heard.length > 0, "the hook was called");
-    const { stdout } = await program.command(["audit", "--json"]);
-    const found = JSON.parse(stdout)[0].findings.map((one: { found: string }) => one.found).sort();
-    assertEquals(found, ["damaged", "unreadable"]);
-    const rows = await program.history();
-    assertEquals(rows.map(({ state }) => state).sort(), ["delivered", "failed"]);
-    assertEquals(heard.map(({ event, error }) => [event, error.code]), [["failed", "damaged"]]);
-    assertMatch(heard[0]!.text, /^b\.fits: It was delivered to local, but is damaged there: its SHA-256 is /);
-    assertEquals(await daemon.stop(), 0);
-    end.abort();
-    await hook.finished;
-  },
+}, async () => {
+  const heard: { event: string; text: string; error: { code: string } }[] = [];
+  const end = new AbortController();
+  const hook = Deno.serve({ hostname: "127.0.0.1", port: 0, signal: end.signal, onListen() {} }, async (request) => {
+    heard.push(await request.json());
+    return new Response("ok");
+  });
+  await using it = await auditRig({ hooks: [{ on: ["failed"], url: `http://127.0.0.1:${hook.addr.port}/` }] });
+  const { program } = it;
+  await using daemon = await program.start({ through: ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] });
+  await it.deliver("a.fits", "b.fits");
+  await Deno.chown(it.there("a.fits"), 65534, 65534);
+  await Deno.chmod(it.there("a.fits"), 0o600);
+  await it.flip("b.fits");
+  await program.untilLog(/WARNING Audit of local: cannot be read there: \S*a\.fits: /);
+  await it.until(() => heard.length > 0, "the hook was called");
+  const { stdout } = await program.command(["audit", "--json"]);
+  const found = JSON.parse(stdout)[0].findings.map((one: { found: string }) => one.found).sort();
+  assertEquals(found, ["damaged", "unreadable"]);
+  const rows = await program.history();
+  assertEquals(rows.map(({ state }) => state).sort(), ["delivered", "failed"]);
+  assertEquals(heard.map(({ event, error }) => [event, error.code]), [["failed", "damaged"]]);
+  assertMatch(heard[0]!.text, /^b\.fits: It was delivered to local, but is damaged there: its SHA-256 is /);
+  assertEquals(await daemon.stop(), 0);
+  end.abort();
+  await hook.finished;
 });
 
 for (
-  const [method, needs, options] of [
+  const [method, component, options] of [
     ["tar", "sshd", {}],
     ["sftp", "sshd", { sshd: { sftpOnly: true } }],
     ["ftp", "vsftpd", {}],
   ] as const
 ) {
-  Deno.test({
-    name: `audit over ${method}: a flipped bit and a file that vanished are sent again; a frozen server is no loss`,
-    ignore: !has(needs),
-    fn: async () => {
+  Deno.test(
+    `audit over ${method}: a flipped bit and a file that vanished are sent again; a frozen server is no loss`,
+    needs(component),
+    async () => {
       const audit = { every: "1s", sample: "100%", repair: true };
       await using rig = await makeRig({
         method,
@@ -213,5 +211,5 @@ for (
       assertEquals((await Deno.stat(join(rig.there, "b.fits"))).isFile, true);
       assertEquals(await daemon.stop(), 0);
     },
-  });
+  );
 }

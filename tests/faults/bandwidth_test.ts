@@ -1,7 +1,7 @@
 /** One limit for the line of this computer, whatever jobs, destinations and methods send at the same time. */
 import { assert, assertEquals } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { bytesIn, everyDelivered, makeRig, until } from "./rig.ts";
 
 const LIMIT = 4e6;
@@ -9,10 +9,10 @@ const BYTES = 3_000_000;
 /** What pipes and sockets may hold when the first bytes are seen. */
 const ON_THE_WAY = 1_000_000;
 
-Deno.test({
-  name: "two jobs with one destination, and two destinations of one job, keep the limit of the line together",
-  ignore: !has("sshd", "rsync"),
-  async fn() {
+Deno.test(
+  "two jobs with one destination, and two destinations of one job, keep the limit of the line together",
+  needs("sshd", "rsync"),
+  async () => {
     await using rig = await makeRig({ method: "tar", config: { bandwidth_limit: LIMIT } });
     const { installation, folder, server } = rig;
     const to = (name: string, method: string, base: string) => ({
@@ -37,4 +37,4 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     assert(bytes <= 1.05 * LIMIT * seconds + ON_THE_WAY, `${bytes} bytes in ${seconds} s`);
   },
-});
+);

@@ -8,7 +8,7 @@ import { GROUPS, mendAll, strike } from "../support/chaos_faults.ts";
 import { chaosSite, type Site } from "../support/chaos_site.ts";
 import { quiet, verdict } from "../support/chaos_verdict.ts";
 import { newFile, write } from "../support/chaos_writers.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { dice } from "../support/seeded.ts";
 
 const SEED = Number(Deno.env.get("IMAGE_TRANSFER_CHAOS_SEED") ?? 20261121);
@@ -16,10 +16,10 @@ const SECONDS = Number(Deno.env.get("IMAGE_TRANSFER_CHAOS_SECONDS") ?? 20);
 /** A folder for log and ledger of a night that went wrong; every fault is told when it strikes. */
 const LOOK = Deno.env.get("IMAGE_TRANSFER_CHAOS_LOOK");
 
-Deno.test({
-  name: `chaos night, seed ${SEED}: writers and faults of every kind at once; in the end every promise holds`,
-  ignore: !has("root", "sshd", "rsync"),
-  async fn() {
+Deno.test(
+  `chaos night, seed ${SEED}: writers and faults of every kind at once; in the end every promise holds`,
+  needs("root", "sshd", "rsync"),
+  async () => {
     const throws = dice(SEED);
     await using site = await chaosSite(throws.of("site"));
     const broken: unknown[] = [];
@@ -52,7 +52,7 @@ Deno.test({
       throw error;
     }
   },
-});
+);
 
 /** One file of each camera arrives everywhere. */
 async function firstLight(site: Site): Promise<void> {

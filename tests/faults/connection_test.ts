@@ -3,16 +3,16 @@
  * swallowed. Each file goes on where it was, and nothing hangs.
  */
 import { assert, assertEquals } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
 const SIZE = 12_000_000;
 
 for (const method of ["rsync", "tar", "sftp"] as const) {
-  Deno.test({
-    name: `server killed, frozen, connection cut, black hole in the middle of large files (${method}): each goes on where it was`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `server killed, frozen, connection cut, black hole in the middle of large files (${method}): each goes on where it was`,
+    needs("sshd", "rsync"),
+    async () => {
       await using rig = await makeRig({
         method,
         proxy: { rate: 5_000_000 },
@@ -42,30 +42,26 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "connections refused and cut again and again (scp): every file arrives once, whole",
-  ignore: !has("sshd"),
-  async fn() {
-    await using rig = await makeRig({ method: "scp", proxy: { rate: 20_000_000 }, config: { transfer_timeout_seconds: 3 } });
-    const proxy = rig.proxy!;
-    proxy.refuse();
-    await using daemon = await rig.installation.start();
-    for (let i = 0; i < 8; i++) await rig.expose(`20261120/c${i}.fits`, 2_000_000);
-    await rig.installation.untilLog(/cannot be reached/);
-    proxy.heal();
-    for (let i = 0; i < 3; i++) {
-      const before = proxy.counters.up;
-      await until(
-        async () => proxy.counters.up - before > 3_000_000 || everyDelivered(8)(await rig.installation.history()),
-        "3 MB more",
-      );
-      proxy.cut();
-    }
-    const rows = await rig.installation.until(everyDelivered(8), 60);
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
-  },
+Deno.test("connections refused and cut again and again (scp): every file arrives once, whole", needs("sshd"), async () => {
+  await using rig = await makeRig({ method: "scp", proxy: { rate: 20_000_000 }, config: { transfer_timeout_seconds: 3 } });
+  const proxy = rig.proxy!;
+  proxy.refuse();
+  await using daemon = await rig.installation.start();
+  for (let i = 0; i < 8; i++) await rig.expose(`20261120/c${i}.fits`, 2_000_000);
+  await rig.installation.untilLog(/cannot be reached/);
+  proxy.heal();
+  for (let i = 0; i < 3; i++) {
+    const before = proxy.counters.up;
+    await until(
+      async () => proxy.counters.up - before > 3_000_000 || everyDelivered(8)(await rig.installation.history()),
+      "3 MB more",
+    );
+    proxy.cut();
+  }
+  const rows = await rig.installation.until(everyDelivered(8), 60);
+  assertEquals(await daemon.stop(), 0);
+  await rig.allIsWell(rows);
 });

@@ -3,9 +3,9 @@
  * delivers what was in flight, sends nothing twice that stands proven, and leaves nothing behind (I2, I3, I5).
  */
 import { assert, assertEquals } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
-import { everyDelivered, makeRig } from "./rig.ts";
+import { everyDelivered, makeRig, needsFor } from "./rig.ts";
 
 const POINTS = [
   "after_claim",
@@ -25,10 +25,10 @@ const CASES = {
 } as const;
 
 for (const method of ["local", "rsync", "tar", "sftp", "scp"] as const) {
-  Deno.test({
-    name: `kill -9 at ${CASES[method].length} named steps (${method}): nothing half is shown, all is delivered at the next start`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `kill -9 at ${CASES[method].length} named steps (${method}): nothing half is shown, all is delivered at the next start`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({ method });
       let written = 0;
       for (const point of CASES[method]) {
@@ -51,36 +51,32 @@ for (const method of ["local", "rsync", "tar", "sftp", "scp"] as const) {
       const now = await identities(rig.there);
       for (const [name, identity] of shown) assertEquals(now.get(name), identity, name);
     },
-  });
+  );
 }
 
 for (const method of ["local", "rsync", "tar"] as const) {
-  Deno.test({
-    name: `kill -9 at random moments (${method}), again and again during one backlog`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
-      await using rig = await makeRig({ method });
-      for (let i = 0; i < 60; i++) await rig.expose(`n${i % 7}/r${i}.fits`, 200_000 + i * 10_000);
-      for (let i = 0; i < 3; i++) await rig.expose(`n${i}/large${i}.fits`, 20_000_000);
-      for (let round = 0; round < 6; round++) {
-        await using daemon = await rig.installation.start();
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 900));
-        daemon.kill("SIGKILL");
-        await daemon.ended;
-      }
+  Deno.test(`kill -9 at random moments (${method}), again and again during one backlog`, needsFor(method), async () => {
+    await using rig = await makeRig({ method });
+    for (let i = 0; i < 60; i++) await rig.expose(`n${i % 7}/r${i}.fits`, 200_000 + i * 10_000);
+    for (let i = 0; i < 3; i++) await rig.expose(`n${i}/large${i}.fits`, 20_000_000);
+    for (let round = 0; round < 6; round++) {
       await using daemon = await rig.installation.start();
-      const rows = await rig.installation.until(everyDelivered(63), 60);
-      assertEquals(await daemon.stop(), 0);
-      assert(rig.observer.looks > 0);
-      await rig.allIsWell(rows, { crashed: true });
-    },
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 900));
+      daemon.kill("SIGKILL");
+      await daemon.ended;
+    }
+    await using daemon = await rig.installation.start();
+    const rows = await rig.installation.until(everyDelivered(63), 60);
+    assertEquals(await daemon.stop(), 0);
+    assert(rig.observer.looks > 0);
+    await rig.allIsWell(rows, { crashed: true });
   });
 }
 
-Deno.test({
-  name: "a crash with everything staged, then a stop before anything was looked at: nothing is left behind",
-  ignore: !has("sshd", "rsync"),
-  async fn() {
+Deno.test(
+  "a crash with everything staged, then a stop before anything was looked at: nothing is left behind",
+  needs("sshd", "rsync"),
+  async () => {
     await using rig = await makeRig({ method: "rsync" });
     await rig.expose("a.fits");
     await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: "after_verify" }, wait: false });
@@ -92,7 +88,7 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows, { crashed: true });
   },
-});
+);
 
 async function identities(folder: string): Promise<Map<string, number | null>> {
   const found = new Map<string, number | null>();

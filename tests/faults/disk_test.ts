@@ -4,17 +4,17 @@
  * that cannot be read is its own trouble only.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 import { finalNames } from "../support/observer.ts";
-import { everyDelivered, makeRig, namesIn, tool, troubled, unmounting, until } from "./rig.ts";
+import { everyDelivered, makeRig, namesIn, needsFor, tool, troubled, unmounting, until } from "./rig.ts";
 
 for (const method of ["local", "rsync", "tar", "sftp"] as const) {
-  Deno.test({
-    name: `disk full and enlarged, read-only and back, not mounted and back (${method}): it holds, and goes on by itself`,
-    ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
-    async fn() {
+  Deno.test(
+    `disk full and enlarged, read-only and back, not mounted and back (${method}): it holds, and goes on by itself`,
+    needsFor(method, "root"),
+    async () => {
       await using folder = await tempFolder();
       await using disk = await mountSmallDisk(folder.at("disk"), 8);
       const mount = folder.at("mount");
@@ -78,14 +78,14 @@ for (const method of ["local", "rsync", "tar", "sftp"] as const) {
       await rig.allIsWell(rows);
       assertEquals((await namesIn(other)).length, 4);
     },
-  });
+  );
 }
 
 for (const method of ["local", "tar", "sftp"] as const) {
-  Deno.test({
-    name: `a destination that is on hold for space (${method}) collects no temporary folders, and a stop leaves none`,
-    ignore: !has("root") || (method !== "local" && !has("sshd")),
-    async fn() {
+  Deno.test(
+    `a destination that is on hold for space (${method}) collects no temporary folders, and a stop leaves none`,
+    needsFor(method, "root"),
+    async () => {
       await using folder = await tempFolder();
       await using disk = await mountSmallDisk(folder.at("disk"), 8);
       const sshd = { sftpOnly: method === "sftp" };
@@ -99,7 +99,7 @@ for (const method of ["local", "tar", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       assertEquals(await everythingIn(disk.path), []);
     },
-  });
+  );
 }
 
 /** Files and folders. */
@@ -115,10 +115,10 @@ async function everythingIn(folder: string, prefix = ""): Promise<string[]> {
 const PLAIN_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"];
 
 for (const method of ["rsync", "tar", "sftp"] as const) {
-  Deno.test({
-    name: `a file that cannot be read at the destination (${method}): it is listed with what to do, and all others arrive`,
-    ignore: !has("root", "sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `a file that cannot be read at the destination (${method}): it is listed with what to do, and all others arrive`,
+    needs("root", "sshd", "rsync"),
+    async () => {
       await using rig = await makeRig({ method, sshd: { through: PLAIN_RIGHTS, sftpOnly: method === "sftp" } });
       await rig.expose("a.fits", 20_000);
       await rig.expose("b.fits", 20_000);
@@ -135,5 +135,5 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
       assertMatch(error?.message ?? "", /Cannot read "a\.fits" back/);
       assertMatch(error?.hint ?? "", /permission to read it/);
     },
-  });
+  );
 }

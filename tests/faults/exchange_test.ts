@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { exchanging } from "../support/exchanger.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { makeRig, namesIn, type Rig, until } from "./rig.ts";
 
 /** An account that nobody has. */
@@ -33,10 +33,10 @@ async function makeTrap(rig: Rig): Promise<{ readonly secret: string; readonly h
   return { secret, hash: await sha256(own) };
 }
 
-Deno.test({
-  name: "folders of another account that are exchanged for links while they are read: nothing from behind the links is sent",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "folders of another account that are exchanged for links while they are read: nothing from behind the links is sent",
+  needs("root"),
+  async () => {
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0 } });
     const { hash } = await makeTrap(rig);
     const sent = async () => {
@@ -55,13 +55,12 @@ Deno.test({
     assertEquals([...new Set(await sent())], [hash]);
     assertEquals(await daemon.stop(), 0);
   },
-});
+);
 
-Deno.test({
-  name:
-    "delete_source where another account may exchange folders, kill -9 while a source is moved: it is put back, and removed at the next start",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "delete_source where another account may exchange folders, kill -9 while a source is moved: it is put back, and removed at the next start",
+  needs("root"),
+  async () => {
     await using rig = await makeRig({ method: "local", config: { delete_source: true } });
     await rig.expose("night/a.fits");
     await Deno.chown(rig.watched, STRANGER, STRANGER);
@@ -77,4 +76,4 @@ Deno.test({
     await rig.allIsWell(await rig.installation.until(() => true), { crashed: true });
     assertEquals(await ours(), []);
   },
-});
+);

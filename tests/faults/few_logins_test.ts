@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { join } from "@std/path";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
@@ -68,11 +68,10 @@ async function setUp(method: string, options: SshdOptions) {
 }
 
 for (const method of ["rsync", "tar", "sftp", "scp"]) {
-  Deno.test({
-    name:
-      `a server that takes one login at a time (MaxStartups, ${method}): four destinations get all files, with few connections`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `a server that takes one login at a time (MaxStartups, ${method}): four destinations get all files, with few connections`,
+    needs("sshd", "rsync"),
+    async () => {
       await using it = await setUp(method, { config: ["MaxStartups 1:100:1"] });
       await using daemon = await it.installation.start();
       await it.allArrived();
@@ -82,13 +81,13 @@ for (const method of ["rsync", "tar", "sftp", "scp"]) {
       assertEquals(await daemon.stop(), 0);
       await it.nothingLeft();
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "a server that shuts this computer out for a while (PerSourcePenalties): it is asked seldom, and then gets all files",
-  ignore: !has("sshd", "rsync"),
-  async fn() {
+Deno.test(
+  "a server that shuts this computer out for a while (PerSourcePenalties): it is asked seldom, and then gets all files",
+  needs("sshd", "rsync"),
+  async () => {
     await using it = await setUp("rsync", {});
     await using daemon = await it.installation.start();
     await it.allArrived();
@@ -107,4 +106,4 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await it.nothingLeft();
   },
-});
+);

@@ -6,19 +6,19 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname } from "@std/path";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { mountFoldingDisk } from "../support/folding_disk.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
-import { makeRig, namesIn } from "./rig.ts";
+import { makeRig, namesIn, needsFor } from "./rig.ts";
 
 const NAMES = ["M31.fits", "m31.fits", "Caf\u00e9.fits", "Cafe\u0301.fits", "Flats/a.fits", "flats/a.fits", "alone.fits"];
 
 for (const method of ["local", "rsync", "sftp without a shell"] as const) {
   for (const onConflict of ["version", "overwrite", "skip"] as const) {
     if (onConflict === "skip" && method !== "local") continue;
-    Deno.test({
-      name: `names that the destination takes for one (${method}, on_conflict: ${onConflict}): no bytes are lost unsaid`,
-      ignore: !has("root", "fuse") || (method !== "local" && !has("sshd", "rsync")),
-      async fn() {
+    Deno.test(
+      `names that the destination takes for one (${method}, on_conflict: ${onConflict}): no bytes are lost unsaid`,
+      needsFor(method, "root", "fuse"),
+      async () => {
         await using folder = await tempFolder();
         await using _disk = await mountFoldingDisk(folder.at("backing"), folder.at("mount"));
         const there = folder.at("mount/archive");
@@ -59,7 +59,7 @@ for (const method of ["local", "rsync", "sftp without a shell"] as const) {
           for (const { error } of others) assertMatch(error?.message ?? "", /are the same name there/);
         }
       },
-    });
+    );
   }
 }
 
@@ -75,10 +75,10 @@ async function contents(folder: string): Promise<string[]> {
   return found;
 }
 
-Deno.test({
-  name: "a mirror keeps a file that was renamed at the source to what the destination takes for the same name",
-  ignore: !has("root", "fuse"),
-  async fn() {
+Deno.test(
+  "a mirror keeps a file that was renamed at the source to what the destination takes for the same name",
+  needs("root", "fuse"),
+  async () => {
     await using folder = await tempFolder();
     await using _disk = await mountFoldingDisk(folder.at("backing"), folder.at("mount"));
     const there = folder.at("mount/archive");
@@ -107,4 +107,4 @@ Deno.test({
     assertEquals(rows.filter(({ state }) => state === "delivered").length, 4);
     assertEquals([...await contents(there)].sort(), hashes.toSpliced(3, 1).sort());
   },
-});
+);

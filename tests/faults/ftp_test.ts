@@ -4,7 +4,7 @@
  * nowhere to be seen.
  */
 import { assert, assertEquals } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
@@ -13,10 +13,10 @@ const PROOF = { proof: "read_back" };
 const POINTS = ["after_claim", "during_put", "after_put", "after_verify", "before_record", "after_publish", "after_record"];
 
 for (const method of ["ftp", "ftps"] as const) {
-  Deno.test({
-    name: `kill -9 at named steps (${method}): nothing half is shown, all is delivered at the next start`,
-    ignore: !has("vsftpd"),
-    async fn() {
+  Deno.test(
+    `kill -9 at named steps (${method}): nothing half is shown, all is delivered at the next start`,
+    needs("vsftpd"),
+    async () => {
       await using rig = await makeRig({ method });
       let written = 0;
       for (const point of method === "ftp" ? POINTS : ["during_put", "after_publish"]) {
@@ -31,12 +31,12 @@ for (const method of ["ftp", "ftps"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows, { crashed: true, ...PROOF });
     },
-  });
+  );
 
-  Deno.test({
-    name: `server killed, cut off, frozen in the middle of large files (${method}): each goes on where it was`,
-    ignore: !has("vsftpd"),
-    async fn() {
+  Deno.test(
+    `server killed, cut off, frozen in the middle of large files (${method}): each goes on where it was`,
+    needs("vsftpd"),
+    async () => {
       // The rate of the server: the line is loopback.
       const config = ["local_max_rate=4000000"];
       await using rig = await makeRig({ method, ftpd: { config }, config: { transfer_timeout_seconds: 4, retry_delay: 1 } });
@@ -62,13 +62,13 @@ for (const method of ["ftp", "ftps"] as const) {
       // Nobody sends again what is there: the rest is appended.
       assert((await server.log()).includes('"APPE ') || method === "ftps", await server.log());
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "a disk that fills and becomes read-only (ftp): the destination waits, says why, and goes on by itself",
-  ignore: !has("vsftpd", "root"),
-  async fn() {
+Deno.test(
+  "a disk that fills and becomes read-only (ftp): the destination waits, says why, and goes on by itself",
+  needs("vsftpd", "root"),
+  async () => {
     await using rig = await makeRig({ method: "ftp" });
     await using disk = await mountSmallDisk(rig.there, 8);
     await using daemon = await rig.installation.start();
@@ -87,12 +87,12 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows, PROOF);
   },
-});
+);
 
-Deno.test({
-  name: "a password that is refused holds the destination, and is seen nowhere: arguments, environment, log, ledger, config show",
-  ignore: !has("vsftpd"),
-  async fn() {
+Deno.test(
+  "a password that is refused holds the destination, and is seen nowhere: arguments, environment, log, ledger, config show",
+  needs("vsftpd"),
+  async () => {
     const secret = "geheim-7f3a";
     await using rig = await makeRig({
       method: "ftp",
@@ -123,7 +123,7 @@ Deno.test({
       assert(!text.includes(secret), name);
     }
   },
-});
+);
 
 /** Looks at the arguments and the environment of all programs of the daemon that are curl, until it is stopped. */
 function watchProcesses(daemon: number, secret: string): { stop(): Promise<{ looked: number; found: string[] }> } {

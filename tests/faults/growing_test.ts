@@ -5,8 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
-import { everyDelivered, makeRig, type Rig, type RigOptions, until } from "./rig.ts";
+import { everyDelivered, makeRig, needsFor, type Rig, type RigOptions, until } from "./rig.ts";
 
 const MB = 1_000_000;
 const SIZE = 64 * MB;
@@ -18,13 +17,12 @@ const EARLY = 24 * MB;
 
 const METHODS = ["local", "rsync", "tar", "sftp"] as const;
 type MethodName = typeof METHODS[number];
-const needs = (method: MethodName) => method !== "local" && !has("sshd", "rsync");
 
 for (const method of METHODS) {
-  Deno.test({
-    name: `a file that grows is there when it is closed, and little of it is sent twice (${method})`,
-    ignore: needs(method),
-    async fn() {
+  Deno.test(
+    `a file that grows is there when it is closed, and little of it is sent twice (${method})`,
+    needsFor(method),
+    async () => {
       await using rig = await rigOf(method);
       await using daemon = await rig.installation.start();
       const content = await contentOf(rig, 1);
@@ -41,15 +39,14 @@ for (const method of METHODS) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 }
 
 for (const method of METHODS) {
-  Deno.test({
-    name:
-      `a header that is written last, and bytes in the middle that are written again, arrive as they are in the end (${method})`,
-    ignore: needs(method),
-    async fn() {
+  Deno.test(
+    `a header that is written last, and bytes in the middle that are written again, arrive as they are in the end (${method})`,
+    needsFor(method),
+    async () => {
       await using rig = await rigOf(method);
       await using daemon = await rig.installation.start();
       const content = await contentOf(rig, 2);
@@ -71,12 +68,12 @@ for (const method of METHODS) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 
-  Deno.test({
-    name: `a daemon is killed while a file grows: the next one goes on with what is there (${method})`,
-    ignore: needs(method),
-    async fn() {
+  Deno.test(
+    `a daemon is killed while a file grows: the next one goes on with what is there (${method})`,
+    needsFor(method),
+    async () => {
       await using rig = await rigOf(method);
       const content = await contentOf(rig, 3);
       await using writer = await open(rig);
@@ -98,12 +95,12 @@ for (const method of METHODS) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows, { crashed: true });
     },
-  });
+  );
 
-  Deno.test({
-    name: `a file that is finished while no daemon runs is completed from what was sent of it before (${method})`,
-    ignore: needs(method),
-    async fn() {
+  Deno.test(
+    `a file that is finished while no daemon runs is completed from what was sent of it before (${method})`,
+    needsFor(method),
+    async () => {
       await using rig = await rigOf(method);
       const content = await contentOf(rig, 4);
       await using writer = await open(rig);
@@ -124,13 +121,13 @@ for (const method of METHODS) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 
   if (["local", "tar"].includes(method)) {
-    Deno.test({
-      name: `what was spoilt at the destination meanwhile never becomes a wrong file (${method})`,
-      ignore: needs(method),
-      async fn() {
+    Deno.test(
+      `what was spoilt at the destination meanwhile never becomes a wrong file (${method})`,
+      needsFor(method),
+      async () => {
         await using rig = await rigOf(method);
         const content = await contentOf(rig, 5);
         await using writer = await open(rig);
@@ -149,14 +146,14 @@ for (const method of METHODS) {
         assertEquals(await daemon.stop(), 0);
         await rig.allIsWell(rows, { crashed: true });
       },
-    });
+    );
   }
 
   if (["local", "sftp"].includes(method)) {
-    Deno.test({
-      name: `a file that is cut short and written anew while it grows arrives as it is in the end (${method})`,
-      ignore: needs(method),
-      async fn() {
+    Deno.test(
+      `a file that is cut short and written anew while it grows arrives as it is in the end (${method})`,
+      needsFor(method),
+      async () => {
         await using rig = await rigOf(method);
         await using daemon = await rig.installation.start();
         const content = await contentOf(rig, 6);
@@ -172,15 +169,15 @@ for (const method of METHODS) {
         assertEquals(await daemon.stop(), 0);
         await rig.allIsWell(rows);
       },
-    });
+    );
   }
 }
 
 for (const point of ["during_put", "after_put", "after_verify", "after_publish", "before_record"]) {
-  Deno.test({
-    name: `a daemon that dies ${point} with a file that was sent while it grew leaves nothing that is wrong or left over`,
-    ignore: needs("tar"),
-    async fn() {
+  Deno.test(
+    `a daemon that dies ${point} with a file that was sent while it grew leaves nothing that is wrong or left over`,
+    needsFor("tar"),
+    async () => {
       for (const method of ["local", "tar"] as const) {
         await using rig = await rigOf(method);
         const content = await contentOf(rig, 11);
@@ -199,7 +196,7 @@ for (const point of ["during_put", "after_put", "after_verify", "after_publish",
         await rig.allIsWell(rows, { crashed: true });
       }
     },
-  });
+  );
 }
 
 Deno.test("a file that grows is shown by status; one that vanishes then leaves nothing behind", async () => {
@@ -242,11 +239,10 @@ Deno.test("a writer that dies leaves an incomplete file, which is listed; what w
   await rig.allIsWell(rows);
 });
 
-Deno.test({
-  name:
-    "the line is cut, and the peer freezes, while a file grows: it arrives all the same, and the daemon goes on with what is there",
-  ignore: needs("tar"),
-  async fn() {
+Deno.test(
+  "the line is cut, and the peer freezes, while a file grows: it arrives all the same, and the daemon goes on with what is there",
+  needsFor("tar"),
+  async () => {
     for (const method of ["tar", "sftp"] as const) {
       await using rig = await rigOf(method, { config: { transfer_timeout_seconds: 5 } });
       await using daemon = await rig.installation.start();
@@ -266,7 +262,7 @@ Deno.test({
       await rig.allIsWell(rows);
     }
   },
-});
+);
 
 Deno.test("finished files do not wait for one that grows, and a limit holds for both together", async () => {
   await using rig = await rigOf("local", { config: { bandwidth_limit: "8 MB/s" } });

@@ -4,7 +4,7 @@
  * `IMAGE_TRANSFER_KILLS` says how often.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { dice as diceOf } from "../support/seeded.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { startSshd } from "../support/sshd.ts";
@@ -136,10 +136,10 @@ Deno.test("the trash is emptied after keep_deleted, also where the mirror was sw
 });
 
 for (const method of ["tar", "sftp", "rsync", "scp"]) {
-  Deno.test({
-    name: `a mirror over ssh moves what was deleted to the trash, and empties it (${method})`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `a mirror over ssh moves what was deleted to the trash, and empties it (${method})`,
+    needs("sshd", "rsync"),
+    async () => {
       await using server = await startSshd();
       const remote = { transfer_method: method, remote_host: server.host, keep_deleted: "4s", preserve_permissions: true };
       await using it = await mirrorRig(remote, server.env);
@@ -153,5 +153,5 @@ for (const method of ["tar", "sftp", "rsync", "scp"]) {
       await it.until(() => it.trashed().length === 0, "the trash is empty");
       assertEquals(await daemon.stop(), 0);
     },
-  });
+  );
 }

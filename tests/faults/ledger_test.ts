@@ -4,17 +4,17 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
 import { fill, mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig, successLines } from "./rig.ts";
+import { everyDelivered, makeRig, needsFor, successLines } from "./rig.ts";
 
 for (const method of ["local", "rsync"] as const) {
-  Deno.test({
-    name: `ledger deleted, then torn (${method}): what is there is adopted, not sent; a second daemon is refused`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `ledger deleted, then torn (${method}): what is there is adopted, not sent; a second daemon is refused`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({ method });
       for (let i = 0; i < 6; i++) await rig.expose(`20261120/l${i}.fits`);
       {
@@ -72,13 +72,13 @@ for (const method of ["local", "rsync"] as const) {
       // Adopted files have a line in each of the three ledgers.
       await rig.allIsWell(rows, { crashed: true });
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "the disk of the ledger is full: nothing is shown wrong, it is said, and all is delivered when there is room",
-  ignore: !has("root", "sshd", "rsync"),
-  async fn() {
+Deno.test(
+  "the disk of the ledger is full: nothing is shown wrong, it is said, and all is delivered when there is room",
+  needs("root", "sshd", "rsync"),
+  async () => {
     await using folder = await tempFolder();
     await using disk = await mountSmallDisk(folder.at("small"), 3);
     await using rig = await makeRig({ method: "rsync", folder, config: { state_directory: disk.path, rescan_interval: 2 } });
@@ -97,7 +97,7 @@ Deno.test({
     assert(everyDelivered(41)(rows));
     await rig.allIsWell(rows);
   },
-});
+);
 
 function foundLines(log: string): string[] {
   return log.split("\n").filter((line) => / INFO (\[\w+\] )?Already at the destination, verified: \S+$/.test(line));

@@ -4,18 +4,18 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { install } from "../support/daemon_process.ts";
-import { has } from "../support/needs.ts";
+import { has, needs } from "../support/needs.ts";
 import { startSshd } from "../support/sshd.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig } from "./rig.ts";
+import { everyDelivered, makeRig, needsFor } from "./rig.ts";
 
 /** Root may read everything: without these rights it may not. */
 const ORDINARY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
 
-Deno.test({
-  name: "one file among a thousand that cannot be read: the others are delivered, it is listed, and follows when it can be read",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "one file among a thousand that cannot be read: the others are delivered, it is listed, and follows when it can be read",
+  needs("root"),
+  async () => {
     await using rig = await makeRig({
       method: "local",
       config: { min_file_age_seconds: 0.2, rescan_interval: 2, log_level: "INFO" },
@@ -32,12 +32,12 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows);
   },
-});
+);
 
-Deno.test({
-  name: "folders that may not be listed: events come of all others, old and new; the system's own are left out, and --check is 0",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "folders that may not be listed: events come of all others, old and new; the system's own are left out, and --check is 0",
+  needs("root"),
+  async () => {
     await using rig = await makeRig({ method: "local", config: { rescan_interval: "1h", file_patterns: ["*"] } });
     for (const name of ["lost+found", "n/old/deep", "n/closed"]) await Deno.mkdir(`${rig.watched}/${name}`, { recursive: true });
     await rig.expose("n/closed/a.fits");
@@ -66,13 +66,13 @@ Deno.test({
     assertEquals([/by events/.test(log), /polled|lost\+found/.test(log)], [true, false], log);
     await rig.allIsWell(rows);
   },
-});
+);
 
 for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
-  Deno.test({
-    name: `targets that cannot be written (${method}): they are listed with a hint, the rest of their batch arrives`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `targets that cannot be written (${method}): they are listed with a hint, the rest of their batch arrives`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({ method });
       for (let i = 0; i < 20; i++) await rig.expose(`n/${i}.fits`, 30_000);
       await rig.expose("n/folder.fits");
@@ -97,25 +97,23 @@ for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
         /ERROR Failed to transfer .*folder\.fits: .*ERROR Failed to transfer .*below\.fits: |ERROR Failed to transfer .*below\.fits: [^]*ERROR Failed to transfer .*folder\.fits: /s,
       );
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "a base folder that cannot be made: no failure says that the destination is accepting files again",
+Deno.test("a base folder that cannot be made: no failure says that the destination is accepting files again", {
   ignore: !has("sshd") || Deno.build.os !== "linux",
-  async fn() {
-    await using server = await startSshd();
-    await using folder = await tempFolder();
-    await folder.write("camera/a.fits", "x");
-    const keys = { watch_path: folder.at("camera"), remote_host: server.host, transfer_method: "sftp", retry_delay: 0.1 };
-    const installation = await install(folder.path, { ...keys, remote_base_path: "/proc/no/archive" }, server.env);
-    await using daemon = await installation.start();
-    await installation.untilLog(/WARNING Destination \S+ cannot be reached: Cannot create the folder/);
-    // Several attempts.
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    assertEquals(await daemon.stop(), 0);
-    const log = await installation.log();
-    const told = [...log.matchAll(/Destination \S+ (cannot be reached|is accepting)/g)].map(([, what]) => what);
-    assertEquals(told, ["cannot be reached"], log);
-  },
+}, async () => {
+  await using server = await startSshd();
+  await using folder = await tempFolder();
+  await folder.write("camera/a.fits", "x");
+  const keys = { watch_path: folder.at("camera"), remote_host: server.host, transfer_method: "sftp", retry_delay: 0.1 };
+  const installation = await install(folder.path, { ...keys, remote_base_path: "/proc/no/archive" }, server.env);
+  await using daemon = await installation.start();
+  await installation.untilLog(/WARNING Destination \S+ cannot be reached: Cannot create the folder/);
+  // Several attempts.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  assertEquals(await daemon.stop(), 0);
+  const log = await installation.log();
+  const told = [...log.matchAll(/Destination \S+ (cannot be reached|is accepting)/g)].map(([, what]) => what);
+  assertEquals(told, ["cannot be reached"], log);
 });

@@ -3,15 +3,15 @@
  * of logins, and a person's word makes it go on.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
 for (const method of ["rsync", "tar", "sftp"] as const) {
-  Deno.test({
-    name: `changed host key, refused login (${method}): held with a hint, nothing sent, no login storm, goes on after resume`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `changed host key, refused login (${method}): held with a hint, nothing sent, no login storm, goes on after resume`,
+    needs("sshd", "rsync"),
+    async () => {
       await using rig = await makeRig({ method, config: { transfer_timeout_seconds: 5, parallel_transfers: 4 } });
       const server = rig.server!;
       await using daemon = await rig.installation.start();
@@ -56,7 +56,7 @@ for (const method of ["rsync", "tar", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 }
 
 /** Logins that were refused: each ends with such a line. */

@@ -3,7 +3,7 @@
  * at a time, and with a daemon that is killed in the middle.
  */
 import { assert, assertEquals, assertNotMatch } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
 const LINE = { roundTripMs: 60, windowBytes: 1 << 17 };
@@ -11,10 +11,10 @@ const FILES = 10;
 const BYTES = 3_000_000;
 
 for (const method of ["tar", "sftp"] as const) {
-  Deno.test({
-    name: `long line (${method}), one login at a time (MaxStartups): several connections carry the files, and nobody is refused`,
-    ignore: !has("sshd"),
-    async fn() {
+  Deno.test(
+    `long line (${method}), one login at a time (MaxStartups): several connections carry the files, and nobody is refused`,
+    needs("sshd"),
+    async () => {
       await using rig = await makeRig({ method, proxy: LINE, sshd: { config: ["MaxStartups 1:100:1"] } });
       await using daemon = await rig.installation.start();
       for (let number = 0; number < FILES; number++) await rig.expose(`${number}.fits`, BYTES);
@@ -26,13 +26,12 @@ for (const method of ["tar", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 
-  Deno.test({
-    name:
-      `long line (${method}), the daemon is killed while several streams carry large files: they are resumed, nothing is left`,
-    ignore: !has("sshd"),
-    async fn() {
+  Deno.test(
+    `long line (${method}), the daemon is killed while several streams carry large files: they are resumed, nothing is left`,
+    needs("sshd"),
+    async () => {
       await using rig = await makeRig({ method, proxy: { roundTripMs: 60 }, config: { shutdown_timeout_seconds: 0 } });
       const proxy = rig.proxy!;
       for (let number = 0; number < 6; number++) await rig.expose(`${number}.fits`, 4 * BYTES);
@@ -49,5 +48,5 @@ for (const method of ["tar", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows, { crashed: true });
     },
-  });
+  );
 }

@@ -5,10 +5,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { everyDelivered, tool, unmounting } from "./rig.ts";
+import { everyDelivered, needsFor, tool, unmounting } from "./rig.ts";
 
 const SMALL = { minimum_free_space_gb: 0, copy_safety_margin_gb: 0, debounce_ms: 200, retry_delay: 1 };
 
@@ -46,10 +46,10 @@ for (const method of ["local", "rsync", "sftp without a shell"] as const) {
   for (const { name, base, root, prepare } of WAYS) {
     // What is written in plain words is refused with the configuration.
     if (method === "local" && base.startsWith("camera")) continue;
-    Deno.test({
-      name: `a destination that is ${name} (${method}): it holds, nothing is copied`,
-      ignore: (root === true && !has("root")) || (method !== "local" && !has("sshd", "rsync")),
-      async fn() {
+    Deno.test(
+      `a destination that is ${name} (${method}): it holds, nothing is copied`,
+      needsFor(method, ...root ? ["root" as const] : []),
+      async () => {
         await using folder = await tempFolder();
         await Deno.mkdir(folder.at("camera/night"), { recursive: true });
         await using _mounted = unmounting(folder.at("mount"));
@@ -77,165 +77,146 @@ for (const method of ["local", "rsync", "sftp without a shell"] as const) {
         assertEquals(await daemon.stop(), 0);
         assertEquals(await stagingIn(folder.path), []);
       },
-    });
+    );
   }
 }
 
-Deno.test({
-  name: "two jobs that lead to each other behind symlinks hold; a chain that ends elsewhere delivers, also after a reload",
-  async fn() {
-    await using folder = await tempFolder();
-    for (const name of ["a", "b", "end"]) await Deno.mkdir(folder.at(name));
-    for (const name of ["a", "b"]) await Deno.symlink(folder.at(name), folder.at(`to-${name}`));
-    const chain = [
-      { name: "first", watch_path: folder.at("a"), destinations: [local("one", folder.at("to-b"))] },
-      { name: "second", watch_path: folder.at("b"), destinations: [local("two", folder.at("end"))] },
-    ];
-    const back = { name: "third", watch_path: folder.at("end"), destinations: [local("three", folder.at("to-a/in"))] };
-    const installation = await install(folder.path, { ...SMALL, jobs: chain });
-    await using daemon = await installation.start();
-    await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
-    await installation.until(everyDelivered(2));
-    assertEquals(await images(folder.at("end")), ["x.fits"]);
+Deno.test("two jobs that lead to each other behind symlinks hold; a chain that ends elsewhere delivers, also after a reload", async () => {
+  await using folder = await tempFolder();
+  for (const name of ["a", "b", "end"]) await Deno.mkdir(folder.at(name));
+  for (const name of ["a", "b"]) await Deno.symlink(folder.at(name), folder.at(`to-${name}`));
+  const chain = [
+    { name: "first", watch_path: folder.at("a"), destinations: [local("one", folder.at("to-b"))] },
+    { name: "second", watch_path: folder.at("b"), destinations: [local("two", folder.at("end"))] },
+  ];
+  const back = { name: "third", watch_path: folder.at("end"), destinations: [local("three", folder.at("to-a/in"))] };
+  const installation = await install(folder.path, { ...SMALL, jobs: chain });
+  await using daemon = await installation.start();
+  await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
+  await installation.until(everyDelivered(2));
+  assertEquals(await images(folder.at("end")), ["x.fits"]);
 
-    const before = (await installation.log()).length;
-    await Deno.mkdir(folder.at("a/in"));
-    await change(installation, { ...SMALL, jobs: [...chain, back] });
-    // Of the destinations of a loop, the one whose search ends last holds; until then, a file may have gone round once.
-    await installation.untilLog(/Destination (one|two|three) is on hold: .*leads back .* through the job/, before);
-    await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
-    await installation.until((rows) => rows.some(({ target, state }) => target === "y.fits" && state === "queued"));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    assertEquals((await images(folder.at("a"))).filter((name) => name.startsWith("in/in/")), []);
+  const before = (await installation.log()).length;
+  await Deno.mkdir(folder.at("a/in"));
+  await change(installation, { ...SMALL, jobs: [...chain, back] });
+  // Of the destinations of a loop, the one whose search ends last holds; until then, a file may have gone round once.
+  await installation.untilLog(/Destination (one|two|three) is on hold: .*leads back .* through the job/, before);
+  await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
+  await installation.until((rows) => rows.some(({ target, state }) => target === "y.fits" && state === "queued"));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assertEquals((await images(folder.at("a"))).filter((name) => name.startsWith("in/in/")), []);
 
-    await change(installation, { ...SMALL, jobs: chain });
-    await Deno.writeFile(folder.at("a/z.fits"), fitsFile(30_000, 3));
-    await installation.until((rows) =>
-      rows.some(({ target, destination, state }) => `${target} ${destination} ${state}` === "z.fits two delivered")
-    );
-    assertEquals((await images(folder.at("a"))).filter((name) => !name.startsWith("in/")), ["x.fits", "y.fits", "z.fits"]);
-    assertEquals(await daemon.stop(), 0);
-  },
+  await change(installation, { ...SMALL, jobs: chain });
+  await Deno.writeFile(folder.at("a/z.fits"), fitsFile(30_000, 3));
+  await installation.until((rows) =>
+    rows.some(({ target, destination, state }) => `${target} ${destination} ${state}` === "z.fits two delivered")
+  );
+  assertEquals((await images(folder.at("a"))).filter((name) => !name.startsWith("in/")), ["x.fits", "y.fits", "z.fits"]);
+  assertEquals(await daemon.stop(), 0);
 });
 
-Deno.test({
-  name: "a reload that watches the folder of a destination which is open: the destination holds",
-  async fn() {
-    await using folder = await tempFolder();
-    for (const name of ["a", "b"]) await Deno.mkdir(folder.at(name));
-    await Deno.symlink(folder.at("b"), folder.at("to-b"));
-    await Deno.symlink(folder.at("a"), folder.at("to-a"));
-    const first = { name: "first", watch_path: folder.at("a"), destinations: [local("one", folder.at("to-b"))] };
-    const second = { name: "second", watch_path: folder.at("b"), destinations: [local("two", folder.at("to-a/in"))] };
-    const installation = await install(folder.path, { ...SMALL, jobs: [first] });
-    await using daemon = await installation.start();
-    await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
-    await installation.until(everyDelivered(1));
-    const before = (await installation.log()).length;
-    await change(installation, { ...SMALL, jobs: [first, second] });
-    await installation.untilLog(/Destination (one|two) is on hold: .*through the job/, before);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    assert((await images(folder.at("a"))).length <= 2, (await images(folder.at("a"))).join());
-    assertEquals(await daemon.stop(), 0);
-  },
+Deno.test("a reload that watches the folder of a destination which is open: the destination holds", async () => {
+  await using folder = await tempFolder();
+  for (const name of ["a", "b"]) await Deno.mkdir(folder.at(name));
+  await Deno.symlink(folder.at("b"), folder.at("to-b"));
+  await Deno.symlink(folder.at("a"), folder.at("to-a"));
+  const first = { name: "first", watch_path: folder.at("a"), destinations: [local("one", folder.at("to-b"))] };
+  const second = { name: "second", watch_path: folder.at("b"), destinations: [local("two", folder.at("to-a/in"))] };
+  const installation = await install(folder.path, { ...SMALL, jobs: [first] });
+  await using daemon = await installation.start();
+  await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
+  await installation.until(everyDelivered(1));
+  const before = (await installation.log()).length;
+  await change(installation, { ...SMALL, jobs: [first, second] });
+  await installation.untilLog(/Destination (one|two) is on hold: .*through the job/, before);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assert((await images(folder.at("a"))).length <= 2, (await images(folder.at("a"))).join());
+  assertEquals(await daemon.stop(), 0);
 });
 
-Deno.test({
-  name: "two installations that send to each other, a folder deeper each time: the paths stop the job",
-  async fn() {
-    await using folder = await tempFolder();
-    for (const name of ["a", "b", "one", "two"]) await Deno.mkdir(folder.at(name));
-    const one = await install(folder.at("one"), {
-      ...SMALL,
-      watch_path: folder.at("a"),
-      destinations: [local("b", folder.at("b"))],
-    });
-    const two = await install(folder.at("two"), {
-      ...SMALL,
-      watch_path: folder.at("b"),
-      destinations: [local("a", folder.at("a/out"))],
-    });
-    await using first = await one.start();
-    await using second = await two.start();
-    await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
-    await one.untilLog(/Destination b is on hold: .*came back/, 0, 60);
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    const found = await images(folder.at("a"));
-    assert(found.length <= 5, found.join());
-    const status = JSON.parse((await one.command(["status", "--json"])).stdout);
-    assertEquals(status.destinations[0].state, "on_hold");
-    assertMatch(status.destinations[0].reason, /came back.*remove the copies/);
-    // A person says that the cause is gone, and it is.
-    await second.stop();
-    await Deno.remove(folder.at("a/out"), { recursive: true });
-    await Deno.remove(folder.at("b/out"), { recursive: true });
-    await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
-    assertEquals((await one.command(["resume", "b"])).code, 0);
-    await one.until((rows) => rows.some(({ target, state }) => target === "y.fits" && state === "delivered"));
-    assertEquals(await first.stop(), 0);
-  },
+Deno.test("two installations that send to each other, a folder deeper each time: the paths stop the job", async () => {
+  await using folder = await tempFolder();
+  for (const name of ["a", "b", "one", "two"]) await Deno.mkdir(folder.at(name));
+  const one = await install(folder.at("one"), {
+    ...SMALL,
+    watch_path: folder.at("a"),
+    destinations: [local("b", folder.at("b"))],
+  });
+  const two = await install(folder.at("two"), {
+    ...SMALL,
+    watch_path: folder.at("b"),
+    destinations: [local("a", folder.at("a/out"))],
+  });
+  await using first = await one.start();
+  await using second = await two.start();
+  await Deno.writeFile(folder.at("a/x.fits"), fitsFile(30_000, 1));
+  await one.untilLog(/Destination b is on hold: .*came back/, 0, 60);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const found = await images(folder.at("a"));
+  assert(found.length <= 5, found.join());
+  const status = JSON.parse((await one.command(["status", "--json"])).stdout);
+  assertEquals(status.destinations[0].state, "on_hold");
+  assertMatch(status.destinations[0].reason, /came back.*remove the copies/);
+  // A person says that the cause is gone, and it is.
+  await second.stop();
+  await Deno.remove(folder.at("a/out"), { recursive: true });
+  await Deno.remove(folder.at("b/out"), { recursive: true });
+  await Deno.writeFile(folder.at("a/y.fits"), fitsFile(30_000, 2));
+  assertEquals((await one.command(["resume", "b"])).code, 0);
+  await one.until((rows) => rows.some(({ target, state }) => target === "y.fits" && state === "delivered"));
+  assertEquals(await first.stop(), 0);
 });
 
-Deno.test({
-  name: "a destination in a part of the watched folder that is excluded is no loop",
-  ignore: !has("sshd"),
-  async fn() {
-    await using folder = await tempFolder();
-    await Deno.mkdir(folder.at("camera/sent"), { recursive: true });
-    await using server = await startSshd();
-    const installation = await install(folder.path, {
-      ...SMALL,
-      watch_path: folder.at("camera"),
-      exclude_patterns: ["sent"],
-      transfer_method: "sftp",
-      remote_host: server.host,
-      remote_base_path: folder.at("camera/sent"),
-    }, server.env);
-    await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
-    const { code, stderr } = await installation.command(["run", "--once"]);
-    assertEquals(code, 0, stderr);
-    assertEquals(await images(folder.at("camera")), ["a.fits", "sent/a.fits"]);
-  },
+Deno.test("a destination in a part of the watched folder that is excluded is no loop", needs("sshd"), async () => {
+  await using folder = await tempFolder();
+  await Deno.mkdir(folder.at("camera/sent"), { recursive: true });
+  await using server = await startSshd();
+  const installation = await install(folder.path, {
+    ...SMALL,
+    watch_path: folder.at("camera"),
+    exclude_patterns: ["sent"],
+    transfer_method: "sftp",
+    remote_host: server.host,
+    remote_base_path: folder.at("camera/sent"),
+  }, server.env);
+  await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
+  const { code, stderr } = await installation.command(["run", "--once"]);
+  assertEquals(code, 0, stderr);
+  assertEquals(await images(folder.at("camera")), ["a.fits", "sent/a.fits"]);
 });
 
-Deno.test({
-  name: "doctor names a destination that leads back to the watched folder, and leaves nothing there",
-  async fn() {
-    await using folder = await tempFolder();
-    await Deno.mkdir(folder.at("camera"));
-    await Deno.symlink(folder.at("camera"), folder.at("link"));
-    const installation = await install(folder.path, {
-      ...SMALL,
-      watch_path: folder.at("camera"),
-      destinations: [local("nas", folder.at("link/out"))],
-    });
-    const { code, stdout } = await installation.command(["doctor"]);
-    assertEquals(code, 1);
-    assertMatch(stdout.replaceAll(/\s+/g, " "), /leads back to the watched folder/);
-    assertEquals(await stagingIn(folder.path), []);
-  },
+Deno.test("doctor names a destination that leads back to the watched folder, and leaves nothing there", async () => {
+  await using folder = await tempFolder();
+  await Deno.mkdir(folder.at("camera"));
+  await Deno.symlink(folder.at("camera"), folder.at("link"));
+  const installation = await install(folder.path, {
+    ...SMALL,
+    watch_path: folder.at("camera"),
+    destinations: [local("nas", folder.at("link/out"))],
+  });
+  const { code, stdout } = await installation.command(["doctor"]);
+  assertEquals(code, 1);
+  assertMatch(stdout.replaceAll(/\s+/g, " "), /leads back to the watched folder/);
+  assertEquals(await stagingIn(folder.path), []);
 });
 
-Deno.test({
-  name: "a tree whose folders have the same names is no loop, however deep it is copied there",
-  async fn() {
-    await using folder = await tempFolder();
-    const deep = ["2026", "2026/2026", "2026/2026/2026", "2026/2026/2026/2026"];
-    await Deno.mkdir(folder.at("camera", deep.at(-1)!), { recursive: true });
-    const now = new Date();
-    for (const name of deep) {
-      await Deno.writeFile(folder.at("camera", name, "flat.fits"), fitsFile(30_000, 1));
-      await Deno.utime(folder.at("camera", name, "flat.fits"), now, now);
-    }
-    const installation = await install(folder.path, {
-      ...SMALL,
-      watch_path: folder.at("camera"),
-      destinations: [local("nas", folder.at("nas"))],
-    });
-    const { code, stderr } = await installation.command(["run", "--once"]);
-    assertEquals(code, 0, stderr);
-    assertEquals(await images(folder.at("nas")), deep.map((name) => `${name}/flat.fits`).sort());
-  },
+Deno.test("a tree whose folders have the same names is no loop, however deep it is copied there", async () => {
+  await using folder = await tempFolder();
+  const deep = ["2026", "2026/2026", "2026/2026/2026", "2026/2026/2026/2026"];
+  await Deno.mkdir(folder.at("camera", deep.at(-1)!), { recursive: true });
+  const now = new Date();
+  for (const name of deep) {
+    await Deno.writeFile(folder.at("camera", name, "flat.fits"), fitsFile(30_000, 1));
+    await Deno.utime(folder.at("camera", name, "flat.fits"), now, now);
+  }
+  const installation = await install(folder.path, {
+    ...SMALL,
+    watch_path: folder.at("camera"),
+    destinations: [local("nas", folder.at("nas"))],
+  });
+  const { code, stderr } = await installation.command(["run", "--once"]);
+  assertEquals(code, 0, stderr);
+  assertEquals(await images(folder.at("nas")), deep.map((name) => `${name}/flat.fits`).sort());
 });
 
 function local(name: string, base: string): Record<string, string> {

@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { V8_FLAGS } from "../build/v8_flags.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { freePort } from "../support/tcp_proxy.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -11,15 +11,11 @@ const MANY = 33_000;
 /** A path alone is longer. */
 const MOST_BYTES_A_FILE = 40;
 
-Deno.test({
-  name: "memory does not grow with the files that wait for a destination that is away",
-  ignore: !has("sshd"),
-  async fn() {
-    const few = await heapWith(FEW);
-    const many = await heapWith(MANY);
-    const each = (many - few) / (MANY - FEW);
-    assert(each < MOST_BYTES_A_FILE, `${few} bytes with ${FEW} files, ${many} with ${MANY}: ${each.toFixed(0)} for each`);
-  },
+Deno.test("memory does not grow with the files that wait for a destination that is away", needs("sshd"), async () => {
+  const few = await heapWith(FEW);
+  const many = await heapWith(MANY);
+  const each = (many - few) / (MANY - FEW);
+  assert(each < MOST_BYTES_A_FILE, `${few} bytes with ${FEW} files, ${many} with ${MANY}: ${each.toFixed(0)} for each`);
 });
 
 /** Bytes of the heap of a daemon with so many files waiting, all garbage collected. */

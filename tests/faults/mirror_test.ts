@@ -53,17 +53,15 @@ Deno.test("a mirror with keep_deleted 0 removes for good; a renamed file is deli
   assertEquals(await daemon.stop(), 0);
 });
 
-Deno.test({
-  name: "a mirror follows a name of which only the case has changed, where the destination tells them apart",
+Deno.test("a mirror follows a name of which only the case has changed, where the destination tells them apart", {
   ignore: Deno.build.os !== "linux",
-  async fn() {
-    await using it = await mirrorRig({ keep_deleted: 0 });
-    await it.write(["a.fits", "b.fits"]);
-    await it.program.command(["run", "--once"]);
-    await Deno.rename(it.folder.at("data/a.fits"), it.folder.at("data/A.FITS"));
-    await it.program.command(["run", "--once"]);
-    assertEquals(it.shown(), ["A.FITS", "b.fits"]);
-  },
+}, async () => {
+  await using it = await mirrorRig({ keep_deleted: 0 });
+  await it.write(["a.fits", "b.fits"]);
+  await it.program.command(["run", "--once"]);
+  await Deno.rename(it.folder.at("data/a.fits"), it.folder.at("data/A.FITS"));
+  await it.program.command(["run", "--once"]);
+  assertEquals(it.shown(), ["A.FITS", "b.fits"]);
 });
 
 Deno.test("a mirror stops and asks before it removes more than max_delete; resume --accept allows it", async () => {

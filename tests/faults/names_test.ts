@@ -3,9 +3,8 @@
  * cannot be carried is refused and listed.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { has } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
-import { everyDelivered, makeRig, namesIn, tool } from "./rig.ts";
+import { everyDelivered, makeRig, namesIn, needsFor, tool } from "./rig.ts";
 
 const NAMES = [
   "-rf.fits",
@@ -33,10 +32,10 @@ const NAMES = [
 ];
 
 for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
-  Deno.test({
-    name: `hostile names (${method}): delivered under the same name, nothing is executed, names that are no UTF-8 are listed`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `hostile names (${method}): delivered under the same name, nothing is executed, names that are no UTF-8 are listed`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({ method });
       for (const name of NAMES) await rig.expose(name, 20_000);
       await tool("sh", "-c", 'cp "$1/-rf.fits" "$1/$(printf "bad\\377name.fits")"', "sh", rig.watched);
@@ -53,5 +52,5 @@ for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
       const log = await Deno.readTextFile(rig.installation.logFile);
       assert(!/\p{Cc}/u.test(log.replaceAll("\n", "")), "a control character reached the log as it is");
     },
-  });
+  );
 }

@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
 import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { has, needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 import { startProxy, type TcpProxy } from "../support/tcp_proxy.ts";
@@ -78,36 +78,34 @@ const CASES: readonly Impaired[] = [
 ];
 
 for (const { what, slow, fast, impair, config, remote, inHand = 4 } of CASES) {
-  Deno.test({
-    name: `the neighbour of ${what} gets its files while that one is still at its first`,
+  Deno.test(`the neighbour of ${what} gets its files while that one is still at its first`, {
     ignore: remote && !has("sshd", "rsync"),
-    async fn() {
-      await using folder = await tempFolder();
-      await using server = remote ? await startSshd() : null;
-      await using proxy = server && startProxy(server.port);
-      const tools = { server, proxy };
-      const site = await siteOf(folder, { slow: slow(tools), fast: fast?.(tools) ?? {} }, config, server?.env);
-      await using daemon = await site.start();
-      await expose(folder, "before", BACKLOG);
-      // With a limit, one at a time is sent.
-      const full = async () => at(await site.history(), "slow", "sending").length >= 4 && await begun(folder) >= 1;
-      await until(full, "the slow one has its hands full");
-      await impair?.(tools);
-      await until(async () => at(await site.history(), "fast", "delivered").length === BACKLOG, "the fast one has all so far");
-      await expose(folder, "after", MORE);
-      const rows = await site.until((rows) => at(rows, "fast", "delivered").length === BACKLOG + MORE, 60);
-      assertEquals(at(rows, "slow", "delivered"), [], "the slow one was done before: nothing is shown");
-      assertEquals(at(rows, "slow", "sending").length >= inHand, true, "the slow one is not at work any more");
-      daemon.kill("SIGKILL");
-      await daemon.ended;
-    },
+  }, async () => {
+    await using folder = await tempFolder();
+    await using server = remote ? await startSshd() : null;
+    await using proxy = server && startProxy(server.port);
+    const tools = { server, proxy };
+    const site = await siteOf(folder, { slow: slow(tools), fast: fast?.(tools) ?? {} }, config, server?.env);
+    await using daemon = await site.start();
+    await expose(folder, "before", BACKLOG);
+    // With a limit, one at a time is sent.
+    const full = async () => at(await site.history(), "slow", "sending").length >= 4 && await begun(folder) >= 1;
+    await until(full, "the slow one has its hands full");
+    await impair?.(tools);
+    await until(async () => at(await site.history(), "fast", "delivered").length === BACKLOG, "the fast one has all so far");
+    await expose(folder, "after", MORE);
+    const rows = await site.until((rows) => at(rows, "fast", "delivered").length === BACKLOG + MORE, 60);
+    assertEquals(at(rows, "slow", "delivered"), [], "the slow one was done before: nothing is shown");
+    assertEquals(at(rows, "slow", "sending").length >= inHand, true, "the slow one is not at work any more");
+    daemon.kill("SIGKILL");
+    await daemon.ended;
   });
 }
 
-Deno.test({
-  name: "the neighbour of a full disk gets its files, and the full one gets them when there is room",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "the neighbour of a full disk gets its files, and the full one gets them when there is room",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     await using disk = await mountSmallDisk(folder.at("slow"), 2);
     const site = await siteOf(folder, { slow: { transfer_method: "local" }, fast: {} });
@@ -122,7 +120,7 @@ Deno.test({
     await site.until(everyDelivered(2 * (BACKLOG + MORE)), 60);
     assertEquals(await daemon.stop(), 0);
   },
-});
+);
 
 /** One job with the two destinations, and a third one beside them where there are places for two only. */
 async function siteOf(

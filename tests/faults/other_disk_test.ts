@@ -4,17 +4,17 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { MorningReport } from "../../src/reports/morning/morning_json.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { configure, everyDelivered, makeRig, namesIn, tool } from "./rig.ts";
+import { configure, everyDelivered, makeRig, namesIn, needsFor, tool } from "./rig.ts";
 
 for (const method of ["local", "rsync", "tar"] as const) {
   for (const choice of ["--send-again", "--keep"] as const) {
-    Deno.test({
-      name: `resume ${choice} after another disk was mounted (${method}): history, status and report say what is there`,
-      ignore: !has("root") || (method !== "local" && !has("sshd", "rsync")),
-      async fn() {
+    Deno.test(
+      `resume ${choice} after another disk was mounted (${method}): history, status and report say what is there`,
+      needsFor(method, "root"),
+      async () => {
         await using folder = await tempFolder();
         const mount = folder.at("mount");
         await using _first = await mountSmallDisk(mount, 16);
@@ -62,16 +62,15 @@ for (const method of ["local", "rsync", "tar"] as const) {
         assertEquals(undelivered.map(({ path }) => path.split("/").at(-1)).sort(), gone);
         assertEquals(await daemon.stop(), 0);
       },
-    });
+    );
   }
 }
 
 for (const kind of ["rsync", "tar", "sftp", "sftp alone"] as const) {
-  Deno.test({
-    name:
-      `another, empty disk mounted at the same path of a server (${kind}) is noticed at the next start, before anything is sent`,
-    ignore: !has("root", "sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `another, empty disk mounted at the same path of a server (${kind}) is noticed at the next start, before anything is sent`,
+    needs("root", "sshd", "rsync"),
+    async () => {
       await using folder = await tempFolder();
       const there = folder.at("mount");
       await using _first = await mountSmallDisk(there, 16);
@@ -95,7 +94,7 @@ for (const kind of ["rsync", "tar", "sftp", "sftp alone"] as const) {
       assert(!/All is well/.test(status.stdout), status.stdout);
       assertEquals(await daemon.stop(), 0);
     },
-  });
+  );
 }
 
 for (const choice of ["--send-again", "--keep"] as const) {
@@ -139,11 +138,10 @@ for (const choice of ["--send-again", "--keep"] as const) {
   });
 }
 
-Deno.test({
-  name:
-    "another, empty disk with the device number of the former one (local) is noticed at the next start, before anything is sent",
-  ignore: !has("root", "loop"),
-  async fn() {
+Deno.test(
+  "another, empty disk with the device number of the former one (local) is noticed at the next start, before anything is sent",
+  needs("root", "loop"),
+  async () => {
     await using folder = await tempFolder();
     const there = folder.at("mount");
     await Deno.mkdir(there);
@@ -176,7 +174,7 @@ Deno.test({
       await tool("losetup", "-d", disk);
     }
   },
-});
+);
 
 /** Waits for the second after that of `time`: servers tell in whole seconds when a folder was made, by a clock that is some ms behind. */
 async function secondAfter(time: number): Promise<void> {

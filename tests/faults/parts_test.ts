@@ -6,9 +6,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { RunningDaemon } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
-import { configure, everyDelivered, makeRig, type Rig, until } from "./rig.ts";
+import { configure, everyDelivered, makeRig, needsFor, type Rig, until } from "./rig.ts";
 
 const SIZE = 16_000_000;
 const PART = 9_000_000;
@@ -18,26 +18,22 @@ const MOST = SIZE + 4_000_000;
 const METHODS = ["local", "rsync", "tar", "sftp"] as const;
 
 for (const method of METHODS) {
-  Deno.test({
-    name: `a stop keeps the part of a large file, and the next start goes on there (${method})`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
-      await using rig = await rigOf(method);
-      using part = await interrupt(rig, [], async (daemon) => {
-        assertEquals(await daemon.stop(), 0);
-      });
-      assert(await rig.staged() >= PART, "the part is gone");
-      await using daemon = await rig.installation.start();
-      await rig.installation.until(everyDelivered(1), 60);
+  Deno.test(`a stop keeps the part of a large file, and the next start goes on there (${method})`, needsFor(method), async () => {
+    await using rig = await rigOf(method);
+    using part = await interrupt(rig, [], async (daemon) => {
       assertEquals(await daemon.stop(), 0);
-      await wentOn(rig, part);
-    },
+    });
+    assert(await rig.staged() >= PART, "the part is gone");
+    await using daemon = await rig.installation.start();
+    await rig.installation.until(everyDelivered(1), 60);
+    assertEquals(await daemon.stop(), 0);
+    await wentOn(rig, part);
   });
 
-  Deno.test({
-    name: `a reload with another bandwidth_limit keeps the part of a large file, and goes on there (${method})`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `a reload with another bandwidth_limit keeps the part of a large file, and goes on there (${method})`,
+    needsFor(method),
+    async () => {
       await using rig = await rigOf(method);
       await using daemon = await rig.installation.start();
       using part = await partOf(rig);
@@ -46,12 +42,12 @@ for (const method of METHODS) {
       assertEquals(await daemon.stop(), 0);
       await wentOn(rig, part);
     },
-  });
+  );
 
-  Deno.test({
-    name: `run --once that is interrupted keeps the part of a large file, and the next one goes on there (${method})`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `run --once that is interrupted keeps the part of a large file, and the next one goes on there (${method})`,
+    needsFor(method),
+    async () => {
       await using rig = await rigOf(method);
       using part = await interrupt(rig, ["--once"], async (daemon) => {
         daemon.kill("SIGINT");
@@ -62,12 +58,12 @@ for (const method of METHODS) {
       assertEquals(code, 0, stderr);
       await wentOn(rig, part);
     },
-  });
+  );
 
-  Deno.test({
-    name: `a part that was spoilt meanwhile never becomes a wrong file, and costs no attempt (${method})`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `a part that was spoilt meanwhile never becomes a wrong file, and costs no attempt (${method})`,
+    needsFor(method),
+    async () => {
       await using rig = await rigOf(method);
       using part = await interrupt(rig, [], async (daemon) => {
         assertEquals(await daemon.stop(), 0);
@@ -79,24 +75,20 @@ for (const method of METHODS) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "the part that rsync left is gone on with where auto chooses tar now",
-  ignore: !has("sshd", "rsync"),
-  async fn() {
-    await using rig = await rigOf("rsync");
-    using part = await interrupt(rig, [], async (daemon) => {
-      assertEquals(await daemon.stop(), 0);
-    });
-    await configure(rig, { transfer_method: "auto" });
-    await using daemon = await rig.installation.start();
-    const rows = await rig.installation.until(everyDelivered(1), 60);
-    assertEquals(rows.map(({ method }) => method), ["tar"]);
+Deno.test("the part that rsync left is gone on with where auto chooses tar now", needs("sshd", "rsync"), async () => {
+  await using rig = await rigOf("rsync");
+  using part = await interrupt(rig, [], async (daemon) => {
     assertEquals(await daemon.stop(), 0);
-    await wentOn(rig, part);
-  },
+  });
+  await configure(rig, { transfer_method: "auto" });
+  await using daemon = await rig.installation.start();
+  const rows = await rig.installation.until(everyDelivered(1), 60);
+  assertEquals(rows.map(({ method }) => method), ["tar"]);
+  assertEquals(await daemon.stop(), 0);
+  await wentOn(rig, part);
 });
 
 Deno.test("the part of a file that has another version meanwhile is swept, and the new version arrives", async () => {

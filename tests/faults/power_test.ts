@@ -7,9 +7,8 @@ import { join } from "@std/path";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { sha256 } from "../support/fits_maker.ts";
 import type { SshdOptions } from "../support/sshd.ts";
-import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
-import { makeRig, successLines, tool, unmounting, until } from "./rig.ts";
+import { makeRig, needsFor, successLines, tool, unmounting, until } from "./rig.ts";
 
 interface Case {
   readonly what: string;
@@ -32,10 +31,10 @@ const CASES: readonly Case[] = [
 ];
 
 for (const { what, method, sshd, ledgerThere = false } of CASES) {
-  Deno.test({
-    name: `power cut right after "delivered" (${what}): every delivered file is whole on the disk, and the ledger knows it`,
-    ignore: !has("root", "loop") || (method !== "local" && !has("sshd", "rsync")),
-    async fn() {
+  Deno.test(
+    `power cut right after "delivered" (${what}): every delivered file is whole on the disk, and the ledger knows it`,
+    needsFor(method, "root", "loop"),
+    async () => {
       await using folder = await tempFolder();
       const [image, mount, after] = [folder.at("disk.img"), folder.at("disk"), folder.at("after")];
       await Promise.all([Deno.mkdir(mount), Deno.mkdir(after)]);
@@ -88,14 +87,14 @@ for (const { what, method, sshd, ledgerThere = false } of CASES) {
       const rows = JSON.parse((await rig.installation.command(["history", "--json"])).stdout);
       await rig.allIsWell(rows, { proof: sshd?.sftpOnly ? "read_back" : "checksum" });
     },
-  });
+  );
 }
 
 for (const method of ["local", "tar"] as const) {
-  Deno.test({
-    name: `power cut here before anything of a batch is recorded (${method}): what has arrived is not sent again`,
-    ignore: !has("root", "loop") || (method !== "local" && !has("sshd", "rsync")),
-    async fn() {
+  Deno.test(
+    `power cut here before anything of a batch is recorded (${method}): what has arrived is not sent again`,
+    needsFor(method, "root", "loop"),
+    async () => {
       await using folder = await tempFolder();
       const [image, cut, mount] = [folder.at("disk.img"), folder.at("cut.img"), folder.at("disk")];
       await Deno.mkdir(mount);
@@ -130,7 +129,7 @@ for (const method of ["local", "tar"] as const) {
       for (const [name, before] of arrived) if (before !== undefined) assertEquals(await inode(name), before, name);
       await rig.allIsWell(JSON.parse((await rig.installation.command(["history", "--json"])).stdout), { crashed: true });
     },
-  });
+  );
 }
 
 function ledgerKnows(stateFolder: string, names: readonly string[]): void {

@@ -3,15 +3,15 @@
  * log has nothing alarming to say of it.
  */
 import { assertEquals, assertNotMatch } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { signalEach, treeOf } from "../support/process_tree.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
 for (const method of ["rsync", "tar", "sftp", "scp"] as const) {
-  Deno.test({
-    name: `a stop that ends ssh and ${method} as well parks what they had in hand, without a warning`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `a stop that ends ssh and ${method} as well parks what they had in hand, without a warning`,
+    needs("sshd", "rsync"),
+    async () => {
       await using rig = await makeRig({ method, proxy: { rate: 3_000_000 } });
       for (let i = 0; i < 5; i++) await rig.expose(`small${i}.fits`, 100_000);
       await rig.expose("large.fits", 7_000_000);
@@ -31,5 +31,5 @@ for (const method of ["rsync", "tar", "sftp", "scp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 }

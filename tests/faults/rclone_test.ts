@@ -128,11 +128,10 @@ async function site(
 }
 
 for (const [name, store] of Object.entries(STORES)) {
-  Deno.test({
-    name:
-      `kill -9 at ${store.points.length} named steps (rclone to ${name}): nothing half is shown, all is delivered at the next start`,
-    ignore: store.ignore,
-    async fn() {
+  Deno.test(
+    `kill -9 at ${store.points.length} named steps (rclone to ${name}): nothing half is shown, all is delivered at the next start`,
+    { ignore: store.ignore },
+    async () => {
       await using it = await site(store);
       const { rig } = it;
       let written = 0;
@@ -152,43 +151,40 @@ for (const [name, store] of Object.entries(STORES)) {
       // What stood under its name already was read back.
       await rig.allIsWell(rows, { crashed: true, proof: PROOF });
     },
-  });
+  );
 
-  Deno.test({
-    name: `server frozen, connection cut, black hole in the middle of large files (rclone to ${name}): each arrives whole`,
+  Deno.test(`server frozen, connection cut, black hole in the middle of large files (rclone to ${name}): each arrives whole`, {
     ignore: store.ignore,
-    async fn() {
-      await using it = await site(store, { proxy: { rate: 6_000_000 }, config: { transfer_timeout_seconds: 3 } });
-      const { rig, server } = it;
-      const proxy = it.proxy!;
-      await using daemon = await rig.installation.start();
-      const faults = [
-        { what: "cut", strike: () => proxy.cut(), mend: () => {}, waits: false },
-        { what: "frozen", strike: () => server.freeze(), mend: () => server.thaw(), waits: true },
-        ...name === "S3" ? [{ what: "black hole", strike: () => proxy.blackHole(), mend: () => proxy.heal(), waits: true }] : [],
-      ];
-      for (const [index, { what, strike, mend, waits }] of faults.entries()) {
-        const before = proxy.counters.up;
-        const logged = (await rig.installation.log()).length;
-        await rig.expose(`20261120/large${index}.fits`, SIZE);
-        await until(() => proxy.counters.up - before > SIZE / 2, `half of the file is sent (${what})`);
-        await strike();
-        // A cut rclone repeats by itself.
-        if (waits) await rig.installation.untilLog(/cannot be reached/, logged, 60);
-        await mend();
-        await rig.installation.until(everyDelivered(index + 1), 90);
-      }
-      const rows = await rig.installation.history();
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows, { proof: PROOF });
-    },
+  }, async () => {
+    await using it = await site(store, { proxy: { rate: 6_000_000 }, config: { transfer_timeout_seconds: 3 } });
+    const { rig, server } = it;
+    const proxy = it.proxy!;
+    await using daemon = await rig.installation.start();
+    const faults = [
+      { what: "cut", strike: () => proxy.cut(), mend: () => {}, waits: false },
+      { what: "frozen", strike: () => server.freeze(), mend: () => server.thaw(), waits: true },
+      ...name === "S3" ? [{ what: "black hole", strike: () => proxy.blackHole(), mend: () => proxy.heal(), waits: true }] : [],
+    ];
+    for (const [index, { what, strike, mend, waits }] of faults.entries()) {
+      const before = proxy.counters.up;
+      const logged = (await rig.installation.log()).length;
+      await rig.expose(`20261120/large${index}.fits`, SIZE);
+      await until(() => proxy.counters.up - before > SIZE / 2, `half of the file is sent (${what})`);
+      await strike();
+      // A cut rclone repeats by itself.
+      if (waits) await rig.installation.untilLog(/cannot be reached/, logged, 60);
+      await mend();
+      await rig.installation.until(everyDelivered(index + 1), 90);
+    }
+    const rows = await rig.installation.history();
+    assertEquals(await daemon.stop(), 0);
+    await rig.allIsWell(rows, { proof: PROOF });
   });
 
-  Deno.test({
-    name:
-      `the disk of the store is full, then read-only (rclone to ${name}): nothing half is shown, and delivery resumes by itself`,
-    ignore: store.ignore || !has("root"),
-    async fn() {
+  Deno.test(
+    `the disk of the store is full, then read-only (rclone to ${name}): nothing half is shown, and delivery resumes by itself`,
+    { ignore: store.ignore || !has("root") },
+    async () => {
       await using it = await site(store, { disk: 20 });
       const { rig } = it;
       const disk = it.disk!;
@@ -208,5 +204,5 @@ for (const [name, store] of Object.entries(STORES)) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows, { proof: PROOF });
     },
-  });
+  );
 }

@@ -5,13 +5,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { makeRig, namesIn, until } from "./rig.ts";
 
-Deno.test({
-  name: "delete_source with one of two destinations down: sources stay until both have proven them; lost and changed ones stay",
-  ignore: !has("sshd", "rsync"),
-  async fn() {
+Deno.test(
+  "delete_source with one of two destinations down: sources stay until both have proven them; lost and changed ones stay",
+  needs("sshd", "rsync"),
+  async () => {
     await using rig = await makeRig({ method: "rsync", config: { retry_delay: 1 } });
     const near = rig.folder.at("near");
     const config = JSON.parse(await Deno.readTextFile(rig.installation.configFile));
@@ -69,7 +69,7 @@ Deno.test({
       "changed.v1.fits",
     ]);
   },
-});
+);
 
 for (const point of ["after_publish", "before_record", "after_record"]) {
   Deno.test(`delete_source, kill -9 ${point}: the source is there until its delivery is recorded, and goes then`, async () => {

@@ -5,6 +5,7 @@ import { pathField } from "../../src/domain/names/printable.ts";
 import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
+import { needs } from "../support/needs.ts";
 import { observe, type Observer, stagingRemains } from "../support/observer.ts";
 import { type Ftpd, type FtpdOptions, startFtpd } from "../support/ftpd.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
@@ -50,6 +51,10 @@ export interface RigOptions {
   /** Puts a proxy between daemon and server. */
   readonly proxy?: ProxyOptions;
 }
+
+/** Of a test of this method: it is left out where what the method uses, or one of the others, is not here. */
+export const needsFor = (method: string, ...others: Parameters<typeof needs>) =>
+  needs(...others, ...method === "local" ? [] : ["sshd", "rsync"] as const);
 
 export async function makeRig(options: RigOptions): Promise<Rig> {
   const folder = options.folder ?? await tempFolder();

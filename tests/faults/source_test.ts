@@ -5,8 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
-import { everyDelivered, makeRig, type Rig, until } from "./rig.ts";
+import { everyDelivered, makeRig, needsFor, type Rig, until } from "./rig.ts";
 
 const SIZE = 4_000_000;
 
@@ -48,10 +47,10 @@ const FAULTS: readonly {
 ];
 
 for (const method of ["local", "rsync", "tar", "sftp"] as const) {
-  Deno.test({
-    name: `source changed, shrunk, replaced, deleted while it is sent (${method}): only whole versions, the newest arrives`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `source changed, shrunk, replaced, deleted while it is sent (${method}): only whole versions, the newest arrives`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({ method, config: { bandwidth_limit: "2 MB/s", min_file_age_seconds: 0.2 } });
       await using daemon = await rig.installation.start();
       let delivered = 0;
@@ -77,12 +76,12 @@ for (const method of ["local", "rsync", "tar", "sftp"] as const) {
       await rig.allIsWell(rows, { listed: ["deleted.fits"] });
       assertEquals(rows.find(({ target }) => target === "deleted.fits")?.error?.code, "source_gone");
     },
-  });
+  );
 
-  Deno.test({
-    name: `the same name with new content, twice (${method}): the newest has the plain name, the former are kept as versions`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `the same name with new content, twice (${method}): the newest has the plain name, the former are kept as versions`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({ method });
       await using daemon = await rig.installation.start();
       const hashes: string[] = [];
@@ -100,12 +99,12 @@ for (const method of ["local", "rsync", "tar", "sftp"] as const) {
       );
       assertEquals(there, hashes);
     },
-  });
+  );
 
-  Deno.test({
-    name: `rewritten within the second under the same times (${method}): both versions arrive, as of any other rewrite`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `rewritten within the second under the same times (${method}): both versions arrive, as of any other rewrite`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({ method });
       await using daemon = await rig.installation.start();
       const hashes: [string, string][] = [];
@@ -133,7 +132,7 @@ for (const method of ["local", "rsync", "tar", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

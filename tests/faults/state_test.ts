@@ -15,7 +15,7 @@ import type { DeliveryHealth } from "../../src/reports/overview/delivery_health.
 import { clock } from "../../src/system/host/clock.ts";
 import { anAdmission, NOW } from "../ledger/makers.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { dice } from "../support/seeded.ts";
 import { fill, mountFailingDisk, mountSmallDisk, type SmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -94,10 +94,10 @@ const CASES: readonly Case[] = [
 ];
 
 for (const { fault, prepare, strike, mend, ...said } of CASES) {
-  Deno.test({
-    name: `state directory ${fault}: it is said everywhere by name, and all is delivered afterwards`,
-    ignore: !has("root"),
-    async fn() {
+  Deno.test(
+    `state directory ${fault}: it is said everywhere by name, and all is delivered afterwards`,
+    needs("root"),
+    async () => {
       await using folder = await tempFolder();
       await using disk = await mountSmallDisk(folder.at("disk"), prepare === undefined ? 4 : 200);
       prepare?.(disk.path);
@@ -129,13 +129,13 @@ for (const { fault, prepare, strike, mend, ...said } of CASES) {
       await rig.until(() => rig.daemon.trouble() === null, "well again");
       assertEquals((await command(rig, "status", "--check")).code, 0);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "state directory on a disk that becomes read-only: it is said everywhere by name, and the next start says so too",
-  ignore: !has("root", "loop"),
-  async fn() {
+Deno.test(
+  "state directory on a disk that becomes read-only: it is said everywhere by name, and the next start says so too",
+  needs("root", "loop"),
+  async () => {
     await using folder = await tempFolder();
     await using disk = await mountFailingDisk(folder.at("disk"));
     await using rig = await webRig({ state_directory: disk.path, rescan_interval: 1 }, { sleep: hurried });
@@ -154,25 +154,21 @@ Deno.test({
     assertMatch(message, /^Cannot use the state directory ".*": Read-only file system$/);
     assertMatch(hint, /^Mount its disk for writing/);
   },
-});
+);
 
-Deno.test({
-  name: "run --once with a full state disk ends, and says why nothing was delivered",
-  ignore: !has("root"),
-  async fn() {
-    await using folder = await tempFolder();
-    await using disk = await mountSmallDisk(folder.at("disk"), 4);
-    for (const name of ["data", "nas"]) await Deno.mkdir(folder.at(name));
-    openLedger(disk.path)[Symbol.dispose]();
-    for (let n = 0; n < 40; n++) await folder.write(`data/${n}.fits`, fitsFile(3000, n));
-    const keys = { watch_path: folder.at("data"), remote_base_path: folder.at("nas"), transfer_method: "local" };
-    const config = { ...keys, state_directory: disk.path, log_directory: folder.at("logs"), minimum_free_space_gb: 0 };
-    await folder.write("config.yaml", JSON.stringify(config));
-    await fill(join(disk.path, "filler"));
-    const { code, stderr } = await command({ folder }, "run", "--once");
-    assert(code === 1, stderr);
-    assertMatch(stderr.replaceAll(/\s+/g, " "), /Cannot .*: (the|its) disk is full.* Free some space/);
-  },
+Deno.test("run --once with a full state disk ends, and says why nothing was delivered", needs("root"), async () => {
+  await using folder = await tempFolder();
+  await using disk = await mountSmallDisk(folder.at("disk"), 4);
+  for (const name of ["data", "nas"]) await Deno.mkdir(folder.at(name));
+  openLedger(disk.path)[Symbol.dispose]();
+  for (let n = 0; n < 40; n++) await folder.write(`data/${n}.fits`, fitsFile(3000, n));
+  const keys = { watch_path: folder.at("data"), remote_base_path: folder.at("nas"), transfer_method: "local" };
+  const config = { ...keys, state_directory: disk.path, log_directory: folder.at("logs"), minimum_free_space_gb: 0 };
+  await folder.write("config.yaml", JSON.stringify(config));
+  await fill(join(disk.path, "filler"));
+  const { code, stderr } = await command({ folder }, "run", "--once");
+  assert(code === 1, stderr);
+  assertMatch(stderr.replaceAll(/\s+/g, " "), /Cannot .*: (the|its) disk is full.* Free some space/);
 });
 
 /** Without these even root needs the right to read and write. */
@@ -209,10 +205,10 @@ const AT_START: readonly (readonly [fault: string, make: (state: string) => unkn
   ],
 ];
 
-Deno.test({
-  name: "state directory at the start: what is wrong with it is said by name, with what to do, and nothing is made elsewhere",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "state directory at the start: what is wrong with it is said by name, with what to do, and nothing is made elsewhere",
+  needs("root"),
+  async () => {
     await Promise.all(AT_START.map(async ([fault, make, reason]) => {
       await using folder = await tempFolder();
       for (const name of ["images", "nas", "state"]) await Deno.mkdir(folder.at(name));
@@ -229,7 +225,7 @@ Deno.test({
       assertEquals((await namesIn(folder.path)).includes("target"), false);
     }));
   },
-});
+);
 
 Deno.test("state directory whose control.json is a folder: the daemon delivers, and commands say what is wrong", async () => {
   await using rig = await webRig();
@@ -256,10 +252,10 @@ Deno.test("state directory at the start: what killed processes and full disks le
   assertEquals(now.filter((name) => left.includes(name) || /^ledger-damaged-.*(shm|23T.*wal)$/.test(name)), []);
 });
 
-Deno.test({
-  name: "doctor leaves nothing on a full disk, and marks a ledger that is damaged: the daemon stops, and the next one repairs it",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "doctor leaves nothing on a full disk, and marks a ledger that is damaged: the daemon stops, and the next one repairs it",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     await using disk = await mountSmallDisk(folder.at("disk"), 8);
     await using rig = await webRig({ state_directory: disk.path }, { sleep: hurried });
@@ -278,7 +274,7 @@ Deno.test({
     await using again = await rig.start();
     assertEquals(again.ledger.integrity(), []);
   },
-});
+);
 
 /** The daemon lives, and whoever is asked names the fault. */
 async function stays(rig: WebRig, { headline, reason }: Said): Promise<void> {

@@ -3,21 +3,20 @@
  * And the exit codes of `run --once` in every state a destination can be in.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig, type Rig, until } from "./rig.ts";
+import { everyDelivered, makeRig, needsFor, type Rig, until } from "./rig.ts";
 
 /** At 2 MB a second, what is left when it is asked to end takes far longer than it may. */
 const SIZE = 11_000_000;
 
 for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
-  Deno.test({
-    name:
-      `SIGTERM in the middle of a large file (${method}): ends in time, parks it, leaves only what it goes on with, delivers it later`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `SIGTERM in the middle of a large file (${method}): ends in time, parks it, leaves only what it goes on with, delivers it later`,
+    needsFor(method),
+    async () => {
       await using rig = await makeRig({
         method,
         config: { shutdown_timeout_seconds: 1, ...(method === "local" ? { bandwidth_limit: "2 MB/s" } : {}) },
@@ -37,7 +36,7 @@ for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
       assertEquals(await daemon.stop(), 0);
       await rig.allIsWell(rows);
     },
-  });
+  );
 }
 
 interface State {
@@ -107,38 +106,30 @@ const STATES: readonly State[] = [
   },
 ];
 
-Deno.test({
-  name: "run --once: its exit code in every state of files and destinations",
-  ignore: !has("sshd", "rsync"),
-  async fn(t) {
-    for (const { what, prepare, config = {}, code, says } of STATES) {
-      await t.step(what, async () => {
-        await using rig = await makeRig({ method: "rsync", config: { min_file_age_seconds: 0.2, ...config } });
-        await prepare(rig);
-        const result = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
-        assertEquals(result.code, code, result.stderr);
-        if (says) assertMatch(result.stderr, says);
-        if (code === 0) await rig.allIsWell(await rig.installation.history());
-      });
-    }
-  },
+Deno.test("run --once: its exit code in every state of files and destinations", needs("sshd", "rsync"), async (t) => {
+  for (const { what, prepare, config = {}, code, says } of STATES) {
+    await t.step(what, async () => {
+      await using rig = await makeRig({ method: "rsync", config: { min_file_age_seconds: 0.2, ...config } });
+      await prepare(rig);
+      const result = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
+      assertEquals(result.code, code, result.stderr);
+      if (says) assertMatch(result.stderr, says);
+      if (code === 0) await rig.allIsWell(await rig.installation.history());
+    });
+  }
 });
 
-Deno.test({
-  name: "run --once with a full disk: exit 1, and 0 when there is room",
-  ignore: !has("root"),
-  async fn() {
-    await using folder = await tempFolder();
-    await using disk = await mountSmallDisk(folder.at("disk"), 4);
-    await using rig = await makeRig({ method: "local", folder, there: folder.at("disk", "archive") });
-    await rig.expose("large.fits", 6_000_000);
-    await rig.expose("small.fits", 300_000);
-    const full = await rig.installation.command(["run", "--once"]);
-    assertEquals(full.code, 1, full.stderr);
-    assertMatch(full.stderr, /Not delivered: .*(full|fit)/);
-    await disk.resize(32);
-    const room = await rig.installation.command(["run", "--once"]);
-    assertEquals(room.code, 0, room.stderr);
-    await rig.allIsWell(await rig.installation.history());
-  },
+Deno.test("run --once with a full disk: exit 1, and 0 when there is room", needs("root"), async () => {
+  await using folder = await tempFolder();
+  await using disk = await mountSmallDisk(folder.at("disk"), 4);
+  await using rig = await makeRig({ method: "local", folder, there: folder.at("disk", "archive") });
+  await rig.expose("large.fits", 6_000_000);
+  await rig.expose("small.fits", 300_000);
+  const full = await rig.installation.command(["run", "--once"]);
+  assertEquals(full.code, 1, full.stderr);
+  assertMatch(full.stderr, /Not delivered: .*(full|fit)/);
+  await disk.resize(32);
+  const room = await rig.installation.command(["run", "--once"]);
+  assertEquals(room.code, 0, room.stderr);
+  await rig.allIsWell(await rig.installation.history());
 });

@@ -3,16 +3,16 @@
  * counted on the wire: what had arrived of the large file is not sent again.
  */
 import { assert, assertEquals } from "@std/assert";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
 
 const SMALL = 200;
 const LARGE_BYTES = 300_000_000;
 
-Deno.test({
-  name: "line cut and daemon killed in the middle of a tar stream: small files arrive, a file of 300 MB is resumed twice",
-  ignore: !has("sshd"),
-  async fn() {
+Deno.test(
+  "line cut and daemon killed in the middle of a tar stream: small files arrive, a file of 300 MB is resumed twice",
+  needs("sshd"),
+  async () => {
     await using rig = await makeRig({ method: "tar", proxy: {}, config: { shutdown_timeout_seconds: 0 } });
     const proxy = rig.proxy!;
     for (let number = 0; number < SMALL; number++) await rig.expose(`small/${number}.fits`, 100_000);
@@ -36,4 +36,4 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows, { crashed: true });
   },
-});
+);

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { theProgram } from "../support/daemon_process.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
 import { makeRig, type Rig, until } from "./rig.ts";
 
@@ -12,10 +12,10 @@ const SIZE = 6_000_000;
 const CTRL_C = new Uint8Array([3]);
 
 for (const method of ["rsync", "tar", "scp", "sftp"] as const) {
-  Deno.test({
-    name: `Ctrl+C in a terminal during a transfer with ${method}: it comes to its end`,
-    ignore: !has("sshd", "rsync", "terminal"),
-    async fn() {
+  Deno.test(
+    `Ctrl+C in a terminal during a transfer with ${method}: it comes to its end`,
+    needs("sshd", "rsync", "terminal"),
+    async () => {
       await using rig = await makeRig({ method, proxy: { rate: 2_000_000 }, config: { shutdown_timeout_seconds: 60 } });
       await rig.expose("large.fits", SIZE);
       await using terminal = terminalOf(rig);
@@ -24,13 +24,13 @@ for (const method of ["rsync", "tar", "scp", "sftp"] as const) {
       assertEquals(await terminal.ended, 0, terminal.output());
       await rig.allIsWell(await rig.installation.history());
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "a second Ctrl+C in a terminal ends the daemon and its programs at once, and nothing is lost",
-  ignore: !has("sshd", "rsync", "terminal"),
-  async fn() {
+Deno.test(
+  "a second Ctrl+C in a terminal ends the daemon and its programs at once, and nothing is lost",
+  needs("sshd", "rsync", "terminal"),
+  async () => {
     await using rig = await makeRig({ method: "rsync", proxy: { rate: 100_000 }, config: { shutdown_timeout_seconds: 600 } });
     await rig.expose("large.fits", SIZE);
     await using terminal = terminalOf(rig);
@@ -45,7 +45,7 @@ Deno.test({
     const [row] = await rig.installation.history();
     assertEquals([row?.state, row?.attempts], ["sending", 0]);
   },
-});
+);
 
 /** The daemon of an installation in a terminal of its own. */
 function terminalOf(rig: Rig) {

@@ -10,7 +10,7 @@ import { methodNamed } from "../../src/methods/methods.ts";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has, which } from "../support/needs.ts";
+import { needs, which } from "../support/needs.ts";
 import { finalNames } from "../support/observer.ts";
 import { startSshd } from "../support/sshd.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -116,10 +116,10 @@ const CASES = [
 ] as const;
 
 for (const { tool, method, answers, only } of CASES) {
-  Deno.test({
-    name: `answers of ${tool} to ${method}: ${answers.length} exit codes and last words, each its failure, nothing published`,
-    ignore: !has("sshd", "rsync"),
-    async fn(t) {
+  Deno.test(
+    `answers of ${tool} to ${method}: ${answers.length} exit codes and last words, each its failure, nothing published`,
+    needs("sshd", "rsync"),
+    async (t) => {
       await using folder = await tempFolder();
       await using server = await startSshd();
       const there = folder.at("archive");
@@ -184,5 +184,5 @@ for (const { tool, method, answers, only } of CASES) {
         });
       }
     },
-  });
+  );
 }

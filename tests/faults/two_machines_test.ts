@@ -6,11 +6,10 @@ import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { aDestination, aServer } from "../conformance/rig.ts";
 import type { Naming } from "../support/naming_process.ts";
-import { has } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { namesIn, until } from "./rig.ts";
+import { namesIn, needsFor, until } from "./rig.ts";
 
 const WAYS: readonly { name: string; method: "local" | "rsync" | "sftp"; files: number; everyMs: number; sshd?: SshdOptions }[] =
   [
@@ -21,10 +20,10 @@ const WAYS: readonly { name: string; method: "local" | "rsync" | "sftp"; files: 
   ];
 
 for (const { name, method, files, everyMs, sshd } of WAYS) {
-  Deno.test({
-    name: `two installations give the same names at the same moment (${name}): no version is lost`,
-    ignore: method !== "local" && !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `two installations give the same names at the same moment (${name}): no version is lost`,
+    needsFor(method),
+    async () => {
       await using folder = await tempFolder();
       const there = folder.at("archive");
       await Deno.mkdir(there);
@@ -60,7 +59,7 @@ for (const { name, method, files, everyMs, sshd } of WAYS) {
       assertEquals([...versions].map(([name, texts]) => [name, [...texts].sort()]), expected);
       assertEquals(await stagingRemains(there), []);
     },
-  });
+  );
 }
 
 async function start(naming: Naming): Promise<Deno.CommandOutput> {

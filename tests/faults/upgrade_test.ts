@@ -14,7 +14,7 @@ import { createSystem } from "../../src/system/create_system.ts";
 import { install, type Installation } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { startFtpd } from "../support/ftpd.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { ROOT, startPocketbase } from "../support/pocketbase.ts";
 import { rcloneConfig, startWebdav } from "../support/rclone_servers.ts";
 import { startSshd } from "../support/sshd.ts";
@@ -221,10 +221,10 @@ async function unpack(folder: TempFolder): Promise<{ readonly pocketbase: string
   return { pocketbase: left.pocketbase, rows: JSON.parse(await Deno.readTextFile(folder.at("rows.json"))) };
 }
 
-Deno.test({
-  name: "what an earlier program left in the middle of its work is taken over: nothing is sent again, nothing stays behind",
-  ignore: !has(...NEEDED, ...LEAVE ? ["pocketbase"] as const : []),
-  async fn() {
+Deno.test(
+  "what an earlier program left in the middle of its work is taken over: nothing is sent again, nothing stays behind",
+  needs(...NEEDED, ...LEAVE ? ["pocketbase"] as const : []),
+  async () => {
     if (LEAVE) return await leaveBehind(LEAVE);
     await using folder = await tempFolder();
     const { pocketbase, rows: before } = await unpack(folder);
@@ -267,7 +267,7 @@ Deno.test({
     await until("the removals", isRemoved, installation.log);
     assertEquals(await daemon.stop(), 0);
   },
-});
+);
 
 function timesOf(folder: string): [string, number][] {
   return below(folder).map((path) => [join(folder, path), Deno.statSync(join(folder, path)).ctime?.getTime() ?? 0]);

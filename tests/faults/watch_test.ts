@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { has, needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 import { everyDelivered, makeRig, namesIn, tool, unmounting, until } from "./rig.ts";
@@ -64,10 +64,10 @@ Deno.test("files in folders made a moment before, removed and made again: all ar
   await rig.allIsWell(rows);
 });
 
-Deno.test({
-  name: "the watched disk is unmounted with files still waiting, and mounted again: nothing is taken for gone, all is delivered",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "the watched disk is unmounted with files still waiting, and mounted again: nothing is taken for gone, all is delivered",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     await using disk = await mountSmallDisk(folder.at("disk"), 64);
     const mount = folder.at("camera");
@@ -94,31 +94,27 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows);
   },
+);
+
+Deno.test("no inotify watch left for this account: the folder is polled, and that is said", needs("userNamespaces"), async () => {
+  await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2 } });
+  await rig.expose("n/before.fits");
+  const limited = 'echo 1 > /proc/sys/user/max_inotify_watches; exec "$@"';
+  await using daemon = await rig.installation.start({
+    through: ["unshare", "--user", "--map-root-user", "sh", "-c", limited, "sh"],
+  });
+  await rig.installation.untilLog(/by polling/);
+  await rig.expose("n/after.fits");
+  const rows = await rig.installation.until(everyDelivered(2));
+  assertEquals(await daemon.stop(), 0);
+  assert(/WARNING .*polled instead/.test(await rig.installation.log()), await rig.installation.log());
+  await rig.allIsWell(rows);
 });
 
-Deno.test({
-  name: "no inotify watch left for this account: the folder is polled, and that is said",
-  ignore: !has("userNamespaces"),
-  async fn() {
-    await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2 } });
-    await rig.expose("n/before.fits");
-    const limited = 'echo 1 > /proc/sys/user/max_inotify_watches; exec "$@"';
-    await using daemon = await rig.installation.start({
-      through: ["unshare", "--user", "--map-root-user", "sh", "-c", limited, "sh"],
-    });
-    await rig.installation.untilLog(/by polling/);
-    await rig.expose("n/after.fits");
-    const rows = await rig.installation.until(everyDelivered(2));
-    assertEquals(await daemon.stop(), 0);
-    assert(/WARNING .*polled instead/.test(await rig.installation.log()), await rig.installation.log());
-    await rig.allIsWell(rows);
-  },
-});
-
-Deno.test({
-  name: "a folder that looks local and gives no events (files come in below an overlay): it is polled, and that is said",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "a folder that looks local and gives no events (files come in below an overlay): it is polled, and that is said",
+  needs("root"),
+  async () => {
     await using folder = await tempFolder();
     // As a camera's computer sees a container's folder: whoever writes there is seen in listings, and never announced.
     await using disk = await mountSmallDisk(folder.at("layers"), 64);
@@ -142,7 +138,7 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows);
   },
-});
+);
 
 Deno.test({
   name: "file watches run out when folders are made later: the folder is polled, and the reason is said",

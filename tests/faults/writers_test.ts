@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { python } from "../support/readers.ts";
 import { mountStallingDisk } from "../support/stalled_write.ts";
 import { everyDelivered, makeRig, until } from "./rig.ts";
@@ -45,10 +45,10 @@ with open(to, "w+b", buffering=0) as f:
 `,
 };
 
-Deno.test({
-  name: "FITS written slowly, reopened, preallocated, renamed, mapped, backwards: shown only when whole",
-  ignore: !has("astropy"),
-  async fn() {
+Deno.test(
+  "FITS written slowly, reopened, preallocated, renamed, mapped, backwards: shown only when whole",
+  needs("astropy"),
+  async () => {
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2, rescan_interval: 1 } });
     await using daemon = await rig.installation.start();
     const program = (body: string) =>
@@ -64,12 +64,12 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows);
   },
-});
+);
 
-Deno.test({
-  name: "a finished file is rewritten in place by one long write() that stalls: no mixture of both versions is ever shown",
-  ignore: !has("fuse", "root"),
-  async fn() {
+Deno.test(
+  "a finished file is rewritten in place by one long write() that stalls: no mixture of both versions is ever shown",
+  needs("fuse", "root"),
+  async () => {
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2 } });
     await using daemon = await rig.installation.start();
     // Longer than a file is racy: it is read again meanwhile.
@@ -90,12 +90,12 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows);
   },
-});
+);
 
-Deno.test({
-  name: "a further HDU appended after the file was delivered: a new version, the former is kept",
-  ignore: !has("astropy"),
-  async fn() {
+Deno.test(
+  "a further HDU appended after the file was delivered: a new version, the former is kept",
+  needs("astropy"),
+  async () => {
     await using rig = await makeRig({ method: "local", config: { min_file_age_seconds: 0.2 } });
     await using daemon = await rig.installation.start();
     await rig.expose("a.fits");
@@ -118,7 +118,7 @@ Deno.test({
     assertEquals(await daemon.stop(), 0);
     await rig.allIsWell(rows);
   },
-});
+);
 
 Deno.test("a FITS file that never gets its last bytes is listed as incomplete, never sent, and delivered when they come", async () => {
   await using rig = await makeRig({

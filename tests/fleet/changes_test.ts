@@ -4,14 +4,14 @@ import { mapLimit } from "../../src/async/map_limit.ts";
 import { JOBS } from "../../src/fleet/collections.ts";
 import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { fleetServer, never } from "./link_rig.ts";
 
-Deno.test({
-  name: "after 1,000 changes the last one is in force, with a handful of reloads; a bad one in between changes nothing",
-  ignore: !has("pocketbase"),
-  async fn() {
+Deno.test(
+  "after 1,000 changes the last one is in force, with a handful of reloads; a bad one in between changes nothing",
+  needs("pocketbase"),
+  async () => {
     await using folder = await tempFolder();
     await using server = await fleetServer(folder.at("data"));
     await Deno.mkdir(folder.at("camera"));
@@ -80,7 +80,7 @@ Deno.test({
     assert(grown < 80, `grown by ${grown} MB`);
     assertEquals(await daemon.stop(), 0);
   },
-});
+);
 
 async function arrived(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);

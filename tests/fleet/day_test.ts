@@ -4,17 +4,16 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { JOBS, LOGS } from "../../src/fleet/collections.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { fleetServer, linkRig, never } from "./link_rig.ts";
 
 const HOUR = 3_600_000;
 
-Deno.test({
-  name:
-    "after 24 hours without a network everything is sent in order; meanwhile the server is asked seldom, and the disk is bounded",
-  ignore: !has("pocketbase"),
-  async fn() {
+Deno.test(
+  "after 24 hours without a network everything is sent in order; meanwhile the server is asked seldom, and the disk is bounded",
+  needs("pocketbase"),
+  async () => {
     await using folder = await tempFolder();
     await using server = await fleetServer(folder.at("data"));
     const job = { name: "guider", enabled: true, settings: { watch_path: "/guider", remote_base_path: "/nas" } };
@@ -65,7 +64,7 @@ Deno.test({
     assertEquals(said.length, 1, JSON.stringify(said));
     assertMatch(said[0]!, /Cannot reach .*: no connection\. .*The jobs in force were fetched .* ago\./);
     assertEquals([link.jobs(), link.reloads()], [["default", "guider"], 1]);
-    const files = [...Deno.readDirSync(`${link.stateFolder}/pocketbase-logs`)];
+    const files = await Array.fromAsync(Deno.readDir(`${link.stateFolder}/pocketbase-logs`));
     assert(files.length <= 3, `${files.length} files wait`);
 
     isThere = true;
@@ -86,4 +85,4 @@ Deno.test({
       "the connection",
     );
   },
-});
+);

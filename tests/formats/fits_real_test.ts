@@ -4,7 +4,7 @@ import { fits } from "../../src/formats/fits/fits.ts";
 import { readCards } from "../../src/formats/fits/cards.ts";
 import { verifyFitsChecksums } from "../../src/formats/fits/fits_checksums.ts";
 import { gzip } from "../../src/formats/gzip/gzip.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { inspect, over, python, realFiles } from "../support/readers.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -17,71 +17,59 @@ interface Judged {
 
 const never = new AbortController().signal;
 
-Deno.test({
-  name: "fits.inspect() agrees with astropy on every FITS file of its tests, whole and cut anywhere",
-  ignore: !has("astropy"),
-  fn: async () => {
+Deno.test(
+  "fits.inspect() agrees with astropy on every FITS file of its tests, whole and cut anywhere",
+  needs("astropy"),
+  async () => {
     const files: Judged[] = JSON.parse(await python(JUDGE, ...(await realFiles())));
     assert(files.length > 35, String(files.length));
     for (const judged of files) await agrees(judged);
   },
+);
+
+Deno.test("fits.inspect() agrees with astropy on files of every kind that astropy writes", needs("astropy"), async () => {
+  await using folder = await tempFolder();
+  const files: Judged[] = JSON.parse(await python(JUDGE, ...JSON.parse(await python(WRITE, folder.path))));
+  assertEquals(files.length, 9);
+  for (const judged of files) await agrees(judged);
 });
 
-Deno.test({
-  name: "fits.inspect() agrees with astropy on files of every kind that astropy writes",
-  ignore: !has("astropy"),
-  fn: async () => {
-    await using folder = await tempFolder();
-    const files: Judged[] = JSON.parse(await python(JUDGE, ...JSON.parse(await python(WRITE, folder.path))));
-    assertEquals(files.length, 9);
-    for (const judged of files) await agrees(judged);
-  },
+Deno.test("fits.inspect() knows the length of a real file of 41 MB from a few looks", needs("bigfits", "astropy"), async () => {
+  const path = "/usr/share/astrometry/index-tycho2-09.littleendian.fits";
+  const [judged] = JSON.parse(await python(JUDGE, path)) as [Judged];
+  using file = await Deno.open(path);
+  let seen = 0;
+  const read = async (offset: number, length: number) => {
+    const buffer = new Uint8Array(length);
+    await file.seek(offset, Deno.SeekMode.Start);
+    const count = await file.read(buffer) ?? 0;
+    seen += count;
+    return buffer.subarray(0, count);
+  };
+  assertEquals(await fits.inspect(read, judged.size, never), { verdict: "reached", declaredBytes: judged.hdus.at(-1)!.end });
+  assert(seen < 500_000, String(seen));
+  const cut = await fits.inspect(read, judged.size - 2881, never);
+  assertEquals(cut.verdict, "short");
 });
 
-Deno.test({
-  name: "fits.inspect() knows the length of a real file of 41 MB from a few looks",
-  ignore: !has("bigfits", "astropy"),
-  fn: async () => {
-    const path = "/usr/share/astrometry/index-tycho2-09.littleendian.fits";
-    const [judged] = JSON.parse(await python(JUDGE, path)) as [Judged];
-    using file = await Deno.open(path);
-    let seen = 0;
-    const read = async (offset: number, length: number) => {
-      const buffer = new Uint8Array(length);
-      await file.seek(offset, Deno.SeekMode.Start);
-      const count = await file.read(buffer) ?? 0;
-      seen += count;
-      return buffer.subarray(0, count);
-    };
-    assertEquals(await fits.inspect(read, judged.size, never), { verdict: "reached", declaredBytes: judged.hdus.at(-1)!.end });
-    assert(seen < 500_000, String(seen));
-    const cut = await fits.inspect(read, judged.size - 2881, never);
-    assertEquals(cut.verdict, "short");
-  },
+Deno.test("formats know the end of files that fpack and gzip made", needs("astropy", "cfitsio"), async () => {
+  await using folder = await tempFolder();
+  const image = (JSON.parse(await python(WRITE, folder.path)) as string[]).find((path) => path.endsWith("image.fits"))!;
+  await run("fpack", image);
+  await run("gzip", "-k", image);
+  const [packedFile] = JSON.parse(await python(JUDGE, `${image}.fz`)) as [Judged];
+  await agrees(packedFile);
+  const zipped = await Deno.readFile(`${image}.gz`);
+  assertEquals(await inspect(gzip, zipped), { verdict: "reached", declaredBytes: zipped.length });
+  for (const size of cuts(zipped.length)) assertEquals((await inspect(gzip, zipped, size)).verdict, "short", `cut at ${size}`);
+  const packed = await Deno.readFile(`${image}.fz`);
+  assertEquals((await readCards(over(packed), packed.length)).OBJECT, "O'Brien's nebula");
 });
 
-Deno.test({
-  name: "formats know the end of files that fpack and gzip made",
-  ignore: !has("astropy", "cfitsio"),
-  fn: async () => {
-    await using folder = await tempFolder();
-    const image = (JSON.parse(await python(WRITE, folder.path)) as string[]).find((path) => path.endsWith("image.fits"))!;
-    await run("fpack", image);
-    await run("gzip", "-k", image);
-    const [packedFile] = JSON.parse(await python(JUDGE, `${image}.fz`)) as [Judged];
-    await agrees(packedFile);
-    const zipped = await Deno.readFile(`${image}.gz`);
-    assertEquals(await inspect(gzip, zipped), { verdict: "reached", declaredBytes: zipped.length });
-    for (const size of cuts(zipped.length)) assertEquals((await inspect(gzip, zipped, size)).verdict, "short", `cut at ${size}`);
-    const packed = await Deno.readFile(`${image}.fz`);
-    assertEquals((await readCards(over(packed), packed.length)).OBJECT, "O'Brien's nebula");
-  },
-});
-
-Deno.test({
-  name: "verifyFitsChecksums() agrees with fitsverify on every FITS file of astropy's tests",
-  ignore: !has("astropy", "fitsverify"),
-  fn: async () => {
+Deno.test(
+  "verifyFitsChecksums() agrees with fitsverify on every FITS file of astropy's tests",
+  needs("astropy", "fitsverify"),
+  async () => {
     const verdicts = { right: 0, wrong: 0 };
     for (const path of await realFiles()) {
       const bytes = await Deno.readFile(path);
@@ -95,26 +83,22 @@ Deno.test({
     }
     assert(verdicts.right > 30 && verdicts.wrong >= 3, JSON.stringify(verdicts));
   },
-});
+);
 
-Deno.test({
-  name: "verifyFitsChecksums() proves what astropy signed, and finds every flipped bit",
-  ignore: !has("astropy"),
-  fn: async () => {
-    await using folder = await tempFolder();
-    for (const path of JSON.parse(await python(WRITE, folder.path)) as string[]) {
-      const bytes = await Deno.readFile(path);
-      const whole = await verifyFitsChecksums(over(bytes), bytes.length, never);
-      assert(whole.ok && whole.checked >= 2 && whole.checked % 2 === 0, `${path}: ${JSON.stringify(whole)}`);
-      for (const at of cuts(bytes.length).filter((at) => at < bytes.length && at > 2880)) {
-        const harmed = bytes.slice();
-        harmed[at]! ^= 4;
-        const verdict = await verifyFitsChecksums(over(harmed), harmed.length, never);
-        // A bit of a header can break what says that there is a checksum, never turn a wrong one right.
-        if (verdict.ok) assertNotEquals(verdict.checked, whole.checked, `${path} byte ${at}`);
-      }
+Deno.test("verifyFitsChecksums() proves what astropy signed, and finds every flipped bit", needs("astropy"), async () => {
+  await using folder = await tempFolder();
+  for (const path of JSON.parse(await python(WRITE, folder.path)) as string[]) {
+    const bytes = await Deno.readFile(path);
+    const whole = await verifyFitsChecksums(over(bytes), bytes.length, never);
+    assert(whole.ok && whole.checked >= 2 && whole.checked % 2 === 0, `${path}: ${JSON.stringify(whole)}`);
+    for (const at of cuts(bytes.length).filter((at) => at < bytes.length && at > 2880)) {
+      const harmed = bytes.slice();
+      harmed[at]! ^= 4;
+      const verdict = await verifyFitsChecksums(over(harmed), harmed.length, never);
+      // A bit of a header can break what says that there is a checksum, never turn a wrong one right.
+      if (verdict.ok) assertNotEquals(verdict.checked, whole.checked, `${path} byte ${at}`);
     }
-  },
+  }
 });
 
 async function agrees({ path, size, hdus }: Judged): Promise<void> {

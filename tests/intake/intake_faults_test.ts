@@ -332,11 +332,10 @@ Deno.test("intake: a file whose name is reserved is listed with the reason, whet
   assertEquals(listed(), undefined);
 });
 
-Deno.test({
-  name:
-    "intake: sparse files of a terabyte with checksums hold up no other file, are shown as being checked, and end with the intake",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+Deno.test(
+  "intake: sparse files of a terabyte with checksums hold up no other file, are shown as being checked, and end with the intake",
+  { ignore: Deno.build.os !== "linux" },
+  async () => {
     await using rig = await runningIntake();
     const isGiant = ({ path }: { readonly path: string }) => path.startsWith("giant");
     const checking = () => rig.intake.waiting().filter((one) => isGiant(one) && one.reason === "checking");
@@ -348,7 +347,7 @@ Deno.test({
     await rig.until(() => rig.admitted().length === 20, "the others are admitted");
     assertEquals([checking().length, rig.admitted().some((path) => isGiant({ path }))], [9, false]);
   },
-});
+);
 
 /** A FITS file with so many zeros as data, and a DATASUM that is not theirs. */
 async function sparse(path: string, bytes: number): Promise<void> {

@@ -74,38 +74,34 @@ Deno.test("caughtUp() of intake() throws where the folder is missing", async () 
   assertEquals(thrown instanceof Failure && thrown.code, "source_gone");
 });
 
-Deno.test({
-  name: "intake() admits hostile names as they are",
-  ignore: !posix,
-  fn: async () => {
-    await using rig = await runningIntake();
-    const names = [
-      "-rf.fits",
-      "$(touch x).fits",
-      "`id`.fits",
-      "a\nb.fits",
-      "a b  c.fits",
-      "quote'\".fits",
-      "semi;colon&|.fits",
-      "ünïcødé 星.fits",
-      "[a](b){c}*?.fits",
-      "#hash.fits",
-      "back\\slash.fits",
-      "tab\there.fits",
-      "\u202egnp.fits",
-      `${"x".repeat(250)}.fits`,
-      "folder\nwith newline/--delete/a.fits",
-    ];
-    for (const name of names) await rig.write(name, image);
-    await rig.until(() => rig.admitted().length + rig.told("refused").length >= names.length, "all are judged");
-    assertEquals(rig.admitted().sort(), names.sort());
-  },
+Deno.test("intake() admits hostile names as they are", { ignore: !posix }, async () => {
+  await using rig = await runningIntake();
+  const names = [
+    "-rf.fits",
+    "$(touch x).fits",
+    "`id`.fits",
+    "a\nb.fits",
+    "a b  c.fits",
+    "quote'\".fits",
+    "semi;colon&|.fits",
+    "ünïcødé 星.fits",
+    "[a](b){c}*?.fits",
+    "#hash.fits",
+    "back\\slash.fits",
+    "tab\there.fits",
+    "\u202egnp.fits",
+    `${"x".repeat(250)}.fits`,
+    "folder\nwith newline/--delete/a.fits",
+  ];
+  for (const name of names) await rig.write(name, image);
+  await rig.until(() => rig.admitted().length + rig.told("refused").length >= names.length, "all are judged");
+  assertEquals(rig.admitted().sort(), names.sort());
 });
 
-Deno.test({
-  name: "intake() refuses a name that is not UTF-8, once, and nothing else with it",
-  ignore: Deno.build.os !== "linux",
-  fn: async () => {
+Deno.test(
+  "intake() refuses a name that is not UTF-8, once, and nothing else with it",
+  { ignore: Deno.build.os !== "linux" },
+  async () => {
     await using rig = await runningIntake();
     await shell(rig.root, "printf x > \"$(printf 'bad\\377.fits')\"; printf x > \"$(printf 'bad\\377.txt')\"");
     await rig.write("good.fits", image);
@@ -120,25 +116,21 @@ Deno.test({
     await rig.intake.scanNow();
     assertEquals(rig.intake.waiting(), []);
   },
-});
+);
 
-Deno.test({
-  name: "intake() follows no symlink, but for the watched folder itself",
-  ignore: !posix,
-  fn: async () => {
-    await using rig = await intakeRig();
-    await rig.folder.write("outside/secret.fits", image);
-    await Deno.symlink(rig.folder.at("outside"), `${rig.root}/linked`);
-    await Deno.symlink(rig.folder.at("outside/secret.fits"), `${rig.root}/link.fits`);
-    rig.start();
-    await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
-    await rig.folder.write("outside/later.fits", image);
-    await Deno.writeFile(`${rig.root}/linked/through.fits`, image);
-    await rig.write("own.fits", image);
-    await rig.until(() => rig.admitted().length > 0, "the own file is admitted");
-    await rig.intake.scanNow();
-    assertEquals(rig.admitted(), ["own.fits"]);
-  },
+Deno.test("intake() follows no symlink, but for the watched folder itself", { ignore: !posix }, async () => {
+  await using rig = await intakeRig();
+  await rig.folder.write("outside/secret.fits", image);
+  await Deno.symlink(rig.folder.at("outside"), `${rig.root}/linked`);
+  await Deno.symlink(rig.folder.at("outside/secret.fits"), `${rig.root}/link.fits`);
+  rig.start();
+  await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
+  await rig.folder.write("outside/later.fits", image);
+  await Deno.writeFile(`${rig.root}/linked/through.fits`, image);
+  await rig.write("own.fits", image);
+  await rig.until(() => rig.admitted().length > 0, "the own file is admitted");
+  await rig.intake.scanNow();
+  assertEquals(rig.admitted(), ["own.fits"]);
 });
 
 Deno.test("intake() polls a folder whose files come without events, and believes no longer that it sees their writers", async () => {
@@ -169,46 +161,38 @@ Deno.test("intake() polls a folder whose files come without events, and believes
   assertEquals(rig.told("notice").length, 1);
 });
 
-Deno.test({
-  name: "intake() does not follow a hint through a symlink",
-  ignore: !posix,
-  fn: async () => {
-    // As watches of some systems give it, which follow symlinks themselves.
-    const hints: WatchEvent[] = [{ kind: "other", paths: [] }];
-    await using rig = await intakeRig({
-      system: {
-        async *watch(root, _recursive, signal) {
-          while (!signal.aborted) {
-            const paths = ["linked/secret.fits", "own.fits"].map((name) => `${root}/${name}`);
-            if (hints.length === 0 && rig.told("scanned").length > 0) hints.push({ kind: "close", paths });
-            yield* hints.splice(0);
-            await new Promise((resolve) => setTimeout(resolve, 5));
-          }
-        },
+Deno.test("intake() does not follow a hint through a symlink", { ignore: !posix }, async () => {
+  // As watches of some systems give it, which follow symlinks themselves.
+  const hints: WatchEvent[] = [{ kind: "other", paths: [] }];
+  await using rig = await intakeRig({
+    system: {
+      async *watch(root, _recursive, signal) {
+        while (!signal.aborted) {
+          const paths = ["linked/secret.fits", "own.fits"].map((name) => `${root}/${name}`);
+          if (hints.length === 0 && rig.told("scanned").length > 0) hints.push({ kind: "close", paths });
+          yield* hints.splice(0);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
       },
-    });
-    await rig.folder.write("outside/secret.fits", image);
-    await Deno.symlink(rig.folder.at("outside"), `${rig.root}/linked`);
-    rig.start();
-    await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
-    await rig.write("own.fits", image);
-    await rig.until(() => rig.admitted().length > 0, "a file is admitted");
-    assertEquals([rig.admitted(), rig.told("changed").map((event) => "path" in event && event.path)], [["own.fits"], [
-      "own.fits",
-    ]]);
-  },
+    },
+  });
+  await rig.folder.write("outside/secret.fits", image);
+  await Deno.symlink(rig.folder.at("outside"), `${rig.root}/linked`);
+  rig.start();
+  await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
+  await rig.write("own.fits", image);
+  await rig.until(() => rig.admitted().length > 0, "a file is admitted");
+  assertEquals([rig.admitted(), rig.told("changed").map((event) => "path" in event && event.path)], [["own.fits"], [
+    "own.fits",
+  ]]);
 });
 
-Deno.test({
-  name: "intake() watches a folder that is given as a symlink",
-  ignore: !posix,
-  fn: async () => {
-    await using outer = await intakeRig();
-    await Deno.symlink(outer.root, outer.folder.at("link"));
-    await using rig = await runningIntake({ job: { watchPath: outer.folder.at("link") } });
-    await rig.write("n/a.fits", image);
-    await rig.until(() => rig.admitted().length === 1, "it is admitted");
-  },
+Deno.test("intake() watches a folder that is given as a symlink", { ignore: !posix }, async () => {
+  await using outer = await intakeRig();
+  await Deno.symlink(outer.root, outer.folder.at("link"));
+  await using rig = await runningIntake({ job: { watchPath: outer.folder.at("link") } });
+  await rig.write("n/a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
 });
 
 Deno.test("intake() leaves hidden, excluded and our own staging folders alone", async () => {
@@ -238,41 +222,33 @@ Deno.test("intake() admits new content under an old name as a new version, by re
   assertEquals(told, ["created", "changed", "created"]);
 });
 
-Deno.test({
-  name: "intake() takes a new mode of a file for nothing new",
-  ignore: !posix,
-  fn: async () => {
-    await using rig = await runningIntake();
-    await rig.write("a.fits", image);
-    await rig.until(() => rig.admitted().length === 1, "it is admitted");
-    await pause(1_100);
-    await Deno.chmod(`${rig.root}/a.fits`, 0o600);
-    await pause(500);
-    await rig.intake.scanNow();
-    await rig.until(() => rig.intake.waiting().length === 0, "the content is compared");
-    await rig.intake.scanNow();
-    assertEquals(rig.admitted(), ["a.fits"]);
-  },
+Deno.test("intake() takes a new mode of a file for nothing new", { ignore: !posix }, async () => {
+  await using rig = await runningIntake();
+  await rig.write("a.fits", image);
+  await rig.until(() => rig.admitted().length === 1, "it is admitted");
+  await pause(1_100);
+  await Deno.chmod(`${rig.root}/a.fits`, 0o600);
+  await pause(500);
+  await rig.intake.scanNow();
+  await rig.until(() => rig.intake.waiting().length === 0, "the content is compared");
+  await rig.intake.scanNow();
+  assertEquals(rig.admitted(), ["a.fits"]);
 });
 
-Deno.test({
-  name: "intake() finds new content behind old size and time",
-  ignore: !posix,
-  fn: async () => {
-    await using rig = await runningIntake();
-    const time = 1_700_000_000;
-    await rig.write("a.fits", image);
-    await Deno.utime(`${rig.root}/a.fits`, time, time);
-    await rig.until(() => rig.intake.waiting().length === 0 && rig.admitted().length > 0, "it is admitted");
-    const before = rig.admitted().length;
-    // The ledger knows the hash once the file was sent.
-    for (const { delivery } of rig.ledger.query({})) wasRead(rig.ledger, delivery, await sha256(image));
-    await pause(1_100);
-    const other = fitsFile(6_000, 99);
-    await rig.write("a.fits", other);
-    await Deno.utime(`${rig.root}/a.fits`, time, time);
-    await rig.until(() => rig.admitted().length > before, "the new content is admitted");
-  },
+Deno.test("intake() finds new content behind old size and time", { ignore: !posix }, async () => {
+  await using rig = await runningIntake();
+  const time = 1_700_000_000;
+  await rig.write("a.fits", image);
+  await Deno.utime(`${rig.root}/a.fits`, time, time);
+  await rig.until(() => rig.intake.waiting().length === 0 && rig.admitted().length > 0, "it is admitted");
+  const before = rig.admitted().length;
+  // The ledger knows the hash once the file was sent.
+  for (const { delivery } of rig.ledger.query({})) wasRead(rig.ledger, delivery, await sha256(image));
+  await pause(1_100);
+  const other = fitsFile(6_000, 99);
+  await rig.write("a.fits", other);
+  await Deno.utime(`${rig.root}/a.fits`, time, time);
+  await rig.until(() => rig.admitted().length > before, "the new content is admitted");
 });
 
 Deno.test("intake() tells what is removed", async () => {
@@ -347,17 +323,13 @@ Deno.test("intake() lets one unreadable file among many wait alone, and tries it
   await rig.until(() => rig.admitted().length === 100, "it is admitted after all");
 });
 
-Deno.test({
-  name: "intake() lets one unreadable folder wait alone",
-  ignore: !posix,
-  fn: async () => {
-    await using rig = await intakeRig({ system: has("root") ? closedTo("closed") : {} });
-    await rig.write("closed/a.fits", image);
-    await rig.write("open/a.fits", image);
-    await Deno.chmod(`${rig.root}/closed`, 0);
-    rig.start();
-    await rig.until(() => rig.admitted().length === 1 && rig.told("refused", "closed").length === 1, "one is admitted, one told");
-  },
+Deno.test("intake() lets one unreadable folder wait alone", { ignore: !posix }, async () => {
+  await using rig = await intakeRig({ system: has("root") ? closedTo("closed") : {} });
+  await rig.write("closed/a.fits", image);
+  await rig.write("open/a.fits", image);
+  await Deno.chmod(`${rig.root}/closed`, 0);
+  rig.start();
+  await rig.until(() => rig.admitted().length === 1 && rig.told("refused", "closed").length === 1, "one is admitted, one told");
 });
 
 /** Nothing is closed to root: for root, a system that refuses the folder as the real one refuses others. */

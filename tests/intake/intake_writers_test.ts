@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has, which } from "../support/needs.ts";
+import { needs, which } from "../support/needs.ts";
 import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
 
 const PAUSE_MS = 700;
@@ -37,40 +37,36 @@ Deno.test("intake() waits for a writer that closes the file between its pieces",
   await rig.until(() => rig.admitted().length === 1, "the last piece makes it whole");
 });
 
-Deno.test({
-  name: "intake() does not take a preallocated file for finished because it is long",
+Deno.test("intake() does not take a preallocated file for finished because it is long", {
   ignore: which("fallocate") === undefined,
-  fn: async () => {
-    await using rig = await runningIntake();
-    const path = `${rig.root}/early.fits`;
-    rig.whole("early.fits", image);
-    await run("fallocate", "-l", String(image.length), path);
-    await pause(PAUSE_MS);
-    using file = await Deno.open(path, { write: true });
-    await writeAll(file, image.subarray(0, 2880));
-    await pause(PAUSE_MS);
-    assertEquals(rig.admitted(), []);
-    await writeAll(file, image.subarray(2880));
-    await pause(PAUSE_MS);
-    assertEquals(rig.admitted(), []);
-    file.close();
-    await rig.until(() => rig.admitted().length === 1, "the closed file is admitted");
-  },
+}, async () => {
+  await using rig = await runningIntake();
+  const path = `${rig.root}/early.fits`;
+  rig.whole("early.fits", image);
+  await run("fallocate", "-l", String(image.length), path);
+  await pause(PAUSE_MS);
+  using file = await Deno.open(path, { write: true });
+  await writeAll(file, image.subarray(0, 2880));
+  await pause(PAUSE_MS);
+  assertEquals(rig.admitted(), []);
+  await writeAll(file, image.subarray(2880));
+  await pause(PAUSE_MS);
+  assertEquals(rig.admitted(), []);
+  file.close();
+  await rig.until(() => rig.admitted().length === 1, "the closed file is admitted");
 });
 
-Deno.test({
-  name: "intake() waits for a writer that writes through a mapping",
+Deno.test("intake() waits for a writer that writes through a mapping", {
   ignore: which("python3") === undefined || Deno.build.os !== "linux",
-  fn: async () => {
-    await using rig = await runningIntake();
-    const source = rig.folder.at("source.fits");
-    await Deno.writeFile(source, rig.whole("mapped.fits", image));
-    const writing = run("python3", "-c", MAP_WRITER, source, `${rig.root}/mapped.fits`, String(PAUSE_MS / 1000));
-    await pause(2 * PAUSE_MS);
-    assertEquals(rig.admitted(), []);
-    await writing;
-    await rig.until(() => rig.admitted().length === 1, "the unmapped file is admitted");
-  },
+}, async () => {
+  await using rig = await runningIntake();
+  const source = rig.folder.at("source.fits");
+  await Deno.writeFile(source, rig.whole("mapped.fits", image));
+  const writing = run("python3", "-c", MAP_WRITER, source, `${rig.root}/mapped.fits`, String(PAUSE_MS / 1000));
+  await pause(2 * PAUSE_MS);
+  assertEquals(rig.admitted(), []);
+  await writing;
+  await rig.until(() => rig.admitted().length === 1, "the unmapped file is admitted");
 });
 
 Deno.test("intake() takes a file that is renamed from a temporary name", async () => {
@@ -100,31 +96,27 @@ Deno.test("intake() waits for the writer of a file that was renamed while it is 
   await rig.until(() => rig.admitted().length === 1, "the closed file is admitted");
 });
 
-Deno.test({
-  name: "intake() finds the writer of a file that was there before it started",
-  ignore: !has("root"),
-  fn: async () => {
-    await using rig = await intakeRig();
-    rig.whole("early.fits", image);
-    rig.whole("old.fits", image);
-    await Deno.writeFile(`${rig.root}/old.fits`, image);
-    using file = await Deno.open(`${rig.root}/early.fits`, { write: true, create: true });
-    await writeAll(file, image.subarray(0, image.length - 100));
-    await file.truncate(image.length);
-    await pause(PAUSE_MS);
-    rig.start();
-    await rig.until(() => rig.admitted().includes("old.fits"), "the file without a writer is admitted");
-    await pause(PAUSE_MS);
-    assertEquals(rig.admitted(), ["old.fits"]);
-    assertEquals(rig.intake.waiting().map(({ path, reason }) => ({ path, reason })), [{
-      path: "early.fits",
-      reason: "writer open",
-    }]);
-    await file.seek(-100, Deno.SeekMode.End);
-    await writeAll(file, image.subarray(image.length - 100));
-    file.close();
-    await rig.until(() => rig.admitted().length === 2, "the closed file is admitted");
-  },
+Deno.test("intake() finds the writer of a file that was there before it started", needs("root"), async () => {
+  await using rig = await intakeRig();
+  rig.whole("early.fits", image);
+  rig.whole("old.fits", image);
+  await Deno.writeFile(`${rig.root}/old.fits`, image);
+  using file = await Deno.open(`${rig.root}/early.fits`, { write: true, create: true });
+  await writeAll(file, image.subarray(0, image.length - 100));
+  await file.truncate(image.length);
+  await pause(PAUSE_MS);
+  rig.start();
+  await rig.until(() => rig.admitted().includes("old.fits"), "the file without a writer is admitted");
+  await pause(PAUSE_MS);
+  assertEquals(rig.admitted(), ["old.fits"]);
+  assertEquals(rig.intake.waiting().map(({ path, reason }) => ({ path, reason })), [{
+    path: "early.fits",
+    reason: "writer open",
+  }]);
+  await file.seek(-100, Deno.SeekMode.End);
+  await writeAll(file, image.subarray(image.length - 100));
+  file.close();
+  await rig.until(() => rig.admitted().length === 2, "the closed file is admitted");
 });
 
 Deno.test("intake() waits for quiet where a file declares no length", async () => {

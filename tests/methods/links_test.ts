@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { linkUploads } from "../../src/methods/links.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { sourceAt } from "../support/source_at.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -9,11 +9,10 @@ const never = new AbortController().signal;
 const system = createSystem();
 
 for (const size of [1_000, 65 * 1024 * 1024]) {
-  Deno.test({
-    name:
-      `linkUploads() gives programs a copy of ${size} bytes where another account may exchange the folder, which goes with the links`,
-    ignore: !has("root"),
-    async fn() {
+  Deno.test(
+    `linkUploads() gives programs a copy of ${size} bytes where another account may exchange the folder, which goes with the links`,
+    needs("root"),
+    async () => {
       await using folder = await tempFolder();
       const path = await folder.write("data/night/a.fits", "");
       await Deno.truncate(path, size);
@@ -38,17 +37,17 @@ for (const size of [1_000, 65 * 1024 * 1024]) {
       }
       assertEquals([...await system.names(folder.at("work")), ...await system.names(folder.at("disk")).catch(() => [])], []);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "linkUploads() gives programs links where nobody else may exchange folders",
-  ignore: Deno.build.os === "windows",
-  async fn() {
+Deno.test(
+  "linkUploads() gives programs links where nobody else may exchange folders",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
     await using folder = await tempFolder();
     const source = await sourceAt(await folder.write("data/a.fits", "text"), "a.fits");
     const context = { system, stagingRoot: ".x", workFolder: folder.at("work"), log: () => {} };
     await using links = await linkUploads([{ source, staged: ".x/a1/1" }], context, never);
     assertEquals((await system.facts(`${links.folder}/1`))?.kind, "symlink");
   },
-});
+);

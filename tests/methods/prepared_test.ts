@@ -5,17 +5,16 @@ import { rsync } from "../../src/methods/rsync/rsync.ts";
 import { scp } from "../../src/methods/scp/scp.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { ignoreBytes, noise, STAGING, upload } from "../conformance/rig.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { openBench } from "./bench.ts";
 
 const signal = new AbortController().signal;
 
 for (const method of [rsync, scp]) {
-  Deno.test({
-    name:
-      `${method.name}: a staging folder that cannot be made while links are still being made fails as that, and leaves no link`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `${method.name}: a staging folder that cannot be made while links are still being made fails as that, and leaves no link`,
+    needs("sshd", "rsync"),
+    async () => {
       await using it = await openBench(method);
       const real = createSystem();
       const session = await it.connect({}, {
@@ -29,7 +28,7 @@ for (const method of [rsync, scp]) {
       const uploads = Array.from({ length: 1_000 }, (_, index) => upload(source, index, "a1"));
       await assertRejects(() => session.put(uploads, ignoreBytes, signal), Failure);
       await session[Symbol.asyncDispose]();
-      assertEquals([...Deno.readDirSync(it.folder.at("work"))].map(({ name }) => name), []);
+      assertEquals((await Array.fromAsync(Deno.readDir(it.folder.at("work")))).map(({ name }) => name), []);
     },
-  });
+  );
 }

@@ -3,16 +3,16 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { makeRig } from "../faults/rig.ts";
 import { fitsTree, visible } from "../bench/measure.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
 
 const FILES = Number(Deno.env.get("IMAGE_TRANSFER_NIGHT_FILES") ?? 20_000);
 
 for (const method of ["local", "tar", "rsync"] as const) {
-  Deno.test({
-    name: `night: ${FILES} files by ${method}, the daemon killed after the first thousand: none is missing, none is left over`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
+  Deno.test(
+    `night: ${FILES} files by ${method}, the daemon killed after the first thousand: none is missing, none is left over`,
+    needs("sshd", "rsync"),
+    async () => {
       await using rig = await makeRig({ method });
       // No witness: it would read every file.
       await rig.observer.stop();
@@ -32,5 +32,5 @@ for (const method of ["local", "tar", "rsync"] as const) {
       assertEquals(new TextDecoder().decode(same.stdout), "");
       assertEquals(await stagingRemains(rig.there), []);
     },
-  });
+  );
 }

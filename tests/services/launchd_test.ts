@@ -3,7 +3,7 @@ import { xmlText } from "../../src/services/fill_template.ts";
 import { launchd } from "../../src/services/launchd.ts";
 import type { ServiceRequest } from "../../src/services/service.ts";
 import { assertGolden } from "../support/golden.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aRequest, HOSTILE, template } from "./requests.ts";
 
@@ -41,21 +41,17 @@ Deno.test("launchd.controls() addresses the user's session or the system", () =>
 });
 
 for (const [name, changes] of Object.entries({ agent: { scope: "user" }, daemon: { scope: "system" }, hostile } as const)) {
-  Deno.test({
-    name: `launchd.plan() makes a property list that plistutil reads (${name})`,
-    ignore: !has("plistutil"),
-    async fn() {
-      await using folder = await tempFolder();
-      const file = await folder.write("a.plist", text(changes));
-      const { success, stdout, stderr } = await new Deno.Command("plistutil", { args: ["-i", file, "-f", "xml"] }).output();
-      assertEquals({ success, said: new TextDecoder().decode(stderr) }, { success: true, said: "" });
-      const read = new TextDecoder().decode(stdout).replace(/>\s+</g, "><");
-      const { program, config } = request(changes);
-      const string = (text: string) => `<string>${xmlText(text)}</string>`;
-      const words = [program, "run", "--config", config].map(string).join("");
-      assertStringIncludes(read, `<key>ProgramArguments</key><array>${words}</array>`);
-      assertStringIncludes(read, "<key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>");
-      assertEquals(read.includes("<key>UserName</key><string>observer</string>"), changes.scope === "system");
-    },
+  Deno.test(`launchd.plan() makes a property list that plistutil reads (${name})`, needs("plistutil"), async () => {
+    await using folder = await tempFolder();
+    const file = await folder.write("a.plist", text(changes));
+    const { success, stdout, stderr } = await new Deno.Command("plistutil", { args: ["-i", file, "-f", "xml"] }).output();
+    assertEquals({ success, said: new TextDecoder().decode(stderr) }, { success: true, said: "" });
+    const read = new TextDecoder().decode(stdout).replace(/>\s+</g, "><");
+    const { program, config } = request(changes);
+    const string = (text: string) => `<string>${xmlText(text)}</string>`;
+    const words = [program, "run", "--config", config].map(string).join("");
+    assertStringIncludes(read, `<key>ProgramArguments</key><array>${words}</array>`);
+    assertStringIncludes(read, "<key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>");
+    assertEquals(read.includes("<key>UserName</key><string>observer</string>"), changes.scope === "system");
   });
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { systemd } from "../../src/services/systemd.ts";
 import { assertGolden } from "../support/golden.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aRequest, HOSTILE, template } from "./requests.ts";
 
@@ -67,10 +67,10 @@ Deno.test("systemd.controls() asks the user's own manager for user services", ()
 });
 
 for (const scope of ["system", "user"] as const) {
-  Deno.test({
-    name: `systemd.plan() makes a ${scope} unit that systemd-analyze verify has nothing against`,
-    ignore: !has("systemd"),
-    async fn() {
+  Deno.test(
+    `systemd.plan() makes a ${scope} unit that systemd-analyze verify has nothing against`,
+    needs("systemd"),
+    async () => {
       await using folder = await tempFolder();
       const file = await folder.write("image-transfer.service", text({ scope, program: "/bin/true", description: HOSTILE }));
       const { code, stderr } = await new Deno.Command("systemd-analyze", {
@@ -79,5 +79,5 @@ for (const scope of ["system", "user"] as const) {
       }).output();
       assertEquals({ code, said: new TextDecoder().decode(stderr) }, { code: 0, said: "" });
     },
-  });
+  );
 }

@@ -4,7 +4,7 @@ import { readMark } from "../../src/config/read/service_mark.ts";
 import type { ServiceRequest } from "../../src/services/service.ts";
 import { taskScheduler } from "../../src/services/task_scheduler.ts";
 import { assertGolden } from "../support/golden.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { aWindowsRequest, HOSTILE, template } from "./requests.ts";
 
@@ -45,15 +45,15 @@ Deno.test("taskScheduler.plan() sets no time limit", () => {
 });
 
 for (const [name, changes] of Object.entries({ "log-on": {}, boot: { scope: "system" }, hostile } as const)) {
-  Deno.test({
-    name: `taskScheduler.plan() makes a task that the schema of Task Scheduler allows (${name})`,
-    ignore: !has("xmllint"),
-    async fn() {
+  Deno.test(
+    `taskScheduler.plan() makes a task that the schema of Task Scheduler allows (${name})`,
+    needs("xmllint"),
+    async () => {
       await using folder = await tempFolder();
       const path = await folder.write("task.xml", file(changes).text.replace('encoding="UTF-16"', 'encoding="UTF-8"'));
       const schema = fromFileUrl(new URL("task.xsd", import.meta.url));
       const { code, stderr } = await new Deno.Command("xmllint", { args: ["--noout", "--schema", schema, path] }).output();
       assertEquals({ code, said: new TextDecoder().decode(stderr).replace(path, "") }, { code: 0, said: " validates\n" });
     },
-  });
+  );
 }

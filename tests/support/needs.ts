@@ -220,6 +220,11 @@ export function has(...names: ComponentName[]): boolean {
 }
 const found = new Map<ComponentName, boolean>();
 
+/** Of a test: it is left out where one of these is not here. */
+export function needs(...names: ComponentName[]): { readonly ignore: boolean } {
+  return { ignore: !has(...names) };
+}
+
 /** The absolute path of a program on the PATH (and in the system's sbin folders), or undefined. */
 export function which(program: string): string | undefined {
   const separator = Deno.build.os === "windows" ? ";" : ":";

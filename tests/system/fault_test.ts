@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import { faultOf } from "../../src/system/fault.ts";
 import type { Fault, Platform } from "../../src/system/system.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -37,20 +37,16 @@ Deno.test("faultOf() says other for what the operating system did not say", () =
   assertEquals(faultOf("text"), "other");
 });
 
-Deno.test({
-  name: "faultOf() knows a full disk, a read-only one, and another file system",
-  ignore: !has("root"),
-  async fn() {
-    await using dir = await tempFolder();
-    const source = await dir.write("big", new Uint8Array(3 * 1024 * 1024));
-    await using disk = await mountSmallDisk(dir.at("disk"), 1);
-    assertEquals(await faultWhen(() => system.copy(source, `${disk.path}/copy`, {}, never)), "no_space");
-    assertEquals(await faultWhen(() => system.rename(source, `${disk.path}/moved`)), "cross_device");
-    await disk.readOnly(true);
-    assertEquals(await faultWhen(() => system.writeText(`${disk.path}/new`, "x")), "read_only");
-    assertEquals(await faultWhen(() => system.remove(`${disk.path}/copy`)), "read_only");
-    assertEquals(await faultWhen(() => system.remove(disk.path)), "busy");
-  },
+Deno.test("faultOf() knows a full disk, a read-only one, and another file system", needs("root"), async () => {
+  await using dir = await tempFolder();
+  const source = await dir.write("big", new Uint8Array(3 * 1024 * 1024));
+  await using disk = await mountSmallDisk(dir.at("disk"), 1);
+  assertEquals(await faultWhen(() => system.copy(source, `${disk.path}/copy`, {}, never)), "no_space");
+  assertEquals(await faultWhen(() => system.rename(source, `${disk.path}/moved`)), "cross_device");
+  await disk.readOnly(true);
+  assertEquals(await faultWhen(() => system.writeText(`${disk.path}/new`, "x")), "read_only");
+  assertEquals(await faultWhen(() => system.remove(`${disk.path}/copy`)), "read_only");
+  assertEquals(await faultWhen(() => system.remove(disk.path)), "busy");
 });
 
 const TABLE: readonly [Platform, string, string | undefined, Fault][] = [

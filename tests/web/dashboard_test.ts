@@ -8,7 +8,7 @@ import { type FleetMember, toBeatReport } from "../../src/domain/fleet.ts";
 import { type DaemonRig, daemonRig } from "../support/daemon_rig.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { has } from "../support/needs.ts";
+import { has, needs } from "../support/needs.ts";
 import {
   checkDashboard,
   type Dashboard,
@@ -41,27 +41,23 @@ async function scrapedTwice(rig: DaemonRig, daemons: number, prometheus: Prometh
   );
 }
 
-Deno.test({
-  name: "every query of the Grafana dashboard finds what a daemon serves",
-  ignore: !has("promtool"),
-  async fn() {
-    const dashboard = await dashboardIn("grafana-dashboard.json");
-    assert(queriesOf(dashboard).length > 10);
-    await using folder = await tempFolder();
-    await using rig = await webRig({ on_conflict: "fail" });
-    await folder.write(
-      "prometheus.yml",
-      `global: { scrape_interval: 200ms, scrape_timeout: 200ms }
+Deno.test("every query of the Grafana dashboard finds what a daemon serves", needs("promtool"), async () => {
+  const dashboard = await dashboardIn("grafana-dashboard.json");
+  assert(queriesOf(dashboard).length > 10);
+  await using folder = await tempFolder();
+  await using rig = await webRig({ on_conflict: "fail" });
+  await folder.write(
+    "prometheus.yml",
+    `global: { scrape_interval: 200ms, scrape_timeout: 200ms }
 scrape_configs: [{ job_name: camera, static_configs: [{ targets: ["${new URL(rig.origin).host}"] }] }]
 `,
-    );
-    await using prometheus = startPrometheus(folder);
-    await rig.until(async () => (await prometheus.ask("query", { query: "up == 1" })).status === "success", "Prometheus answers");
-    await rig.until(async () => (await prometheus.result("daemon_uptime_seconds")).length === 1, "it has scraped the daemon");
-    await deliverAndFail(rig);
-    await scrapedTwice(rig, 1, prometheus);
-    await checkDashboard(dashboard, 1, prometheus);
-  },
+  );
+  await using prometheus = startPrometheus(folder);
+  await rig.until(async () => (await prometheus.ask("query", { query: "up == 1" })).status === "success", "Prometheus answers");
+  await rig.until(async () => (await prometheus.result("daemon_uptime_seconds")).length === 1, "it has scraped the daemon");
+  await deliverAndFail(rig);
+  await scrapedTwice(rig, 1, prometheus);
+  await checkDashboard(dashboard, 1, prometheus);
 });
 
 const TOKEN = "a-token-for-prometheus";
@@ -87,48 +83,46 @@ async function fleetConfig(folder: TempFolder, asked: string): Promise<void> {
   await folder.write("prometheus.yml", config);
 }
 
-Deno.test({
-  name: "the configuration for a fleet finds all computers by their heartbeats, and its dashboard tells of all of them",
+Deno.test("the configuration for a fleet finds all computers by their heartbeats, and its dashboard tells of all of them", {
   ignore: !has("promtool", "openssl") || address === undefined,
-  async fn() {
-    await using folder = await tempFolder();
-    const { cert, key } = await selfSigned(folder, `IP:${address}`);
-    await Deno.copyFile(cert, folder.at("image-transfer-ca.pem"));
-    const web = { listen: `${address}:0`, token: "what-opens-the-page", metrics_token: TOKEN, tls_cert: cert, tls_key: key };
-    await using spring = await daemonRig({ on_conflict: "fail", web });
-    await using autumn = await daemonRig({ on_conflict: "fail", web });
-    const urls = [spring, autumn].map(({ daemon }) => new URL(daemon.startUrl()!));
-    const asked = new URL("/metrics/targets", urls[0]).href;
-    await fleetConfig(folder, asked);
-    await promtool("check", "config", folder.at("prometheus.yml"));
-    using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(cert)] });
-    const headers = { authorization: `Bearer ${TOKEN}` };
-    // Nothing is known yet: an error, so that Prometheus keeps what it knows.
-    const [foreign, early] = [await fetch(asked, { client }), await fetch(asked, { client, headers })];
-    assertEquals([foreign.status, early.status], [401, 503]);
-    await Promise.all([foreign.body?.cancel(), early.body?.cancel()]);
-    const member = (name: string, page: string): FleetMember => ({
-      ...{ name, level: "good", headline: "", version: "1", seen_at: null, seconds_ago: 1, config_error: null },
-      report: toBeatReport({ page }),
-    });
-    const members = [
-      member("spring", urls[0]!.href),
-      member('au"tu\\mn', urls[1]!.href),
-      member("local", "http://127.0.0.1:9090/"),
-    ];
-    for (const rig of [spring, autumn]) {
-      rig.daemon.events.emit({ type: "fleet", members });
-      rig.daemon.events.emit({ type: "pocketbase", collection: "image_transfer_jobs", result: "ok", milliseconds: 3 });
-    }
-    await using prometheus = startPrometheus(folder);
-    await spring.until(async () => (await prometheus.ask("query", { query: "up" })).status === "success", "Prometheus answers");
-    await spring.until(async () => (await prometheus.result("daemon_uptime_seconds")).length === 2, "it has scraped both");
-    for (const rig of [spring, autumn]) await deliverAndFail(rig);
-    await scrapedTwice(spring, 2, prometheus);
-    const names = (await prometheus.result('up{job="image-transfer"} == 1')).map(({ metric }) => metric["instance"]);
-    assertEquals(names.sort(), ['au"tu\\mn', "spring"]);
-    await checkDashboard(await dashboardIn("grafana-fleet-dashboard.json"), 2, prometheus);
-  },
+}, async () => {
+  await using folder = await tempFolder();
+  const { cert, key } = await selfSigned(folder, `IP:${address}`);
+  await Deno.copyFile(cert, folder.at("image-transfer-ca.pem"));
+  const web = { listen: `${address}:0`, token: "what-opens-the-page", metrics_token: TOKEN, tls_cert: cert, tls_key: key };
+  await using spring = await daemonRig({ on_conflict: "fail", web });
+  await using autumn = await daemonRig({ on_conflict: "fail", web });
+  const urls = [spring, autumn].map(({ daemon }) => new URL(daemon.startUrl()!));
+  const asked = new URL("/metrics/targets", urls[0]).href;
+  await fleetConfig(folder, asked);
+  await promtool("check", "config", folder.at("prometheus.yml"));
+  using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(cert)] });
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  // Nothing is known yet: an error, so that Prometheus keeps what it knows.
+  const [foreign, early] = [await fetch(asked, { client }), await fetch(asked, { client, headers })];
+  assertEquals([foreign.status, early.status], [401, 503]);
+  await Promise.all([foreign.body?.cancel(), early.body?.cancel()]);
+  const member = (name: string, page: string): FleetMember => ({
+    ...{ name, level: "good", headline: "", version: "1", seen_at: null, seconds_ago: 1, config_error: null },
+    report: toBeatReport({ page }),
+  });
+  const members = [
+    member("spring", urls[0]!.href),
+    member('au"tu\\mn', urls[1]!.href),
+    member("local", "http://127.0.0.1:9090/"),
+  ];
+  for (const rig of [spring, autumn]) {
+    rig.daemon.events.emit({ type: "fleet", members });
+    rig.daemon.events.emit({ type: "pocketbase", collection: "image_transfer_jobs", result: "ok", milliseconds: 3 });
+  }
+  await using prometheus = startPrometheus(folder);
+  await spring.until(async () => (await prometheus.ask("query", { query: "up" })).status === "success", "Prometheus answers");
+  await spring.until(async () => (await prometheus.result("daemon_uptime_seconds")).length === 2, "it has scraped both");
+  for (const rig of [spring, autumn]) await deliverAndFail(rig);
+  await scrapedTwice(spring, 2, prometheus);
+  const names = (await prometheus.result('up{job="image-transfer"} == 1')).map(({ metric }) => metric["instance"]);
+  assertEquals(names.sort(), ['au"tu\\mn', "spring"]);
+  await checkDashboard(await dashboardIn("grafana-fleet-dashboard.json"), 2, prometheus);
 });
 
 for (const file of ["grafana-dashboard.json", "grafana-fleet-dashboard.json"]) {
@@ -176,10 +170,10 @@ function metricsIn(expr: string): string[] {
 for (
   const [file, tests] of [["prometheus-alerts.yml", "alerts_test.yml"], ["prometheus-fleet-alerts.yml", "fleet_alerts_test.yml"]]
 ) {
-  Deno.test({
-    name: `the rules of ${file} fire for what they are made for and for nothing else, from metrics that exist`,
-    ignore: !has("promtool"),
-    async fn() {
+  Deno.test(
+    `the rules of ${file} fire for what they are made for and for nothing else, from metrics that exist`,
+    needs("promtool"),
+    async () => {
       const rules = new URL(file!, SERVICE);
       const checks = new URL(tests!, import.meta.url);
       await promtool("check", "rules", fromFileUrl(rules));
@@ -193,5 +187,5 @@ for (
       const tested = await Deno.readTextFile(checks);
       assertEquals(named.filter((name) => !tested.includes(`alertname: ${name}`)), []);
     },
-  });
+  );
 }

@@ -39,65 +39,57 @@ async function answers(url: string): Promise<void> {
   throw new Error(`${url} does not answer`);
 }
 
-Deno.test({
-  name: "page: while the daemon is away it says so; when it is back it goes on by itself",
-  ignore,
-  async fn() {
-    await using folder = await tempFolder();
-    const { daemon, address } = await installed(folder);
-    await using browser = await startBrowser();
-    const first = await daemon.start();
-    const page = await browser.open(await address());
-    await page.locator(".headline h1", { hasText: "No images yet tonight" }).waitFor();
-    await page.evaluate("globalThis.notReloaded = true");
+Deno.test("page: while the daemon is away it says so; when it is back it goes on by itself", { ignore }, async () => {
+  await using folder = await tempFolder();
+  const { daemon, address } = await installed(folder);
+  await using browser = await startBrowser();
+  const first = await daemon.start();
+  const page = await browser.open(await address());
+  await page.locator(".headline h1", { hasText: "No images yet tonight" }).waitFor();
+  await page.evaluate("globalThis.notReloaded = true");
 
-    await first.stop();
-    await page.locator(".headline h1", { hasText: "The daemon is not responding" }).waitFor();
-    await page.locator(".advice", { hasText: /Last status, at \d\d:\d\d:\d\d \S+: No images yet tonight/ }).waitFor();
-    await page.locator(".connection.is-lost", { hasText: /Last update .* (ago|now)/ }).waitFor();
-    assertEquals(await page.locator(".is-live").count(), 0);
-    assertEquals(await page.getByRole("button", { name: "Pause nas" }).count(), 0);
+  await first.stop();
+  await page.locator(".headline h1", { hasText: "The daemon is not responding" }).waitFor();
+  await page.locator(".advice", { hasText: /Last status, at \d\d:\d\d:\d\d \S+: No images yet tonight/ }).waitFor();
+  await page.locator(".connection.is-lost", { hasText: /Last update .* (ago|now)/ }).waitFor();
+  assertEquals(await page.locator(".is-live").count(), 0);
+  assertEquals(await page.getByRole("button", { name: "Pause nas" }).count(), 0);
 
-    await folder.write("data/meanwhile.fits", fitsFile(5_000));
-    await using _second = await daemon.start();
-    await page.locator(".headline h1", { hasText: "Tonight's image is on nas" }).waitFor();
-    await page.locator(".is-live").waitFor();
-    await page.locator(".thumbnail", { hasText: "meanwhile.fits" }).waitFor();
-    assertEquals(await page.evaluate("globalThis.notReloaded"), true);
-  },
+  await folder.write("data/meanwhile.fits", fitsFile(5_000));
+  await using _second = await daemon.start();
+  await page.locator(".headline h1", { hasText: "Tonight's image is on nas" }).waitFor();
+  await page.locator(".is-live").waitFor();
+  await page.locator(".thumbnail", { hasText: "meanwhile.fits" }).waitFor();
+  assertEquals(await page.evaluate("globalThis.notReloaded"), true);
 });
 
-Deno.test({
-  name: "page: a daemon that has been stopped for a minute is red, with the command that starts it",
-  ignore,
-  async fn() {
-    await using folder = await tempFolder();
-    const { daemon, address } = await installed(folder);
-    await using browser = await startBrowser();
-    const running = await daemon.start();
-    const page = await browser.open("about:blank");
-    await page.clock.install();
-    await page.goto(await address());
-    await page.locator(".is-live").waitFor();
-    await running.stop();
-    await page.locator(".headline.level-away", { hasText: "The daemon is not responding" }).waitFor();
-    await page.clock.runFor(70_000);
-    const headline = page.locator(".headline.level-bad", {
-      hasText: /The daemon has stopped. Nothing has been sent since \d\d:\d\d \S+/,
-    });
-    await headline.waitFor();
-    await headline.locator(".advice", { hasText: "image-transfer service start" }).waitFor();
-    assertEquals((await page.title()).startsWith("⚠ The daemon has stopped"), true);
-    await using _second = await daemon.start();
-    await page.clock.runFor(20_000);
-    await page.locator(".headline.level-good").waitFor();
-  },
+Deno.test("page: a daemon that has been stopped for a minute is red, with the command that starts it", { ignore }, async () => {
+  await using folder = await tempFolder();
+  const { daemon, address } = await installed(folder);
+  await using browser = await startBrowser();
+  const running = await daemon.start();
+  const page = await browser.open("about:blank");
+  await page.clock.install();
+  await page.goto(await address());
+  await page.locator(".is-live").waitFor();
+  await running.stop();
+  await page.locator(".headline.level-away", { hasText: "The daemon is not responding" }).waitFor();
+  await page.clock.runFor(70_000);
+  const headline = page.locator(".headline.level-bad", {
+    hasText: /The daemon has stopped. Nothing has been sent since \d\d:\d\d \S+/,
+  });
+  await headline.waitFor();
+  await headline.locator(".advice", { hasText: "image-transfer service start" }).waitFor();
+  assertEquals((await page.title()).startsWith("⚠ The daemon has stopped"), true);
+  await using _second = await daemon.start();
+  await page.clock.runFor(20_000);
+  await page.locator(".headline.level-good").waitFor();
 });
 
-Deno.test({
-  name: "page: a session that is over tells how to get another, and the page goes on once there is one",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: a session that is over tells how to get another, and the page goes on once there is one",
+  { ignore },
+  async () => {
     await using folder = await tempFolder();
     const { daemon, address } = await installed(folder);
     await using browser = await startBrowser();
@@ -116,7 +108,7 @@ Deno.test({
     await other.close();
     await page.locator(".is-live").waitFor();
   },
-});
+);
 
 for (
   const [when, silence] of [
@@ -127,25 +119,21 @@ for (
     }],
   ] as const
 ) {
-  Deno.test({
-    name: `page: a connection that is silent for too long is taken for lost, ${when}`,
-    ignore,
-    async fn() {
-      await using folder = await tempFolder();
-      const { daemon, address } = await installed(folder);
-      await using browser = await startBrowser();
-      await using running = await daemon.start();
-      const page = await browser.open("about:blank");
-      await page.clock.install();
-      await page.goto(await address());
-      await page.locator(".is-live").waitFor();
-      // The daemon stands still, the connection stays: nothing but the clock can tell.
-      running.kill("SIGSTOP");
-      await silence(page.clock);
-      await page.locator(".connection.is-lost").waitFor();
-      running.kill("SIGCONT");
-      await page.clock.runFor(20_000);
-      await page.locator(".is-live").waitFor();
-    },
+  Deno.test(`page: a connection that is silent for too long is taken for lost, ${when}`, { ignore }, async () => {
+    await using folder = await tempFolder();
+    const { daemon, address } = await installed(folder);
+    await using browser = await startBrowser();
+    await using running = await daemon.start();
+    const page = await browser.open("about:blank");
+    await page.clock.install();
+    await page.goto(await address());
+    await page.locator(".is-live").waitFor();
+    // The daemon stands still, the connection stays: nothing but the clock can tell.
+    running.kill("SIGSTOP");
+    await silence(page.clock);
+    await page.locator(".connection.is-lost").waitFor();
+    running.kill("SIGCONT");
+    await page.clock.runFor(20_000);
+    await page.locator(".is-live").waitFor();
   });
 }

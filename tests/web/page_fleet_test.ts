@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { BeatReport, FleetMember } from "../../src/domain/fleet.ts";
 import { startBrowser } from "../support/browser.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { seriousFaults } from "./axe_faults.ts";
 import { webRig } from "./web_rig.ts";
 
@@ -38,10 +38,10 @@ function member(name: string, level: FleetMember["level"], changes: Partial<Flee
   return { name, level, headline, version: "1", seen_at: null, seconds_ago: 3, config_error: null, report: REPORT, ...changes };
 }
 
-Deno.test({
-  name: "page: all cameras with their headlines, the worst first; a name leads to a page of the web only",
-  ignore: !has("chromium"),
-  async fn() {
+Deno.test(
+  "page: all cameras with their headlines, the worst first; a name leads to a page of the web only",
+  needs("chromium"),
+  async () => {
     await using rig = await webRig();
     assertEquals(await rig.json("/api/fleet"), null);
     const members = [
@@ -83,12 +83,12 @@ Deno.test({
       assertEquals(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0);
     }
   },
-});
+);
 
-Deno.test({
-  name: "page: of fifty cameras those that are well are told in short, and still lead to their pages",
-  ignore: !has("chromium"),
-  async fn() {
+Deno.test(
+  "page: of fifty cameras those that are well are told in short, and still lead to their pages",
+  needs("chromium"),
+  async () => {
     await using rig = await webRig();
     const well = Array.from({ length: 48 }, (_, index) => {
       const page = `https://camera-${index}.example:9090/`;
@@ -113,4 +113,4 @@ Deno.test({
       assertEquals(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0);
     }
   },
-});
+);

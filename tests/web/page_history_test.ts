@@ -67,58 +67,54 @@ function summary(name: string, spent: readonly { readonly scriptMs: number; read
   return `    ${name}: at most ${most} ms of script (${whole} ms with layout and paint) over ${spent.length} interactions\n`;
 }
 
-Deno.test({
-  name: "page: fifty thousand images scroll, filter and sort right, and the cost is printed",
-  ignore,
-  async fn() {
-    await using rig = await longHistory();
-    await using browser = await startBrowser();
-    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history?sort=path&order=asc`);
-    await page.locator(".found", { hasText: "50,000 images" }).waitFor();
-    await page.locator(".long-list .name").first().waitFor();
-    const byName = Array.from({ length: COUNT }, (_, at) => nameOf(at)).sort();
-    const spent = await meter(page);
+Deno.test("page: fifty thousand images scroll, filter and sort right, and the cost is printed", { ignore }, async () => {
+  await using rig = await longHistory();
+  await using browser = await startBrowser();
+  const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history?sort=path&order=asc`);
+  await page.locator(".found", { hasText: "50,000 images" }).waitFor();
+  await page.locator(".long-list .name").first().waitFor();
+  const byName = Array.from({ length: COUNT }, (_, at) => nameOf(at)).sort();
+  const spent = await meter(page);
 
-    const scrolls = [];
-    for (const at of [10, 400, 12_345, 25_000, 24_990, 49_999, 3, 33_333, 49_000, 0]) {
-      await spent();
-      await page.evaluate(`document.querySelector(".long-list").scrollTo(0, ${at} * 44)`);
-      const row = page.locator(`[aria-rowindex="${Math.min(at, COUNT - 1) + 2}"] .name`);
-      await row.waitFor();
-      scrolls.push(await spent());
-      assertEquals(await row.textContent(), byName[at]);
-    }
-    const existing = await page.locator(".long-list [role=row]").count();
-    assert(existing < 80, `${existing} rows exist at once`);
+  const scrolls = [];
+  for (const at of [10, 400, 12_345, 25_000, 24_990, 49_999, 3, 33_333, 49_000, 0]) {
+    await spent();
+    await page.evaluate(`document.querySelector(".long-list").scrollTo(0, ${at} * 44)`);
+    const row = page.locator(`[aria-rowindex="${Math.min(at, COUNT - 1) + 2}"] .name`);
+    await row.waitFor();
+    scrolls.push(await spent());
+    assertEquals(await row.textContent(), byName[at]);
+  }
+  const existing = await page.locator(".long-list [role=row]").count();
+  assert(existing < 80, `${existing} rows exist at once`);
 
-    const wheels = [];
-    await page.locator(".long-list").hover();
-    for (let turn = 0; turn < 30; turn++) {
-      await page.mouse.wheel(0, 300);
-      await page.waitForTimeout(30);
-      wheels.push(await spent());
-    }
+  const wheels = [];
+  await page.locator(".long-list").hover();
+  for (let turn = 0; turn < 30; turn++) {
+    await page.mouse.wheel(0, 300);
+    await page.waitForTimeout(30);
+    wheels.push(await spent());
+  }
 
-    const filters = [];
-    const found = page.locator(".found");
-    for (const [text, count] of [["_ha_", "16,667"], ["04242", "1"], ["nothing like it", "0"], ["", "50,000"]] as const) {
-      await page.getByRole("searchbox").fill(text);
-      await found.filter({ hasText: `${count} image` }).waitFor();
-      filters.push(await spent());
-    }
-    await page.getByLabel("State").selectOption("queued,deferred");
-    await found.filter({ hasText: "50 images" }).waitFor();
+  const filters = [];
+  const found = page.locator(".found");
+  for (const [text, count] of [["_ha_", "16,667"], ["04242", "1"], ["nothing like it", "0"], ["", "50,000"]] as const) {
+    await page.getByRole("searchbox").fill(text);
+    await found.filter({ hasText: `${count} image` }).waitFor();
     filters.push(await spent());
-    await page.getByRole("button", { name: "Clear" }).click();
-    await found.filter({ hasText: "50,000 images" }).waitFor();
-    filters.push(await spent());
-    await page.getByRole("columnheader", { name: "Size" }).getByRole("button").click();
-    await page.locator('[aria-rowindex="2"]', { hasText: nameOf(COUNT - 1) }).waitFor();
-    filters.push(await spent());
+  }
+  await page.getByLabel("State").selectOption("queued,deferred");
+  await found.filter({ hasText: "50 images" }).waitFor();
+  filters.push(await spent());
+  await page.getByRole("button", { name: "Clear" }).click();
+  await found.filter({ hasText: "50,000 images" }).waitFor();
+  filters.push(await spent());
+  await page.getByRole("columnheader", { name: "Size" }).getByRole("button").click();
+  await page.locator('[aria-rowindex="2"]', { hasText: nameOf(COUNT - 1) }).waitFor();
+  filters.push(await spent());
 
-    const report = summary("scroll far", scrolls) + summary("scroll by wheel", wheels) + summary("search, filter, sort", filters);
-    await Deno.stdout.write(new TextEncoder().encode(`\n${report}`));
-  },
+  const report = summary("scroll far", scrolls) + summary("scroll by wheel", wheels) + summary("search, filter, sort", filters);
+  await Deno.stdout.write(new TextEncoder().encode(`\n${report}`));
 });
 
 Deno.test("/api/deliveries.json and .csv give all rows of a filter, whole", async () => {
@@ -135,10 +131,10 @@ Deno.test("/api/deliveries.json and .csv give all rows of a filter, whole", asyn
   assertEquals(csv.split("\r\n").length, COUNT - COUNT / 1000 + 2);
 });
 
-Deno.test({
-  name: "page: a row that changes is changed where it stands, and new rows wait for a word when one has scrolled",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: a row that changes is changed where it stands, and new rows wait for a word when one has scrolled",
+  { ignore },
+  async () => {
     await using rig = await longHistory();
     await using browser = await startBrowser();
     const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
@@ -154,48 +150,40 @@ Deno.test({
     await page.getByRole("button", { name: "Show new images" }).click();
     await page.locator(".found", { hasText: "50,001 images" }).waitFor();
   },
+);
+
+Deno.test("page: an empty History tells a daemon that has seen no image from filters that match none", { ignore }, async () => {
+  await using rig = await webRig();
+  await using browser = await startBrowser();
+  const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
+  const nothing = page.locator(".history .nothing");
+  await nothing.getByText("No images yet.").waitFor();
+  assertEquals(await seriousFaults(page), []);
+  await page.getByRole("searchbox").fill("m31");
+  await page.locator(".found", { hasText: "0 images" }).waitFor();
+  await nothing.getByText("No images yet.").waitFor();
+  await rig.folder.write("data/m42.fits", fitsFile(5_000));
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+  await nothing.getByText("No images match these filters.").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.locator(".long-list .name", { hasText: "m42.fits" }).waitFor();
 });
 
-Deno.test({
-  name: "page: an empty History tells a daemon that has seen no image from filters that match none",
-  ignore,
-  async fn() {
-    await using rig = await webRig();
-    await using browser = await startBrowser();
-    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
-    const nothing = page.locator(".history .nothing");
-    await nothing.getByText("No images yet.").waitFor();
-    assertEquals(await seriousFaults(page), []);
-    await page.getByRole("searchbox").fill("m31");
-    await page.locator(".found", { hasText: "0 images" }).waitFor();
-    await nothing.getByText("No images yet.").waitFor();
-    await rig.folder.write("data/m42.fits", fitsFile(5_000));
-    await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
-    await nothing.getByText("No images match these filters.").waitFor();
-    await page.getByRole("button", { name: "Clear" }).click();
-    await page.locator(".long-list .name", { hasText: "m42.fits" }).waitFor();
-  },
-});
-
-Deno.test({
-  name: "page: times are whole whatever the zone is called, and name the day where it is not today's",
-  ignore,
-  async fn() {
-    await using rig = await webRig({ night_timezone: "Australia/Adelaide" });
-    const queued = rig.daemon.ledger.admit([anAdmission("m31.fits", {}, ["nas"], "default")], START);
-    rig.daemon.ledger.record(queued.map((one) => proven(one, undefined, START)), START);
-    await using browser = await startBrowser();
-    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
-    for (const column of [".col-queued", ".col-delivered"]) {
-      const time = page.locator(`.long-list ${column}`, { hasText: "16 Jan, 06:30 GMT+10:30" });
-      await time.waitFor();
-      const cut = await page.evaluate(`(() => {
+Deno.test("page: times are whole whatever the zone is called, and name the day where it is not today's", { ignore }, async () => {
+  await using rig = await webRig({ night_timezone: "Australia/Adelaide" });
+  const queued = rig.daemon.ledger.admit([anAdmission("m31.fits", {}, ["nas"], "default")], START);
+  rig.daemon.ledger.record(queued.map((one) => proven(one, undefined, START)), START);
+  await using browser = await startBrowser();
+  const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#history`);
+  for (const column of [".col-queued", ".col-delivered"]) {
+    const time = page.locator(`.long-list ${column}`, { hasText: "16 Jan, 06:30 GMT+10:30" });
+    await time.waitFor();
+    const cut = await page.evaluate(`(() => {
         const cell = document.querySelector(".long-list ${column}");
         return [cell.scrollWidth - cell.clientWidth, cell.scrollHeight - cell.clientHeight];
       })()`);
-      assertEquals(cut, [0, 0]);
-    }
-    await page.goto(`${rig.origin}/#now`);
-    await page.locator(".thumbnail", { hasText: "16 Jan, 06:30 GMT+10:30" }).waitFor();
-  },
+    assertEquals(cut, [0, 0]);
+  }
+  await page.goto(`${rig.origin}/#now`);
+  await page.locator(".thumbnail", { hasText: "16 Jan, 06:30 GMT+10:30" }).waitFor();
 });

@@ -38,74 +38,70 @@ async function fewImages(): Promise<WebRig> {
   return rig;
 }
 
-Deno.test({
-  name: "page: a night by target and filter names missing frames, and a target shows only its images, whatever it is called",
+Deno.test("page: a night by target and filter names missing frames, and a target shows only its images, whatever it is called", {
   ignore,
-  async fn() {
-    await using rig = await fewImages();
-    await using browser = await startBrowser();
-    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#night`);
-    const row = page.getByRole("row", { name: HOSTILE });
-    await row.getByText("0003", { exact: true }).waitFor();
-    assertEquals(await row.getByRole("cell").allTextContents().then((cells) => cells.slice(0, 4)), [
-      "L",
-      "3",
-      "3\u00a0min",
-      "0 of 3",
-    ]);
-    await page.locator(".sheet").scrollIntoViewIfNeeded();
-    await page.locator(".sheet .thumbnail img").nth(4).waitFor();
-    assertEquals(await page.locator(".sheet .thumbnail").count(), 5);
-    await page.getByRole("button", { name: "M42", exact: true }).click();
-    await page.getByRole("heading", { name: "Contact sheet: M42, R" }).waitFor();
-    await page.locator(".sheet .thumbnail").nth(1).waitFor();
-    assertEquals(await page.locator(".sheet .thumbnail").count(), 2);
-    assertEquals(await seriousFaults(page), []);
-    await page.getByRole("link", { name: "see them in History" }).click();
-    await page.locator(".found", { hasText: "2 images" }).waitFor();
-    assertEquals(await page.getByLabel("Target").inputValue(), "M42");
-    await page.getByRole("button", { name: "Clear" }).click();
-    await page.locator(".found", { hasText: "5 images" }).waitFor();
-  },
+}, async () => {
+  await using rig = await fewImages();
+  await using browser = await startBrowser();
+  const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#night`);
+  const row = page.getByRole("row", { name: HOSTILE });
+  await row.getByText("0003", { exact: true }).waitFor();
+  assertEquals(await row.getByRole("cell").allTextContents().then((cells) => cells.slice(0, 4)), [
+    "L",
+    "3",
+    "3\u00a0min",
+    "0 of 3",
+  ]);
+  await page.locator(".sheet").scrollIntoViewIfNeeded();
+  await page.locator(".sheet .thumbnail img").nth(4).waitFor();
+  assertEquals(await page.locator(".sheet .thumbnail").count(), 5);
+  await page.getByRole("button", { name: "M42", exact: true }).click();
+  await page.getByRole("heading", { name: "Contact sheet: M42, R" }).waitFor();
+  await page.locator(".sheet .thumbnail").nth(1).waitFor();
+  assertEquals(await page.locator(".sheet .thumbnail").count(), 2);
+  assertEquals(await seriousFaults(page), []);
+  await page.getByRole("link", { name: "see them in History" }).click();
+  await page.locator(".found", { hasText: "2 images" }).waitFor();
+  assertEquals(await page.getByLabel("Target").inputValue(), "M42");
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.locator(".found", { hasText: "5 images" }).waitFor();
 });
 
-Deno.test({
-  name: "page: the dialog steps through the list it was opened from, by keys and buttons, and ends where the list ends",
+Deno.test("page: the dialog steps through the list it was opened from, by keys and buttons, and ends where the list ends", {
   ignore,
-  async fn() {
-    await using rig = await fewImages();
-    await using browser = await startBrowser();
-    const page = await browser.open(
-      `${rig.daemon.opening()?.once ?? ""}#history?sort=path&order=asc&target=${encodeURIComponent(HOSTILE)}`,
-    );
-    await page.locator(".long-list .name", { hasText: "_0001.fits" }).click();
-    const title = (number: string) => page.locator("dialog h2", { hasText: `_${number}.fits` }).waitFor();
-    await title("0001");
-    await page.locator("dialog .key-cards").getByText(HOSTILE).waitFor();
-    assertEquals(await page.locator("dialog .places li").allInnerTexts().then((all) => all.map((one) => one.split("\n")[0])), [
-      "nas",
-      "usb",
-    ]);
-    await page.keyboard.press("ArrowRight");
-    await title("0002");
-    await page.getByRole("button", { name: "Next image" }).click();
-    await title("0004");
-    // The next one is of another target.
-    await page.locator('dialog [aria-label="Next image"][aria-disabled="true"]').waitFor();
-    await page.keyboard.press("ArrowRight");
-    await page.keyboard.press("ArrowLeft");
-    await title("0002");
-    assertEquals(await seriousFaults(page), []);
-    await page.keyboard.press("Escape");
-    await page.locator("dialog").waitFor({ state: "detached" });
-    assert(page.url().includes("#history?"), page.url());
-  },
+}, async () => {
+  await using rig = await fewImages();
+  await using browser = await startBrowser();
+  const page = await browser.open(
+    `${rig.daemon.opening()?.once ?? ""}#history?sort=path&order=asc&target=${encodeURIComponent(HOSTILE)}`,
+  );
+  await page.locator(".long-list .name", { hasText: "_0001.fits" }).click();
+  const title = (number: string) => page.locator("dialog h2", { hasText: `_${number}.fits` }).waitFor();
+  await title("0001");
+  await page.locator("dialog .key-cards").getByText(HOSTILE).waitFor();
+  assertEquals(await page.locator("dialog .places li").allInnerTexts().then((all) => all.map((one) => one.split("\n")[0])), [
+    "nas",
+    "usb",
+  ]);
+  await page.keyboard.press("ArrowRight");
+  await title("0002");
+  await page.getByRole("button", { name: "Next image" }).click();
+  await title("0004");
+  // The next one is of another target.
+  await page.locator('dialog [aria-label="Next image"][aria-disabled="true"]').waitFor();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowLeft");
+  await title("0002");
+  assertEquals(await seriousFaults(page), []);
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  assert(page.url().includes("#history?"), page.url());
 });
 
-Deno.test({
-  name: "page: the picture zooms by keys, buttons and wheel, loads a larger one for it, and can be moved",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: the picture zooms by keys, buttons and wheel, loads a larger one for it, and can be moved",
+  { ignore },
+  async () => {
     await using rig = await webRig();
     await rig.folder.write("data/large.fits", fitsFile(6_000_000));
     await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
@@ -138,12 +134,12 @@ Deno.test({
     await page.getByRole("button", { name: "Whole image" }).click();
     await page.locator("output", { hasText: "1×" }).waitFor();
   },
-});
+);
 
-Deno.test({
-  name: "page: a contact sheet of thousands asks for two pictures at a time, and only for those in sight",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: a contact sheet of thousands asks for two pictures at a time, and only for those in sight",
+  { ignore },
+  async () => {
     await using rig = await webRig();
     rig.daemon.pause("nas", "the test");
     const names = Array.from({ length: 5_000 }, (_, at) => `20260115/m31_${String(at).padStart(4, "0")}.fits`);
@@ -177,4 +173,4 @@ Deno.test({
     assert(most <= 2, `${most} at once`);
     assert(asked > 0 && asked < 120, `${asked} pictures were asked for`);
   },
-});
+);

@@ -67,29 +67,25 @@ async function timeAt(page: Page, part: number): Promise<string> {
   }
 }
 
-Deno.test({
-  name: "page: no line of the night is drawn across an outage, and no label of an axis is clipped",
-  ignore,
-  async fn() {
-    await using rig = await nightWithOutage();
-    await using browser = await startBrowser();
-    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#night?night=20260115`);
-    await plot(page, 1).locator(".u-over").waitFor();
-    const [before, within, after] = await page.evaluate(`(${inked})([0.1, 0.5, 0.9])`) as number[];
-    assert(before! > 0 && after! > 0, `a line before and after: ${before}, ${after}`);
-    assertEquals(within, 0);
+Deno.test("page: no line of the night is drawn across an outage, and no label of an axis is clipped", { ignore }, async () => {
+  await using rig = await nightWithOutage();
+  await using browser = await startBrowser();
+  const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#night?night=20260115`);
+  await plot(page, 1).locator(".u-over").waitFor();
+  const [before, within, after] = await page.evaluate(`(${inked})([0.1, 0.5, 0.9])`) as number[];
+  assert(before! > 0 && after! > 0, `a line before and after: ${before}, ${after}`);
+  assertEquals(within, 0);
 
-    await page.addInitScript(`(${watchLabels})()`);
-    for (const width of [1280, 360]) {
-      await page.setViewportSize({ width, height: 800 });
-      await page.reload();
-      await plot(page, 1).locator(".u-over").waitFor();
-      await page.getByRole("button", { name: "Bytes" }).click();
-      const { clipped, drawn } = await page.evaluate("labels()") as { clipped: string[]; drawn: number };
-      assertEquals([width, clipped], [width, []]);
-      assert(drawn > 10, `${drawn} labels`);
-    }
-  },
+  await page.addInitScript(`(${watchLabels})()`);
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.reload();
+    await plot(page, 1).locator(".u-over").waitFor();
+    await page.getByRole("button", { name: "Bytes" }).click();
+    const { clipped, drawn } = await page.evaluate("labels()") as { clipped: string[]; drawn: number };
+    assertEquals([width, clipped], [width, []]);
+    assert(drawn > 10, `${drawn} labels`);
+  }
 });
 
 /** In the page: how many pixels of the first destination's colour stand at these parts of the width of the second plot. */
@@ -135,10 +131,10 @@ function watchLabels(): void {
   Object.assign(globalThis, { labels: () => ({ clipped, drawn }) });
 }
 
-Deno.test({
-  name: "page: who zooms into the night stays there when the next image arrives, and gets back with a button",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: who zooms into the night stays there when the next image arrives, and gets back with a button",
+  { ignore },
+  async () => {
     await using rig = await nightWithOutage();
     await using browser = await startBrowser();
     const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}#night?night=20260115`);
@@ -171,4 +167,4 @@ Deno.test({
     assertEquals(first, whole[0]);
     assert(since(last) > since(whole[1]), `${last} after ${whole[1]}`);
   },
-});
+);

@@ -40,11 +40,10 @@ async function watchedRig(): Promise<WebRig> {
   return rig;
 }
 
-Deno.test({
-  name:
-    "page: one card for each destination with its jobs as rows, those in trouble first, what waits for its schedule with the next run",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: one card for each destination with its jobs as rows, those in trouble first, what waits for its schedule with the next run",
+  { ignore },
+  async () => {
     await using rig = await watchedRig();
     await using browser = await startBrowser();
     const page = await browser.open(rig.daemon.opening()?.once ?? "");
@@ -81,78 +80,72 @@ Deno.test({
     const report = await rig.json<{ headline: { text: string } }>("/api/status");
     assertEquals(report.headline.text, headline);
   },
+);
+
+Deno.test("page: a camera that has been silent for five usual intervals is amber, with its last image in the zone of the site", {
+  ignore,
+}, async () => {
+  let at = EVENING;
+  const real = createSystem();
+  const start = real.monotonic();
+  await using rig = await webRig({ night_timezone: "America/Santiago", night_rollover: "12:00" }, {
+    now: () => at + real.monotonic() - start,
+  });
+  await using browser = await startBrowser();
+  const page = await browser.open(rig.daemon.opening()?.once ?? "");
+  for (let i = 0; i < 7; i++) {
+    at += 2 * MINUTE;
+    await rig.folder.write(`data/${i}.fits`, fitsFile(5_000, i + 1));
+    await rig.until(() => rig.daemon.ledger.counts().delivered === i + 1, "delivered");
+  }
+  const camera = page.locator(".camera");
+  await camera.getByText(/^Last image 17:1\d GMT-3, .*ago|^Last image 17:1\d GMT-3, just now/).waitFor();
+  assertEquals(await page.locator(".camera.is-silent").count(), 0);
+  at += 3 * 60 * MINUTE + 47 * MINUTE;
+  const silent = page.locator(".camera.is-silent");
+  await silent.waitFor();
+  assertEquals(
+    (await silent.innerText()).replaceAll("\u00a0", " ").trim(),
+    "Last image 17:14 GMT-3, 3 h 47 min ago, usually every 2 min",
+  );
+  const [job] = (await rig.daemon.status()).jobs;
+  assertEquals([job?.silent, job?.last_image?.slice(0, 16)], [true, "2026-01-15T20:14"]);
+  assert(Math.abs((job?.usual_interval_seconds ?? 0) - 120) < 30);
+  // It calls nobody by itself: all images are where they belong.
+  assertEquals((await fetch(`${rig.origin}/health/delivery`)).status, 200);
+
+  // The zone is named with every time, and goes around: site, UT, that of the browser.
+  const shown = async () => /\d\d:\d\d(:\d\d)? (\S+)$/.exec(await page.locator(".clock").innerText())?.[2];
+  const zones = [await shown()];
+  for (let i = 0; i < 2; i++) {
+    await page.keyboard.press("u");
+    await page.locator(".clock").filter({ hasNotText: new RegExp(`${zones.at(-1)}$`) }).waitFor();
+    zones.push(await shown());
+  }
+  assertEquals(zones, ["GMT-3", "UT", "CET"]);
 });
 
-Deno.test({
-  name: "page: a camera that has been silent for five usual intervals is amber, with its last image in the zone of the site",
-  ignore,
-  async fn() {
-    let at = EVENING;
-    const real = createSystem();
-    const start = real.monotonic();
-    await using rig = await webRig({ night_timezone: "America/Santiago", night_rollover: "12:00" }, {
-      now: () => at + real.monotonic() - start,
-    });
-    await using browser = await startBrowser();
-    const page = await browser.open(rig.daemon.opening()?.once ?? "");
-    for (let i = 0; i < 7; i++) {
-      at += 2 * MINUTE;
-      await rig.folder.write(`data/${i}.fits`, fitsFile(5_000, i + 1));
-      await rig.until(() => rig.daemon.ledger.counts().delivered === i + 1, "delivered");
-    }
-    const camera = page.locator(".camera");
-    await camera.getByText(/^Last image 17:1\d GMT-3, .*ago|^Last image 17:1\d GMT-3, just now/).waitFor();
-    assertEquals(await page.locator(".camera.is-silent").count(), 0);
-    at += 3 * 60 * MINUTE + 47 * MINUTE;
-    const silent = page.locator(".camera.is-silent");
-    await silent.waitFor();
-    assertEquals(
-      (await silent.innerText()).replaceAll("\u00a0", " ").trim(),
-      "Last image 17:14 GMT-3, 3 h 47 min ago, usually every 2 min",
-    );
-    const [job] = (await rig.daemon.status()).jobs;
-    assertEquals([job?.silent, job?.last_image?.slice(0, 16)], [true, "2026-01-15T20:14"]);
-    assert(Math.abs((job?.usual_interval_seconds ?? 0) - 120) < 30);
-    // It calls nobody by itself: all images are where they belong.
-    assertEquals((await fetch(`${rig.origin}/health/delivery`)).status, 200);
-
-    // The zone is named with every time, and goes around: site, UT, that of the browser.
-    const shown = async () => /\d\d:\d\d(:\d\d)? (\S+)$/.exec(await page.locator(".clock").innerText())?.[2];
-    const zones = [await shown()];
-    for (let i = 0; i < 2; i++) {
-      await page.keyboard.press("u");
-      await page.locator(".clock").filter({ hasNotText: new RegExp(`${zones.at(-1)}$`) }).waitFor();
-      zones.push(await shown());
-    }
-    assertEquals(zones, ["GMT-3", "UT", "CET"]);
-  },
+Deno.test("page: on a wall all can be read from three metres, in every theme, without scrolling", { ignore }, async () => {
+  await using rig = await watchedRig();
+  await using browser = await startBrowser();
+  const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}&wall`, { viewport: { width: 1920, height: 1080 } });
+  for (const theme of ["light", "dark", "red"]) {
+    await page.evaluate(`localStorage.setItem("image-transfer theme", "${theme}")`);
+    await page.reload();
+    await page.locator(".wall h1", { hasText: "nas cannot be reached. The one image is safe on good." }).waitFor();
+    await page.locator(".wall-place", { hasText: "tape" }).getByText(/^next run/).waitFor();
+    const { least, tall } = await page.evaluate(`(${smallestText})()`) as { least: number; tall: number };
+    assert(least >= 47, `the smallest letters have ${least} px`);
+    assert(tall <= 0, `${tall} px below the screen`);
+    assertEquals(await seriousFaults(page), [], theme);
+  }
+  assertEquals(await page.getByRole("button").count(), 0);
 });
 
-Deno.test({
-  name: "page: on a wall all can be read from three metres, in every theme, without scrolling",
-  ignore,
-  async fn() {
-    await using rig = await watchedRig();
-    await using browser = await startBrowser();
-    const page = await browser.open(`${rig.daemon.opening()?.once ?? ""}&wall`, { viewport: { width: 1920, height: 1080 } });
-    for (const theme of ["light", "dark", "red"]) {
-      await page.evaluate(`localStorage.setItem("image-transfer theme", "${theme}")`);
-      await page.reload();
-      await page.locator(".wall h1", { hasText: "nas cannot be reached. The one image is safe on good." }).waitFor();
-      await page.locator(".wall-place", { hasText: "tape" }).getByText(/^next run/).waitFor();
-      const { least, tall } = await page.evaluate(`(${smallestText})()`) as { least: number; tall: number };
-      assert(least >= 47, `the smallest letters have ${least} px`);
-      assert(tall <= 0, `${tall} px below the screen`);
-      assertEquals(await seriousFaults(page), [], theme);
-    }
-    assertEquals(await page.getByRole("button").count(), 0);
-  },
-});
-
-Deno.test({
-  name: "page: on a wall with many destinations nothing is below the screen, and a run that is far away is named with its day",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: on a wall with many destinations nothing is below the screen, and a run that is far away is named with its day",
+  { ignore },
+  async () => {
     await using rig = await watchedRig();
     const local = (name: string) => ({ name, transfer_method: "local", remote_base_path: rig.folder.at(name) });
     rig.next = () =>
@@ -176,7 +169,7 @@ Deno.test({
     assert(tall <= 0, `${tall} px below the screen`);
     assert(least >= 20, `the smallest letters have ${least} px`);
   },
-});
+);
 
 /** In the page: the smallest font of any text that is seen, and how much of it is below the screen. */
 function smallestText(): { least: number; tall: number } {
@@ -188,36 +181,34 @@ function smallestText(): { least: number; tall: number } {
   return { least, tall: document.documentElement.scrollHeight - innerHeight };
 }
 
-Deno.test({
-  name: "page: who asked for it is notified when the state becomes worse and when it is well again, and the tab shows it",
+Deno.test("page: who asked for it is notified when the state becomes worse and when it is well again, and the tab shows it", {
   ignore,
-  async fn() {
-    await using rig = await webRig();
-    await using browser = await startBrowser();
-    await rig.folder.write("data/a.fits", fitsFile(5_000));
-    await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
-    const page = await browser.open("about:blank");
-    await page.context().grantPermissions(["notifications"], { origin: rig.origin });
-    await page.addInitScript(`(${watchNotifications})()`);
-    await page.goto(rig.daemon.opening()?.once ?? "");
-    await page.locator(".headline h1", { hasText: "Tonight's image is on nas" }).waitFor();
-    const icon = () => page.locator("link[rel=icon]").getAttribute("href");
-    assertEquals(new URL(await icon() ?? "", rig.origin).pathname, "/assets/icon.svg");
-    await page.keyboard.press("?");
-    await page.getByLabel(/Notify me/).check();
-    await page.getByLabel(/tab icon/).check();
-    assertEquals(await seriousFaults(page), []);
-    await page.keyboard.press("Escape");
-    const green = await icon();
-    assert(green?.startsWith("data:image/svg+xml,"), green ?? "");
+}, async () => {
+  await using rig = await webRig();
+  await using browser = await startBrowser();
+  await rig.folder.write("data/a.fits", fitsFile(5_000));
+  await rig.until(() => rig.daemon.ledger.counts().delivered === 1, "delivered");
+  const page = await browser.open("about:blank");
+  await page.context().grantPermissions(["notifications"], { origin: rig.origin });
+  await page.addInitScript(`(${watchNotifications})()`);
+  await page.goto(rig.daemon.opening()?.once ?? "");
+  await page.locator(".headline h1", { hasText: "Tonight's image is on nas" }).waitFor();
+  const icon = () => page.locator("link[rel=icon]").getAttribute("href");
+  assertEquals(new URL(await icon() ?? "", rig.origin).pathname, "/assets/icon.svg");
+  await page.keyboard.press("?");
+  await page.getByLabel(/Notify me/).check();
+  await page.getByLabel(/tab icon/).check();
+  assertEquals(await seriousFaults(page), []);
+  await page.keyboard.press("Escape");
+  const green = await icon();
+  assert(green?.startsWith("data:image/svg+xml,"), green ?? "");
 
-    rig.daemon.pause("nas", "ann");
-    await told(page, ["nas is paused by ann|Resume it to send files again."]);
-    assert(await icon() !== green);
-    await rig.daemon.resume("nas", "ask");
-    await told(page, ["nas is paused by ann|Resume it to send files again.", "Tonight's image is on nas|"]);
-    assertEquals(await icon(), green);
-  },
+  rig.daemon.pause("nas", "ann");
+  await told(page, ["nas is paused by ann|Resume it to send files again."]);
+  assert(await icon() !== green);
+  await rig.daemon.resume("nas", "ask");
+  await told(page, ["nas is paused by ann|Resume it to send files again.", "Tonight's image is on nas|"]);
+  assertEquals(await icon(), green);
 });
 
 /** Before the page: the browser's own notifications, and what they say. */
@@ -243,22 +234,18 @@ async function told(page: Page, wanted: readonly string[]): Promise<void> {
   );
 }
 
-Deno.test({
-  name: "/api/live costs an open page little while nothing happens: only beats",
-  ignore,
-  async fn() {
-    await using rig = await watchedRigAtRest();
-    await using page = await live(rig);
-    const first = await page.until(({ type }) => type === "snapshot");
-    assert(first.type === "snapshot");
-    const state: LiveState = first.state;
-    assertEquals([state.zone, state.jobs[0]?.notTaken, state.troubleCauses], ["Europe/Berlin", 0, []]);
-    await page.until(({ type }) => type === "beat");
-    assertEquals(
-      page.messages.filter(({ type }) => type === "change").map((one) => Object.keys("state" in one ? one.state : {})),
-      [],
-    );
-  },
+Deno.test("/api/live costs an open page little while nothing happens: only beats", { ignore }, async () => {
+  await using rig = await watchedRigAtRest();
+  await using page = await live(rig);
+  const first = await page.until(({ type }) => type === "snapshot");
+  assert(first.type === "snapshot");
+  const state: LiveState = first.state;
+  assertEquals([state.zone, state.jobs[0]?.notTaken, state.troubleCauses], ["Europe/Berlin", 0, []]);
+  await page.until(({ type }) => type === "beat");
+  assertEquals(
+    page.messages.filter(({ type }) => type === "change").map((one) => Object.keys("state" in one ? one.state : {})),
+    [],
+  );
 });
 
 async function watchedRigAtRest(): Promise<WebRig> {

@@ -104,10 +104,10 @@ Deno.test("/api/doctor runs the checks of doctor once for all who ask, and leave
   }
 });
 
-Deno.test({
-  name: "page: Setup shows what is in force, runs the checks by a key, and names what is wrong with its hint",
-  ignore,
-  async fn() {
+Deno.test(
+  "page: Setup shows what is in force, runs the checks by a key, and names what is wrong with its hint",
+  { ignore },
+  async () => {
     const name = "<b onclick=alert(1)>nas";
     await using rig = await webRig({ destinations: [{ name: "nas", transfer_method: "local", remote_base_path: `~/${name}` }] });
     await using browser = await startBrowser();
@@ -141,4 +141,4 @@ Deno.test({
     await rig.daemon.reload();
     await page.getByRole("alert").getByText("what is that?").waitFor();
   },
-});
+);

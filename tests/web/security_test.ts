@@ -156,18 +156,16 @@ Deno.test("metrics and health need a token through a proxy on this computer, and
   assertEquals([await statusOf(origin, {}), await statusOf(origin, { authorization })], [401, 200]);
 });
 
-Deno.test({
-  name: "the address that open hands to a browser is of no use to another account",
+Deno.test("the address that open hands to a browser is of no use to another account", {
   ignore: Deno.build.os !== "linux" || !has("root"),
-  async fn() {
-    await using rig = await webRig();
-    const { once } = rig.daemon.opening()!;
-    const script = `exec 3<>/dev/tcp/127.0.0.1/${rig.port}; ` +
-      `printf 'GET /?${once.split("?")[1]} HTTP/1.1\\r\\nhost: localhost\\r\\nconnection: close\\r\\n\\r\\n' >&3; head -1 <&3`;
-    const { stdout } = await new Deno.Command("bash", { args: ["-c", script], uid: 65534, gid: 65534 }).output();
-    assertStringIncludes(new TextDecoder().decode(stdout), "401");
-    assertEquals((await login(once)).response.status, 303);
-  },
+}, async () => {
+  await using rig = await webRig();
+  const { once } = rig.daemon.opening()!;
+  const script = `exec 3<>/dev/tcp/127.0.0.1/${rig.port}; ` +
+    `printf 'GET /?${once.split("?")[1]} HTTP/1.1\\r\\nhost: localhost\\r\\nconnection: close\\r\\n\\r\\n' >&3; head -1 <&3`;
+  const { stdout } = await new Deno.Command("bash", { args: ["-c", script], uid: 65534, gid: 65534 }).output();
+  assertStringIncludes(new TextDecoder().decode(stdout), "401");
+  assertEquals((await login(once)).response.status, 303);
 });
 
 Deno.test("the login form takes the token by POST", async () => {

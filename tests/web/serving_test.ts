@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { selfSigned } from "../support/certificate.ts";
-import { has } from "../support/needs.ts";
+import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
 import { login, raw, webRig } from "./web_rig.ts";
 
@@ -22,10 +22,10 @@ Deno.test("the page and its files come from here only, with a tag that saves sen
   }
 });
 
-Deno.test({
-  name: "other computers reach it with token and TLS only; names of the certificate are answered, others are not",
-  ignore: !has("openssl"),
-  async fn() {
+Deno.test(
+  "other computers reach it with token and TLS only; names of the certificate are answered, others are not",
+  needs("openssl"),
+  async () => {
     await using folder = await tempFolder();
     const files = await selfSigned(folder, "DNS:camera.example,DNS:localhost,IP:127.0.0.1");
     const cert = await Deno.readTextFile(files.cert);
@@ -68,7 +68,7 @@ Deno.test({
       ["camera.example.evil.example", 421],
     ]);
   },
-});
+);
 
 Deno.test("a certificate that cannot be read is a warning, and deliveries go on", async () => {
   await using rig = await webRig();

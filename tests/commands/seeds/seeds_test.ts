@@ -127,10 +127,10 @@ function planned(config: string): (line: string) => string {
 /** What a test computer lacks: gigabytes, and a port that nobody else has. */
 const SMALL = "minimum_free_space_gb: 0\ncopy_safety_margin_gb: 0\nweb: false\n";
 
-Deno.test({
-  name: "document 1: its command lines, from the first configuration to the statistics of the log",
-  ignore: isWindows,
-  async fn() {
+Deno.test(
+  "document 1: its command lines, from the first configuration to the statistics of the log",
+  { ignore: isWindows },
+  async () => {
     await using it = await site();
     const { home, run, foreground } = it;
     assertStringIncludes(await run(1, "image-transfer --help"), "--create-config");
@@ -184,7 +184,7 @@ Deno.test({
     assertEquals((await run(1, paths)).trim().split("\n").sort(), images);
     assertEquals(listed({ 1: LINES.run[1] }).filter((line) => !it.done.has(line)), []);
   },
-});
+);
 
 for (
   const [contains, method, watched] of [
@@ -192,47 +192,41 @@ for (
     ["transfer_method: rsync", "rsync", "~/telescope/images"],
   ] as const
 ) {
-  Deno.test({
-    name: `document 1: its example for ${method} delivers to a sshd, with its patterns and timeouts`,
+  Deno.test(`document 1: its example for ${method} delivers to a sshd, with its patterns and timeouts`, {
     ignore: isWindows || !has("sshd") || method === "rsync" && !has("rsync"),
-    async fn() {
-      await using server = await startSshd();
-      await using it = await site(server.env);
-      const { home, run } = it;
-      const example = (await configuration("1", "yaml", contains))
-        .replace(watched, watched.startsWith("~") ? watched : home.at("data/images"))
-        .replace(/remote_host: .*/, `remote_host: ${server.host}`).replace(/remote_user: .*/, `remote_user: ${server.user}`)
-        .replace(/remote_base_path: .*/, `remote_base_path: ${home.at("remote")}`);
-      const timeout = await configuration("1", "yaml", "transfer_timeout_seconds");
-      await home.write(".config/image-transfer/config.yaml", example + timeout + SMALL);
-      const folder = watched.startsWith("~") ? home.at("telescope/images") : home.at("data/images");
-      await Deno.mkdir(`${folder}/20261120`, { recursive: true });
-      await Deno.writeFile(`${folder}/20261120/m31.fits`, fitsFile(30_000));
-      await run(1, "image-transfer", { adapt: (line) => `${line} --once` });
-      assertEquals(await Deno.readFile(home.at("remote/20261120/m31.fits")), fitsFile(30_000));
-    },
+  }, async () => {
+    await using server = await startSshd();
+    await using it = await site(server.env);
+    const { home, run } = it;
+    const example = (await configuration("1", "yaml", contains))
+      .replace(watched, watched.startsWith("~") ? watched : home.at("data/images"))
+      .replace(/remote_host: .*/, `remote_host: ${server.host}`).replace(/remote_user: .*/, `remote_user: ${server.user}`)
+      .replace(/remote_base_path: .*/, `remote_base_path: ${home.at("remote")}`);
+    const timeout = await configuration("1", "yaml", "transfer_timeout_seconds");
+    await home.write(".config/image-transfer/config.yaml", example + timeout + SMALL);
+    const folder = watched.startsWith("~") ? home.at("telescope/images") : home.at("data/images");
+    await Deno.mkdir(`${folder}/20261120`, { recursive: true });
+    await Deno.writeFile(`${folder}/20261120/m31.fits`, fitsFile(30_000));
+    await run(1, "image-transfer", { adapt: (line) => `${line} --once` });
+    assertEquals(await Deno.readFile(home.at("remote/20261120/m31.fits")), fitsFile(30_000));
   });
 }
 
-Deno.test({
-  name: "document 1: its other configurations are valid, with the settings that they name",
-  ignore: isWindows,
-  async fn() {
-    await using it = await site();
-    const basic = "# ~/.config/image-transfer/config.yaml";
-    const all = (await blocks()).filter(({ document, language }) => document === "1" && language === "yaml");
-    assertEquals(all.length, 6);
-    for (const { text } of all) {
-      const isWhole = text.includes("watch_path");
-      const rest = "watch_path: ~/images\nremote_host: freya\nremote_base_path: /data\n";
-      await it.home.write(".config/image-transfer/config.yaml", isWhole ? text : text + rest);
-      const shown = await it.run(1, "image-transfer", { adapt: (line) => `${line} config show --json` });
-      const [job] = JSON.parse(shown).jobs;
-      if (text.includes(basic)) assertEquals(job.destinations[0].retry_attempts, 3);
-      if (text.includes('"*.fit"') && !isWhole) assertEquals(job.file_patterns, ["*.fits", "*.FIT", "*.fit"]);
-      if (text.includes("transfer_timeout")) assertEquals(job.destinations[0].transfer_timeout_seconds, 300);
-    }
-  },
+Deno.test("document 1: its other configurations are valid, with the settings that they name", { ignore: isWindows }, async () => {
+  await using it = await site();
+  const basic = "# ~/.config/image-transfer/config.yaml";
+  const all = (await blocks()).filter(({ document, language }) => document === "1" && language === "yaml");
+  assertEquals(all.length, 6);
+  for (const { text } of all) {
+    const isWhole = text.includes("watch_path");
+    const rest = "watch_path: ~/images\nremote_host: freya\nremote_base_path: /data\n";
+    await it.home.write(".config/image-transfer/config.yaml", isWhole ? text : text + rest);
+    const shown = await it.run(1, "image-transfer", { adapt: (line) => `${line} config show --json` });
+    const [job] = JSON.parse(shown).jobs;
+    if (text.includes(basic)) assertEquals(job.destinations[0].retry_attempts, 3);
+    if (text.includes('"*.fit"') && !isWhole) assertEquals(job.file_patterns, ["*.fits", "*.FIT", "*.fit"]);
+    if (text.includes("transfer_timeout")) assertEquals(job.destinations[0].transfer_timeout_seconds, 300);
+  }
 });
 
 /** Its places, in the folder of the test. */
@@ -244,10 +238,10 @@ function placed(toml: string, home: TempFolder): string {
 const NO_POCKETBASE = /^\[pocketbase\]\n(?:.+\n)*/m;
 const SMALL_TOML = "min_file_age_seconds = 0.2\nminimum_free_space_gb = 0\ncopy_safety_margin_gb = 0\nweb = false\n";
 
-Deno.test({
-  name: "document 2: its command lines and its TOML, from the first configuration to restart and stop",
-  ignore: isWindows,
-  async fn() {
+Deno.test(
+  "document 2: its command lines and its TOML, from the first configuration to restart and stop",
+  { ignore: isWindows },
+  async () => {
     await using it = await site();
     const { home, run, foreground } = it;
     const [pocketbase, windows, linux, mine, uninstall, generate, generateOther, validate, show, ...daemon] = LINES.run[2];
@@ -326,53 +320,51 @@ Deno.test({
     });
     assertEquals(listed({ 2: LINES.run[2] }).filter((line) => !it.done.has(line)), []);
   },
+);
+
+Deno.test("document 2: each of its schedules is valid, dry_run sends nothing, and its common cron expressions are known", {
+  ignore: isWindows,
+}, async () => {
+  await using it = await site();
+  const { home, run } = it;
+  const example = placed(await configuration("2", "toml", "[pocketbase]"), home).replace(NO_POCKETBASE, "")
+    .replace(/\[\[file_watchers\]\]\n(?:.+\n)*/, "");
+  const schedule = /\[sync_jobs\.schedule\]\n(?:.+\n)*/;
+  assertMatch(example, schedule);
+  const snippets = (await blocks()).filter(({ document, language, text }) =>
+    document === "2" && language === "toml" && text.startsWith("[sync_jobs.schedule]")
+  );
+  assertEquals(snippets.length, 3);
+  const document = await Deno.readTextFile(new URL("2-sync-daemon-pocketbase.md", import.meta.url));
+  const crons = [...document.matchAll(/^- `([^`]+ [^`]+)` - /gm)].map(([, cron]) =>
+    `[sync_jobs.schedule]\ntype = "cron"\nexpression = "${cron}"\n`
+  );
+  assertEquals(crons.length, 4);
+  const files = await Promise.all(
+    [...snippets.map(({ text }) => text), ...crons].map((text, nth) =>
+      home.write(`${nth}.toml`, SMALL_TOML + example.replace(schedule, text))
+    ),
+  );
+  const checks = files.map((file) => `image-transfer config validate -c ${file}`).join(" && ");
+  await run(2, "all", { adapt: () => checks });
+
+  await home.write("home/Documents/a.txt", "alpha");
+  const dry = example.replace("dry_run = false", "dry_run = true");
+  assert(dry !== example);
+  await home.write("dry.toml", SMALL_TOML + dry);
+  const printed = await run(2, "dry", { adapt: () => `image-transfer run --once -c ${home.at("dry.toml")}` });
+  assertStringIncludes(printed, `Dry run: ${home.at("home/Documents/a.txt")} would be sent to local`);
+  assertStringIncludes(printed, "job documents is a dry run (dry_run): nothing is sent");
+  assertEquals([await isThere(home.at("backup/Documents")), printed.includes("Successfully")], [false, false]);
+  await home.write("dry.toml", SMALL_TOML + example);
+  await run(2, "real", { adapt: () => `image-transfer run --once -c ${home.at("dry.toml")}` });
+  assertEquals(await home.read("backup/Documents/a.txt"), "alpha");
 });
 
-Deno.test({
-  name: "document 2: each of its schedules is valid, dry_run sends nothing, and its common cron expressions are known",
-  ignore: isWindows,
-  async fn() {
-    await using it = await site();
-    const { home, run } = it;
-    const example = placed(await configuration("2", "toml", "[pocketbase]"), home).replace(NO_POCKETBASE, "")
-      .replace(/\[\[file_watchers\]\]\n(?:.+\n)*/, "");
-    const schedule = /\[sync_jobs\.schedule\]\n(?:.+\n)*/;
-    assertMatch(example, schedule);
-    const snippets = (await blocks()).filter(({ document, language, text }) =>
-      document === "2" && language === "toml" && text.startsWith("[sync_jobs.schedule]")
-    );
-    assertEquals(snippets.length, 3);
-    const document = await Deno.readTextFile(new URL("2-sync-daemon-pocketbase.md", import.meta.url));
-    const crons = [...document.matchAll(/^- `([^`]+ [^`]+)` - /gm)].map(([, cron]) =>
-      `[sync_jobs.schedule]\ntype = "cron"\nexpression = "${cron}"\n`
-    );
-    assertEquals(crons.length, 4);
-    const files = await Promise.all(
-      [...snippets.map(({ text }) => text), ...crons].map((text, nth) =>
-        home.write(`${nth}.toml`, SMALL_TOML + example.replace(schedule, text))
-      ),
-    );
-    const checks = files.map((file) => `image-transfer config validate -c ${file}`).join(" && ");
-    await run(2, "all", { adapt: () => checks });
-
-    await home.write("home/Documents/a.txt", "alpha");
-    const dry = example.replace("dry_run = false", "dry_run = true");
-    assert(dry !== example);
-    await home.write("dry.toml", SMALL_TOML + dry);
-    const printed = await run(2, "dry", { adapt: () => `image-transfer run --once -c ${home.at("dry.toml")}` });
-    assertStringIncludes(printed, `Dry run: ${home.at("home/Documents/a.txt")} would be sent to local`);
-    assertStringIncludes(printed, "job documents is a dry run (dry_run): nothing is sent");
-    assertEquals([await isThere(home.at("backup/Documents")), printed.includes("Successfully")], [false, false]);
-    await home.write("dry.toml", SMALL_TOML + example);
-    await run(2, "real", { adapt: () => `image-transfer run --once -c ${home.at("dry.toml")}` });
-    assertEquals(await home.read("backup/Documents/a.txt"), "alpha");
-  },
-});
-
-Deno.test({
-  name: "documents 3 and 4: their PID file, log and schedule, with the daemon ended by its PID",
-  ignore: isWindows,
-  async fn() {
+Deno.test(
+  "documents 3 and 4: their PID file, log and schedule, with the daemon ended by its PID",
+  { ignore: isWindows },
+  async () => {
     await using it = await site();
     const { home, run } = it;
     const python = (await blocks()).filter(({ document, language }) => document === "4" && language === "python").map((
@@ -414,4 +406,4 @@ pid_file: ${home.at("var/run/ftpmonitor.pid")}\nlog_file: ${home.at("var/log/ftp
     assertEquals((await Deno.stat(home.at("out/a.txt"))).mode! & 0o777, 0o664);
     assertEquals(listed({ 3: lines }).filter((line) => !it.done.has(line)), []);
   },
-});
+);

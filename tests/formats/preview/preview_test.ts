@@ -4,7 +4,7 @@ import { firstImage, unrice } from "../../../src/formats/fits/fits_image.ts";
 import { readHeaderCards } from "../../../src/formats/fits/cards.ts";
 import { blocksOf, fitsPreview, greyPng, rowsOfBlock } from "../../../src/formats/preview/preview.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { counting, over, python, realFiles } from "../../support/readers.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -40,21 +40,21 @@ async function agrees({ path, width, height, rows, tolerance, relative }: Judged
   );
 }
 
-Deno.test({
-  name: "firstImage() has the values of astropy for every BITPIX, scale, blank, cube, extension and compression",
-  ignore: !has("astropy"),
-  fn: async () => {
+Deno.test(
+  "firstImage() has the values of astropy for every BITPIX, scale, blank, cube, extension and compression",
+  needs("astropy"),
+  async () => {
     await using folder = await tempFolder();
     const files = JSON.parse(await python(WRITE + JUDGE, folder.path)) as Judged[];
     assert(files.length >= 20, String(files.length));
     for (const judged of files) await agrees(judged);
   },
-});
+);
 
-Deno.test({
-  name: "firstImage() has the values of astropy in the real files of its tests, and finds no image where there is none",
-  ignore: !has("astropy"),
-  fn: async () => {
+Deno.test(
+  "firstImage() has the values of astropy in the real files of its tests, and finds no image where there is none",
+  needs("astropy"),
+  async () => {
     const paths = await realFiles();
     const files = JSON.parse(await python(REAL + JUDGE, JSON.stringify(paths))) as Judged[];
     assert(files.length > 10, String(files.length));
@@ -64,26 +64,22 @@ Deno.test({
       await fitsPreview(over(bytes), bytes.length, 64);
     }
   },
-});
+);
 
-Deno.test({
-  name: "firstImage() reads what fpack packs",
-  ignore: !has("astropy", "cfitsio"),
-  fn: async () => {
-    await using folder = await tempFolder();
-    const path = await folder.write("a.fits", fitsFile(400_000));
-    for (const [option, name] of [["-r", "rice"], ["-g1", "gzip1"], ["-g2", "gzip2"]]) {
-      const { success } = await new Deno.Command("fpack", { args: [option!, "-O", folder.at(`${name}.fz`), path] }).output();
-      assert(success, name);
-    }
-    const plain = await Deno.readFile(path);
-    const image = await firstImage(over(plain), plain.length);
-    for (const name of ["rice", "gzip1", "gzip2"]) {
-      const packed = await Deno.readFile(folder.at(`${name}.fz`));
-      const unpacked = await firstImage(over(packed), packed.length);
-      for (const y of [0, 7, image!.height - 1]) assertEquals([name, await unpacked!.row(y)], [name, await image!.row(y)]);
-    }
-  },
+Deno.test("firstImage() reads what fpack packs", needs("astropy", "cfitsio"), async () => {
+  await using folder = await tempFolder();
+  const path = await folder.write("a.fits", fitsFile(400_000));
+  for (const [option, name] of [["-r", "rice"], ["-g1", "gzip1"], ["-g2", "gzip2"]]) {
+    const { success } = await new Deno.Command("fpack", { args: [option!, "-O", folder.at(`${name}.fz`), path] }).output();
+    assert(success, name);
+  }
+  const plain = await Deno.readFile(path);
+  const image = await firstImage(over(plain), plain.length);
+  for (const name of ["rice", "gzip1", "gzip2"]) {
+    const packed = await Deno.readFile(folder.at(`${name}.fz`));
+    const unpacked = await firstImage(over(packed), packed.length);
+    for (const y of [0, 7, image!.height - 1]) assertEquals([name, await unpacked!.row(y)], [name, await image!.row(y)]);
+  }
 });
 
 Deno.test("blocksOf() averages the rows of a block over its whole width, without what is no number", async () => {

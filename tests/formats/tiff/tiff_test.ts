@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import type { Verdict } from "../../../src/formats/format.ts";
 import { tiff } from "../../../src/formats/tiff/tiff.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { inspect, joined, python } from "../../support/readers.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -201,24 +201,20 @@ Deno.test("tiff.inspect() never throws or hangs, whatever the bytes", async () =
   );
 });
 
-Deno.test({
-  name: "tiff.inspect() knows the length of files that Pillow and libtiff wrote",
-  ignore: !has("pillow"),
-  fn: async () => {
-    await using folder = await tempFolder();
-    for (const path of JSON.parse(await python(WRITE, folder.path)) as string[]) {
-      const written = await Deno.readFile(path);
-      // Pillow fills the last page up to 16 bytes.
-      const end = written.findLastIndex((byte) => byte !== 0) + 1;
-      const declared = await inspect(tiff, written);
-      assert(declared.verdict === "reached" && declared.declaredBytes >= end && declared.declaredBytes <= written.length, path);
-      const file = written.subarray(0, declared.declaredBytes);
-      assert(written.length - file.length < 16, path);
-      for (let size = 0; size < file.length; size += Math.ceil(file.length / 300)) {
-        assertEquals((await inspect(tiff, file, size)).verdict, "short", `${path} ${size}`);
-      }
+Deno.test("tiff.inspect() knows the length of files that Pillow and libtiff wrote", needs("pillow"), async () => {
+  await using folder = await tempFolder();
+  for (const path of JSON.parse(await python(WRITE, folder.path)) as string[]) {
+    const written = await Deno.readFile(path);
+    // Pillow fills the last page up to 16 bytes.
+    const end = written.findLastIndex((byte) => byte !== 0) + 1;
+    const declared = await inspect(tiff, written);
+    assert(declared.verdict === "reached" && declared.declaredBytes >= end && declared.declaredBytes <= written.length, path);
+    const file = written.subarray(0, declared.declaredBytes);
+    assert(written.length - file.length < 16, path);
+    for (let size = 0; size < file.length; size += Math.ceil(file.length / 300)) {
+      assertEquals((await inspect(tiff, file, size)).verdict, "short", `${path} ${size}`);
     }
-  },
+  }
 });
 
 const WRITE = `

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { WalkOptions, WatchEvent } from "../../../src/system/system.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { type IntakeRig, intakeRig } from "../intake_rig.ts";
 
@@ -62,10 +62,10 @@ async function restingRig(root: string): Promise<RestingRig> {
   };
 }
 
-Deno.test({
-  name: "intake() finds at the next scan what came into a folder without an event, though it leaves folders out",
-  ignore: !has("memory"),
-  async fn() {
+Deno.test(
+  "intake() finds at the next scan what came into a folder without an event, though it leaves folders out",
+  needs("memory"),
+  async () => {
     await using memory = await tempFolder("/dev/shm");
     const { rig, writeBeforeScan } = await restingRig(memory.path);
     await using _ended = rig;
@@ -76,16 +76,12 @@ Deno.test({
     assertEquals(scan, { leftOut: 1, files: ["a/new.fits", "b/new.fits"] });
     await rig.until(() => rig.admitted().length === 2 * FILES_PER_FOLDER + 2, "both are admitted");
   },
-});
+);
 
-Deno.test({
-  name: "intake() finds in turn what was rewritten in a folder without an event",
-  ignore: !has("memory"),
-  async fn() {
-    await using memory = await tempFolder("/dev/shm");
-    const { rig } = await restingRig(memory.path);
-    await using _ended = rig;
-    for (const folder of ["a", "b"]) await rig.write(`${folder}/5.fits`, fitsFile(9_000, 8));
-    await rig.until(() => rig.admitted().length === 2 * FILES_PER_FOLDER + 2, "both versions are found");
-  },
+Deno.test("intake() finds in turn what was rewritten in a folder without an event", needs("memory"), async () => {
+  await using memory = await tempFolder("/dev/shm");
+  const { rig } = await restingRig(memory.path);
+  await using _ended = rig;
+  for (const folder of ["a", "b"]) await rig.write(`${folder}/5.fits`, fitsFile(9_000, 8));
+  await rig.until(() => rig.admitted().length === 2 * FILES_PER_FOLDER + 2, "both versions are found");
 });

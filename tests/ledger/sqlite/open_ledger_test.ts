@@ -5,7 +5,7 @@ import { Database } from "../../../src/ledger/sqlite/database.ts";
 import { markDamaged } from "../../../src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "../../../src/ledger/sqlite/open_ledger.ts";
 import { SCHEMA_VERSION } from "../../../src/ledger/sqlite/schema.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";
 import { dice } from "../../support/seeded.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
@@ -26,20 +26,18 @@ async function names(dir: TempFolder): Promise<string[]> {
   return found.sort();
 }
 
-Deno.test({
-  name: "openLedger() keeps other accounts out of the state directory and the ledger, also where they were there before",
+Deno.test("openLedger() keeps other accounts out of the state directory and the ledger, also where they were there before", {
   ignore: Deno.build.os === "windows",
-  async fn() {
-    await using dir = await tempFolder();
-    fill(dir, 1);
-    const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
-    Deno.chmodSync(dir.path, 0o755);
-    Deno.chmodSync(dir.at("ledger.sqlite"), 0o644);
-    using _ledger = openLedger(dir.path);
-    assertEquals([modeOf(dir.path), modeOf(dir.at("ledger.sqlite")), modeOf(dir.at("ledger.sqlite-wal"))], [0o700, 0o600, 0o600]);
-    using _made = openLedger(dir.at("new/state"));
-    assertEquals([modeOf(dir.at("new/state")), modeOf(dir.at("new/state/ledger.sqlite"))], [0o700, 0o600]);
-  },
+}, async () => {
+  await using dir = await tempFolder();
+  fill(dir, 1);
+  const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
+  await Deno.chmod(dir.path, 0o755);
+  await Deno.chmod(dir.at("ledger.sqlite"), 0o644);
+  using _ledger = openLedger(dir.path);
+  assertEquals([modeOf(dir.path), modeOf(dir.at("ledger.sqlite")), modeOf(dir.at("ledger.sqlite-wal"))], [0o700, 0o600, 0o600]);
+  using _made = openLedger(dir.at("new/state"));
+  assertEquals([modeOf(dir.at("new/state")), modeOf(dir.at("new/state/ledger.sqlite"))], [0o700, 0o600]);
 });
 
 Deno.test("openLedger() makes its folder and keeps its instance name", async () => {
@@ -283,42 +281,36 @@ Deno.test("openLedger() leaves nothing beside a damaged ledger that it set aside
   ]);
 });
 
-Deno.test({
-  name: "trouble() says why nothing can be recorded, and lookAfter() that it can be again",
-  ignore: !has("root"),
-  fn: async () => {
-    await using dir = await tempFolder();
-    await using disk = await mountSmallDisk(dir.at("disk"), 1);
-    using ledger = openLedger(disk.path);
-    assertEquals([ledger.trouble(), ledger.lookAfter()], [null, null]);
-    assertThrows(() => {
-      for (let n = 0;; n++) ledger.admit([anAdmission(`${n}.fits`)], NOW);
-    }, Failure);
-    for (const trouble of [ledger.trouble(), ledger.lookAfter()]) {
-      assertEquals([trouble?.failure.code, trouble?.ends], ["local_disk_full", false]);
-    }
-    await disk.resize(8);
-    assertEquals([ledger.lookAfter(), ledger.trouble()], [null, null]);
-  },
+Deno.test("trouble() says why nothing can be recorded, and lookAfter() that it can be again", needs("root"), async () => {
+  await using dir = await tempFolder();
+  await using disk = await mountSmallDisk(dir.at("disk"), 1);
+  using ledger = openLedger(disk.path);
+  assertEquals([ledger.trouble(), ledger.lookAfter()], [null, null]);
+  assertThrows(() => {
+    for (let n = 0;; n++) ledger.admit([anAdmission(`${n}.fits`)], NOW);
+  }, Failure);
+  for (const trouble of [ledger.trouble(), ledger.lookAfter()]) {
+    assertEquals([trouble?.failure.code, trouble?.ends], ["local_disk_full", false]);
+  }
+  await disk.resize(8);
+  assertEquals([ledger.lookAfter(), ledger.trouble()], [null, null]);
 });
 
-Deno.test({
-  name: "lookAfter() sees that the ledger is no longer the file that was opened, and a mark that it is damaged",
+Deno.test("lookAfter() sees that the ledger is no longer the file that was opened, and a mark that it is damaged", {
   ignore: Deno.build.os === "windows",
-  fn: async () => {
-    for (const missing of ["ledger.sqlite", "ledger.sqlite-wal"]) {
-      await using dir = await tempFolder();
-      using ledger = openLedger(dir.path);
-      await Deno.rename(dir.at(missing), dir.at("elsewhere"));
-      assertEquals([ledger.lookAfter()?.failure.code, ledger.lookAfter()?.ends], ["device_missing", true]);
-      await Deno.copyFile(dir.at("elsewhere"), dir.at(missing));
-      assertEquals(ledger.lookAfter()?.failure.code, "device_missing");
-    }
+}, async () => {
+  for (const missing of ["ledger.sqlite", "ledger.sqlite-wal"]) {
     await using dir = await tempFolder();
     using ledger = openLedger(dir.path);
-    assertEquals(markDamaged(dir.path), null);
-    assertEquals(ledger.lookAfter()?.ends, true);
-  },
+    await Deno.rename(dir.at(missing), dir.at("elsewhere"));
+    assertEquals([ledger.lookAfter()?.failure.code, ledger.lookAfter()?.ends], ["device_missing", true]);
+    await Deno.copyFile(dir.at("elsewhere"), dir.at(missing));
+    assertEquals(ledger.lookAfter()?.failure.code, "device_missing");
+  }
+  await using dir = await tempFolder();
+  using ledger = openLedger(dir.path);
+  assertEquals(markDamaged(dir.path), null);
+  assertEquals(ledger.lookAfter()?.ends, true);
 });
 
 Deno.test("openLedger() reads a write-ahead log that was cut anywhere", async () => {
@@ -367,10 +359,10 @@ Deno.test("readLedger() reads a ledger as an empty one whose maker was killed be
   assertEquals([ledger.query({}), notices], [[], [`There is no ledger in "${dir.path}" yet: nothing has been recorded.`]]);
 });
 
-Deno.test({
-  name: "record() on a full disk fails as local_disk_full, loses nothing, and continues when there is room",
-  ignore: !has("root"),
-  fn: async () => {
+Deno.test(
+  "record() on a full disk fails as local_disk_full, loses nothing, and continues when there is room",
+  needs("root"),
+  async () => {
     await using dir = await tempFolder();
     const mount = async (...args: string[]) => assert((await new Deno.Command("mount", { args }).output()).success);
     await mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", dir.path);
@@ -396,7 +388,7 @@ Deno.test({
       await new Deno.Command("umount", { args: [dir.path] }).output();
     }
   },
-});
+);
 
 /** What a person is told of a state directory: code and message. */
 function refusal(work: () => unknown): readonly [string, string] {
@@ -418,56 +410,48 @@ Deno.test("openLedger() tells a state directory that a file is in the way of fro
   assertEquals([code, message.includes(dir.at("file", "ledger.sqlite"))], ["not_a_folder", true]);
 });
 
-Deno.test({
-  name: "openLedger() tells of a state directory on a read-only or full disk by that name",
-  ignore: !has("root"),
-  fn: async () => {
-    await using dir = await tempFolder();
-    await using disk = await mountSmallDisk(dir.at("disk"), 1);
-    const folder = dir.at("disk", "state");
-    await disk.readOnly(true);
-    assertEquals(refusal(() => openLedger(folder)), [
-      "read_only",
-      `Cannot create the folder "${folder}": the file system is read-only`,
-    ]);
-    await disk.readOnly(false);
-    await disk.inodes(1);
-    assertEquals(refusal(() => openLedger(folder)), [
-      "local_disk_full",
-      `Cannot create the folder "${folder}": the disk is full`,
-    ]);
-  },
+Deno.test("openLedger() tells of a state directory on a read-only or full disk by that name", needs("root"), async () => {
+  await using dir = await tempFolder();
+  await using disk = await mountSmallDisk(dir.at("disk"), 1);
+  const folder = dir.at("disk", "state");
+  await disk.readOnly(true);
+  assertEquals(refusal(() => openLedger(folder)), [
+    "read_only",
+    `Cannot create the folder "${folder}": the file system is read-only`,
+  ]);
+  await disk.readOnly(false);
+  await disk.inodes(1);
+  assertEquals(refusal(() => openLedger(folder)), [
+    "local_disk_full",
+    `Cannot create the folder "${folder}": the disk is full`,
+  ]);
 });
 
 for (const [what, killed] of [["at rest", false], ["of a killed daemon", true]] as const) {
-  Deno.test({
-    name: `readLedger() reads a ledger ${what} on a disk that became read-only`,
-    ignore: !has("root"),
-    fn: async () => {
-      await using dir = await tempFolder();
-      await using disk = await mountSmallDisk(dir.at("a ?#% disk"), 8);
-      const copy = dir.at("copy");
-      {
-        using ledger = openLedger(disk.path);
-        ledger.admit([anAdmission("a.fits")], NOW);
-        // What a kill -9 leaves: SQLite's files as they are while it is open.
-        await Deno.mkdir(copy);
-        for await (const { name } of Deno.readDir(disk.path)) await Deno.copyFile(`${disk.path}/${name}`, `${copy}/${name}`);
-      }
-      if (killed) {
-        for await (const { name } of Deno.readDir(copy)) await Deno.copyFile(`${copy}/${name}`, `${disk.path}/${name}`);
-      }
-      await disk.readOnly(true);
-      using ledger = readLedger(disk.path);
-      assertEquals(ledger.counts().queued, 1);
-    },
+  Deno.test(`readLedger() reads a ledger ${what} on a disk that became read-only`, needs("root"), async () => {
+    await using dir = await tempFolder();
+    await using disk = await mountSmallDisk(dir.at("a ?#% disk"), 8);
+    const copy = dir.at("copy");
+    {
+      using ledger = openLedger(disk.path);
+      ledger.admit([anAdmission("a.fits")], NOW);
+      // What a kill -9 leaves: SQLite's files as they are while it is open.
+      await Deno.mkdir(copy);
+      for await (const { name } of Deno.readDir(disk.path)) await Deno.copyFile(`${disk.path}/${name}`, `${copy}/${name}`);
+    }
+    if (killed) {
+      for await (const { name } of Deno.readDir(copy)) await Deno.copyFile(`${copy}/${name}`, `${disk.path}/${name}`);
+    }
+    await disk.readOnly(true);
+    using ledger = readLedger(disk.path);
+    assertEquals(ledger.counts().queued, 1);
   });
 }
 
-Deno.test({
-  name: "openLedger() that cannot write its instance file for a full disk says which file, and why",
-  ignore: !has("root"),
-  fn: async () => {
+Deno.test(
+  "openLedger() that cannot write its instance file for a full disk says which file, and why",
+  needs("root"),
+  async () => {
     await using dir = await tempFolder();
     await using disk = await mountSmallDisk(dir.at("disk"), 4);
     openLedger(disk.path)[Symbol.dispose]();
@@ -482,7 +466,7 @@ Deno.test({
     using ledger = openLedger(disk.path);
     assertEquals((await dir.read("disk/instance")).trim(), ledger.instance);
   },
-});
+);
 
 Deno.test("openLedger() says so where its instance file is a folder", async () => {
   await using dir = await tempFolder();

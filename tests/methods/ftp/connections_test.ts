@@ -7,7 +7,7 @@ import { anFtpServer } from "../../conformance/over_ftpd.ts";
 import { digestOf, ignoreBytes, makeSource, noise, STAGING, upload } from "../../conformance/rig.ts";
 import { startFtpd } from "../../support/ftpd.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const SIGNAL = new AbortController().signal;
@@ -82,35 +82,31 @@ Deno.test("connections().curl gives up soon where the server refuses all of ours
 });
 
 for (const most of [1, 10]) {
-  Deno.test({
-    name: `ftp sends and reads back 160 files where a host may have ${most} connections`,
-    ignore: !has("vsftpd"),
-    async fn() {
-      await using folder = await tempFolder();
-      await using server = await startFtpd({ config: [`max_per_ip=${most}`] });
-      const destination = {
-        ...anFtpServer(server, undefined, { basePath: folder.at("base"), parallelTransfers: 4 }),
-      } as Parameters<typeof ftp.connect>[0];
-      const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
-      await using session = await ftp.connect(destination, context, SIGNAL);
-      await session.attach(true, SIGNAL);
-      const contents = Array.from({ length: 160 }, (_, index) => noise(300_000, index));
-      const uploads = await Promise.all(
-        contents.map(async (content, index) => upload(await makeSource(folder.at("source"), `${index}`, content), index)),
-      );
-      const before = logins(await server.log());
-      const surveyed = session.survey(["a", "b"], SIGNAL);
-      const outcomes = await session.put(uploads, ignoreBytes, SIGNAL);
-      assertEquals(await surveyed, [null, null]);
-      for (const [index, outcome] of outcomes.entries()) {
-        assertEquals(outcome, { put: true, there: await digestOf(contents[index]!) });
-      }
-      const log = await server.log();
-      assertEquals(/There are too many connections/.test(log), most === 1);
-      // One for each share, one for the question, and one for the look at our folder; perhaps fewer shares once one was refused.
-      const [all, expected] = [logins(log) - before, 4 + 1 + 1];
-      assert(most === 1 ? all <= expected : all === expected, `${all} logins`);
-    },
+  Deno.test(`ftp sends and reads back 160 files where a host may have ${most} connections`, needs("vsftpd"), async () => {
+    await using folder = await tempFolder();
+    await using server = await startFtpd({ config: [`max_per_ip=${most}`] });
+    const destination = {
+      ...anFtpServer(server, undefined, { basePath: folder.at("base"), parallelTransfers: 4 }),
+    } as Parameters<typeof ftp.connect>[0];
+    const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+    await using session = await ftp.connect(destination, context, SIGNAL);
+    await session.attach(true, SIGNAL);
+    const contents = Array.from({ length: 160 }, (_, index) => noise(300_000, index));
+    const uploads = await Promise.all(
+      contents.map(async (content, index) => upload(await makeSource(folder.at("source"), `${index}`, content), index)),
+    );
+    const before = logins(await server.log());
+    const surveyed = session.survey(["a", "b"], SIGNAL);
+    const outcomes = await session.put(uploads, ignoreBytes, SIGNAL);
+    assertEquals(await surveyed, [null, null]);
+    for (const [index, outcome] of outcomes.entries()) {
+      assertEquals(outcome, { put: true, there: await digestOf(contents[index]!) });
+    }
+    const log = await server.log();
+    assertEquals(/There are too many connections/.test(log), most === 1);
+    // One for each share, one for the question, and one for the look at our folder; perhaps fewer shares once one was refused.
+    const [all, expected] = [logins(log) - before, 4 + 1 + 1];
+    assert(most === 1 ? all <= expected : all === expected, `${all} logins`);
   });
 }
 

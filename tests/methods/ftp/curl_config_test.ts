@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { curlConfig, type FtpLogin, type Transfer } from "../../../src/methods/ftp/curl_config.ts";
 import { tempFolder } from "../../support/temp.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 
 const LOGIN: FtpLogin = { host: "nas", port: null, user: "observer", password: "a", tls: null, windows: false };
 const OPTIONS = { mark: "M", progress: false, connectSeconds: 5, bytesPerSecond: null, fetchedPerSecond: null };
@@ -53,10 +53,10 @@ Deno.test("curlConfig() quotes what would end a line or a text: nothing becomes 
   assert(all.includes('continue-at = "3"'));
 });
 
-Deno.test({
-  name: "a real curl reads the file as it is meant: a file with a hostile name, a password with quotes",
-  ignore: !has("vsftpd"),
-  async fn() {
+Deno.test(
+  "a real curl reads the file as it is meant: a file with a hostile name, a password with quotes",
+  needs("vsftpd"),
+  async () => {
     await using folder = await tempFolder();
     const file = await folder.write('a "b" \\ \n[1-3]{x,y}', "content");
     const text = curlConfig({ ...LOGIN, host: "127.0.0.1", port: 1 }, [
@@ -74,4 +74,4 @@ Deno.test({
     assert(/\nM 7 /.test(output), output);
     assert(!/warning|unknown/i.test(said), said);
   },
-});
+);

@@ -5,7 +5,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import { anFtpServer } from "../../conformance/over_ftpd.ts";
 import { digestOf, diskView, STAGING } from "../../conformance/rig.ts";
 import { startFtpd } from "../../support/ftpd.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 Deno.test("featuresOf() knows the hash that a server has, and how it sets times", () => {
@@ -21,10 +21,10 @@ Deno.test("featuresOf() knows the hash that a server has, and how it sets times"
   assertEquals(featuresOf({ code: 500, lines: ["FEAT not understood"] }).setsTimes, "MDTM");
 });
 
-Deno.test({
-  name: "ftp is proven by proftpd's own SHA-256, and by reading back where there is none",
-  ignore: !has("vsftpd", "ftpds"),
-  async fn() {
+Deno.test(
+  "ftp is proven by proftpd's own SHA-256, and by reading back where there is none",
+  needs("vsftpd", "ftpds"),
+  async () => {
     for (const [kind, proof] of [["proftpd", "checksum"], ["vsftpd", "read_back"]] as const) {
       await using folder = await tempFolder();
       await using server = await startFtpd({ kind });
@@ -38,12 +38,12 @@ Deno.test({
       assertEquals(await session.digest(["a b.fits", "none"], signal), [await digestOf("content"), null]);
     }
   },
-});
+);
 
-Deno.test({
-  name: "what a server with a hash does not hash is read back, and that is what is told",
-  ignore: !has("vsftpd", "ftpds"),
-  async fn() {
+Deno.test(
+  "what a server with a hash does not hash is read back, and that is what is told",
+  needs("vsftpd", "ftpds"),
+  async () => {
     await using folder = await tempFolder();
     await using server = await startFtpd({ kind: "proftpd", config: ["DigestMaxSize 10"] });
     const destination = anFtpServer(server, undefined, { basePath: folder.at("base") });
@@ -58,7 +58,7 @@ Deno.test({
       await digestOf("small"),
     ]);
   },
-});
+);
 
 const REACHED = { name: "nas", transport: { method: "ftp", host: "nas", port: null } };
 const TOLD = [

@@ -6,7 +6,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { type Lies, type LyingFtpd, MOST_BYTES, startLyingFtpd } from "../../support/lying_ftpd.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const SIGNAL = new AbortController().signal;
@@ -18,22 +18,18 @@ function lied(
   test: (session: Session, folder: TempFolder, server: LyingFtpd) => Promise<void>,
   timeoutMs = 20_000,
 ): void {
-  Deno.test({
-    name: `ftp with a server that ${name}`,
-    ignore: !has("vsftpd"),
-    async fn() {
-      await using folder = await tempFolder();
-      await using server = startLyingFtpd(lies);
-      const login = { host: "127.0.0.1", port: server.port, user: null, password: null, passwordFile: null };
-      const destination = {
-        ...aDestination({ basePath: folder.at("base"), timeoutMs }),
-        transport: { method: "ftp" as const, ...login },
-      };
-      const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
-      await using session = await ftp.connect(destination, context, SIGNAL);
-      await session.attach(true, SIGNAL);
-      await test(session, folder, server);
-    },
+  Deno.test(`ftp with a server that ${name}`, needs("vsftpd"), async () => {
+    await using folder = await tempFolder();
+    await using server = startLyingFtpd(lies);
+    const login = { host: "127.0.0.1", port: server.port, user: null, password: null, passwordFile: null };
+    const destination = {
+      ...aDestination({ basePath: folder.at("base"), timeoutMs }),
+      transport: { method: "ftp" as const, ...login },
+    };
+    const context = { system: createSystem(), stagingRoot: STAGING, workFolder: folder.at("work"), log: () => {} };
+    await using session = await ftp.connect(destination, context, SIGNAL);
+    await session.attach(true, SIGNAL);
+    await test(session, folder, server);
   });
 }
 

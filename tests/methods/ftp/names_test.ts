@@ -8,7 +8,7 @@ import { anFtpServer } from "../../conformance/over_ftpd.ts";
 import { aDestination, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { startFtpd } from "../../support/ftpd.ts";
 import { startLyingFtpd } from "../../support/lying_ftpd.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 
 const SIGNAL = new AbortController().signal;
@@ -37,30 +37,26 @@ async function deliver(session: Session, folder: TempFolder, into: string, batch
 }
 
 for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
-  Deno.test({
-    name: `ftp gives many names in a new folder of ${kind} with two commands for each`,
-    ignore: !has("vsftpd", "ftpds"),
-    async fn() {
-      await using folder = await tempFolder();
-      await using server = await startFtpd({ kind });
-      await using session = await connected(
-        anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
-        folder,
-      );
-      assertEquals(await deliver(session, folder, "night/light", 1), NAMES.map(() => ({ published: true })));
-      for (const [index, name] of NAMES.entries()) {
-        assertEquals(await Deno.readFile(folder.at("base", "night", "light", name)), noise(100 + index, 1));
-      }
-      if (kind !== "vsftpd") return;
-      const asked = (await server.log()).match(/FTP command: .*"RNFR .*night\/light\//g) ?? [];
-      assert(asked.length <= 2, asked.join("\n"));
-    },
+  Deno.test(`ftp gives many names in a new folder of ${kind} with two commands for each`, needs("vsftpd", "ftpds"), async () => {
+    await using folder = await tempFolder();
+    await using server = await startFtpd({ kind });
+    await using session = await connected(
+      anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
+      folder,
+    );
+    assertEquals(await deliver(session, folder, "night/light", 1), NAMES.map(() => ({ published: true })));
+    for (const [index, name] of NAMES.entries()) {
+      assertEquals(await Deno.readFile(folder.at("base", "night", "light", name)), noise(100 + index, 1));
+    }
+    if (kind !== "vsftpd") return;
+    const asked = (await server.log()).match(/FTP command: .*"RNFR .*night\/light\//g) ?? [];
+    assert(asked.length <= 2, asked.join("\n"));
   });
 
-  Deno.test({
-    name: `ftp looks at each of many names in a folder of ${kind} that another program has made meanwhile`,
-    ignore: !has("vsftpd", "ftpds"),
-    async fn() {
+  Deno.test(
+    `ftp looks at each of many names in a folder of ${kind} that another program has made meanwhile`,
+    needs("vsftpd", "ftpds"),
+    async () => {
       await using folder = await tempFolder();
       await using server = await startFtpd({ kind });
       await using session = await connected(
@@ -83,13 +79,13 @@ for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
       const later = NAMES.slice(0, 17).map((name) => `night/${name}`);
       assertEquals((await session.survey(later, SIGNAL)).map((stat) => stat?.kind), later.map(() => "file" as const));
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "ftp publishes into a folder that it has seen with two logins, whatever the number of files",
-  ignore: !has("vsftpd"),
-  async fn() {
+Deno.test(
+  "ftp publishes into a folder that it has seen with two logins, whatever the number of files",
+  needs("vsftpd"),
+  async () => {
     await using folder = await tempFolder();
     await using server = await startFtpd({ kind: "vsftpd" });
     await using session = await connected(
@@ -107,26 +103,22 @@ Deno.test({
       assertEquals(await logins() - before, expected);
     }
   },
-});
+);
 
 for (const kind of ["vsftpd", "pure-ftpd", "proftpd"] as const) {
-  Deno.test({
-    name: `ftp sees many names in the root of ${kind}`,
-    ignore: !has("vsftpd", "ftpds"),
-    async fn() {
-      await using folder = await tempFolder();
-      await using server = await startFtpd({ kind });
-      await using session = await connected(anFtpServer(server, undefined, { basePath: "/" }) as FtpDestination, folder, false);
-      const names = [...Array.from({ length: 16 }, () => crypto.randomUUID()), "tmp"];
-      assertEquals((await session.survey(names, SIGNAL)).map((stat) => stat?.kind ?? null), [...Array(16).fill(null), "folder"]);
-    },
+  Deno.test(`ftp sees many names in the root of ${kind}`, needs("vsftpd", "ftpds"), async () => {
+    await using folder = await tempFolder();
+    await using server = await startFtpd({ kind });
+    await using session = await connected(anFtpServer(server, undefined, { basePath: "/" }) as FtpDestination, folder, false);
+    const names = [...Array.from({ length: 16 }, () => crypto.randomUUID()), "tmp"];
+    assertEquals((await session.survey(names, SIGNAL)).map((stat) => stat?.kind ?? null), [...Array(16).fill(null), "folder"]);
   });
 }
 
-Deno.test({
-  name: "ftp with a server that says that it has renamed many files, and has not: nothing counts as published",
-  ignore: !has("vsftpd"),
-  async fn() {
+Deno.test(
+  "ftp with a server that says that it has renamed many files, and has not: nothing counts as published",
+  needs("vsftpd"),
+  async () => {
     await using folder = await tempFolder();
     await using server = startLyingFtpd({ renamesNothing: true });
     const login = { host: "127.0.0.1", port: server.port, user: null, password: null, passwordFile: null };
@@ -135,24 +127,20 @@ Deno.test({
     const outcomes = await deliver(session, folder, "night", 1);
     assertEquals(outcomes.map(({ published }) => published), NAMES.map(() => false));
   },
-});
+);
 
-Deno.test({
-  name: "ftp moves and removes nothing through a link in the place of the trash",
-  ignore: !has("vsftpd"),
-  async fn() {
-    await using folder = await tempFolder();
-    await using server = await startFtpd({ kind: "vsftpd" });
-    await using session = await connected(
-      anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
-      folder,
-    );
-    await folder.write("base/a.fits", "mine");
-    await folder.write("home/t1/a.fits", "theirs");
-    await Deno.symlink(folder.at("home"), folder.at("base", TRASH));
-    const removal = { path: "a.fits", bytes: 4, to: inTrash("t2", "a.fits") };
-    await rejectsWith(() => session.remove([removal], SIGNAL), ["staging_unsafe"]);
-    await rejectsWith(() => session.emptyTrash([`${TRASH}/t1`], SIGNAL), ["staging_unsafe"]);
-    assertEquals([await folder.read("base/a.fits"), await folder.read("home/t1/a.fits")], ["mine", "theirs"]);
-  },
+Deno.test("ftp moves and removes nothing through a link in the place of the trash", needs("vsftpd"), async () => {
+  await using folder = await tempFolder();
+  await using server = await startFtpd({ kind: "vsftpd" });
+  await using session = await connected(
+    anFtpServer(server, undefined, { basePath: folder.at("base") }) as FtpDestination,
+    folder,
+  );
+  await folder.write("base/a.fits", "mine");
+  await folder.write("home/t1/a.fits", "theirs");
+  await Deno.symlink(folder.at("home"), folder.at("base", TRASH));
+  const removal = { path: "a.fits", bytes: 4, to: inTrash("t2", "a.fits") };
+  await rejectsWith(() => session.remove([removal], SIGNAL), ["staging_unsafe"]);
+  await rejectsWith(() => session.emptyTrash([`${TRASH}/t1`], SIGNAL), ["staging_unsafe"]);
+  assertEquals([await folder.read("base/a.fits"), await folder.read("home/t1/a.fits")], ["mine", "theirs"]);
 });

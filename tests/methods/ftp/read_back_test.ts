@@ -32,14 +32,14 @@ function kept(most = Infinity): Promise<unknown[]> {
 
 const ignore = !has("vsftpd");
 
-Deno.test({
-  name: "ftp reads small and large files back, and leaves nothing here",
-  ignore,
-  fn: async () => assertEquals(await putAll({}), { there: await kept(), left: [] }),
-});
+Deno.test(
+  "ftp reads small and large files back, and leaves nothing here",
+  { ignore },
+  async () => assertEquals(await putAll({}), { there: await kept(), left: [] }),
+);
 
-Deno.test({
-  name: "what a server loses of files shows when they are read back",
-  ignore,
-  fn: async () => assertEquals(await putAll({ keeps: 2000 }), { there: await kept(2000), left: [] }),
-});
+Deno.test(
+  "what a server loses of files shows when they are read back",
+  { ignore },
+  async () => assertEquals(await putAll({ keeps: 2000 }), { there: await kept(2000), left: [] }),
+);

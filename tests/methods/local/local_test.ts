@@ -452,22 +452,20 @@ for (const many of [1, 100]) {
   });
 }
 
-Deno.test({
-  name: "local publish() of many names none whose flush fails, which is removed, and the others all the same",
+Deno.test("local publish() of many names none whose flush fails, which is removed, and the others all the same", {
   ignore: Deno.build.os === "windows",
-  async fn() {
-    await using folder = await tempFolder();
-    await using session = await opened(folder);
-    const names = Array.from({ length: 100 }, (_, number) => `${STAGING}/a1/${number}`);
-    for (const name of names) await folder.write(`base/${name}`, "text");
-    await Deno.remove(folder.at("base", names[7]!));
-    // A flush of this device fails, as that of a disk with an error does.
-    await Deno.symlink("/dev/null", folder.at("base", names[7]!));
-    const outcomes = await session.publish(names.map((name, index) => publication(name, `n/${index}.fits`)), signal);
-    assertEquals(outcomes.flatMap(({ published }, index) => published ? [] : [index]), [7]);
-    await assertRejects(() => Deno.lstat(folder.at("base/n/7.fits")), Deno.errors.NotFound);
-    await assertRejects(() => Deno.lstat(folder.at("base", names[7]!)), Deno.errors.NotFound);
-  },
+}, async () => {
+  await using folder = await tempFolder();
+  await using session = await opened(folder);
+  const names = Array.from({ length: 100 }, (_, number) => `${STAGING}/a1/${number}`);
+  for (const name of names) await folder.write(`base/${name}`, "text");
+  await Deno.remove(folder.at("base", names[7]!));
+  // A flush of this device fails, as that of a disk with an error does.
+  await Deno.symlink("/dev/null", folder.at("base", names[7]!));
+  const outcomes = await session.publish(names.map((name, index) => publication(name, `n/${index}.fits`)), signal);
+  assertEquals(outcomes.flatMap(({ published }, index) => published ? [] : [index]), [7]);
+  await assertRejects(() => Deno.lstat(folder.at("base/n/7.fits")), Deno.errors.NotFound);
+  await assertRejects(() => Deno.lstat(folder.at("base", names[7]!)), Deno.errors.NotFound);
 });
 
 Deno.test("local attach() says that a base path cannot be reached below a folder that this account may not enter", async () => {

@@ -7,7 +7,7 @@ import { rcloneFailure } from "../../../src/methods/rclone/rclone_failures.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
 import { aDestination, digestOf, ignoreBytes, makeSource, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
-import { has, unpackedProgram } from "../../support/needs.ts";
+import { has, needs, unpackedProgram } from "../../support/needs.ts";
 import { treeOf } from "../../support/process_tree.ts";
 import { rcloneConfig, type RcloneServer, sftpSection, startS3, startSimpleS3 } from "../../support/rclone_servers.ts";
 import { startSshd } from "../../support/sshd.ts";
@@ -59,10 +59,10 @@ function putNow(path: string, text: string, args: string[]): void {
   assert(new Deno.Command("rclone", { args }).outputSync().success);
 }
 
-Deno.test({
-  name: "rclone: digest() says what showed it: the MD5 of S3 for what was sent in one piece, reading back for all else",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: digest() says what showed it: the MD5 of S3 for what was sent in one piece, reading back for all else",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     await using session = await it.connect();
     await session.attach(true, signal);
@@ -96,12 +96,12 @@ Deno.test({
     assertEquals(published, { published: true });
     assertEquals(await it.byHand("md5sum", "s3remote:bucket/n"), await it.byHand("md5sum", it.folder.at("source")));
   },
-});
+);
 
-Deno.test({
-  name: "rclone: in S3 a small file has its final name at once, by one request and proven; what cannot be so is staged",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: in S3 a small file has its final name at once, by one request and proven; what cannot be so is staged",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     await using session = await it.connect();
     await session.attach(true, signal);
@@ -142,7 +142,7 @@ Deno.test({
     assertEquals(await visible(), names);
     assertEquals(await it.byHand("lsf", "--format", "t", "s3remote:bucket/n/free.fits"), "2026-07-05 20:00:00\n");
   },
-});
+);
 
 for (
   const [what, start] of [
@@ -150,10 +150,10 @@ for (
     ["that cannot be told so", startSimpleS3],
   ] as const
 ) {
-  Deno.test({
-    name: `rclone: in a store ${what}, a name that another computer takes while a batch is being put is left alone`,
-    ignore: !has("rclone", "versitygw"),
-    async fn() {
+  Deno.test(
+    `rclone: in a store ${what}, a name that another computer takes while a batch is being put is left alone`,
+    needs("rclone", "versitygw"),
+    async () => {
       await using it = await lab(start);
       await using session = await it.connect();
       await session.attach(true, signal);
@@ -172,13 +172,13 @@ for (
       const [outcome] = await session.publish([publication(uploads[199]!.staged, "f199.fits")], signal);
       assertEquals(outcome?.published && outcome.former, "f199.v1.fits");
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "rclone: a name that is taken at the moment of the request is left alone, and the file is staged",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: a name that is taken at the moment of the request is left alone, and the file is staged",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     const taken = it.folder.at("buckets/bucket/late.fits");
     await using proxy = startProxy(it.server.port, {
@@ -201,12 +201,12 @@ Deno.test({
     await session.sweep(["a1"], signal);
     assertEquals(await session.leftovers(signal), []);
   },
-});
+);
 
-Deno.test({
-  name: "rclone: a file that could be rewritten without a trace while it is copied is staged: on FAT for two seconds",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: a file that could be rewritten without a trace while it is copied is staged: on FAT for two seconds",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     await using session = await it.connect();
     await session.attach(true, signal);
@@ -223,12 +223,12 @@ Deno.test({
     const visible = (await it.byHand("lsf", "-R", "--files-only", "s3remote:bucket")).trim().split("\n").sort();
     assertEquals(visible, [fresh, "fine.fits", "old.fits"].sort());
   },
-});
+);
 
-Deno.test({
-  name: "rclone: a store whose hash is not that of the bytes has them read back; damaged ones lose their name again",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: a store whose hash is not that of the bytes has them read back; damaged ones lose their name again",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     let damages = false;
     await using proxy = startProxy(it.server.port, {
@@ -261,12 +261,12 @@ Deno.test({
     assertEquals(outcome.failure.code, "mismatch");
     assertEquals(await it.byHand("lsf", "-R", "--files-only", "s3remote:bucket"), "good.fits\n");
   },
-});
+);
 
-Deno.test({
-  name: "rclone: a link in the place of our folder is found out over SFTP, and nothing behind it is listed or removed",
-  ignore: !has("rclone", "sshd"),
-  async fn() {
+Deno.test(
+  "rclone: a link in the place of our folder is found out over SFTP, and nothing behind it is listed or removed",
+  needs("rclone", "sshd"),
+  async () => {
     await using folder = await tempFolder("/tmp");
     await using server = await startSshd();
     const config = await rcloneConfig(folder, await sftpSection(server, folder, server.port));
@@ -293,14 +293,14 @@ Deno.test({
     await session.attach(true, signal, "p1");
     assertEquals(await session.leftovers(signal), ["p1"]);
     await session.sweep(null, signal);
-    assertEquals([...Deno.readDirSync(folder.at("base"))], []);
+    assertEquals(await Array.fromAsync(Deno.readDir(folder.at("base"))), []);
   },
-});
+);
 
-Deno.test({
-  name: "rclone: a bucket that is there is used as it is, and the probe in it goes with the sweep",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: a bucket that is there is used as it is, and the probe in it goes with the sweep",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     await it.byHand("mkdir", "s3remote:bucket");
     await using session = await it.connect();
@@ -309,13 +309,13 @@ Deno.test({
     await session.sweep(null, signal);
     assertEquals(await it.byHand("ls", "s3remote:bucket"), "");
   },
-});
+);
 
 for (const setting of ["RCLONE_VERBOSE=2", "RCLONE_QUIET=true", "RCLONE_LOG_FILE=/dev/null", "RCLONE_RC_BASEURL=x"]) {
-  Deno.test({
-    name: `rclone: it serves also where the environment has ${setting}, meant for a person's own rclone`,
-    ignore: !has("rclone"),
-    async fn() {
+  Deno.test(
+    `rclone: it serves also where the environment has ${setting}, meant for a person's own rclone`,
+    needs("rclone"),
+    async () => {
       await using folder = await tempFolder();
       await folder.write("rclone.conf", "[here]\ntype = local\n");
       const system = createSystem();
@@ -331,35 +331,33 @@ for (const setting of ["RCLONE_VERBOSE=2", "RCLONE_QUIET=true", "RCLONE_LOG_FILE
       );
       assertEquals((await session.attach(true, signal)).made, true);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "rclone: nothing secret is in the arguments of a process, and rclone answers nobody without its password",
+Deno.test("rclone: nothing secret is in the arguments of a process, and rclone answers nobody without its password", {
   ignore: !has("rclone", "versitygw") || Deno.build.os !== "linux",
-  async fn() {
-    await using it = await lab();
-    await using session = await it.connect();
-    assertEquals(session.resumes, false);
-    const tree = await treeOf(Deno.pid);
-    const lines = await Promise.all(tree.map((pid) => Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")));
-    const rcd = lines.find((line) => line.includes("rclone\0rcd"));
-    assert(rcd, "no rclone rcd");
-    const port = /--rc-addr=127\.0\.0\.1:(\d+)/.exec(rcd)?.[1];
-    const environment = await Deno.readTextFile(`/proc/${tree[lines.indexOf(rcd)]}/environ`);
-    const secret = /RCLONE_RC_PASS=(\w{64})/.exec(environment)?.[1];
-    assert(secret, "no password in the environment");
-    assertEquals(lines.filter((line) => line.includes(secret)), []);
-    const refused = await fetch(`http://127.0.0.1:${port}/core/version`, { method: "POST" });
-    await refused.body?.cancel();
-    assertEquals(refused.status, 401);
-  },
+}, async () => {
+  await using it = await lab();
+  await using session = await it.connect();
+  assertEquals(session.resumes, false);
+  const tree = await treeOf(Deno.pid);
+  const lines = await Promise.all(tree.map((pid) => Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")));
+  const rcd = lines.find((line) => line.includes("rclone\0rcd"));
+  assert(rcd, "no rclone rcd");
+  const port = /--rc-addr=127\.0\.0\.1:(\d+)/.exec(rcd)?.[1];
+  const environment = await Deno.readTextFile(`/proc/${tree[lines.indexOf(rcd)]}/environ`);
+  const secret = /RCLONE_RC_PASS=(\w{64})/.exec(environment)?.[1];
+  assert(secret, "no password in the environment");
+  assertEquals(lines.filter((line) => line.includes(secret)), []);
+  const refused = await fetch(`http://127.0.0.1:${port}/core/version`, { method: "POST" });
+  await refused.body?.cancel();
+  assertEquals(refused.status, 401);
 });
 
-Deno.test({
-  name: "rclone: every fault of a remote has its own failure, with what helps, and soon",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: every fault of a remote has its own failure, with what helps, and soon",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     const wrongKeys = await it.folder.write("wrong.conf", it.server.section(it.server.port, { secret_access_key: "wrong" }));
     const nobody = await it.folder.write("nobody.conf", it.server.section(freePort()));
@@ -382,12 +380,12 @@ Deno.test({
       assert(performance.now() - began < 20_000, `${code} took too long`);
     }
   },
-});
+);
 
-Deno.test({
-  name: "rclone: a store that goes away in the middle of a batch is noticed at once, not file by file",
-  ignore: !has("rclone", "versitygw"),
-  async fn() {
+Deno.test(
+  "rclone: a store that goes away in the middle of a batch is noticed at once, not file by file",
+  needs("rclone", "versitygw"),
+  async () => {
     await using it = await lab();
     await using session = await it.connect();
     await session.attach(true, signal);
@@ -400,60 +398,54 @@ Deno.test({
     await rejectsWith(() => session.put(uploads, ignoreBytes, signal), ["unreachable"]);
     assert(performance.now() - began < 20_000, "it tried them all");
   },
-});
+);
 
-Deno.test({
-  name: "rclone: what a run that was killed left running is ended by the next",
+Deno.test("rclone: what a run that was killed left running is ended by the next", {
   ignore: !has("rclone", "versitygw") || Deno.build.os !== "linux",
-  async fn() {
-    await using it = await lab();
-    const transport = { method: "rclone", remote: "s3remote", rcloneConfig: it.config };
-    const destination = { ...aDestination({ basePath: "bucket" }), transport };
-    const from = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
-    const program = await it.folder.write(
-      "killed.ts",
-      `import { rclone } from ${from("methods/rclone/rclone.ts")};
+}, async () => {
+  await using it = await lab();
+  const transport = { method: "rclone", remote: "s3remote", rcloneConfig: it.config };
+  const destination = { ...aDestination({ basePath: "bucket" }), transport };
+  const from = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
+  const program = await it.folder.write(
+    "killed.ts",
+    `import { rclone } from ${from("methods/rclone/rclone.ts")};
 import { createSystem } from ${from("system/create_system.ts")};
 const context = { system: createSystem(), stagingRoot: ${JSON.stringify(STAGING)}, workFolder: ${
-        JSON.stringify(it.folder.at("work"))
-      }, log: () => {} };
+      JSON.stringify(it.folder.at("work"))
+    }, log: () => {} };
 await rclone.connect(${JSON.stringify(destination)}, context, new AbortController().signal);
 console.log("open");
 setInterval(() => {}, 1000);
 `,
-    );
-    const config = new URL("../../../deno.json", import.meta.url).pathname;
-    const args = ["run", "-A", "--no-check", "--config", config, program];
-    const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit", stdin: "null" }).spawn();
-    const reader = child.stdout.getReader();
-    assertMatch(new TextDecoder().decode((await reader.read()).value), /open/);
-    const [orphan] = (await treeOf(child.pid)).slice(1);
-    child.kill("SIGKILL");
-    await child.status;
-    await reader.cancel();
-    assert(await isAlive(orphan!), "it ended by itself");
-    const told: string[] = [];
-    await using _session = await it.connect({ context: { log: (_level, message) => void told.push(message) } });
-    assertMatch(told.join("\n"), /Ending the rclone for nas that an earlier run left/);
-    for (let look = 0; look < 100 && await isAlive(orphan!); look++) await new Promise((resolve) => setTimeout(resolve, 20));
-    assertEquals(await isAlive(orphan!), false);
-  },
+  );
+  const config = new URL("../../../deno.json", import.meta.url).pathname;
+  const args = ["run", "-A", "--no-check", "--config", config, program];
+  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit", stdin: "null" }).spawn();
+  const reader = child.stdout.getReader();
+  assertMatch(new TextDecoder().decode((await reader.read()).value), /open/);
+  const [orphan] = (await treeOf(child.pid)).slice(1);
+  child.kill("SIGKILL");
+  await child.status;
+  await reader.cancel();
+  assert(await isAlive(orphan!), "it ended by itself");
+  const told: string[] = [];
+  await using _session = await it.connect({ context: { log: (_level, message) => void told.push(message) } });
+  assertMatch(told.join("\n"), /Ending the rclone for nas that an earlier run left/);
+  for (let look = 0; look < 100 && await isAlive(orphan!); look++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(await isAlive(orphan!), false);
 });
 
-Deno.test({
-  name: "rclone: one that is too old is refused by its version",
-  ignore: !has("rclone", "oldRclone"),
-  async fn() {
-    await using it = await lab();
-    const system = createSystem();
-    const which = (program: string) =>
-      program === "rclone" ? Promise.resolve(unpackedProgram("rclone") ?? null) : system.which(program);
-    const failure = await rejectsWith(() => it.connect({ context: { system: { ...system, which } } }), ["tool_missing"]);
-    assertMatch(failure.message, /rclone v1\.60\.\S+ is too old/);
-    assertMatch(failure.hint, /rclone\.org/);
-    const none = { ...system, which: () => Promise.resolve(null) };
-    assertMatch((await rejectsWith(() => it.connect({ context: { system: none } }), ["tool_missing"])).message, /not installed/);
-  },
+Deno.test("rclone: one that is too old is refused by its version", needs("rclone", "oldRclone"), async () => {
+  await using it = await lab();
+  const system = createSystem();
+  const which = (program: string) =>
+    program === "rclone" ? Promise.resolve(unpackedProgram("rclone") ?? null) : system.which(program);
+  const failure = await rejectsWith(() => it.connect({ context: { system: { ...system, which } } }), ["tool_missing"]);
+  assertMatch(failure.message, /rclone v1\.60\.\S+ is too old/);
+  assertMatch(failure.hint, /rclone\.org/);
+  const none = { ...system, which: () => Promise.resolve(null) };
+  assertMatch((await rejectsWith(() => it.connect({ context: { system: none } }), ["tool_missing"])).message, /not installed/);
 });
 
 const SAID: readonly [string, FailureCode][] = [

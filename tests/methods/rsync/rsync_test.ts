@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { rsync } from "../../../src/methods/rsync/rsync.ts";
 import { ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { openBench } from "../bench.ts";
 
 const signal = new AbortController().signal;
 
-Deno.test({
-  name: "rsync: a file resumed from the hidden part of a killed rsync has the mode of any other",
-  ignore: !has("sshd", "rsync"),
-  fn: async () => {
+Deno.test(
+  "rsync: a file resumed from the hidden part of a killed rsync has the mode of any other",
+  needs("sshd", "rsync"),
+  async () => {
     await using it = await openBench(rsync);
     const session = await it.connect({ preservePermissions: false });
     const content = noise(3 << 20);
@@ -22,4 +22,4 @@ Deno.test({
     const modes = await Promise.all([0, 1].map(async (index) => (await Deno.stat(it.folder.at("base", `${index}.fits`))).mode));
     assertEquals(modes[0], modes[1]);
   },
-});
+);

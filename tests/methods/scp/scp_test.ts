@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { scp } from "../../../src/methods/scp/scp.ts";
 import { digestOf, ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { openBench } from "../bench.ts";
 
 const signal = new AbortController().signal;
 
-Deno.test({
-  name: "scp: what still writes into the part of an abandoned attempt does not write into the published file",
-  ignore: !has("sshd"),
-  fn: async () => {
+Deno.test(
+  "scp: what still writes into the part of an abandoned attempt does not write into the published file",
+  needs("sshd"),
+  async () => {
     await using it = await openBench(scp);
     const session = await it.connect();
     const content = noise(3 << 20, 7);
@@ -24,4 +24,4 @@ Deno.test({
     await late.write(new Uint8Array(32768));
     assertEquals(await session.digest(["x.fits"], signal), [await digestOf(content)]);
   },
-});
+);

@@ -12,7 +12,7 @@ import { tar } from "../../../src/methods/tar/tar.ts";
 import { rsync } from "../../../src/methods/rsync/rsync.ts";
 import { digestOf, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
 import { rejectsWith } from "../../conformance/expectations.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import type { SshdOptions } from "../../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
 import { type Bench, openBench } from "../bench.ts";
@@ -49,10 +49,10 @@ exec /bin/sync "$@"
 
 for (const [name, method] of Object.entries({ sftp, tar, rsync })) {
   for (const how of ["perl", "sh"] as const) {
-    Deno.test({
-      name: `${name}: a file that publish() cannot flush by ${how} is removed, and sent again as a whole`,
-      ignore: !has("sshd", "rsync"),
-      async fn() {
+    Deno.test(
+      `${name}: a file that publish() cannot flush by ${how} is removed, and sent again as a whole`,
+      needs("sshd", "rsync"),
+      async () => {
         await using folder = await tempFolder();
         const { flag, ...options } = await failingOnce(folder, how);
         await using it = await openBench(method, options);
@@ -70,17 +70,16 @@ for (const [name, method] of Object.entries({ sftp, tar, rsync })) {
         assertEquals(await published(session, again), [true]);
         assertEquals(await session.digest(["a.fits"], signal), [await digestOf(content)]);
       },
-    });
+    );
   }
 }
 
 for (const [where, type] of [["ext4", "ef53"], ["an overlay", "794c7630"], ["FUSE", "65735546"]] as const) {
   for (const how of ["perl", "sh"] as const) {
-    Deno.test({
-      name:
-        `of many files on ${where}, the one of which something was lost is asked for by ${how}, although the file system says that all is well`,
-      ignore: !has("sshd", "rsync"),
-      async fn() {
+    Deno.test(
+      `of many files on ${where}, the one of which something was lost is asked for by ${how}, although the file system says that all is well`,
+      needs("sshd", "rsync"),
+      async () => {
         await using folder = await tempFolder();
         const { flag, instead, ...options } = await failingOnce(folder, how);
         const stat = `#!/bin/sh\n[ "$1" = -f ] && { echo ${type}; exit; }\nexec /usr/bin/stat "$@"\n`;
@@ -101,52 +100,46 @@ for (const [where, type] of [["ext4", "ef53"], ["an overlay", "794c7630"], ["FUS
         const left = (await session.survey(uploads.map(({ staged }) => staged), signal)).filter(isThere);
         assertEquals(left, []);
       },
-    });
+    );
   }
 }
 
-Deno.test({
-  name: "macOS: an error of F_FULLFSYNC is the answer; fsync is asked only where there is no such thing",
+Deno.test("macOS: an error of F_FULLFSYNC is the answer; fsync is asked only where there is no such thing", {
   ignore: Deno.build.os !== "linux",
-  async fn() {
-    for (const [error, said] of [["EIO", "fail staged file: "], ["ENOTTY", "ok"], ["ENOTSUP", "ok"]] as const) {
-      await using folder = await tempFolder();
-      await folder.write(
-        "AsMac.pm",
-        `package AsMac; use Errno; BEGIN { $^O = 'darwin' }
+}, async () => {
+  for (const [error, said] of [["EIO", "fail staged file: "], ["ENOTTY", "ok"], ["ENOTSUP", "ok"]] as const) {
+    await using folder = await tempFolder();
+    await folder.write(
+      "AsMac.pm",
+      `package AsMac; use Errno; BEGIN { $^O = 'darwin' }
 *CORE::GLOBAL::fcntl = sub { if (-f $_[0]) { $! = Errno::${error}(); return } return '0 but true' };
 1;
 `,
-      );
-      const perl = async (program: string, args: string[], input: string) => {
-        await folder.write(".staging/1", "1");
-        const command = { program: "perl", args: [`-I${folder.path}`, "-MAsMac", "-e", program, ...args], cwd: folder.path };
-        return await createSystem().run(command, signal, input);
-      };
-      const found = await perl(FLUSH_PERL, [], ".staging/1\0");
-      assertEquals(found.code === 0, said === "ok", error);
-      const published = await perl(PUBLISH_PERL, ["", "24", "", ".staging/1", "m.fits", "version", "m", ".fits", "", ""], "");
-      assertEquals([published.stdout.startsWith(said), await exists(folder.at(".staging/1"))], [true, false], error);
-      assertEquals(await exists(folder.at("m.fits")), said === "ok");
-    }
-  },
+    );
+    const perl = async (program: string, args: string[], input: string) => {
+      await folder.write(".staging/1", "1");
+      const command = { program: "perl", args: [`-I${folder.path}`, "-MAsMac", "-e", program, ...args], cwd: folder.path };
+      return await createSystem().run(command, signal, input);
+    };
+    const found = await perl(FLUSH_PERL, [], ".staging/1\0");
+    assertEquals(found.code === 0, said === "ok", error);
+    const published = await perl(PUBLISH_PERL, ["", "24", "", ".staging/1", "m.fits", "version", "m", ".fits", "", ""], "");
+    assertEquals([published.stdout.startsWith(said), await exists(folder.at(".staging/1"))], [true, false], error);
+    assertEquals(await exists(folder.at("m.fits")), said === "ok");
+  }
 });
 
 for (const how of ["perl", "sh"] as const) {
-  Deno.test({
-    name: `sftp: a part of a growing file that cannot be flushed by ${how} is removed`,
-    ignore: !has("sshd", "rsync"),
-    async fn() {
-      await using folder = await tempFolder();
-      const { flag, ...options } = await failingOnce(folder, how);
-      await using it: Bench = await openBench(sftp, options);
-      const { parts, survey } = await it.connect();
-      const part = `${STAGING}/ahead-1/part`;
-      await parts!.begin(part, null, signal);
-      await Deno.writeTextFile(flag, "");
-      await rejectsWith(() => parts!.flush(part, signal), ["device_missing"]);
-      assertEquals(await survey([part], signal), [null]);
-    },
+  Deno.test(`sftp: a part of a growing file that cannot be flushed by ${how} is removed`, needs("sshd", "rsync"), async () => {
+    await using folder = await tempFolder();
+    const { flag, ...options } = await failingOnce(folder, how);
+    await using it: Bench = await openBench(sftp, options);
+    const { parts, survey } = await it.connect();
+    const part = `${STAGING}/ahead-1/part`;
+    await parts!.begin(part, null, signal);
+    await Deno.writeTextFile(flag, "");
+    await rejectsWith(() => parts!.flush(part, signal), ["device_missing"]);
+    assertEquals(await survey([part], signal), [null]);
   });
 }
 

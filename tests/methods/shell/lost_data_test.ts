@@ -7,7 +7,7 @@ import { PUBLISH_PERL } from "../../../src/methods/shell/publish_perl.ts";
 import { flushScript } from "../../../src/methods/shell/shell_flush.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { tool, unmounting } from "../../faults/rig.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const signal = new AbortController().signal;
@@ -30,10 +30,10 @@ rm disk/free
 sync -f disk
 `;
 
-Deno.test({
-  name: "a file of which the disk lost something is refused, although another program was told of it before",
-  ignore: !has("root", "loop"),
-  async fn() {
+Deno.test(
+  "a file of which the disk lost something is refused, although another program was told of it before",
+  needs("root", "loop"),
+  async () => {
     await using folder = await tempFolder();
     const sh = (script: string) => tool("sh", "-euc", `cd ${folder.path}\n${script}`);
     await sh(DISK);
@@ -59,4 +59,4 @@ Deno.test({
     assertEquals(refused, lost.slice(0, -1), stdout);
     for (const index of refused) assert(answers[Number(index)]!.startsWith("fail staged file: "), stdout);
   },
-});
+);

@@ -22,28 +22,20 @@ const HOSTILE = [
   "\x01\x7f",
 ];
 
-Deno.test({
-  name: "shellQuote() is read back byte for byte by a real sh",
-  ignore: Deno.build.os === "windows",
-  fn: async () => {
-    const command = new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${shellWords(HOSTILE)}`] });
-    const { stdout } = await command.output();
-    assertEquals(new TextDecoder().decode(stdout), HOSTILE.map((word) => `${word}\0`).join(""));
-  },
+Deno.test("shellQuote() is read back byte for byte by a real sh", { ignore: Deno.build.os === "windows" }, async () => {
+  const command = new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${shellWords(HOSTILE)}`] });
+  const { stdout } = await command.output();
+  assertEquals(new TextDecoder().decode(stdout), HOSTILE.map((word) => `${word}\0`).join(""));
 });
 
-Deno.test({
-  name: "shellQuote() is read back whatever the word",
-  ignore: Deno.build.os === "windows",
-  fn: () =>
-    fc.assert(
-      fc.property(fc.array(fc.string({ unit: "grapheme" }).filter((word) => !word.includes("\0")), { minLength: 1 }), (words) => {
-        const { stdout } = new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${shellWords(words)}`] }).outputSync();
-        assertEquals(new TextDecoder().decode(stdout), words.map((word) => `${word}\0`).join(""));
-      }),
-      { numRuns: 40 },
-    ),
-});
+Deno.test("shellQuote() is read back whatever the word", { ignore: Deno.build.os === "windows" }, () =>
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "grapheme" }).filter((word) => !word.includes("\0")), { minLength: 1 }), (words) => {
+      const { stdout } = new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${shellWords(words)}`] }).outputSync();
+      assertEquals(new TextDecoder().decode(stdout), words.map((word) => `${word}\0`).join(""));
+    }),
+    { numRuns: 40 },
+  ));
 
 Deno.test("shellQuote() refuses a NUL", () => {
   assertThrows(() => shellQuote("a\0b"), TypeError);

@@ -171,26 +171,24 @@ for (const method of [tar, sftp]) {
     ).length;
 
   for (const [maxSessions, streams, logins] of [[10, 3, 1], [3, 2, 3], [1, 1, 5]] as const) {
-    Deno.test({
-      name: `${method.name}: over a long line, where the server allows ${maxSessions} channels, ${streams} carry the files`,
+    Deno.test(`${method.name}: over a long line, where the server allows ${maxSessions} channels, ${streams} carry the files`, {
       ignore,
-      fn: async () => {
-        await using it = await openBench(method, { maxSessions });
-        await using proxy = startProxy(it.server.port, { roundTripMs: 60 });
-        // With a limit no further connection is tried, however slow this computer is.
-        const session = await it.connect({ bandwidthLimit: 1e9 }, undefined, { host: "127.0.0.1", port: proxy.port });
-        for (const attempt of ["a1", "a2"]) await deliver(it, session, attempt);
-        assert(await it.server.logins() <= logins, `${await it.server.logins()} logins`);
-        assert(await carrying(it) >= streams, await it.server.log());
-        if (maxSessions !== 3) assertEquals(session.streams?.(), streams);
-      },
+    }, async () => {
+      await using it = await openBench(method, { maxSessions });
+      await using proxy = startProxy(it.server.port, { roundTripMs: 60 });
+      // With a limit no further connection is tried, however slow this computer is.
+      const session = await it.connect({ bandwidthLimit: 1e9 }, undefined, { host: "127.0.0.1", port: proxy.port });
+      for (const attempt of ["a1", "a2"]) await deliver(it, session, attempt);
+      assert(await it.server.logins() <= logins, `${await it.server.logins()} logins`);
+      assert(await carrying(it) >= streams, await it.server.log());
+      if (maxSessions !== 3) assertEquals(session.streams?.(), streams);
     });
   }
 
-  Deno.test({
-    name: `${method.name}: several channels that are cut together interrupt put(), and all parts are resumed`,
-    ignore,
-    fn: async () => {
+  Deno.test(
+    `${method.name}: several channels that are cut together interrupt put(), and all parts are resumed`,
+    { ignore },
+    async () => {
       await using it = await openBench(method);
       await using proxy = startProxy(it.server.port, { roundTripMs: 60 });
       const login = { host: "127.0.0.1", port: proxy.port };
@@ -213,25 +211,21 @@ for (const method of [tar, sftp]) {
       const sent = (proxy.counters.up - before) / (36 << 20);
       assert(sent < 0.75, `${sent} of it was sent again`);
     },
-  });
+  );
 
-  Deno.test({
-    name: `${method.name}: a signal ends all streams of a put at once`,
-    ignore,
-    fn: async () => {
-      await using it = await openBench(method);
-      await using proxy = startProxy(it.server.port, { roundTripMs: 60 });
-      const session = await it.connect({ bandwidthLimit: 4 << 20 }, undefined, { host: "127.0.0.1", port: proxy.port });
-      const files = await Promise.all([1, 2, 3].map((seed) => it.source(`${seed}`, noise(12 << 20, seed))));
-      const stop = new AbortController();
-      setTimeout(() => stop.abort(new Failure("stopped", "stopping")), 1000);
-      await rejectsWith(() => session.put(files.map((file, index) => upload(file, index + 1)), ignoreBytes, stop.signal), [
-        "stopped",
-      ]);
-      const up = proxy.counters.up;
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      assert(proxy.counters.up - up < 8 << 20, `${proxy.counters.up - up} bytes after it`);
-    },
+  Deno.test(`${method.name}: a signal ends all streams of a put at once`, { ignore }, async () => {
+    await using it = await openBench(method);
+    await using proxy = startProxy(it.server.port, { roundTripMs: 60 });
+    const session = await it.connect({ bandwidthLimit: 4 << 20 }, undefined, { host: "127.0.0.1", port: proxy.port });
+    const files = await Promise.all([1, 2, 3].map((seed) => it.source(`${seed}`, noise(12 << 20, seed))));
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Failure("stopped", "stopping")), 1000);
+    await rejectsWith(() => session.put(files.map((file, index) => upload(file, index + 1)), ignoreBytes, stop.signal), [
+      "stopped",
+    ]);
+    const up = proxy.counters.up;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert(proxy.counters.up - up < 8 << 20, `${proxy.counters.up - up} bytes after it`);
   });
 
   /** A line whose connections carry 2 MB/s each, for a session that has sent so much that this was found out. */
@@ -250,38 +244,30 @@ for (const method of [tar, sftp]) {
     assert(isSo(), "one connection only");
   };
 
-  Deno.test({
-    name: `${method.name}: over a long line whose connections are slow, several carry the files`,
-    ignore,
-    fn: async () => {
-      await using it = await openBench(method);
-      const { proxy, session } = await narrow(it);
-      await using _proxy = proxy;
-      await deliverUntil(it, session, () => proxy.counters.connections > 1);
-      await deliver(it, session, "a1", 1 << 20);
-      const logins = await it.server.logins();
-      assert(logins >= 2 && logins <= 4, `${logins} logins`);
-    },
+  Deno.test(`${method.name}: over a long line whose connections are slow, several carry the files`, { ignore }, async () => {
+    await using it = await openBench(method);
+    const { proxy, session } = await narrow(it);
+    await using _proxy = proxy;
+    await deliverUntil(it, session, () => proxy.counters.connections > 1);
+    await deliver(it, session, "a1", 1 << 20);
+    const logins = await it.server.logins();
+    assert(logins >= 2 && logins <= 4, `${logins} logins`);
   });
 
-  Deno.test({
-    name: `${method.name}: a second connection that is refused is tried once, and nobody hears of it`,
-    ignore,
-    fn: async () => {
-      await using it = await openBench(method);
-      const { proxy, session } = await narrow(it);
-      await using _proxy = proxy;
-      proxy.refuseNew();
-      await deliverUntil(it, session, () => proxy.counters.refused > 0);
-      for (const attempt of ["a1", "a2"]) await deliver(it, session, attempt, 1 << 20);
-      assertEquals([proxy.counters.connections, proxy.counters.refused], [1, 1]);
-    },
+  Deno.test(`${method.name}: a second connection that is refused is tried once, and nobody hears of it`, { ignore }, async () => {
+    await using it = await openBench(method);
+    const { proxy, session } = await narrow(it);
+    await using _proxy = proxy;
+    proxy.refuseNew();
+    await deliverUntil(it, session, () => proxy.counters.refused > 0);
+    for (const attempt of ["a1", "a2"]) await deliver(it, session, attempt, 1 << 20);
+    assertEquals([proxy.counters.connections, proxy.counters.refused], [1, 1]);
   });
 
-  Deno.test({
-    name: `${method.name}: a second connection that is cut interrupts put(), and the next session resumes with one`,
-    ignore,
-    fn: async () => {
+  Deno.test(
+    `${method.name}: a second connection that is cut interrupts put(), and the next session resumes with one`,
+    { ignore },
+    async () => {
       await using it = await openBench(method);
       const { proxy, session } = await narrow(it);
       await using _proxy = proxy;
@@ -301,5 +287,5 @@ for (const method of [tar, sftp]) {
       assertEquals(await next.digest(again.map(({ staged }) => staged), signal), await Promise.all(contents.map(digestOf)));
       assertEquals(proxy.counters.connections - connections, 1);
     },
-  });
+  );
 }

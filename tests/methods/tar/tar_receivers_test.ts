@@ -14,31 +14,27 @@ for (
     ["a program that fails without a word", "", 94],
   ] as const
 ) {
-  Deno.test({
-    name: `the far end of tar ends with ${code} after ${what}`,
-    ignore: Deno.build.os === "windows",
-    fn: async () => {
-      await using folder = await tempFolder();
-      const [bin, staging] = [join(folder.path, "bin"), join(folder.path, ".image-transfer-test", "a1")];
-      for (const made of [bin, staging]) await Deno.mkdir(made, { recursive: true });
-      await Deno.writeTextFile(join(staging, "..", "said"), said);
-      await Deno.writeTextFile(join(bin, "sync"), `#!/bin/sh\ncat ../said >&2\nexit 1\n`, { mode: 0o755 });
-      const child = new Deno.Command("sh", {
-        args: ["-c", COMMAND],
-        env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-      }).spawn();
-      for (const name of ["1", "2"]) await Deno.writeTextFile(join(staging, name), "bytes");
-      const [{ stdout }] = await Promise.all([
-        child.output(),
-        new Response(`${staging}\nunpack-and-hash\n` + "\0".repeat(10240)).body!.pipeTo(child.stdin),
-      ]);
-      const isDone = new TextDecoder().decode(stdout).endsWith("image-transfer: done\n");
-      assertEquals([(await child.status).code, isDone], [code, code === 0]);
-      // Who hears of it may be gone by now, and the next flush of these files would succeed.
-      assertEquals((await Array.fromAsync(Deno.readDir(staging))).length, code === 0 ? 2 : 0);
-    },
+  Deno.test(`the far end of tar ends with ${code} after ${what}`, { ignore: Deno.build.os === "windows" }, async () => {
+    await using folder = await tempFolder();
+    const [bin, staging] = [join(folder.path, "bin"), join(folder.path, ".image-transfer-test", "a1")];
+    for (const made of [bin, staging]) await Deno.mkdir(made, { recursive: true });
+    await Deno.writeTextFile(join(staging, "..", "said"), said);
+    await Deno.writeTextFile(join(bin, "sync"), `#!/bin/sh\ncat ../said >&2\nexit 1\n`, { mode: 0o755 });
+    const child = new Deno.Command("sh", {
+      args: ["-c", COMMAND],
+      env: { PATH: `${bin}:${Deno.env.get("PATH")}` },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    for (const name of ["1", "2"]) await Deno.writeTextFile(join(staging, name), "bytes");
+    const [{ stdout }] = await Promise.all([
+      child.output(),
+      new Response(`${staging}\nunpack-and-hash\n` + "\0".repeat(10240)).body!.pipeTo(child.stdin),
+    ]);
+    const isDone = new TextDecoder().decode(stdout).endsWith("image-transfer: done\n");
+    assertEquals([(await child.status).code, isDone], [code, code === 0]);
+    // Who hears of it may be gone by now, and the next flush of these files would succeed.
+    assertEquals((await Array.fromAsync(Deno.readDir(staging))).length, code === 0 ? 2 : 0);
   });
 }

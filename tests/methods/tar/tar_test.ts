@@ -7,7 +7,7 @@ import { Failure } from "../../../src/domain/failure.ts";
 import type { Session } from "../../../src/methods/method.ts";
 import { tar } from "../../../src/methods/tar/tar.ts";
 import { digestOf, ignoreBytes, noise, publication, STAGING, upload } from "../../conformance/rig.ts";
-import { type COMPONENTS, has } from "../../support/needs.ts";
+import { type COMPONENTS, needs } from "../../support/needs.ts";
 import type { SshdOptions } from "../../support/sshd.ts";
 import { type Bench, openBench } from "../bench.ts";
 
@@ -32,15 +32,11 @@ function withServer(
   name: string,
   options: SshdOptions,
   run: (it: Bench) => Promise<void>,
-  needs: (keyof typeof COMPONENTS)[] = [],
+  others: (keyof typeof COMPONENTS)[] = [],
 ) {
-  Deno.test({
-    name: `tar: ${name}`,
-    ignore: !has("sshd", ...needs),
-    fn: async () => {
-      await using it = await openBench(tar, options);
-      await run(it);
-    },
+  Deno.test(`tar: ${name}`, needs("sshd", ...others), async () => {
+    await using it = await openBench(tar, options);
+    await run(it);
   });
 }
 

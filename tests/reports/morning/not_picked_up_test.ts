@@ -60,31 +60,29 @@ Deno.test("notPickedUp() says which folder it cannot look into, and looks into t
   assertMatch(found.problems.join(), /^Cannot list ".*gone": /);
 });
 
-Deno.test({
-  name: "notPickedUp() counts names that are not UTF-8 and reserved ones, with their own reasons",
+Deno.test("notPickedUp() counts names that are not UTF-8 and reserved ones, with their own reasons", {
   ignore: Deno.build.os !== "linux",
-  fn: async () => {
-    await using folder = await tempFolder();
-    using ledger = openLedger(folder.at("state"));
-    const data = folder.at("data");
-    await folder.write("data/.image-transfer-abc.fits", "12345");
-    await folder.write(`data/.image-transfer-${crypto.randomUUID()}`, "of ours");
-    await folder.write("data/.image-transfer-staging/1.fits", "of ours");
-    await new Deno.Command("sh", { args: ["-c", 'touch "$(printf "bad\\377.fits")" "$(printf "bad\\377.txt")"'], cwd: data })
-      .output();
-    await Deno.utime(`${data}/.image-transfer-abc.fits`, NOON / 1000, NOON / 1000);
-    const job = aJob(data, { night: UTC, ignoreHiddenFiles: false, filePatterns: ["*.fits", ".image*"] });
-    const tools = { ledger, system: createSystem(), jobs: [job], why: reasonsFrom(null).ofFile };
-    const found = await notPickedUp(NIGHT, tools, new AbortController().signal);
-    assertEquals(found.files.map(({ path, message }) => [path, message]).toSorted(), [
-      [
-        `${data}/.image-transfer-abc.fits`,
-        'Cannot send ".image-transfer-abc.fits": names that begin with .image-transfer- are reserved for temporary files',
-      ],
-      [`${data}/bad\uFFFD.fits`, 'Cannot send "bad\uFFFD.fits": its name is not valid UTF-8'],
-    ]);
-    assertEquals([found.count, found.problems], [2, []]);
-  },
+}, async () => {
+  await using folder = await tempFolder();
+  using ledger = openLedger(folder.at("state"));
+  const data = folder.at("data");
+  await folder.write("data/.image-transfer-abc.fits", "12345");
+  await folder.write(`data/.image-transfer-${crypto.randomUUID()}`, "of ours");
+  await folder.write("data/.image-transfer-staging/1.fits", "of ours");
+  await new Deno.Command("sh", { args: ["-c", 'touch "$(printf "bad\\377.fits")" "$(printf "bad\\377.txt")"'], cwd: data })
+    .output();
+  await Deno.utime(`${data}/.image-transfer-abc.fits`, NOON / 1000, NOON / 1000);
+  const job = aJob(data, { night: UTC, ignoreHiddenFiles: false, filePatterns: ["*.fits", ".image*"] });
+  const tools = { ledger, system: createSystem(), jobs: [job], why: reasonsFrom(null).ofFile };
+  const found = await notPickedUp(NIGHT, tools, new AbortController().signal);
+  assertEquals(found.files.map(({ path, message }) => [path, message]).toSorted(), [
+    [
+      `${data}/.image-transfer-abc.fits`,
+      'Cannot send ".image-transfer-abc.fits": names that begin with .image-transfer- are reserved for temporary files',
+    ],
+    [`${data}/bad\uFFFD.fits`, 'Cannot send "bad\uFFFD.fits": its name is not valid UTF-8'],
+  ]);
+  assertEquals([found.count, found.problems], [2, []]);
 });
 
 Deno.test("reasonsFrom() gives the reason of what is not sent, and says of others that they are not finished, or that nobody sends them", () => {

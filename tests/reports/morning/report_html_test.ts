@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { startBrowser } from "../../support/browser.ts";
 import type { MorningReport } from "../../../src/reports/morning/morning_json.ts";
 import { reportHtml, reportText } from "../../../src/reports/morning/report_text.ts";
@@ -93,22 +93,18 @@ Deno.test("reportHtml() keeps the folders of a path in order, whatever script th
   assertStringIncludes(html, "/<bdi>data</bdi>/<bdi>לילה</bdi>/<bdi>אוריון_0001.fits</bdi>");
 });
 
-Deno.test({
-  name: "reportHtml() can be read on light and dark screens, on a phone and on paper",
-  ignore: !has("chromium"),
-  async fn() {
-    await using browser = await startBrowser();
-    const page = await browser.open("about:blank");
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of [1280, 360]) {
-        await page.setViewportSize({ width, height: 800 });
-        await page.setContent(reportHtml(REPORT));
-        assertEquals(await seriousFaults(page), [], `${colorScheme} at ${width}`);
-        assertEquals(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, `${width} scrolls sideways`);
-      }
+Deno.test("reportHtml() can be read on light and dark screens, on a phone and on paper", needs("chromium"), async () => {
+  await using browser = await startBrowser();
+  const page = await browser.open("about:blank");
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.setContent(reportHtml(REPORT));
+      assertEquals(await seriousFaults(page), [], `${colorScheme} at ${width}`);
+      assertEquals(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, `${width} scrolls sideways`);
     }
-    await page.emulateMedia({ colorScheme: "dark", media: "print" });
-    assertEquals(await page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
-  },
+  }
+  await page.emulateMedia({ colorScheme: "dark", media: "print" });
+  assertEquals(await page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
 });

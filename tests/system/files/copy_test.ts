@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeAll } from "../../../src/system/files/hash.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -105,16 +105,12 @@ Deno.test("copy() keeps to a bandwidth limit", async () => {
   assert(took >= 450, `half a second's worth took ${took} ms`);
 });
 
-Deno.test({
-  name: "copy() onto a full disk throws and leaves what fitted",
-  ignore: !has("root"),
-  async fn() {
-    await using dir = await tempFolder();
-    const source = await dir.write("source", content(3 * MIB));
-    await using disk = await mountSmallDisk(dir.at("disk"), 2);
-    await assertRejects(() => system.copy(source, `${disk.path}/copy`, {}, never), Error, "No space left");
-    assertEquals((await system.facts(`${disk.path}/copy`))?.size, 2 * MIB);
-  },
+Deno.test("copy() onto a full disk throws and leaves what fitted", needs("root"), async () => {
+  await using dir = await tempFolder();
+  const source = await dir.write("source", content(3 * MIB));
+  await using disk = await mountSmallDisk(dir.at("disk"), 2);
+  await assertRejects(() => system.copy(source, `${disk.path}/copy`, {}, never), Error, "No space left");
+  assertEquals((await system.facts(`${disk.path}/copy`))?.size, 2 * MIB);
 });
 
 Deno.test("writeAll() writes on when a write takes only a part", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -134,18 +134,14 @@ Deno.test("writeText() replaces the whole text, keeps to the mode and leaves not
   assertEquals((await system.list(dir.path)).entries.map(({ name }) => name), ["control.json"]);
 });
 
-Deno.test({
-  name: "writeText() on a full disk keeps the former text and leaves nothing beside it",
-  ignore: !has("root"),
-  async fn() {
-    await using dir = await tempFolder();
-    await using disk = await mountSmallDisk(dir.at("disk"), 1);
-    const path = `${disk.path}/settings`;
-    await system.writeText(path, "former");
-    await assertRejects(() => system.writeText(path, "x".repeat(2 * 1024 * 1024)));
-    assertEquals(await system.readText(path), "former");
-    assertEquals((await system.list(disk.path)).entries.length, 1);
-  },
+Deno.test("writeText() on a full disk keeps the former text and leaves nothing beside it", needs("root"), async () => {
+  await using dir = await tempFolder();
+  await using disk = await mountSmallDisk(dir.at("disk"), 1);
+  const path = `${disk.path}/settings`;
+  await system.writeText(path, "former");
+  await assertRejects(() => system.writeText(path, "x".repeat(2 * 1024 * 1024)));
+  assertEquals(await system.readText(path), "former");
+  assertEquals((await system.list(disk.path)).entries.length, 1);
 });
 
 Deno.test("sync() takes files and folders, and throws where nothing is", async () => {
@@ -155,17 +151,13 @@ Deno.test("sync() takes files and folders, and throws where nothing is", async (
   await assertRejects(() => system.sync(dir.at("nothing")), Deno.errors.NotFound);
 });
 
-Deno.test({
-  name: "space() tells the free bytes and the device of a small disk",
-  ignore: !has("root"),
-  async fn() {
-    await using dir = await tempFolder();
-    await using disk = await mountSmallDisk(dir.at("disk"), 8);
-    const empty = await system.space(disk.path);
-    await Deno.writeFile(`${disk.path}/file`, new Uint8Array(4 * 1024 * 1024));
-    const half = await system.space(disk.path);
-    assertGreaterOrEqual(8 * 1024 * 1024, empty.freeBytes);
-    assertEquals(empty.freeBytes - half.freeBytes, 4 * 1024 * 1024);
-    assert(empty.device !== (await system.space(dir.path)).device);
-  },
+Deno.test("space() tells the free bytes and the device of a small disk", needs("root"), async () => {
+  await using dir = await tempFolder();
+  await using disk = await mountSmallDisk(dir.at("disk"), 8);
+  const empty = await system.space(disk.path);
+  await Deno.writeFile(`${disk.path}/file`, new Uint8Array(4 * 1024 * 1024));
+  const half = await system.space(disk.path);
+  assertGreaterOrEqual(8 * 1024 * 1024, empty.freeBytes);
+  assertEquals(empty.freeBytes - half.freeBytes, 4 * 1024 * 1024);
+  assert(empty.device !== (await system.space(dir.path)).device);
 });

@@ -44,38 +44,36 @@ async function makeSource() {
 }
 
 for (const [name, reads] of Object.entries(READS)) {
-  Deno.test({
-    name: `${name}: reads the file that was found, never one that takes its place by an exchanged folder`,
+  Deno.test(`${name}: reads the file that was found, never one that takes its place by an exchanged folder`, {
     ignore: Deno.build.os !== "linux",
-    async fn() {
-      await using made = await makeSource();
-      const { source, dir, copy } = made;
-      const own = await reads(source, copy);
-      await using _exchanging = await exchanging(dir.at("watched"), [["night", "link"]]);
-      let refused = 0;
-      for (let tries = 0; tries < 100 || (refused === 0 && tries < 10_000); tries++) {
-        try {
-          assertEquals(await reads(source, copy), own);
-        } catch (error) {
-          if (faultOf(error) !== "changed") throw error;
-          refused += 1;
-        }
+  }, async () => {
+    await using made = await makeSource();
+    const { source, dir, copy } = made;
+    const own = await reads(source, copy);
+    await using _exchanging = await exchanging(dir.at("watched"), [["night", "link"]]);
+    let refused = 0;
+    for (let tries = 0; tries < 100 || (refused === 0 && tries < 10_000); tries++) {
+      try {
+        assertEquals(await reads(source, copy), own);
+      } catch (error) {
+        if (faultOf(error) !== "changed") throw error;
+        refused += 1;
       }
-      assert(refused > 0);
-    },
+    }
+    assert(refused > 0);
   });
 
-  Deno.test({
-    name: `${name}: a FIFO in place of a file is refused, and nobody waits for it`,
-    ignore: Deno.build.os === "windows",
-    async fn() {
+  Deno.test(
+    `${name}: a FIFO in place of a file is refused, and nobody waits for it`,
+    { ignore: Deno.build.os === "windows" },
+    async () => {
       await using made = await makeSource();
       const { source, copy } = made;
       await Deno.remove(source.absolutePath);
       assert((await new Deno.Command("mkfifo", { args: [source.absolutePath] }).output()).success);
       assertEquals(faultOf(await assertRejects(() => reads(source, copy))), "changed");
     },
-  });
+  );
 }
 
 Deno.test("hash() of many files at once and bulkFiles() read the files that were found", async () => {

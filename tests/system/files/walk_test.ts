@@ -5,7 +5,7 @@ import {} from "../../../src/system/files/files.ts";
 import {} from "../../../src/system/files/walk_tree.ts";
 import { walkDigest } from "../../../src/system/files/walk_tree.ts";
 import type { FileFacts } from "../../../src/domain/source_file.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const system = createSystem();
@@ -38,17 +38,13 @@ Deno.test("walk() finds every regular file below, with the facts that facts() te
   }
 });
 
-Deno.test({
-  name: "walk() and facts() give 0 for a time that no Date can hold",
-  ignore: !has("memory"),
-  async fn() {
-    // A tmpfs: most other file systems cut such times.
-    await using dir = await tempFolder("/dev/shm");
-    const path = await dir.write("a.fits", "");
-    await system.run({ program: "touch", args: ["-d", "@9000000000000", path] }, never);
-    const [found] = (await walked(dir.path)).files;
-    assertEquals([found?.path, found?.mtimeMs, (await system.facts(path))?.mtimeMs], ["a.fits", 0, 0]);
-  },
+Deno.test("walk() and facts() give 0 for a time that no Date can hold", needs("memory"), async () => {
+  // A tmpfs: most other file systems cut such times.
+  await using dir = await tempFolder("/dev/shm");
+  const path = await dir.write("a.fits", "");
+  await system.run({ program: "touch", args: ["-d", "@9000000000000", path] }, never);
+  const [found] = (await walked(dir.path)).files;
+  assertEquals([found?.path, found?.mtimeMs, (await system.facts(path))?.mtimeMs], ["a.fits", 0, 0]);
 });
 
 Deno.test("walk() of an empty folder, and with a slash behind the root", async () => {
@@ -99,10 +95,10 @@ Deno.test("walk() throws when the root is missing or no folder: that is not an e
   await assertRejects(() => walked(file), Deno.errors.NotADirectory);
 });
 
-Deno.test({
-  name: "walk() reports files and folders whose names are not UTF-8, and only those",
-  ignore: system.platform !== "linux",
-  async fn() {
+Deno.test(
+  "walk() reports files and folders whose names are not UTF-8, and only those",
+  { ignore: system.platform !== "linux" },
+  async () => {
     await using dir = await tempFolder();
     for (const path of ["ü.fits", "new\nline.fits", "\uFFFD.fits", "ok/a.fits"]) await dir.write(path, "");
     await makeBadNames(dir.path, "b'bad\\xff.fits', b'ok/\\xe9t\\xe9.fits'", "b'folder\\xfe'");
@@ -111,7 +107,7 @@ Deno.test({
     assertEquals(unreadable.map(({ path }) => path).sort(), ["bad\uFFFD.fits", "folder\uFFFD", "ok/\uFFFDt\uFFFD.fits"]);
     assertEquals([...new Set(unreadable.map(({ reason }) => reason))], ["its name is not valid UTF-8"]);
   },
-});
+);
 
 /** Names that Deno cannot write: Python can. */
 async function makeBadNames(root: string, files: string, folders: string): Promise<void> {

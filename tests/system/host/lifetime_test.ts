@@ -7,18 +7,16 @@ import { startProgram } from "../start_program.ts";
 const system = createSystem();
 const never = new AbortController().signal;
 
-Deno.test({
-  name: "onSignal() hears the signals of this system and skips those it does not have",
+Deno.test("onSignal() hears the signals of this system and skips those it does not have", {
   ignore: system.platform === "windows",
-  async fn() {
-    await using program = await startProgram(["signals"]);
-    assertEquals(await program.line(), "ready");
-    for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
-      program.kill(name);
-      assertEquals(await program.line(), name);
-    }
-    assertEquals(await program.finished, { code: 0, signal: null });
-  },
+}, async () => {
+  await using program = await startProgram(["signals"]);
+  assertEquals(await program.line(), "ready");
+  for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+    program.kill(name);
+    assertEquals(await program.line(), name);
+  }
+  assertEquals(await program.finished, { code: 0, signal: null });
 });
 
 Deno.test("onSignal() can be taken back", () => {
@@ -40,31 +38,27 @@ os.write(1, s.recv(1000))`;
   return { received: next, [Symbol.asyncDispose]: child.end };
 }
 
-Deno.test({
-  name: "notifyServiceManager() reaches a service manager, and leaves no socket behind",
+Deno.test("notifyServiceManager() reaches a service manager, and leaves no socket behind", {
   ignore: system.platform !== "linux",
-  async fn() {
-    await using dir = await tempFolder();
-    await system.makeFolder(dir.at("run"));
-    await using manager = await serviceManager(dir.at("notify"));
-    const env = { NOTIFY_SOCKET: dir.at("notify"), RUNTIME_DIRECTORY: dir.at("run") };
-    await using program = await startProgram(["notify", "READY=1\nSTATUS=ü"], env);
-    assertEquals(await program.line(), "true");
-    assertEquals(await manager.received(), "READY=1\nSTATUS=ü");
-    assertEquals((await system.list(dir.at("run"))).entries, []);
-  },
+}, async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("run"));
+  await using manager = await serviceManager(dir.at("notify"));
+  const env = { NOTIFY_SOCKET: dir.at("notify"), RUNTIME_DIRECTORY: dir.at("run") };
+  await using program = await startProgram(["notify", "READY=1\nSTATUS=ü"], env);
+  assertEquals(await program.line(), "true");
+  assertEquals(await manager.received(), "READY=1\nSTATUS=ü");
+  assertEquals((await system.list(dir.at("run"))).entries, []);
 });
 
-Deno.test({
-  name: "notifyServiceManager() says truly whether it reached one at an abstract address",
+Deno.test("notifyServiceManager() says truly whether it reached one at an abstract address", {
   ignore: system.platform !== "linux",
-  async fn() {
-    const address = `@it-test-${crypto.randomUUID()}`;
-    await using manager = await serviceManager(address);
-    await using program = await startProgram(["notify", "READY=1"], { NOTIFY_SOCKET: address });
-    const reached = await program.line();
-    assertEquals(reached === "true" ? await manager.received() : reached, reached === "true" ? "READY=1" : "false");
-  },
+}, async () => {
+  const address = `@it-test-${crypto.randomUUID()}`;
+  await using manager = await serviceManager(address);
+  await using program = await startProgram(["notify", "READY=1"], { NOTIFY_SOCKET: address });
+  const reached = await program.line();
+  assertEquals(reached === "true" ? await manager.received() : reached, reached === "true" ? "READY=1" : "false");
 });
 
 Deno.test("notifyServiceManager() is false where there is none", async () => {
@@ -72,17 +66,13 @@ Deno.test("notifyServiceManager() is false where there is none", async () => {
   assertEquals(await program.line(), "false");
 });
 
-Deno.test({
-  name: "exit() leaves no child running",
-  ignore: system.platform === "windows",
-  async fn() {
-    await using program = await startProgram(["exit"]);
-    const pid = await program.line();
-    assertEquals((await program.finished).code, 5);
-    // It may be dead and not yet buried for a moment.
-    for (let look = 0; look < 500 && await isAlive(pid); look++) await system.sleep(10);
-    assertEquals(await isAlive(pid), false);
-  },
+Deno.test("exit() leaves no child running", { ignore: system.platform === "windows" }, async () => {
+  await using program = await startProgram(["exit"]);
+  const pid = await program.line();
+  assertEquals((await program.finished).code, 5);
+  // It may be dead and not yet buried for a moment.
+  for (let look = 0; look < 500 && await isAlive(pid); look++) await system.sleep(10);
+  assertEquals(await isAlive(pid), false);
 });
 
 Deno.test("crash() ends the process as if it were killed", async () => {
@@ -138,10 +128,10 @@ sys.stdout.write(out.decode())`;
   },
 });
 
-Deno.test({
-  name: "runtimeFolder() is of mode 0700, short, and never someone else's",
-  ignore: system.platform === "windows",
-  async fn() {
+Deno.test(
+  "runtimeFolder() is of mode 0700, short, and never someone else's",
+  { ignore: system.platform === "windows" },
+  async () => {
     await using dir = await tempFolder();
     const ask = async (env: Record<string, string>) => {
       await using program = await startProgram(["runtime"], { RUNTIME_DIRECTORY: "", XDG_RUNTIME_DIR: "", ...env });
@@ -161,7 +151,7 @@ Deno.test({
     assertEquals(await ask({ XDG_RUNTIME_DIR: dir.at("long".repeat(20)) }), usual);
     assertEquals((await system.facts(usual))?.mode, 0o700);
   },
-});
+);
 
 async function isAlive(pid: string): Promise<boolean> {
   return (await system.run({ program: "kill", args: ["-0", pid] }, never)).code === 0;

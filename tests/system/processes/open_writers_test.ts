@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { createSystem } from "../../../src/system/create_system.ts";
 import { hidesProcesses, writersOf } from "../../../src/system/processes/open_writers.ts";
 import type { Child } from "../../../src/system/system.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const system = createSystem();
@@ -24,110 +24,90 @@ async function open(...paths: string[]): Promise<string[] | undefined> {
   return (await system.openForWriting(paths, never))?.values().toArray().sort();
 }
 
-Deno.test({
-  name: "openForWriting() tells writers from readers, for many files at once",
-  ignore: !LINUX,
-  async fn() {
-    await using dir = await tempFolder();
-    const paths = await Promise.all(["w", "rw", "append", "read", "nobody"].map((name) => dir.write(`${name} *[ü`, "x")));
-    await using _holder = await holding(
-      "d = os.path.dirname(p) + '/'\nheld = [open(d + m[0] + ' *[ü', m[1]) for m in [('w','w'),('rw','r+'),('append','a'),('read','r')]]",
-      paths[0]!,
-    );
-    assertEquals(await open(...paths, dir.at("missing")), paths.slice(0, 3).sort());
-  },
+Deno.test("openForWriting() tells writers from readers, for many files at once", { ignore: !LINUX }, async () => {
+  await using dir = await tempFolder();
+  const paths = await Promise.all(["w", "rw", "append", "read", "nobody"].map((name) => dir.write(`${name} *[ü`, "x")));
+  await using _holder = await holding(
+    "d = os.path.dirname(p) + '/'\nheld = [open(d + m[0] + ' *[ü', m[1]) for m in [('w','w'),('rw','r+'),('append','a'),('read','r')]]",
+    paths[0]!,
+  );
+  assertEquals(await open(...paths, dir.at("missing")), paths.slice(0, 3).sort());
 });
 
-Deno.test({
-  name: "openForWriting() finds a writer that has mapped the file and closed it",
-  ignore: !LINUX,
-  async fn() {
-    await using dir = await tempFolder();
-    const [shared, copied] = [
-      await dir.write("shared\nline.fits", "x".repeat(8192)),
-      await dir.write("copied.fits", "x".repeat(8192)),
-    ];
-    const map = (access: string) => `f = open(p, 'r+b')\nm = mmap.mmap(f.fileno(), 0, access=mmap.${access})\nf.close()`;
-    await using _one = await holding(`${map("ACCESS_WRITE")}\n${CLOSED}`, shared);
-    await using _other = await holding(`${map("ACCESS_COPY")}\n${CLOSED}`, copied);
-    assertEquals(await open(shared, copied), [shared]);
-  },
+Deno.test("openForWriting() finds a writer that has mapped the file and closed it", { ignore: !LINUX }, async () => {
+  await using dir = await tempFolder();
+  const [shared, copied] = [
+    await dir.write("shared\nline.fits", "x".repeat(8192)),
+    await dir.write("copied.fits", "x".repeat(8192)),
+  ];
+  const map = (access: string) => `f = open(p, 'r+b')\nm = mmap.mmap(f.fileno(), 0, access=mmap.${access})\nf.close()`;
+  await using _one = await holding(`${map("ACCESS_WRITE")}\n${CLOSED}`, shared);
+  await using _other = await holding(`${map("ACCESS_COPY")}\n${CLOSED}`, copied);
+  assertEquals(await open(shared, copied), [shared]);
 });
 
-Deno.test({
-  name: "openForWriting() finds a writer through a symlinked folder, and after a rename",
-  ignore: !LINUX,
-  async fn() {
-    await using dir = await tempFolder();
-    const path = await dir.write("real/a.tmp", "x");
-    await system.symlink("real", dir.at("link"));
-    await using _holder = await holding("f = open(p, 'a')", path);
-    await system.rename(path, dir.at("real", "a.fits"));
-    assertEquals(await open(dir.at("link", "a.fits"), path), [dir.at("link", "a.fits")]);
-  },
+Deno.test("openForWriting() finds a writer through a symlinked folder, and after a rename", { ignore: !LINUX }, async () => {
+  await using dir = await tempFolder();
+  const path = await dir.write("real/a.tmp", "x");
+  await system.symlink("real", dir.at("link"));
+  await using _holder = await holding("f = open(p, 'a')", path);
+  await system.rename(path, dir.at("real", "a.fits"));
+  assertEquals(await open(dir.at("link", "a.fits"), path), [dir.at("link", "a.fits")]);
 });
 
-Deno.test({
-  name: "openForWriting() finds a writer by another name of the file, open or mapped",
-  ignore: !LINUX,
-  async fn() {
-    await using dir = await tempFolder();
-    const names = ["open", "mapped", "moved", "nobody"];
-    const first = await Promise.all(names.map((name) => dir.write(`${name}.tmp`, "x".repeat(8192))));
-    const finals = names.map((name) => dir.at(`${name}.fits`));
-    await Promise.all(finals.map((path, index) => system.link(first[index]!, path)));
-    await using _open = await holding("f = open(p, 'a')", first[0]!);
-    await using _mapped = await holding(`f = open(p, 'r+b')\nm = mmap.mmap(f.fileno(), 0)\nf.close()\n${CLOSED}`, first[1]!);
-    await using _moved = await holding("f = open(p, 'a')\nos.remove(p)", first[2]!);
-    assertEquals(await open(...finals), finals.slice(0, 3).sort());
-  },
+Deno.test("openForWriting() finds a writer by another name of the file, open or mapped", { ignore: !LINUX }, async () => {
+  await using dir = await tempFolder();
+  const names = ["open", "mapped", "moved", "nobody"];
+  const first = await Promise.all(names.map((name) => dir.write(`${name}.tmp`, "x".repeat(8192))));
+  const finals = names.map((name) => dir.at(`${name}.fits`));
+  await Promise.all(finals.map((path, index) => system.link(first[index]!, path)));
+  await using _open = await holding("f = open(p, 'a')", first[0]!);
+  await using _mapped = await holding(`f = open(p, 'r+b')\nm = mmap.mmap(f.fileno(), 0)\nf.close()\n${CLOSED}`, first[1]!);
+  await using _moved = await holding("f = open(p, 'a')\nos.remove(p)", first[2]!);
+  assertEquals(await open(...finals), finals.slice(0, 3).sort());
 });
 
-Deno.test({
-  name: "openForWriting() finds a writer through another mount",
-  ignore: !has("namespaces"),
-  async fn() {
-    await using dir = await tempFolder();
-    const path = await dir.write("data/a.fits", "x");
-    await system.makeFolder(dir.at("camera"));
-    // A mount namespace of its own, as a container has.
-    const script = 'mount --bind "$1" "$2" && exec 3>>"$2/a.fits" && echo ready && read _';
-    const args = ["-m", "sh", "-c", script, "sh", dir.at("data"), dir.at("camera")];
-    await using holder = await system.spawn({ program: "unshare", args }, never);
-    for await (const _ of holder.stdout) break;
-    assertEquals(await open(path), [path]);
-  },
+Deno.test("openForWriting() finds a writer through another mount", needs("namespaces"), async () => {
+  await using dir = await tempFolder();
+  const path = await dir.write("data/a.fits", "x");
+  await system.makeFolder(dir.at("camera"));
+  // A mount namespace of its own, as a container has.
+  const script = 'mount --bind "$1" "$2" && exec 3>>"$2/a.fits" && echo ready && read _';
+  const args = ["-m", "sh", "-c", script, "sh", dir.at("data"), dir.at("camera")];
+  await using holder = await system.spawn({ program: "unshare", args }, never);
+  for await (const _ of holder.stdout) break;
+  assertEquals(await open(path), [path]);
 });
 
 Deno.test("openForWriting() of nothing is nothing", async () => {
   assertEquals(await open(), []);
 });
 
-Deno.test({
-  name: "seesEveryWriter() is true for root on Linux, unless these tests run in a container themselves",
-  ignore: !has("root"),
-  async fn() {
+Deno.test(
+  "seesEveryWriter() is true for root on Linux, unless these tests run in a container themselves",
+  needs("root"),
+  async () => {
     const { stdout } = await system.run({ program: "readlink", args: ["/proc/self/ns/pid"] }, never);
     assertEquals(await system.seesEveryWriter(), stdout === "pid:[4026531836]\n");
   },
-});
+);
 
-Deno.test({
-  name: "seesEveryWriter() is false in a container, from which the processes of its host are not seen",
-  ignore: !has("namespaces"),
-  async fn() {
+Deno.test(
+  "seesEveryWriter() is false in a container, from which the processes of its host are not seen",
+  needs("namespaces"),
+  async () => {
     const module = new URL("../../../src/system/processes/open_writers.ts", import.meta.url);
     const script = `import { seesEveryWriter } from "${module}"; console.log(await seesEveryWriter());`;
     const args = ["-fp", "--mount-proc", Deno.execPath(), "eval", script];
     const { stdout } = await system.run({ program: "unshare", args }, never);
     assertEquals(stdout, "false\n");
   },
-});
+);
 
-Deno.test({
-  name: "seesEveryWriter() asks again after too many files were open to start a program",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
+Deno.test(
+  "seesEveryWriter() asks again after too many files were open to start a program",
+  { ignore: Deno.build.os !== "linux" },
+  async () => {
     const module = new URL("../../../src/system/processes/open_writers.ts", import.meta.url);
     const script = `import { seesEveryWriter } from "${module}";
       // Deno opens files of its own for its first program.
@@ -142,7 +122,7 @@ Deno.test({
     const said = stdout.trim().split("\n").map((line) => /too many open files/i.test(line) ? "too many" : line);
     assertEquals(said, ["too many", "too many", "answered"], stderr);
   },
-});
+);
 
 Deno.test("hidesProcesses(): complaints about others' files, or no first process, mean that some writers are not seen", () => {
   assertEquals(hidesProcesses(""), false);

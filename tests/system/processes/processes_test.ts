@@ -7,7 +7,7 @@ import { processesWith } from "../../../src/system/processes/processes.ts";
 import { startHere } from "../../../src/system/processes/start_here.ts";
 import { workerStart } from "../../../src/system/processes/launch.ts";
 import type { System } from "../../../src/system/system.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { tempFolder } from "../../support/temp.ts";
 
 const system = createSystem();
@@ -203,20 +203,20 @@ test("run() looks for a program again that is no longer where it was found", asy
   assertEquals(error.code, "tool_missing");
 });
 
-Deno.test({
-  name: "run() starts programs in the process group of a service",
-  ignore: Deno.build.os === "windows",
-  fn: async () => assertEquals(await isInGroup([Deno.execPath(), ...PROGRAM]), [true, true]),
-});
+Deno.test(
+  "run() starts programs in the process group of a service",
+  { ignore: Deno.build.os === "windows" },
+  async () => assertEquals(await isInGroup([Deno.execPath(), ...PROGRAM]), [true, true]),
+);
 
-Deno.test({
-  name: "run() starts a brief program in the process group of a daemon in a terminal, all others in groups of their own",
-  ignore: !has("terminal"),
-  async fn() {
+Deno.test(
+  "run() starts a brief program in the process group of a daemon in a terminal, all others in groups of their own",
+  needs("terminal"),
+  async () => {
     const line = [Deno.execPath(), ...PROGRAM].map((word) => `'${word}'`).join(" ");
     assertEquals(await isInGroup(["script", "--quiet", "--return", "--command", line, "/dev/null"]), [false, true]);
   },
-});
+);
 
 const PROGRAM = [
   ...["run", "--no-check", "-A", "--config", fromFileUrl(new URL("../../../deno.json", import.meta.url))],

@@ -3,7 +3,7 @@ import { createSystem } from "../../../src/system/create_system.ts";
 import { sourceRoot } from "../../../src/system/watching/source_root.ts";
 import type { PathFacts } from "../../../src/system/system.ts";
 import { createFakeClock } from "../../support/fake_clock.ts";
-import { has } from "../../support/needs.ts";
+import { needs } from "../../support/needs.ts";
 import { mountSmallDisk } from "../../support/small_disk.ts";
 import { tempFolder } from "../../support/temp.ts";
 
@@ -97,14 +97,10 @@ Deno.test("isStill() of sourceRoot() notices another folder of the same name", a
   assertEquals([await root.look(), await root.isStill()], ["folder", false]);
 });
 
-Deno.test({
-  name: "isStill() of sourceRoot() notices that something is mounted over the folder",
-  ignore: !has("root"),
-  async fn() {
-    await using root = await realRoot();
-    await using _disk = await mountSmallDisk(root.path, 1);
-    assertEquals([await root.look(), await root.isStill()], ["folder", false]);
-  },
+Deno.test("isStill() of sourceRoot() notices that something is mounted over the folder", needs("root"), async () => {
+  await using root = await realRoot();
+  await using _disk = await mountSmallDisk(root.path, 1);
+  assertEquals([await root.look(), await root.isStill()], ["folder", false]);
 });
 
 Deno.test("sourceRoot() waits ten seconds for a disk that does not respond, and asks it again less and less often", async () => {

@@ -46,18 +46,14 @@ async function watching(root: string, recursive = true) {
 const of = (kind: WatchEvent["kind"], path: string) => (hint: WatchEvent) => hint.kind === kind && hint.paths.includes(path);
 const listAgain = (hint: WatchEvent) => hint.paths.length === 0;
 
-Deno.test({
-  name: "watch() tells of a writer's close, which reading does not give",
-  ignore: system.platform !== "linux",
-  async fn() {
-    await using dir = await tempFolder();
-    await dir.write("old.fits", "x");
-    await using watched = await watching(dir.path);
-    await dir.read("old.fits");
-    const path = await dir.write("a.fits", "x");
-    await watched.until(of("close", path), "close");
-    assertEquals(watched.hints.filter(({ paths }) => paths.includes(dir.at("old.fits"))), []);
-  },
+Deno.test("watch() tells of a writer's close, which reading does not give", { ignore: system.platform !== "linux" }, async () => {
+  await using dir = await tempFolder();
+  await dir.write("old.fits", "x");
+  await using watched = await watching(dir.path);
+  await dir.read("old.fits");
+  const path = await dir.write("a.fits", "x");
+  await watched.until(of("close", path), "close");
+  assertEquals(watched.hints.filter(({ paths }) => paths.includes(dir.at("old.fits"))), []);
 });
 
 Deno.test("watch() tells of new, written, renamed and removed files", async () => {
@@ -120,10 +116,10 @@ Deno.test("watch() asks for a new listing when its consumer stalls past 8,192 hi
   assert(hints.some(listAgain), "no hint without paths");
 });
 
-Deno.test({
-  name: "watch() goes on after a name that is not UTF-8, and asks for a new listing",
-  ignore: system.platform !== "linux",
-  async fn() {
+Deno.test(
+  "watch() goes on after a name that is not UTF-8, and asks for a new listing",
+  { ignore: system.platform !== "linux" },
+  async () => {
     await using dir = await tempFolder();
     await using watched = await watching(dir.path);
     const script = "import os,sys\nos.chdir(sys.argv[1])\nopen(b'\\xff.fits', 'w').close()";
@@ -132,18 +128,14 @@ Deno.test({
     await dir.write("after.fits", "x");
     await watched.until(of("create", dir.at("after.fits")), "create");
   },
-});
+);
 
-Deno.test({
-  name: "watch() ends when its root is removed",
-  ignore: system.platform !== "linux",
-  async fn() {
-    await using dir = await tempFolder();
-    await system.makeFolder(dir.at("root"));
-    await using watched = await watching(dir.at("root"));
-    await system.removeTree(dir.at("root"));
-    await watched.ended();
-  },
+Deno.test("watch() ends when its root is removed", { ignore: system.platform !== "linux" }, async () => {
+  await using dir = await tempFolder();
+  await system.makeFolder(dir.at("root"));
+  await using watched = await watching(dir.at("root"));
+  await system.removeTree(dir.at("root"));
+  await watched.ended();
 });
 
 const IMPATIENT = { probeEveryMs: 100, patienceSeconds: 1, standstillMs: 60_000 };
@@ -162,11 +154,10 @@ function following(root: string, { watch }: Pick<typeof system, "watch">) {
 }
 
 for (const [what, ...make] of [["pipe", "mkfifo", "x"], ["link to a pipe", "ln", "-s", "../pipe", "x"]] as const) {
-  Deno.test({
-    name:
-      `watch() of a folder with a ${what} fails and says why; others are watched on, and it is watched again when that is gone`,
-    ignore: system.platform !== "linux",
-    async fn() {
+  Deno.test(
+    `watch() of a folder with a ${what} fails and says why; others are watched on, and it is watched again when that is gone`,
+    { ignore: system.platform !== "linux" },
+    async () => {
       await using dir = await tempFolder();
       for (const name of ["bad", "good"]) await system.makeFolder(dir.at(name));
       await system.run({ program: "mkfifo", args: [dir.at("pipe")] }, never);
@@ -190,7 +181,7 @@ for (const [what, ...make] of [["pipe", "mkfifo", "x"], ["link to a pipe", "ln",
       for (const one of [bad, good, mended]) one.stop();
       assertEquals([await good.over, await mended.over], [null, null]);
     },
-  });
+  );
 }
 
 Deno.test("watch() throws when there is nothing to watch", async () => {
@@ -211,10 +202,10 @@ Deno.test("watch() with an aborted signal ends at once", async () => {
   assertEquals((await hints.next()).done, true);
 });
 
-Deno.test({
-  name: "guardMainThread() ends a process whose main thread stands still",
-  ignore: system.platform === "windows",
-  async fn() {
+Deno.test(
+  "guardMainThread() ends a process whose main thread stands still",
+  { ignore: system.platform === "windows" },
+  async () => {
     const module = new URL("../../../src/system/watching/watch.ts", import.meta.url).href;
     const program = `import { createWatch } from "${module}";
       createWatch({ probeEveryMs: 50, patienceSeconds: 5, standstillMs: 300 }).guardMainThread(new AbortController().signal);
@@ -230,4 +221,4 @@ Deno.test({
     assertEquals([signal, new TextDecoder().decode(stdout)], ["SIGKILL", "alive after a second\n"]);
     assertMatch(new TextDecoder().decode(stderr), /the program stood still/);
   },
-});
+);
