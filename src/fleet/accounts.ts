@@ -135,10 +135,21 @@ export async function identify(
     }
     return { id: account.id, name: account.name };
   }
-  const name = instance ?? system.hostname;
+  return await recordOf(instance ?? system.hostname, server, system, signal);
+}
+
+/** The record of a computer; with a superuser's account, one is made if there is none. @throws {Failure} */
+export async function recordOf(
+  name: string,
+  server: PocketbaseServer,
+  system: Pick<System, "randomHex">,
+  signal: AbortSignal,
+): Promise<Identity> {
   const find = async () => named(name, await daemons(server, signal));
   const known = await find();
   if (known !== undefined) return known;
   await addAccount(name, server, system, signal);
-  return await find() ?? { id: "", name };
+  const made = await find();
+  if (made === undefined) throw new Failure("internal", `The account for ${name} was not created`);
+  return made;
 }

@@ -11,7 +11,7 @@ import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import type { System } from "../system/system.ts";
 import { JOBS } from "./collections.ts";
-import { addAccount, daemons, type Identity, named, superuser } from "./accounts.ts";
+import { type Identity, recordOf, superuser } from "./accounts.ts";
 import type { PocketbaseServer } from "./pocketbase_server.ts";
 import { understood } from "./server_failure.ts";
 
@@ -141,10 +141,7 @@ export async function pushJobs(
   signal: AbortSignal,
 ): Promise<readonly Pushed[]> {
   await superuser(server, signal);
-  const find = async () => named(instance, await daemons(server, signal));
-  if (await find() === undefined) await addAccount(instance, server, system, signal);
-  const daemon = (await find())?.id;
-  if (daemon === undefined) throw new Failure("internal", `The account for ${instance} was not created`);
+  const { id: daemon } = await recordOf(instance, server, system, signal);
   const known = await understood(
     z.array(jobRecord),
     await server.all(JOBS, { filter: `daemon = "${daemon}"` }, signal),

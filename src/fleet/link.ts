@@ -120,15 +120,13 @@ async function runLink(
       factor = isDone ? 1 : factor * 2;
       const pauseMs = Math.min(everyMs() * factor, Math.max(everyMs(), LONGEST_PAUSE_MS)) * share;
       if (told === null) await system.sleep(everyMs() * share, signal);
-      else if (await told.wait(pauseMs, signal)) await settled(told);
+      else if (await told.wait(pauseMs, signal)) {
+        // A thousand changes in a minute are not a thousand reloads, and a thousand computers do not come at once.
+        const until = system.monotonic() + LONGEST_SETTLE_MS;
+        const quietMs = SETTLE_MS * (0.5 + system.random());
+        while (system.monotonic() < until && await told.wait(quietMs, signal));
+      }
     }
-  }
-
-  /** Until no change came for a while: a thousand changes in a minute are not a thousand reloads, and a thousand computers do not come at once. */
-  async function settled(bell: Bell): Promise<void> {
-    const until = system.monotonic() + LONGEST_SETTLE_MS;
-    const pauseMs = SETTLE_MS * (0.5 + system.random());
-    while (system.monotonic() < until && await bell.wait(pauseMs, signal));
   }
 
   async function refreshJobs(): Promise<void> {
@@ -168,7 +166,11 @@ async function runLink(
       emit({ type: "notice", level: "warning", message });
     }
     otherTold = other;
-    const { level, text } = other === null ? status.headline : sharedHeadline(other, status.headline);
+    // Commands reach one of the two, and heartbeats are of both.
+    const { level, text } = other === null ? status.headline : {
+      level: status.headline.level === "bad" ? "bad" : "warning",
+      text: `Another daemon uses this account: ${other}. ${status.headline.text}`,
+    };
     const asked = system.now();
     const report = beatReport({ status, live: daemon.live(), sums: tools.sums(status), clockAheadMs, mayDo: settings.mayDo });
     const written = {
@@ -274,20 +276,6 @@ async function runLink(
     if (said.size === 0) emit({ type: "notice", level: "info", message: `PocketBase: connected to ${server.url}` });
   }
 
-  const logTools = {
-    system,
-    server,
-    back,
-    attempt,
-    listen: tools.listen,
-    folder: () => `${daemon.settings().stateDirectory}/pocketbase-logs`,
-    lowest: () => daemon.settings().log.level,
-    identify: identified,
-    uploaded: (waiting: number, failed: boolean) => emit({ type: "log_upload", waiting, failed }),
-    lastWords: async () => {
-      if (tools.ending.aborted) await tools.stopped;
-    },
-  };
   await Promise.all([
     repeat("jobs", refreshJobs, () => settings.refreshMs),
     repeat("heartbeat", beat, () => oftenMs),
@@ -295,16 +283,23 @@ async function runLink(
     repeat("commands", commands, () => isHearing ? settings.refreshMs : oftenMs),
     hearChanges(),
     lookAround(),
-    settings.uploadLogs ? keepLogs(logTools, signal) : null,
+    settings.uploadLogs
+      ? keepLogs({
+        system,
+        server,
+        back,
+        attempt,
+        listen: tools.listen,
+        folder: () => `${daemon.settings().stateDirectory}/pocketbase-logs`,
+        lowest: () => daemon.settings().log.level,
+        identify: identified,
+        uploaded: (waiting, failed) => emit({ type: "log_upload", waiting, failed }),
+        lastWords: async () => {
+          if (tools.ending.aborted) await tools.stopped;
+        },
+      }, signal)
+      : null,
   ]);
-}
-
-/** What the fleet hears of a computer whose account another one has, too: commands reach one of them, and heartbeats are of both. */
-function sharedHeadline(
-  other: string,
-  { level, text }: StatusReport["headline"],
-): Pick<StatusReport["headline"], "level" | "text"> {
-  return { level: level === "bad" ? "bad" : "warning", text: `Another daemon uses this account: ${other}. ${text}` };
 }
 
 /** The same system; every request to PocketBase is told, for the metrics. */

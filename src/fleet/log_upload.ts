@@ -4,6 +4,7 @@
  */
 import { type Bell, bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
+import { chunks } from "../domain/chunks.ts";
 import { jsonOf } from "../domain/json.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 import { LOG_LEVELS, type LogLevel, logLine } from "../events/log_line.ts";
@@ -132,66 +133,45 @@ export async function uploadLogs(
   server: PocketbaseServer,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let segment = await spool.oldest(); segment !== null && !signal.aborted; segment = await spool.oldest()) {
-    for (let start = 0; start < segment.lines.length; start += LINES_TOGETHER) {
-      const batch = segment.lines.slice(start, start + LINES_TOGETHER);
-      if (await sendTogether(batch, daemon, server, signal)) continue;
-      // Some may have been sent by a process that did not hear the answer: asking each time would double the requests.
-      const left = await withoutThoseThere(batch, server, signal);
-      if (left.length === batch.length || !await sendTogether(left, daemon, server, signal)) {
-        await sendOneByOne(left, daemon, server, signal);
-      }
-    }
-    await spool.remove(segment);
-  }
-}
+  const url = `/api/collections/${LOGS}/records`;
 
-async function withoutThoseThere(
-  lines: readonly SpooledLine[],
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<readonly SpooledLine[]> {
-  const filter = lines.map(({ id }) => `id = "${id}"`).join(" || ");
-  const there = new Set((await server.all<{ id: string }>(LOGS, { filter, fields: "id" }, signal)).map(({ id }) => id));
-  return lines.filter(({ id }) => !there.has(id));
-}
-
-/** False where the server does not take requests together, or refuses one of the lines: then each is sent alone. */
-async function sendTogether(
-  lines: readonly SpooledLine[],
-  daemon: string,
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (lines.length === 0) return true;
-  const requests = lines.map((line) => ({ method: "POST", url: `/api/collections/${LOGS}/records`, body: { ...line, daemon } }));
-  try {
-    const answers = await server.ask<unknown>("/api/batch", { method: "POST", body: { requests } }, signal);
-    // Only what the server says it wrote is removed here.
-    if (!Array.isArray(answers) || answers.length !== lines.length) throw nonsense(server.url);
-    return true;
-  } catch (error) {
-    if (!(error instanceof ServerFailure)) throw error;
-    if ([403, 404].includes(error.status) || isBecauseOfALine(error)) return false;
-    throw error;
-  }
-}
-
-async function sendOneByOne(
-  lines: readonly SpooledLine[],
-  daemon: string,
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const line of lines) {
+  /** False where the server does not take requests together, or refuses one of the lines: then each is sent alone. */
+  async function sendTogether(lines: readonly SpooledLine[]): Promise<boolean> {
+    if (lines.length === 0) return true;
+    const requests = lines.map((line) => ({ method: "POST", url, body: { ...line, daemon } }));
     try {
-      const body = { ...line, daemon };
-      const { id } = await server.ask<{ id?: unknown }>(`/api/collections/${LOGS}/records`, { method: "POST", body }, signal);
+      const answers = await server.ask<unknown>("/api/batch", { method: "POST", body: { requests } }, signal);
+      // Only what the server says it wrote is removed here.
+      if (!Array.isArray(answers) || answers.length !== lines.length) throw nonsense(server.url);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ServerFailure)) throw error;
+      if ([403, 404].includes(error.status) || isBecauseOfALine(error)) return false;
+      throw error;
+    }
+  }
+
+  async function sendAlone(line: SpooledLine): Promise<void> {
+    try {
+      const { id } = await server.ask<{ id?: unknown }>(url, { method: "POST", body: { ...line, daemon } }, signal);
       if (id !== line.id) throw nonsense(server.url);
     } catch (error) {
       // There already, or a line that no server would take: the others must not wait for it.
       if (!(error instanceof ServerFailure && isBecauseOfALine(error))) throw error;
     }
+  }
+
+  for (let segment = await spool.oldest(); segment !== null && !signal.aborted; segment = await spool.oldest()) {
+    for (const batch of chunks(segment.lines, LINES_TOGETHER)) {
+      if (await sendTogether(batch)) continue;
+      // Some may have been sent by a process that did not hear the answer: asking each time would double the requests.
+      const filter = batch.map(({ id }) => `id = "${id}"`).join(" || ");
+      const there = await server.all<{ id: string }>(LOGS, { filter, fields: "id" }, signal);
+      const left = batch.filter(({ id }) => !there.some((one) => one.id === id));
+      if (left.length < batch.length && await sendTogether(left)) continue;
+      for (const line of left) await sendAlone(line);
+    }
+    await spool.remove(segment);
   }
 }
 

@@ -9,6 +9,7 @@ import { type Deadline, deadline } from "../async/deadline.ts";
 import { mutex } from "../async/mutex.ts";
 import type { PocketbaseSettings } from "../config/settings.ts";
 import { Failure } from "../domain/failure.ts";
+import { jsonOf } from "../domain/json.ts";
 import { printable } from "../domain/names/printable.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { passwordIn } from "../system/files/password_file.ts";
@@ -51,6 +52,10 @@ const MOST_RECORDS = 20_000;
 const MOST_READ = 100_000_000;
 /** A page of records; more is no answer of PocketBase. */
 const MOST_ANSWER = 8 * 1024 * 1024;
+/** More of a line of the realtime stream is passed over. */
+const MOST_LINE = 1_000;
+/** More of it without a change is nothing of PocketBase. */
+const MOST_NOISE = 4 * 1024 * 1024;
 const REFUSALS = new Set([401, 403, 404]);
 const LOGIN_REFUSALS = new Set([400, 401, 403, 404]);
 /** How long a server that did not answer a login in time is left alone: first, and at most. */
@@ -114,7 +119,11 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
     resting = null;
     const other = otherProgram(url, answer);
     if (other !== null) throw other;
-    return parsed(answer.text, url);
+    if (answer.text === "") return {};
+    // Half an answer, a page for people, or a number is none of PocketBase's.
+    const value = answer.text.length > MOST_ANSWER ? undefined : jsonOf(answer.text);
+    if (typeof value !== "object" || value === null) throw nonsense(url);
+    return value;
   }
 
   /** One request, as often as the settings say if it is safe to repeat. */
@@ -211,6 +220,75 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
     }
   }
 
+  async function list<T>(path: string, query: Question["query"], signal: AbortSignal): Promise<T[]> {
+    const found: T[] = [];
+    let read = 0;
+    for (let page = 1;; page++) {
+      const question = { query: { perPage: PAGE, skipTotal: 1, sort: "id", ...query, page } };
+      const { items } = understood(records, await ask(path, question, signal), url);
+      found.push(...items as T[]);
+      if (items.length < PAGE) return found;
+      read += JSON.stringify(items).length;
+      if (found.length > MOST_RECORDS || read > MOST_READ) throw nonsense(url);
+    }
+  }
+
+  /**
+   * Calls back when records change, after `hearing` was called, until the connection ends, or no event has come for `silentMs`. `changed` is by
+   * topic: `collection/*` or `collection/ID`. These are server-sent events over one connection
+   * (https://html.spec.whatwg.org/multipage/server-sent-events.html). @throws {Failure}
+   */
+  async function listen(
+    changed: ReadonlyMap<string, () => void>,
+    { hearing, silentMs }: { readonly hearing: () => void; readonly silentMs: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ca = await trustedIn(settings.tlsCa, system);
+    // Ends the connection however this function is left.
+    using connection = anySignal(signal);
+    const inTime = async <T>(work: Promise<T>, limit: Deadline): Promise<T> => {
+      try {
+        return await untilAborted(work, limit.signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error instanceof Failure ? error : unreached(url, error, limit.passed);
+      }
+    };
+    using connecting = deadline(settings.timeoutMs, system, signal);
+    const question = { method: "GET", headers: { accept: "text/event-stream" }, ...ca } as const;
+    const address = `${url.replace(/\/$/, "")}/api/realtime`;
+    const { status, headers, pieces } = await inTime(system.hearRemote(address, question, connection.signal), connecting);
+    if (status !== 200) throw refused(url, { status, headers, text: "" }, system.now());
+    const events = eventReader();
+    let noise = 0;
+    for (let isConnected = false;;) {
+      // Not measured from piece to piece: a proxy may keep a connection open on which no event comes any more.
+      using silence = deadline(silentMs, system, signal);
+      for (let isSilent = true; isSilent;) {
+        const piece = await inTime(pieces.next(), isConnected ? silence : connecting).catch((error) => {
+          // Half open, or nothing could be written there: the next connection tells whether the server answers.
+          if (silence.passed && isConnected) return null;
+          throw error;
+        });
+        if (piece === null || piece.done) return;
+        const { value } = piece;
+        noise += value.length;
+        for (const { event, id: clientId } of events(value)) {
+          if (event === "PB_CONNECT" && !isConnected) {
+            const body = { clientId, subscriptions: [...changed.keys()] };
+            await ask("/api/realtime", { method: "POST", body }, signal);
+            isConnected = true;
+            hearing();
+          }
+          changed.get(event)?.();
+          noise = 0;
+          isSilent = false;
+        }
+        if (noise > MOST_NOISE) throw nonsense(url);
+      }
+    }
+  }
+
   return {
     url,
     /** The account, logged in. @throws {Failure} */
@@ -223,18 +301,10 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
     /** Asks as the account. @throws {Failure} with what the server says of it. */
     ask,
     /** All records of a collection that the account may see. @throws {Failure} */
-    async all<T>(collection: string, query: Question["query"], signal: AbortSignal): Promise<T[]> {
-      const found: T[] = [];
-      let read = 0;
-      for (let page = 1;; page++) {
-        const question = { query: { perPage: PAGE, skipTotal: 1, sort: "id", ...query, page } };
-        const { items } = understood(records, await ask(`/api/collections/${collection}/records`, question, signal), url);
-        found.push(...items as T[]);
-        if (items.length < PAGE) return found;
-        read += JSON.stringify(items).length;
-        if (found.length > MOST_RECORDS || read > MOST_READ) throw nonsense(url);
-      }
-    },
+    all: <T>(collection: string, query: Question["query"], signal: AbortSignal): Promise<T[]> =>
+      list<T>(`/api/collections/${collection}/records`, query, signal),
+    /** All that an address lists, page by page. @throws {Failure} */
+    list,
     /** Where the collections are there. @throws {Failure} if it is a server before 0.32, which shows an account more than it may see. */
     async requireCurrent(signal: AbortSignal): Promise<void> {
       // Without a login: a superuser may see everything.
@@ -248,20 +318,7 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
       const told = Date.parse(headers.get("date") ?? "");
       return Number.isNaN(told) ? system.now() : told;
     },
-    /**
-     * Calls back when records change, after `hearing` was called, until the connection ends, or no event has come for `silentMs`. `changed` is by
-     * topic: `collection/*` or `collection/ID`. @throws {Failure}
-     */
-    async listen(
-      changed: ReadonlyMap<string, () => void>,
-      how: { readonly hearing: () => void; readonly silentMs: number },
-      signal: AbortSignal,
-    ): Promise<void> {
-      const ca = await trustedIn(settings.tlsCa, system);
-      const subscriptions = [...changed.keys()];
-      const subscribe = (clientId: string) => ask("/api/realtime", { method: "POST", body: { clientId, subscriptions } }, signal);
-      await hearTopics({ url, timeoutMs: settings.timeoutMs, ca, changed, ...how, subscribe }, system, signal);
-    },
+    listen,
   };
 }
 
@@ -269,19 +326,6 @@ export function pocketbaseServer(settings: PocketbaseSettings, system: ServerSys
 export function timeOf(written: unknown): number {
   const time = Date.parse(String(written).replace(" ", "T"));
   return Number.isNaN(time) ? 0 : time;
-}
-
-/** Half an answer, a page for people, or a number is none of PocketBase's. */
-function parsed(text: string, url: string): unknown {
-  if (text === "") return {};
-  if (text.length > MOST_ANSWER) throw nonsense(url);
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value;
-  } catch (error) {
-    throw nonsense(url, error);
-  }
-  throw nonsense(url);
 }
 
 function loginRefused(status: number, url: string, email: string, wasIn: boolean): ServerFailure {
@@ -324,79 +368,7 @@ async function trustedIn(file: string | null, system: Pick<System, "readText">):
   return { ca };
 }
 
-// PocketBase's realtime: server-sent events over one connection (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 // Only which collection changed is of interest, so whatever the server sends, little of it is kept.
-
-/** What is heard, and what is done about it. */
-interface Hearing {
-  readonly url: string;
-  readonly timeoutMs: number;
-  readonly ca: Pick<RemoteQuestion, "ca">;
-  /** By topic: `collection/*`, or `collection/ID`. */
-  readonly changed: ReadonlyMap<string, () => void>;
-  /** How long a connection is believed on which no event comes. */
-  readonly silentMs: number;
-  /** Called once changes are told. */
-  readonly hearing: () => void;
-  /** Says which changes to tell, as the account. */
-  readonly subscribe: (clientId: string) => Promise<unknown>;
-}
-
-/** More of a line is passed over. */
-const MOST_LINE = 1_000;
-/** More without a change is nothing of PocketBase. */
-const MOST_NOISE = 4 * 1024 * 1024;
-
-/** Runs until the connection ends. @throws {ServerFailure} where it fails. */
-async function hearTopics(
-  about: Hearing,
-  system: Pick<System, "now" | "sleep" | "hearRemote">,
-  signal: AbortSignal,
-): Promise<void> {
-  const { url, timeoutMs, ca, silentMs } = about;
-  // Ends the connection however this function is left.
-  using connection = anySignal(signal);
-  const inTime = async <T>(work: Promise<T>, limit: Deadline): Promise<T> => {
-    try {
-      return await untilAborted(work, limit.signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error instanceof Failure ? error : unreached(url, error, limit.passed);
-    }
-  };
-  using connecting = deadline(timeoutMs, system, signal);
-  const question = { method: "GET", headers: { accept: "text/event-stream" }, ...ca } as const;
-  const address = `${url.replace(/\/$/, "")}/api/realtime`;
-  const { status, headers, pieces } = await inTime(system.hearRemote(address, question, connection.signal), connecting);
-  if (status !== 200) throw refused(url, { status, headers, text: "" }, system.now());
-  const events = eventReader();
-  let noise = 0;
-  for (let isConnected = false;;) {
-    // Not measured from piece to piece: a proxy may keep a connection open on which no event comes any more.
-    using silence = deadline(silentMs, system, signal);
-    for (let isSilent = true; isSilent;) {
-      const piece = await inTime(pieces.next(), isConnected ? silence : connecting).catch((error) => {
-        // Half open, or nothing could be written there: the next connection tells whether the server answers.
-        if (silence.passed && isConnected) return null;
-        throw error;
-      });
-      if (piece === null || piece.done) return;
-      const { value } = piece;
-      noise += value.length;
-      for (const { event, id } of events(value)) {
-        if (event === "PB_CONNECT" && !isConnected) {
-          await about.subscribe(id);
-          isConnected = true;
-          about.hearing();
-        }
-        about.changed.get(event)?.();
-        noise = 0;
-        isSilent = false;
-      }
-      if (noise > MOST_NOISE) throw nonsense(url);
-    }
-  }
-}
 
 /** Gives the events that end in a piece of text. */
 function eventReader(): (piece: string) => { readonly event: string; readonly id: string }[] {

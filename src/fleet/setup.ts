@@ -13,7 +13,7 @@ export interface SetupStep {
 /** Safe to repeat. @throws {Failure} if the account is not a superuser's, or the server refuses. */
 export async function setUp(server: PocketbaseServer, signal: AbortSignal): Promise<readonly SetupStep[]> {
   await superuser(server, signal);
-  const present = await collectionsOf(server, signal);
+  const present = await server.list<Described>("/api/collections", {}, signal);
   const ids = new Map(present.map(({ name, id }) => [name, id]));
   const steps: SetupStep[] = [];
   for (const collection of COLLECTIONS) {
@@ -77,15 +77,6 @@ interface Described extends Record<string, unknown> {
 type Fields = readonly ({ readonly name: string } & Record<string, unknown>)[];
 /** What a field of ours is brought back to; the rest of it is left as others have set it. */
 const GUARDED = ["required", "cascadeDelete", "onlyDomains"];
-
-async function collectionsOf(server: PocketbaseServer, signal: AbortSignal): Promise<readonly Described[]> {
-  const found: Described[] = [];
-  for (let page = 1;; page++) {
-    const { items } = await server.ask<{ items: Described[] }>("/api/collections", { query: { page, perPage: 200 } }, signal);
-    found.push(...items);
-    if (items.length < 200) return found;
-  }
-}
 
 /** What has to change for the collection to be as wanted; null if it is. */
 function changesTo(there: Described, wanted: Record<string, unknown>): Record<string, unknown> | null {
