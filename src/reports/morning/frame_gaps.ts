@@ -22,16 +22,6 @@ interface Gap {
   readonly after: string;
 }
 
-/** Gathers the names of a night, one after the other: there may be hundreds of thousands. */
-export interface FrameNumbers {
-  /** A file of the night, `/` between the parts of its path; the same one may come again, as it does for every destination. */
-  saw(job: string, path: string, label?: string): void;
-  /** The gaps between all that were seen. */
-  gaps(): FrameGaps[];
-  /** The same, each with what came before it. */
-  eachGap(): Gap[];
-}
-
 interface Folder {
   readonly job: string;
   readonly folder: string;
@@ -53,31 +43,29 @@ const FEWEST = 3;
 const MOST_HOLES_PER_FRAME = 2;
 const MOST_RANGES = 50;
 
-/** Each folder of each job has its own series. */
-export function frameGaps(): FrameNumbers {
+export type FrameNumbers = ReturnType<typeof frameGaps>;
+
+/** Gathers the names of a night, one after the other: there may be hundreds of thousands. Each folder of each job has its own series. */
+export function frameGaps() {
   const folders = new Map<string, Folder>();
   const kinds = new Map<string, string>();
-
-  function folderOf(job: string, folder: string): Folder {
-    const key = `${job}\0${folder}`;
-    let known = folders.get(key);
-    if (known === undefined) folders.set(key, known = { job, folder, names: new Map() });
-    return known;
-  }
-
   const allSeries = () =>
     [...folders.values()].flatMap(({ job, folder, names }) =>
       seriesOf([...names.values()].filter((name) => name !== null)).map((series) => ({ job, folder, series }))
     );
-
   return {
-    saw(job, path, label = "") {
+    /** A file of the night, `/` between the parts of its path; the same one may come again, as it does for every destination. */
+    saw(job: string, path: string, label = ""): void {
       const end = path.lastIndexOf("/") + 1;
-      const { names } = folderOf(job, path.slice(0, end));
-      const name = path.slice(end);
-      if (!names.has(name)) names.set(name, numbered(name, label, kinds));
+      const [folder, name] = [path.slice(0, end), path.slice(end)];
+      const key = `${job}\0${folder}`;
+      const known = folders.get(key) ?? { job, folder, names: new Map() };
+      folders.set(key, known);
+      if (!known.names.has(name)) known.names.set(name, numbered(name, label, kinds));
     },
+    /** The gaps between all that were seen. */
     gaps: () => allSeries().flatMap(({ job, folder, series }) => gapsOf(job, folder, series)),
+    /** The same, each with what came before it. */
     eachGap: () => allSeries().flatMap(({ series }) => rangesOf(series)),
   };
 }

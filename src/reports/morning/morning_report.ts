@@ -2,6 +2,7 @@
  * The morning report: what a night's images came to. Well is a night only when every image that was seen is delivered, proven, and
  * still there. It is read in small pieces with pauses: a report of a hundred thousand files holds up no delivery, and needs little memory.
  */
+import { chunks } from "../../domain/chunks.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";
 import { isTrouble } from "../../domain/failure.ts";
@@ -165,15 +166,13 @@ async function gather(night: string, { job, destination }: Place, frames: FrameN
   return { replaced, undelivered, slowest };
 }
 
-type Presence = Pick<ReportDestination, "present" | "hashed" | "wrong_count" | "wrong" | "problem">;
-
 async function presence(
   night: string,
   { job, destination: name, delivered }: Place,
   replaced: ReadonlySet<number>,
   tools: ReportTools,
-): Promise<Presence> {
-  const unknown = (problem: string): Presence => ({ present: null, hashed: false, wrong_count: 0, wrong: [], problem });
+): Promise<Pick<ReportDestination, "present" | "hashed" | "wrong_count" | "wrong" | "problem">> {
+  const unknown = (problem: string) => ({ present: null, hashed: false, wrong_count: 0, wrong: [], problem });
   const destination = tools.jobs.find((one) => one.name === job)?.destinations.find((one) => one.name === name);
   if (destination === undefined) return unknown(tools.notAmongJobs ?? "it is no longer configured");
   const { mostListed = FIRST_LISTED } = tools;
@@ -205,14 +204,10 @@ async function* inPieces(
   atOnce: number,
   system: ReportTools["system"],
 ): AsyncGenerator<readonly DeliveryRow[]> {
-  let piece: DeliveryRow[] = [];
-  for (const row of rows) {
-    if (piece.push(row) < atOnce) continue;
+  for (const piece of chunks(rows, atOnce)) {
     yield piece;
-    piece = [];
     await system.sleep(0);
   }
-  if (piece.length > 0) yield piece;
 }
 
 function slowestOf(slow: Slow[]): Slow[] {

@@ -19,14 +19,6 @@ import type { DaemonState } from "../page_source.ts";
 import { reportText } from "./report_text.ts";
 import { reasonOf } from "../overview/status_report.ts";
 
-/** Sends one report a day while it has settings. */
-interface ReportSchedule {
-  /** Makes these settings the ones in force; null for no report. */
-  adopt(settings: ReportSettings | null): void;
-  /** Resolves when nothing is being sent any more. */
-  stop(): Promise<void>;
-}
-
 interface ReportTools {
   readonly source: DaemonState;
   readonly system: Pick<System, "now" | "sleep" | "walk">;
@@ -34,7 +26,7 @@ interface ReportTools {
 
 /** What is reported; `emit` says whether it was sent. */
 interface ReportScheduleTools extends ReportTools {
-  readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
+  readonly system: ReportTools["system"] & Pick<System, "askRemote">;
   readonly emit: Emit;
 }
 
@@ -47,11 +39,12 @@ const LONGEST_DAY_MS = 25 * 3_600_000;
 const PAUSES = [5, 30, 120, 600] as const;
 const AT_ONCE = 500;
 
-/** Sends nothing before it has settings; a time that is past today is left to tomorrow. */
-export function reportSchedule(tools: ReportScheduleTools): ReportSchedule {
+/** Sends one report a day while it has settings; a time that is past today is left to tomorrow. */
+export function reportSchedule(tools: ReportScheduleTools) {
   let running: { readonly settings: string; readonly end: AbortController; readonly over: Promise<void> } | null = null;
   return {
-    adopt(settings) {
+    /** Makes these settings the ones in force; null for no report. */
+    adopt(settings: ReportSettings | null): void {
       if (running?.settings === JSON.stringify(settings)) return;
       running?.end.abort();
       running = null;
@@ -59,7 +52,8 @@ export function reportSchedule(tools: ReportScheduleTools): ReportSchedule {
       const end = new AbortController();
       running = { settings: JSON.stringify(settings), end, over: everyMorning(settings, tools, end.signal) };
     },
-    async stop() {
+    /** Resolves when nothing is being sent any more. */
+    async stop(): Promise<void> {
       running?.end.abort();
       await running?.over;
     },
@@ -75,8 +69,25 @@ async function everyMorning({ at, to, fleet }: ReportSettings, tools: ReportSche
     if (due - system.now() > LONGEST_DAY_MS) due = nextTime(at, system.now());
     if (signal.aborted || system.now() < due) continue;
     due = nextTime(at, system.now());
-    await tell(to, () => nightMessage(tools, signal), tools, signal);
-    if (fleet) await tell(to, () => fleetMessage(tools), tools, signal);
+    await tell(
+      to,
+      async () => {
+        const report = await reportNow(tools, signal);
+        return { text: reportText(report), verdict: verdictOf(report), data: { report } };
+      },
+      tools,
+      signal,
+    );
+    if (!fleet) continue;
+    await tell(
+      to,
+      async () => {
+        const report = fleetReport(await tools.source.fleet(), system.now());
+        return { text: fleetReportText(report), verdict: fleetVerdict(report), data: { fleet: report } };
+      },
+      tools,
+      signal,
+    );
   }
 }
 
@@ -87,17 +98,7 @@ interface Message {
   /** In a sentence, for the log. */
   readonly verdict: string;
   /** For programs, besides the text. */
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-async function nightMessage(tools: ReportScheduleTools, signal: AbortSignal): Promise<Message> {
-  const report = await reportNow(tools, signal);
-  return { text: reportText(report), verdict: verdictOf(report), data: { report } };
-}
-
-async function fleetMessage({ source, system }: ReportScheduleTools): Promise<Message> {
-  const fleet = fleetReport(await source.fleet(), system.now());
-  return { text: fleetReportText(fleet), verdict: fleetVerdict(fleet), data: { fleet } };
+  readonly data: object;
 }
 
 async function tell(
@@ -181,17 +182,14 @@ export function absence(size: number, there: { readonly bytes: number; readonly 
 async function send(to: string, body: string, system: ReportScheduleTools["system"], signal: AbortSignal): Promise<void> {
   for (const pause of [...PAUSES, null]) {
     try {
-      return await post(to, body, system, signal);
+      using limit = deadline(ANSWER_MS, system, signal, new Error("no response within 30 seconds"));
+      const headers = { "content-type": "application/json" };
+      const { status } = await system.askRemote(to, { method: "POST", headers, body }, limit.signal);
+      if (status >= 200 && status < 300) return;
+      throw new Error(`it responded with status ${status}`);
     } catch (error) {
       if (pause === null || signal.aborted) throw error;
     }
     await system.sleep(pause * 1000, signal);
   }
-}
-
-async function post(to: string, body: string, system: ReportScheduleTools["system"], signal: AbortSignal): Promise<void> {
-  using limit = deadline(ANSWER_MS, system, signal, new Error("no response within 30 seconds"));
-  const headers = { "content-type": "application/json" };
-  const { status } = await system.askRemote(to, { method: "POST", headers, body }, limit.signal);
-  if (status < 200 || status >= 300) throw new Error(`it responded with status ${status}`);
 }
