@@ -82,10 +82,14 @@ export function racyUntil(facts: Pick<FileFacts, "mtimeMs" | "ctimeMs">): number
   return changeOf(facts) + racyMs(facts);
 }
 
-/** True as long as a rewrite could leave the mtime as it is, where that is told in units of one or two seconds or the clock ticks seldom. */
-export function isFresh({ mtimeMs }: Pick<FileFacts, "mtimeMs">, now: number): boolean {
-  const unit = [2_000, 1_000].find((unit) => mtimeMs % unit === 0) ?? 0;
-  return now < mtimeMs + unit + CLOCK_TICK_MS;
+/** True as long as a rewrite could leave the mtime as it is. */
+export function isFresh(facts: Pick<FileFacts, "mtimeMs">, now: number): boolean {
+  return now < facts.mtimeMs + freshMs(facts);
+}
+
+/** For so long after a change another one may leave the mtime as it is, told in units of one or two seconds or by a clock that ticks seldom. */
+export function freshMs({ mtimeMs }: Pick<FileFacts, "mtimeMs">): number {
+  return ([2_000, 1_000].find((unit) => mtimeMs % unit === 0) ?? 0) + CLOCK_TICK_MS;
 }
 
 /** A mtime can be set to anything: it tells only where there is no ctime. */

@@ -4,8 +4,17 @@ import { Failure } from "../../src/domain/failure.ts";
 import type { NewerThan } from "../../src/domain/newer_than.ts";
 import type { FileFacts } from "../../src/domain/source_file.ts";
 import { admissionOf } from "../../src/intake/admit/admit_finished.ts";
-import { candidates, look, observation, touch, waitingOf } from "../../src/intake/settle/candidate.ts";
-import { hasEmptyTail } from "../../src/intake/settle/inspect.ts";
+import {
+  type Candidate,
+  candidates,
+  look,
+  observation,
+  touch,
+  waitingOf,
+  withContent,
+  withoutStaleContent,
+} from "../../src/intake/settle/candidate.ts";
+import { type Content, hasEmptyTail } from "../../src/intake/settle/inspect.ts";
 import { type Found, type KnownFiles, knownFiles, type Trust } from "../../src/intake/watch/known_files.ts";
 import { asideText, leftAside } from "../../src/intake/watch/left_aside.ts";
 import type { AsideMemory } from "../../src/ledger/intake_ledger.ts";
@@ -37,6 +46,21 @@ Deno.test("look() counts looks at one version and begins anew with the next", ()
   );
   assertEquals([first.looks, second.looks, second.changedAt], [1, 2, 0]);
   assertEquals([grown.looks, grown.changedAt, grown.grew, grown.content, grown.since], [1, 200, true, undefined, 0]);
+});
+
+Deno.test("a content that was not all there is read again after an event, and where another write could leave the mtime as it is", () => {
+  const found = (verdict: Content["verdict"], mtimeMs: number, readAt: number) => {
+    const content = { verdict, hasSums: null, emptyTail: false, cards: null };
+    return withContent(look(undefined, facts({ mtimeMs }), 0, 0), content, readAt);
+  };
+  const short = { verdict: "short", reason: "its header is not written yet", declaredBytes: null } as const;
+  const [fat, hfs, linux] = [2_000 * 5, 1_000 * 5, 5_004];
+  const isKept = (candidate: Candidate) => withoutStaleContent(candidate).content !== undefined;
+  assertEquals([1_500, 2_500].map((at) => isKept(found(short, fat, at))), [false, true]);
+  assertEquals([900, 1_500].map((at) => isKept(found(short, hfs, at))), [false, true]);
+  assertEquals([10, 30].map((at) => isKept(found(short, linux, at))), [false, true]);
+  assertEquals(isKept(touch(found(short, linux, 30), true)), false);
+  assertEquals(isKept(touch(found({ verdict: "reached", declaredBytes: 10 }, fat, 0), true)), true);
 });
 
 Deno.test("look() takes a changed ctime, and a replaced file of the same size, for a change", () => {

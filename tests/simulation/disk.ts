@@ -27,9 +27,14 @@ export class Device {
   changes: NameChange[] = [];
   /** How often its power was cut: what a program that ended with it was doing never comes to its end. */
   powerCuts = 0;
+  /** Times are told in units of this many milliseconds: the kernel's ticks, seconds of HFS+ and ext3, two seconds of FAT. */
+  tickMs = 4;
   constructor(readonly number: number, readonly name: string, readonly capacity: number, atMs: number) {
     this.root = new Inode(this, "folder", 0o755, 0, atMs);
     this.root.links = 2;
+  }
+  tick(ms: number): number {
+    return Math.floor(ms / this.tickMs) * this.tickMs;
   }
   set(health: Health): void {
     this.health = health;
@@ -63,13 +68,8 @@ export class Inode {
     public uid: number,
     atMs: number,
   ) {
-    this.mtimeMs = this.ctimeMs = this.bornMs = tick(atMs);
+    this.mtimeMs = this.ctimeMs = this.bornMs = device.tick(atMs);
   }
-}
-
-/** Of the kernel: times are told in its ticks of 4 ms. */
-function tick(ms: number): number {
-  return Math.floor(ms / 4) * 4;
 }
 
 export type Errno = keyof typeof ERRORS;
@@ -211,7 +211,7 @@ export class Tree {
   /** Sets the times as the beginning of a write does. */
   touch(inode: Inode): void {
     this.#answers(inode.device, "write", inode.name, "write");
-    inode.mtimeMs = inode.ctimeMs = tick(this.world.now());
+    inode.mtimeMs = inode.ctimeMs = inode.device.tick(this.world.now());
   }
 
   /** Puts bytes in place without a change of times: the middle of a long write. */
@@ -254,7 +254,7 @@ export class Tree {
     const { folder, name, inode: taken } = this.#walk(to, false, "link");
     if (taken !== undefined) throw errnoError("EEXIST", "link", to);
     if (folder.device !== inode.device) throw errnoError("EXDEV", "link", to);
-    inode.ctimeMs = tick(this.world.now());
+    inode.ctimeMs = inode.device.tick(this.world.now());
     this.#make(folder, name, inode, "link", to);
   }
 
@@ -287,7 +287,7 @@ export class Tree {
     const group = ++this.#groups;
     this.#setName(target.folder, target.name, inode, group);
     this.#setName(source.folder, source.name, undefined, group);
-    inode.ctimeMs = tick(this.world.now());
+    inode.ctimeMs = inode.device.tick(this.world.now());
     [inode.parent, inode.name] = [target.folder, target.name];
     this.hear({ kind: "rename", path: from, inode });
     this.hear({ kind: "rename", path: to, inode });
@@ -308,7 +308,7 @@ export class Tree {
     if (inode === undefined) throw errnoError("ENOENT", "unlink", path);
     this.#answers(folder.device, "unlink", path, "write");
     if (inode.kind === "folder" && inode.entries.size > 0) throw errnoError("ENOTEMPTY", "unlink", path);
-    inode.ctimeMs = tick(this.world.now());
+    inode.ctimeMs = inode.device.tick(this.world.now());
     this.#setName(folder, name, undefined, ++this.#groups);
     this.hear({ kind: "remove", path, inode });
   }
@@ -316,14 +316,14 @@ export class Tree {
   setTimes(inode: Inode, mtimeMs: number): void {
     this.#answers(inode.device, "utime", inode.name, "write");
     inode.mtimeMs = mtimeMs;
-    inode.ctimeMs = tick(this.world.now());
+    inode.ctimeMs = inode.device.tick(this.world.now());
     this.#tell("chmod", inode);
   }
 
   setMode(inode: Inode, mode: number): void {
     this.#answers(inode.device, "chmod", inode.name, "write");
     inode.mode = mode;
-    inode.ctimeMs = tick(this.world.now());
+    inode.ctimeMs = inode.device.tick(this.world.now());
     this.#tell("chmod", inode);
   }
 
@@ -390,7 +390,7 @@ export class Tree {
   #setName(folder: Inode, name: string, now: Inode | undefined, group: number): void {
     const was = folder.entries.get(name);
     folder.device.changes.push({ folder, name, was, now, group });
-    folder.mtimeMs = folder.ctimeMs = tick(this.world.now());
+    folder.mtimeMs = folder.ctimeMs = folder.device.tick(this.world.now());
     setEntry(folder, name, now);
     if (was !== undefined && was.links === 0 && was.kind === "file") was.device.used -= was.data.length;
   }

@@ -70,7 +70,8 @@ function overLine(there: Session, { ask }: Asking): Session {
     durability: there.durability,
     hashesSource: there.hashesSource,
     resumes: there.resumes,
-    sendsStagedAgain: there.sendsStagedAgain,
+    // Of the real ones, some take over what is there whole.
+    sendsStagedAgain: false,
     method: "sftp",
     about: "a simulated far machine",
     attach: over(there.attach),

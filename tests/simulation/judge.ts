@@ -55,6 +55,8 @@ export class Judge implements Witness {
   /** What each name at a destination shows, as far as it was seen since the last power cut. */
   readonly #shown = new Map<string, string>();
   readonly isMirror: boolean;
+  /** When a person removed a copy. */
+  readonly #removedByHand = new Map<string, number>();
   /** Files of another account at destinations. */
   readonly #theirs: { readonly path: string; readonly inode: Inode }[] = [];
 
@@ -138,7 +140,7 @@ export class Judge implements Witness {
     const last = new Map(this.#delivered.map((each) => [each.target, each]));
     for (const each of this.#delivered) {
       const { target, route, sha, device: on } = each;
-      if (on !== device || (!this.#keepsFormer && last.get(target) !== each)) continue;
+      if (this.#removedByHand.has(target) || on !== device || (!this.#keepsFormer && last.get(target) !== each)) continue;
       const versions = this.#versionsAt(target);
       if (versions.has(sha) || this.#isRemoved(target, route)) continue;
       if (this.#keepsFormer || !this.#isSuperseded(target, route, sha)) {
@@ -165,14 +167,33 @@ export class Judge implements Witness {
     }
   }
 
+  /** A person has removed this file at a destination: it is not sent again, and its source stays. */
+  removedByHand(path: string): void {
+    this.#removedByHand.set(path, this.world.passed());
+    for (const { destination, base, source } of this.routes) {
+      if (path.startsWith(`${base}/`)) this.owed.delete(`${destination} ${source}${path.slice(base.length)}`);
+    }
+  }
+
   /** Another account has put a file at this path of a destination. */
   keepTheirs(path: string | null): void {
     const inode = path === null ? undefined : this.#look(path);
     if (path !== null && inode !== undefined) this.#theirs.push({ path, inode });
   }
 
+  /** What is in our temporary folders at local destinations; nothing, when all is delivered. Far away, a writer may go on after the sweep. */
+  leftovers(): string[] {
+    return this.routes.filter(({ destination }) => destination !== "freya").flatMap(({ base }) =>
+      [...this.#onDisk(base)?.entries ?? []].filter(([name, { kind }]) =>
+        kind === "folder" && name.startsWith(".image-transfer") && !name.endsWith("-trash")
+      ).flatMap(([name, folder]) => [...this.tree.filesOn(base.split("/")[1]!, folder, `${base}/${name}`)])
+        .filter(({ inode }) => !isTheirs(inode)).map(({ path }) => path)
+    );
+  }
+
   /** When everything has healed and is quiet. */
   end(status: StatusReport): void {
+    for (const path of this.leftovers()) this.accuse(`I5: left behind while nothing is sent: ${path}`);
     for (const path of this.notMirrored(status)) this.accuse(`mirror: ${path} is still there, and its source is not`);
     for (const [key, { sha }] of this.owed) this.accuse(`I3: not delivered: ${key} ${sha.slice(0, 8)}`);
     if (!this.isSatisfied(status)) this.accuse(`truth: all is mended, and it still says "${status.headline.text}"`);
@@ -282,7 +303,11 @@ export class Judge implements Witness {
       const folder = this.#onDisk(target.slice(0, target.lastIndexOf("/")));
       const isNamed = !there?.device.changes.some((change) => change.folder === folder && target.endsWith(`/${change.name}`));
       const isSafe = there !== undefined && this.#sha(there.flushed) === sha && isNamed;
-      if (!isSafe && this.tree.byProgram) this.accuse(`I4: ${path} was removed, and ${destination} has no safe copy`);
+      const removedAt = this.#removedByHand.get(target) ?? -Infinity;
+      // Between the last look at the copies and the removal nobody can know of it.
+      if (!isSafe && this.tree.byProgram && this.world.passed() - removedAt > MINUTE) {
+        this.accuse(`I4: ${path} was removed, and ${destination} has no safe copy`);
+      }
     }
     if (this.tree.byProgram) this.gone(path);
   }
@@ -290,7 +315,9 @@ export class Judge implements Witness {
   #isSuperseded(target: string, route: Route, sha: string): boolean {
     const source = `${route.source}${target.slice(route.base.length)}`;
     const newest = this.newest.get(source)?.sha ?? null;
-    return newest !== sha && newest !== null;
+    // A power cut may have taken the newer source as well, after its copy had replaced this one.
+    const isReplaced = this.isMirror && [...this.#versionsAt(target)].some((each) => this.#complete.get(source)?.has(each));
+    return isReplaced || (newest !== sha && newest !== null);
   }
 
   /** In a mirror, what its source was removed of. */

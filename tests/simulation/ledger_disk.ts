@@ -13,7 +13,7 @@ export interface LedgerDisk extends Disposable {
   readonly folder: string;
   fault: "none" | "full" | "read only";
   /** From now on each flushed commit is kept, for a power cut that will come. */
-  keepFlushed: boolean;
+  set keepFlushed(keeps: boolean);
   /** The program has ended: what it wrote stays (`kill`), or what was flushed, and perhaps more (`power`). */
   crash(how: "kill" | "power", chance: Dice): void;
 }
@@ -25,7 +25,7 @@ let current: Disk | null = null;
 
 class Disk implements LedgerDisk {
   fault: LedgerDisk["fault"] = "none";
-  keepFlushed = false;
+  #keepsFlushed = false;
   readonly #root = Deno.makeTempDirSync({ dir: MEMORY, prefix: "image-transfer-night-" });
   #life = 0;
   #ledger: Ledger | null = null;
@@ -34,6 +34,12 @@ class Disk implements LedgerDisk {
   constructor(readonly chance: Dice) {
     Deno.mkdirSync(this.folder);
     current = this;
+  }
+
+  set keepFlushed(keeps: boolean) {
+    // What was flushed before is older than a minute.
+    if (keeps && !this.#keepsFlushed) copyFolder(this.folder, `${this.#root}/flushed`);
+    this.#keepsFlushed = keeps;
   }
 
   get folder(): string {
@@ -50,7 +56,7 @@ class Disk implements LedgerDisk {
   }
 
   committed(): void {
-    if (this.keepFlushed && this.isFlushed) copyFolder(this.folder, `${this.#root}/flushed`);
+    if (this.#keepsFlushed && this.isFlushed) copyFolder(this.folder, `${this.#root}/flushed`);
   }
 
   crash(how: "kill" | "power", chance: Dice): void {
@@ -112,8 +118,8 @@ function patch(): void {
     if (/^BEGIN IMMEDIATE/.test(sql)) guard();
     exec.call(this, sql);
     if (current === null) return;
-    if (sql === "PRAGMA synchronous = NORMAL") current.isFlushed = false;
-    if (sql === "PRAGMA synchronous = FULL") current.isFlushed = true;
+    const synchronous = /PRAGMA synchronous = (\w+)/.exec(sql)?.[1];
+    if (synchronous !== undefined) current.isFlushed = synchronous === "FULL";
     if (sql === "COMMIT") current.committed();
   };
   StatementSync.prototype.run = function (this: StatementSync, ...values: Parameters<StatementSync["run"]>) {

@@ -79,6 +79,8 @@ interface Site {
   phase: "start" | "reload" | "stop" | null;
   lastStep: Step;
   life: Life | null;
+  /** When the program was started last. */
+  startedAt: number;
   daemon: Daemon | null;
   deliveries: number;
   /** When nothing is started again any more. */
@@ -101,7 +103,7 @@ export function night(scenario: Scenario): Promise<Verdict> {
 function runNight(scenario: Scenario): Verdict {
   const world = createWorld(scenario.order, EVENING);
   const tree = new Tree(world);
-  makeDisks(tree);
+  makeDisks(tree, scenario.options);
   const judge = new Judge(world, tree, ROUTES, scenario.options);
   using ledger = ledgerDisk(world.chance);
   const site: Site = {
@@ -124,6 +126,7 @@ function runNight(scenario: Scenario): Verdict {
     phase: null,
     lastStep: "start",
     life: null,
+    startedAt: 0,
     daemon: null,
     deliveries: 0,
     isOver: false,
@@ -165,11 +168,12 @@ function runNight(scenario: Scenario): Verdict {
   };
 }
 
-function makeDisks(tree: Tree): void {
+function makeDisks(tree: Tree, { tickMs = 4 }: NightOptions): void {
   for (const name of ["cam", "nas", "usb", "far", "state"]) {
     tree.mkdir(`/${name}`);
     tree.mount(tree.disk(name, 1e9), `/${name}`);
   }
+  tree.disks.get("cam")!.tickMs = tickMs;
   for (const folder of ["/run", "/run/image-transfer", "/cam/a", "/cam/b", "/far/a", "/far/b"]) tree.mkdir(folder);
   plantHome(tree);
   for (const folder of ["/far", "/far/a", "/far/b", "/cam"]) tree.sync(tree.need(folder, true, "open"));
@@ -207,6 +211,7 @@ function start(site: Site): void {
   if (site.isOver) return;
   const life = createLife(world);
   site.life = life;
+  site.startedAt = world.passed();
   const onCall: OnCall = (call, path) => called(call, path, site);
   const system = simulatedSystem({ life, tree, weather, uid: 0, onCall, locks });
   const again = () => world.after(RESTART_MS, () => site.life === life && start(site));
@@ -291,10 +296,50 @@ function crash(how: "kill" | "power", site: Site): void {
   ledger.crash(how, world.chance);
 }
 
-function isQuiet({ daemon, judge }: Site): boolean {
-  if (daemon === null || judge.owed.size > 0) return false;
+function cutFar({ line, tree, world, judge }: Site): void {
+  const far = tree.disks.get("far")!;
+  line.generation += 1;
+  line.state = "cut";
+  tree.cutPower(far, world.chance);
+  judge.afterPowerCut(far);
+}
+
+/** A person copies the newest image that has not arrived there, as a file manager does: nothing is flushed. */
+function copyByHand(destination: string, { tree, judge }: Site): void {
+  const path = [...judge.owed.keys()].findLast((key) => key.startsWith(`${destination} `))?.slice(destination.length + 1);
+  const route = ROUTES.find((each) => each.destination === destination && path?.startsWith(`${each.source}/`));
+  if (path === undefined || route === undefined) return;
+  attempt(() => {
+    const { data } = tree.need(path, false, "open");
+    const target = route.base + path.slice(route.source.length);
+    const unfinished = `/${route.base.split("/")[1]}/by hand`;
+    if (tree.look(target, false) !== undefined) return;
+    tree.uid = 0;
+    tree.write(tree.open(unfinished, { write: true, createNew: true }), 0, data);
+    tree.rename(unfinished, target);
+  });
+}
+
+/** A person removes the copy of an image whose source is still there. */
+function removeByHand(destination: string, { tree, judge, world }: Site): void {
+  const copies = ROUTES.filter((route) => route.destination === destination).flatMap(({ base, source }) =>
+    [...judge.newest.keys()].filter((path) => path.startsWith(`${source}/`) && !judge.owed.has(`${destination} ${path}`)).map((
+      path,
+    ) => base + path.slice(source.length))
+  );
+  if (copies.length === 0) return;
+  const copy = world.chance.pick(copies);
+  attempt(() => {
+    tree.unlink(copy);
+    judge.removedByHand(copy);
+  });
+}
+
+function isQuiet({ daemon, judge, world, startedAt }: Site): boolean {
+  // One that has not reached its destinations yet cannot tidy them up.
+  if (daemon === null || judge.owed.size > 0 || world.passed() - startedAt < MINUTE) return false;
   const status = statusOf(daemon);
-  return judge.isSatisfied(status) && judge.notMirrored(status).length === 0;
+  return judge.isSatisfied(status) && judge.notMirrored(status).length === 0 && judge.leftovers().length === 0;
 }
 
 function statusOf(daemon: Daemon): Awaited<ReturnType<Daemon["status"]>> {
@@ -345,7 +390,7 @@ function arm(fault: Fault, site: Site): void {
     site.unbound.push(fault);
     happen(fault, site);
   };
-  if (fault.kind !== "power cut at home") return now();
+  if (fault.kind !== "power cut at home" && fault.kind !== "power cut everywhere") return now();
   // Before a call that may never come each commit would have to be kept for too long.
   site.ledger.keepFlushed = true;
   site.world.after(MINUTE, now);
@@ -395,20 +440,24 @@ function happen(fault: Fault, site: Site, path = ""): void {
       site.daemon?.stop("a person asked for it");
       return later(nothing);
     case "power cut at home":
+    case "power cut everywhere":
       return fromOutside(site, () => {
         crash("power", site);
-        later(() => site.life === null && start(site));
+        if (fault.kind === "power cut everywhere") cutFar(site);
+        later(() => {
+          mend(line);
+          if (site.life === null) start(site);
+        });
       });
-    case "power cut far away": {
-      const far = tree.disks.get("far")!;
+    case "power cut far away":
       return fromOutside(site, () => {
-        line.generation += 1;
-        line.state = "cut";
-        tree.cutPower(far, world.chance);
-        judge.afterPowerCut(far);
+        cutFar(site);
         later(() => mend(line));
       });
-    }
+    case "a copy by hand":
+      return void copyByHand(fault.destination, site);
+    case "a copy removed by hand":
+      return void removeByHand(fault.destination, site);
     case "sleep of the computer":
       // Its own clock stands still meanwhile, the one on the wall goes on, and connections end.
       world.setClock(fault.forMs);

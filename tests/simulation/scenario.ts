@@ -48,7 +48,9 @@ export type Fault =
   & { readonly forMs: number }
   & (
     | { readonly kind: "full" | "read only" | "failing" | "hanging" | "unmounted" | "another disk"; readonly disk: DiskName }
-    | { readonly kind: "stop" | "power cut at home" | "power cut far away" }
+    | { readonly kind: "stop" | "power cut at home" | "power cut far away" | "power cut everywhere" }
+    /** A person copies an image there that has not arrived yet, or removes one that has. */
+    | { readonly kind: "a copy by hand" | "a copy removed by hand"; readonly destination: string }
     /** With `powerAfterMs`, the power of the computer is cut so long after it runs again: what it found and did not write is lost. */
     | { readonly kind: "kill"; readonly powerAfterMs?: number }
     | { readonly kind: "line cut" | "line frozen" | "line slow" | "answer lost" | "late writer" }
@@ -68,6 +70,8 @@ export interface NightOptions {
   readonly mirror: boolean;
   readonly seesEveryWriter: boolean;
   readonly audit: boolean;
+  /** The unit in which the camera's disk tells times, milliseconds; 4 if none is given. */
+  readonly tickMs?: number;
 }
 
 /** A whole night. */
@@ -107,20 +111,23 @@ export function aNight(seed: number, minutes = 480): Scenario {
   const chance = dice(seed).of("scenario");
   const span = minutes * MINUTE;
   const count = Math.max(4, Math.round(300 * minutes / 480)) + chance.int(0, 20);
+  const options: NightOptions = {
+    onConflict: chance.chance(0.8) ? "version" : "overwrite",
+    verify: true,
+    ...chance.pick(REMOVALS),
+    seesEveryWriter: chance.chance(0.8),
+    audit: chance.chance(0.3),
+    tickMs: chance.pick([4, 4, 4, 1000, 2000]),
+  };
   return {
     order: seed,
     minutes,
-    options: {
-      onConflict: chance.chance(0.8) ? "version" : "overwrite",
-      verify: true,
-      ...chance.pick(REMOVALS),
-      seesEveryWriter: chance.chance(0.8),
-      audit: chance.chance(0.3),
-    },
+    options,
     shots: shotsOf(count, span, chance.of("shots")),
-    faults: Array.from({ length: Math.ceil(20 * Math.sqrt(minutes / 480)) }, () => aFault(span, chance)).toSorted((a, b) =>
-      a.at - b.at
-    ),
+    faults: possible(
+      Array.from({ length: Math.ceil(20 * Math.sqrt(minutes / 480)) }, () => aFault(span, chance)),
+      options,
+    ).toSorted((a, b) => a.at - b.at),
   };
 }
 
@@ -152,6 +159,16 @@ function weighted<T>(list: readonly (readonly [T, number])[], chance: Dice): T {
   return list.find(([, weight]) => (left -= weight) <= 0)![0];
 }
 
+/**
+ * Where files are removed at the source, the program looks at every copy before. A copy that a person removes between that look and the
+ * removal is lost, so nothing may stand still between them; and an audit would tell of it for ever.
+ */
+function possible(faults: readonly Fault[], { deleteSource, audit }: NightOptions): readonly Fault[] {
+  const isStill = ({ kind }: Fault) => ["hanging", "failing", "line frozen", "line slow", "sleep of the computer"].includes(kind);
+  const mayRemove = deleteSource && !audit && !faults.some(isStill);
+  return mayRemove ? faults : faults.filter(({ kind }) => kind !== "a copy removed by hand");
+}
+
 const CALLS = ["open", "read", "create", "write", "fsync", "rename", "link", "unlink", "mkdir", "stat", "readdir"];
 
 function aFault(span: number, chance: Dice): Fault {
@@ -169,7 +186,9 @@ function aFault(span: number, chance: Dice): Fault {
         disk,
       };
     case "end": {
-      const kind = chance.pick(["kill", "kill", "stop", "power cut at home", "power cut far away"] as const);
+      const kind = chance.pick(
+        ["kill", "kill", "stop", "power cut at home", "power cut far away", "power cut everywhere"] as const,
+      );
       // What a session does on the far machine goes on in this process: between two of its calls there is no power cut.
       if (kind === "power cut far away") return { at, forMs, kind };
       const moment = chance.chance(0.5) ? { ...base, ...chance.pick(WHERE_NAMES_ARE_GIVEN), nth: chance.int(1, 20) } : base;
@@ -189,6 +208,12 @@ function aFault(span: number, chance: Dice): Fault {
         };
     case "clock":
       return { ...base, kind: "clock set", byMs: chance.pick([-1, 1]) * 60 * MINUTE };
+    case "hand":
+      return {
+        ...base,
+        kind: chance.pick(["a copy by hand", "a copy removed by hand"] as const),
+        destination: chance.pick(["nas", "usb", "freya"]),
+      };
     case "person":
       return chance.chance(0.4) ? { ...base, kind: "pause", destination: chance.pick(["nas", "usb", "freya"]) } : {
         ...base,
@@ -220,6 +245,7 @@ const FAULTS = [
   "around",
   "person",
   "person",
+  "hand",
 ] as const satisfies readonly (
-  "disk" | "end" | "line" | "self" | "clock" | "around" | "person"
+  "disk" | "end" | "line" | "self" | "clock" | "around" | "person" | "hand"
 )[];

@@ -3,7 +3,7 @@
  * learnt of the content and of the writer holds for one version only.
  */
 import type { FailureRecord } from "../../domain/failure.ts";
-import { type FileFacts, sameFingerprint } from "../../domain/source_file.ts";
+import { type FileFacts, freshMs, sameFingerprint } from "../../domain/source_file.ts";
 import type { Content } from "./inspect.ts";
 import { NO_MARKER, type Observation, type WaitReason } from "./settle.ts";
 import type { WriterState } from "./writers.ts";
@@ -31,8 +31,9 @@ export interface Candidate {
   readonly seenTouches: number;
   /** Only its ctime differs from what the ledger knows: its content must be compared. */
   readonly recheck: boolean;
-  /** What its content says; absent before the first look into it. */
+  /** What its content says; absent before the first look into it. `contentAt` is when that look began. */
   readonly content?: Content;
+  readonly contentAt?: number;
   /** What is missing, where it is sent all the same. */
   readonly incomplete?: string;
   /** The bytes the file declares, remembered while it grows. */
@@ -108,12 +109,27 @@ export function sameVersion(a: FileFacts, b: FileFacts): boolean {
 /** An event told of it: a close says that no writer is left, everything else that there may be one. */
 export function touch(candidate: Candidate, closed: boolean, number = candidate.touches + 1): Candidate {
   const state = isGivenUp(candidate) ? { is: "new" } as const : candidate.state;
-  return { ...candidate, closed, state, touches: number };
+  return { ...candidate, closed, state, touches: number, contentAt: -Infinity };
 }
 
-/** What was found in its content. */
-export function withContent(candidate: Candidate, content: Content): Candidate {
-  return { ...candidate, content, declared: "declaredBytes" in content.verdict ? content.verdict.declaredBytes : null };
+/**
+ * Without a content that was not all there when it was read, if it may have changed since and nothing shows it: an event told of the file,
+ * or it was so young that another write leaves its mtime as it is.
+ */
+export function withoutStaleContent(candidate: Candidate): Candidate {
+  const { content, contentAt = -Infinity, ...rest } = candidate;
+  const mayHaveChanged = content?.verdict.verdict !== "reached" && contentAt < candidate.changedAt + freshMs(candidate.facts);
+  return mayHaveChanged ? rest : candidate;
+}
+
+/** What was found in its content by a look that began at `contentAt`. */
+export function withContent(candidate: Candidate, content: Content, contentAt: number): Candidate {
+  return {
+    ...candidate,
+    content,
+    contentAt,
+    declared: "declaredBytes" in content.verdict ? content.verdict.declaredBytes : null,
+  };
 }
 
 /** To be looked at again at `again`, for the same reason as before. */

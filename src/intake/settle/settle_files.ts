@@ -7,7 +7,7 @@ import { mapLimit } from "../../async/map_limit.ts";
 import { layoutCards } from "../../domain/names/layout.ts";
 import { admitFinished, compareKnown, isReadWhole } from "../admit/admit_finished.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
-import { type Candidate, lookAgain, observation, sameVersion, withContent } from "./candidate.ts";
+import { type Candidate, lookAgain, observation, sameVersion, withContent, withoutStaleContent } from "./candidate.ts";
 import { conclude, keepWaiting, type NoteOptions, refuse, statFile, statFiles } from "./note_files.ts";
 import { inspect, SLICE_BYTES, takingTurns } from "./inspect.ts";
 import { isMarked } from "../patterns.ts";
@@ -142,9 +142,9 @@ async function settleFile(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { candidates, system } = context;
-  let candidate = candidates.get(path);
-  if (candidate === undefined) return null;
-  const start = candidate;
+  const start = candidates.get(path);
+  if (start === undefined) return null;
+  let candidate = withoutStaleContent(start);
   try {
     const decide = await decider(context, candidate, writerOf);
     let settlement = decide(candidate);
@@ -152,10 +152,11 @@ async function settleFile(
       const cards = context.job.destinations.flatMap(({ layout }) => layoutCards(layout));
       const { size, identity } = candidate.facts;
       const file = { absolutePath: absolute(context, path), name: lastPart(path), size, identity, cards };
+      const readAt = system.monotonic();
       const content = isCostly(path)
         ? await takingTurns(system, signal, (fair) => inspect(file, fair, signal))
         : await inspect(file, system, signal);
-      candidate = withContent(candidate, content);
+      candidate = withContent(candidate, content, readAt);
       if (!candidates.isCurrent(start)) return null;
       candidates.put(candidate);
       settlement = decide(candidate);

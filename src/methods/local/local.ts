@@ -189,8 +189,12 @@ const BY_DESTINATION: ReadonlySet<string> = new Set(["no_space", "read_only", "e
 
 /** Takes an earlier attempt's part as the beginning, where it is one; gives its length. */
 async function takeOver(base: LocalBase, upload: Upload, to: string, signal: AbortSignal): Promise<number> {
-  if (upload.leftover === undefined) return 0;
   const { system } = base;
+  if (upload.leftover === undefined) {
+    // A disk that refused the rest of a copy in bulk may have refused to remove its beginning, too.
+    await system.removeTree(to);
+    return 0;
+  }
   const left = pathOf(base, upload.leftover);
   const facts = await system.facts(left);
   if (facts === null) return 0;
