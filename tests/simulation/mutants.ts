@@ -14,9 +14,11 @@ const MINUTES = 60;
 /** What became of a mutant: the offence that gave it away; null where none did in so many nights. */
 type Found = Record<string, { readonly offence: string | null; readonly nights: number }>;
 
-/** Tries all that were not tried with so many nights yet; with `only`, those alone that have this in their names. */
+/** Tries all that were not tried with so many nights yet; with `only`, those alone that have one of its texts, between `|`, in their names. */
 export async function tryMutants(root: string, stateFile: string, nights: number, only = ""): Promise<number> {
-  const mutants = MUTANTS.filter(({ name, unseen }) => name.includes(only) && unseen === undefined);
+  const mutants = MUTANTS.filter(({ name, unseen }) =>
+    only.split("|").some((text) => name.includes(text)) && unseen === undefined
+  );
   const found: Found = JSON.parse(await Deno.readTextFile(stateFile).catch(() => "{}"));
   await Deno.mkdir(dirname(stateFile), { recursive: true });
   const copy = await Deno.makeTempDir({ prefix: "image-transfer-mutants-" });

@@ -9,7 +9,7 @@
  *     --first                           ends at the first offence, as it is
  *     --story                           tells each call
  *     --mutants                         plants one fault after the other in a copy of the sources, and says which are found
- *     --only TEXT                       of the faults, those with this in their names
+ *     --only TEXT|TEXT                  of the faults, those with one of these in their names
  */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { createHash } from "node:crypto";
