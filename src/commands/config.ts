@@ -185,7 +185,5 @@ async function editorOf({ system }: Tools): Promise<readonly string[]> {
   const chosen = system.env("VISUAL") || system.env("EDITOR");
   if (chosen) return (chosen.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replace(/^"(.*)"$/, "$1"));
   for (const name of EDITORS[system.platform]) if (await system.which(name) !== null) return [name];
-  throw new Failure("tool_missing", "No editor was found", {
-    hint: "Set EDITOR to your editor, for example: EDITOR=nano",
-  });
+  throw new Failure("tool_missing", "No editor was found", { hint: "Set EDITOR to your editor, for example: EDITOR=nano" });
 }

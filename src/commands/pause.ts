@@ -87,12 +87,10 @@ export const resume = defineCommand({
     // A daemon of an older version does not tell all of this.
     const { destinations, retrying = [], undecided = [] } = await daemon.ask("resume", { destination, former });
     const images = undecided.reduce((sum, one) => sum + one.images, 0);
-    let decided: FormerFiles | "ask" | null = former;
-    if (images > 0 && destination !== null) {
-      decided = await askFormer(destination, images, tools);
-      if (decided === null) return EXIT.usage;
-      await daemon.ask("resume", { destination, former: decided });
-    }
+    const isAsked = images > 0 && destination !== null;
+    const decided = isAsked ? await askFormer(destination, images, tools) : former;
+    if (decided === null) return EXIT.usage;
+    if (isAsked) await daemon.ask("resume", { destination, former: decided });
     if (json) tools.stdout(`${JSON.stringify({ resumed: destinations, ...retrying.length === 0 ? {} : { retrying } })}\n`);
     // What it was on hold for is decided.
     else if (decided !== "ask" && retrying.length > 0) {
@@ -109,9 +107,8 @@ const FORMER: Readonly<Record<FormerFiles, string>> = {
 
 /** What becomes of the files of a former disk; null where nobody says, and then it is said how to. */
 async function askFormer(destination: string, images: number, tools: Tools): Promise<FormerFiles | null> {
-  const which = `${images === 1 ? "1 image was" : `${images} images were`} delivered to the former disk or folder of ${
-    printable(destination)
-  }`;
+  const were = images === 1 ? "1 image was" : `${images} images were`;
+  const which = `${were} delivered to the former disk or folder of ${printable(destination)}`;
   const answer = await tools.prompt?.(`${which}. Send again those that are missing in the new one? (yes or no)`);
   tools.signal.throwIfAborted();
   const word = answer?.trim().toLowerCase() ?? "";

@@ -9,7 +9,7 @@ import { type DaemonClient, findDaemon } from "../daemon/control/control_client.
 import { failureRecord } from "../domain/failure.ts";
 import { callingAccount } from "../services/service_account.ts";
 import { SERVICES } from "../services/services.ts";
-import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { defineCommand, EXIT, tell, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, seekQuietly } from "./seek_daemon.ts";
 import { runSteps, serviceCommand } from "./service/installed_service.ts";
@@ -87,6 +87,7 @@ export const restart = defineCommand({
   description: "If the daemon runs as a service, the service manager starts it again; otherwise it runs here, in the foreground.",
   parser: object({ config: configOption }),
   async run({ config }, tools) {
+    const { system, signal } = tools;
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     if (fault !== null) {
       tools.stderr("Not restarted: the daemon cannot start with this configuration. Correct it first.\n");
@@ -94,43 +95,32 @@ export const restart = defineCommand({
     }
     if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
     const service = daemon === null ? null : await whoStartsIt(settings, tools);
-    let isStarting = service !== null;
+    let starting = service?.title;
     try {
       await service?.start();
     } catch (error) {
-      isStarting = false;
+      starting = undefined;
       // Images are delivered from here meanwhile.
       const { message, hint } = failureRecord(error);
       tools.stderr(`${message}${hint === "" ? "" : `. ${hint}`}\n`);
     }
-    if (service !== null && isStarting && await startedAgain(service.title, settings, tools)) return EXIT.done;
-    if (tools.signal.aborted) return EXIT.noDaemon;
-    const why = daemon === null
-      ? "No daemon was running"
-      : service === null
-      ? "Not installed as a service"
-      : "The service did not start it";
-    tools.stderr(`${why}: running here now.\n`);
+    if (starting) tools.stderr(`Waiting for ${starting} to start it again (at most ${TAKE_OVER_MS / 1000} s) …\n`);
+    const start = system.monotonic();
+    while (starting && !signal.aborted && system.monotonic() - start < TAKE_OVER_MS) {
+      const again = await findDaemon({ stateDirectory: settings.stateDirectory, system }, signal);
+      if (again !== null) {
+        tools.stderr(`Restarted (process ${again.pid}).\n`);
+        return EXIT.done;
+      }
+      await system.sleep(LOOK_MS, signal);
+    }
+    if (signal.aborted) return EXIT.noDaemon;
+    const why = service !== null ? "The service did not start it" : "Not installed as a service";
+    tools.stderr(`${daemon === null ? "No daemon was running" : why}: running here now.\n`);
     const { runDaemon } = await import("./run/run_daemon.ts");
     return await runDaemon({ config, verbose: false, dryRun: false, once: false, logLevel: undefined }, tools);
   },
 });
-
-/** Waits until the service has started it, and says so; false if it does not, or if a person gave up. */
-async function startedAgain(service: string, { stateDirectory }: Settings, tools: Tools): Promise<boolean> {
-  const { system, signal } = tools;
-  tools.stderr(`Waiting for ${service} to start it again (at most ${TAKE_OVER_MS / 1000} s) …\n`);
-  const start = system.monotonic();
-  while (!signal.aborted && system.monotonic() - start < TAKE_OVER_MS) {
-    const again = await findDaemon({ stateDirectory, system }, signal);
-    if (again !== null) {
-      tools.stderr(`Restarted (process ${again.pid}).\n`);
-      return true;
-    }
-    await system.sleep(500, signal);
-  }
-  return false;
-}
 
 /** Exit code 2 where the configuration has a fault, 4 without a daemon. */
 export const reload = defineCommand({
@@ -150,13 +140,9 @@ export const reload = defineCommand({
       over.abort();
       await saying;
     });
-    if (json) {
-      tools.stdout(`${JSON.stringify({ reloaded: ok, message })}\n`);
-      return ok ? EXIT.done : EXIT.usage;
-    }
     // Not made printable: messages about a configuration have several lines and are safe already.
-    tools.stderr(`${message}\n`);
-    if (!ok) tools.stderr("The daemon is keeping its current configuration.\n");
+    const kept = ok ? "" : "The daemon is keeping its current configuration.\n";
+    tell(json, { reloaded: ok, message }, `${message}\n${kept}`, tools);
     return ok ? EXIT.done : EXIT.usage;
   },
 });

@@ -51,55 +51,39 @@ export const sync = defineCommand({
       }
       return code;
     }
-    const meant: Meaning[] = [];
+    const wanted = new Set<string | undefined>(words.length === 0 ? [undefined] : []);
+    // Deliveries that failed or wait for their next attempt.
+    const ids = new Set<number>();
+    const already: string[] = [];
     if (words.length > 0) {
       const { jobs } = await daemon.ask("settings");
       using ledger = tools.readLedger(settings.stateDirectory, notices(tools));
       for (const word of words) {
-        meant.push(await meaningOf(word, jobs, ledger, tools));
+        const isJob = jobs.some(({ name }) => name === word);
+        for (const name of isJob ? [word] : await jobsWatching(word, jobs, tools)) wanted.add(name);
+        let delivered = 0;
+        for (const { id, state } of isJob ? [] : deliveriesOf(word, {}, ledger, tools)) {
+          if (state.state === "delivered") delivered++;
+          if (state.state === "deferred" || (state.state === "failed" && isTrouble(state.failure))) ids.add(id);
+        }
         await refuseLeftAside(word, jobs, ledger, tools);
+        const which = `${counted(delivered, "delivery", "deliveries")} of ${pathField(word)}`;
+        if (delivered > 0) already.push(`Already delivered: ${which}. To check: image-transfer verify\n`);
       }
     }
     // Before the run that the scan begins: that may end before a later request arrives.
-    const ids = [...new Set(meant.flatMap(({ retry }) => retry))];
-    const retried = ids.length === 0 ? 0 : (await daemon.ask("retry", { ids })).count;
+    const retried = ids.size === 0 ? 0 : (await daemon.ask("retry", { ids: [...ids] })).count;
     const jobs: string[] = [];
-    const wanted = words.length === 0 ? [undefined] : new Set(meant.flatMap(({ jobs }) => jobs));
     for (const job of wanted) jobs.push(...(await daemon.ask("sync", { job })).jobs);
     const lines = [
-      `Scanning for new files: ${jobs.map(printable).join(", ")}`,
-      ...retried === 0 ? [] : [`Retrying now: ${counted(retried, "delivery", "deliveries")}`],
-      ...meant.filter(({ delivered }) => delivered > 0).map(({ word, delivered }) => {
-        const which = `${counted(delivered, "delivery", "deliveries")} of ${pathField(word)}`;
-        return `Already delivered: ${which}. To check: image-transfer verify`;
-      }),
+      `Scanning for new files: ${jobs.map(printable).join(", ")}\n`,
+      ...retried === 0 ? [] : [`Retrying now: ${counted(retried, "delivery", "deliveries")}\n`],
+      ...already,
     ];
-    tell(json, { jobs, retried }, lines.map((line) => `${line}\n`).join(""), tools);
+    tell(json, { jobs, retried }, lines.join(""), tools);
     return EXIT.done;
   },
 });
-
-/** What a word asks for. */
-interface Meaning {
-  readonly word: string;
-  readonly jobs: readonly string[];
-  /** Deliveries that failed or wait for their next attempt. */
-  readonly retry: readonly number[];
-  readonly delivered: number;
-}
-
-/** @throws {Failure} `configuration` for a word that is no job, and names no file that a job sends. */
-async function meaningOf(word: string, jobs: readonly Job[], ledger: ReadLedger, tools: Tools): Promise<Meaning> {
-  if (jobs.some(({ name }) => name === word)) return { word, jobs: [word], retry: [], delivered: 0 };
-  const names = await jobsWatching(word, jobs, tools);
-  const retry: number[] = [];
-  let delivered = 0;
-  for (const { id, state } of deliveriesOf(word, {}, ledger, tools)) {
-    if (state.state === "delivered") delivered++;
-    if (state.state === "deferred" || (state.state === "failed" && isTrouble(state.failure))) retry.push(id);
-  }
-  return { word, jobs: names, retry, delivered };
-}
 
 /** @throws {Failure} `configuration` for a file that every job leaves aside which would send it. */
 async function refuseLeftAside(word: string, jobs: readonly Job[], ledger: ReadLedger, { cwd, system }: Tools): Promise<void> {
@@ -119,7 +103,11 @@ async function refuseLeftAside(word: string, jobs: readonly Job[], ledger: ReadL
   throw new Failure("configuration", `"${printable(absolute)}" is not sent. ${message}`, { hint: `${hint}.` });
 }
 
-/** The jobs that send a file, or watch a folder or one below it; for a pattern all. */
+/**
+ * The jobs that send a file, or watch a folder or one below it; for a pattern all.
+ *
+ * @throws {Failure} `configuration` for a word that names no file that a job sends.
+ */
 async function jobsWatching(word: string, jobs: readonly Job[], { cwd, system }: Tools): Promise<string[]> {
   const path = absolutePath(word, cwd, system);
   const facts = await system.followedFacts(path).catch(() => null);
