@@ -7,22 +7,15 @@ import { trackProgress } from "../../events/progress.ts";
 import type { Tools } from "../command.ts";
 import type { WaitingOutput } from "../text/waiting_for.ts";
 
-/** The log of one daemon, in its file and on standard error. Disposing of it writes what waits. */
-export interface Console extends AsyncDisposable {
-  /** Hears the event stream. */
-  readonly listen: (event: TransferEvent) => void;
-  /** What is being waited for: below the bars on a terminal, elsewhere a line for each call. */
-  readonly waiting: WaitingOutput;
-  /** Writes a line that does not come from the event stream, in the format of the log. */
-  readonly say: (message: string, level?: "INFO" | "WARNING" | "ERROR") => void;
-  /** Goes on with other settings. */
-  adopt(settings: LogSettings): Promise<void>;
-}
+export type Console = Awaited<ReturnType<typeof openConsole>>;
 
 const DRAW_EVERY_MS = 250;
 
-/** Never throws for a log that cannot be written: that is said on standard error. */
-export async function openConsole(first: LogSettings, { system, stderr }: Tools): Promise<Console> {
+/**
+ * The log of one daemon, in its file and on standard error. Never throws for a log that cannot be written: that is said on standard
+ * error. Disposing of it writes what waits.
+ */
+export async function openConsole(first: LogSettings, { system, stderr }: Tools) {
   const pretty = system.isTerminal("stderr");
   const lower = pretty ? board(stderr, () => system.columns() ?? 80) : null;
   let gathered = "";
@@ -57,19 +50,23 @@ export async function openConsole(first: LogSettings, { system, stderr }: Tools)
   })();
 
   return {
-    listen(event) {
+    /** Hears the event stream. */
+    listen(event: TransferEvent): void {
       progress.listen(event);
       log.listen(event);
     },
+    /** What is being waited for: below the bars on a terminal, elsewhere a line for each call. */
     waiting: {
       isLive: pretty,
       show(line) {
         if (pretty) below = line ?? "";
         else if (line !== null) write(settings.format, line, "INFO");
       },
-    },
-    say: (message, level = "INFO") => write(settings.format, message, level),
-    async adopt(next) {
+    } satisfies WaitingOutput,
+    /** Writes a line that does not come from the event stream, in the format of the log. */
+    say: (message: string, level: "INFO" | "WARNING" | "ERROR" = "INFO") => write(settings.format, message, level),
+    /** Goes on with other settings. */
+    async adopt(next: LogSettings): Promise<void> {
       if (JSON.stringify(next) === JSON.stringify(settings)) return;
       settings = next;
       await log[Symbol.asyncDispose]();

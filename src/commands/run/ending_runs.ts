@@ -175,7 +175,17 @@ export async function deliverOnce(
         missing.push(`${destination} is unavailable: ${why} (${left} waiting)`);
       }
     }
-    missing.push(...await failures(daemon, startedAt, tools));
+    // Failures of the configured jobs that this run met, or whose source still waits to be delivered.
+    const jobs = new Map(daemon.settings().jobs.map((job) => [job.name, new Set(job.destinations.map(({ name }) => name))]));
+    const rows = daemon.ledger.query({ trouble: true, states: ["failed"], descending: true, limit: MOST_FAILURES });
+    for (const { delivery: { source, destination, state, queuedAt } } of rows) {
+      if (!jobs.get(source.job)?.has(destination)) continue;
+      // A file that cannot be checked may still exist.
+      const isThere = async () => await tools.system.facts(source.absolutePath).catch(() => "unknown") !== null;
+      if (queuedAt < startedAt && !await isThere()) continue;
+      const reason = state.state === "failed" ? state.failure.message : state.state;
+      missing.push(`"${printable(source.absolutePath)}" to ${destination}: ${reason}`);
+    }
   } catch (error) {
     const { message, hint } = failureRecord(error);
     missing.push(hint === "" ? message : `${message}. ${hint}`);
@@ -191,20 +201,3 @@ export async function deliverOnce(
 }
 
 const LINES = 20;
-
-/** Failures of the configured jobs that this run met, or whose source still waits to be delivered. */
-async function failures(daemon: Daemon, startedAt: number, { system }: Pick<Tools, "system">): Promise<string[]> {
-  const jobs = new Map(daemon.settings().jobs.map((job) => [job.name, new Set(job.destinations.map(({ name }) => name))]));
-  const rows = daemon.ledger.query({ trouble: true, states: ["failed"], descending: true, limit: MOST_FAILURES });
-  const lines: string[] = [];
-  for (const { delivery } of rows) {
-    if (!jobs.get(delivery.source.job)?.has(delivery.destination)) continue;
-    const { source, destination, state, queuedAt } = delivery;
-    // A file that cannot be checked may still exist.
-    const isWanted = queuedAt >= startedAt || await system.facts(source.absolutePath).catch(() => "unknown") !== null;
-    if (!isWanted) continue;
-    const reason = state.state === "failed" ? state.failure.message : state.state;
-    lines.push(`"${printable(source.absolutePath)}" to ${destination}: ${reason}`);
-  }
-  return lines;
-}

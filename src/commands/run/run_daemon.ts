@@ -88,7 +88,13 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
       );
       return EXIT.otherInstance;
     }
-    await rememberPlaceOf(daemon, system);
+    try {
+      // So that commands find the daemon and its ledger if the configuration is damaged.
+      await rememberState(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
+    } catch (error) {
+      const message = `Cannot record the state directory of this configuration: ${reasonOf(error)}`;
+      daemon.events.emit({ type: "notice", level: "debug", message });
+    }
     hangup.act = () => void daemon.reload();
     if (hangup.early) hangup.act();
     using _guard = crashGuard(daemon.events.emit, () => daemon.stop("an internal error"));
@@ -113,16 +119,6 @@ export async function runWith(settings: Settings, input: Running, tools: Tools):
     }
   } finally {
     takeBack();
-  }
-}
-
-/** So that commands find the daemon and its ledger if the configuration is damaged. */
-async function rememberPlaceOf(daemon: Daemon, system: System): Promise<void> {
-  try {
-    await rememberState(daemon.settings(), withoutFile(await surroundingsOf(system)).stateDirectory, system);
-  } catch (error) {
-    const message = `Cannot record the state directory of this configuration: ${reasonOf(error)}`;
-    daemon.events.emit({ type: "notice", level: "debug", message });
   }
 }
 
@@ -206,7 +202,11 @@ export async function configState(file: string | null, system: Pick<System, "fol
 }
 
 /** Linked to its PocketBase server, if its configuration names one, until the daemon stops; loaded only then. */
-export async function keepFleet(daemon: Daemon, unheard: Pick<UnheardLines, "listen">, system: System): Promise<void> {
+export async function keepFleet(
+  daemon: Daemon,
+  unheard: Pick<ReturnType<typeof unheardLines>, "listen">,
+  system: System,
+): Promise<void> {
   const reloaded = bell(system);
   const stopListening = daemon.events.listen(({ type }) => type === "reloaded" && reloaded.ring());
   const { file } = daemon.settings();
@@ -237,34 +237,29 @@ export async function keepFleet(daemon: Daemon, unheard: Pick<UnheardLines, "lis
 
 type Listener = (event: TransferEvent) => void;
 
-interface UnheardLines {
-  /** Told of every event. */
-  readonly hear: Listener;
-  /** Hears what nobody has heard so far, and every event until the returned function is called. */
-  listen(listener: Listener): () => void;
-  /** With these settings, lines are uploaded or not. */
-  adopt(settings: Pick<Settings, "pocketbase">): void;
-}
-
 /** A start has some dozens; more are the disk's to keep, which the link does. */
 const MOST = 1_000;
 
-export function unheardLines(): UnheardLines {
+/** The events of a start, kept until somebody listens. */
+export function unheardLines() {
   const listeners = new Set<Listener>();
   let isWanted = true;
   let unheard: TransferEvent[] = [];
   return {
-    hear(event) {
+    /** Told of every event. */
+    hear(event: TransferEvent): void {
       for (const listener of listeners) listener(event);
       if (!isWanted || listeners.size > 0 || unheard.length >= MOST) return;
       if (logLine(event) !== null) unheard.push(event);
     },
-    listen(listener) {
+    /** Hears what nobody has heard so far, and every event until the returned function is called. */
+    listen(listener: Listener): () => void {
       for (const event of unheard.splice(0)) listener(event);
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    adopt({ pocketbase }) {
+    /** With these settings, lines are uploaded or not. */
+    adopt({ pocketbase }: Pick<Settings, "pocketbase">): void {
       isWanted = pocketbase?.uploadLogs ?? false;
       if (!isWanted) unheard = [];
     },

@@ -54,43 +54,30 @@ export async function waitingText(
     .sort((a, b) => a.file.since - b.file.since);
   const [first] = long;
   if (first === undefined) return null;
-  const more = long.length > 1 ? `; and for ${long.length - 1} more` : "";
-  return `Waiting for ${pathField(first.file.path)}: ${await describe(first.file, first.job, system)}${more}`;
-}
-
-async function describe(
-  { path, reason, size, declared }: Waiting,
-  job: Unsettled["job"],
-  system: Pick<System, "facts" | "now" | "separator">,
-): Promise<string> {
-  switch (reason) {
-    case "writer open":
-      return "a program is still writing it";
-    case "checking":
-      return "its contents are being checked";
-    case "marker":
-      return `its marker file is missing${await atMost(path, job, system)}`;
-    case "short":
-    case "growing":
-      return `${declared === null ? `${size} bytes so far` : `${size} of ${declared} bytes`}${await atMost(path, job, system)}`;
-    default:
-      return "it may still change";
+  const { job: { watchPath, incompleteAfterMs }, file: { path, reason, size, declared } } = first;
+  let atMost = "";
+  if (UNFINISHED.has(reason)) {
+    // How long until it is listed as incomplete; unknown if the file cannot be checked.
+    const facts = await system.facts(absolutePathOf(watchPath, path, system.separator)).catch(() => null);
+    const left = facts === null ? NaN : incompleteAfterMs - (system.now() - Math.max(facts.mtimeMs, facts.ctimeMs));
+    // Even if a clock is ahead or was set back.
+    const ms = Math.min(incompleteAfterMs, Math.max(0, left));
+    if (facts !== null) atMost = `, ${span(Math.ceil(ms / 1000) * 1000)} at most unless it keeps growing`;
   }
+  const bytes = declared === null ? `${size} bytes so far` : `${size} of ${declared} bytes`;
+  const what = {
+    "writer open": "a program is still writing it",
+    checking: "its contents are being checked",
+    marker: `its marker file is missing${atMost}`,
+    short: bytes + atMost,
+    growing: bytes + atMost,
+  }[reason as string] ?? "it may still change";
+  const more = long.length > 1 ? `; and for ${long.length - 1} more` : "";
+  return `Waiting for ${pathField(path)}: ${what}${more}`;
 }
 
-/** How long until it is listed as incomplete; empty if the file cannot be checked. */
-async function atMost(
-  path: string,
-  { watchPath, incompleteAfterMs }: Unsettled["job"],
-  system: Pick<System, "facts" | "now" | "separator">,
-): Promise<string> {
-  const facts = await system.facts(absolutePathOf(watchPath, path, system.separator)).catch(() => null);
-  if (facts === null) return "";
-  const left = incompleteAfterMs - (system.now() - Math.max(facts.mtimeMs, facts.ctimeMs));
-  // Even if a clock is ahead or was set back.
-  const ms = Math.min(incompleteAfterMs, Math.max(0, left));
-  return `, ${span(Math.ceil(ms / 1000) * 1000)} at most unless it keeps growing`;
-}
+/** What is listed as incomplete after some time. */
+const UNFINISHED: ReadonlySet<string> = new Set<Waiting["reason"]>(["marker", "short", "growing"]);
 
 /** Most files are finished sooner and need no line. */
 const LONG_MS = 3_000;
@@ -98,42 +85,36 @@ const LOOK_MS = 1_000;
 /** Where lines are not replaced, as in a log. */
 const AGAIN_MS = 60_000;
 
-/** One destination that is being checked. Disposing of it removes the line. */
-interface AskingLine extends AsyncDisposable {
-  heard(progress: string): void;
-}
-
-/** Shows nothing during the first second, or if standard error is not a terminal. */
+/** One destination that is being checked. Shows nothing during the first second, or if standard error is not a terminal. */
 export function askingLine(
   destination: string,
   { system, stderr }: Pick<Tools, "stderr"> & {
     readonly system: Pick<Tools["system"], "isTerminal" | "columns" | "monotonic" | "sleep">;
   },
-): AskingLine {
+) {
   const closed = new AbortController();
   let progress = "connecting";
   let since = system.monotonic();
 
-  const draw = () => {
-    const seconds = Math.floor((system.monotonic() - since) / 1000);
-    const silence = seconds >= LONG_S ? `, waiting for an answer for ${seconds} s` : "";
-    const line = `${printable(destination)}: ${progress}${silence}`;
-    stderr(`${WIPE}${line.slice(0, (system.columns() ?? 80) - 1)}`);
-  };
   const drawing = (async () => {
     if (!system.isTerminal("stderr")) return;
     for (let drawn = false;; drawn = true) {
       await system.sleep(DRAW_EVERY_MS, closed.signal);
       if (closed.signal.aborted) return drawn ? stderr(WIPE) : undefined;
-      draw();
+      const seconds = Math.floor((system.monotonic() - since) / 1000);
+      const silence = seconds >= LONG_S ? `, waiting for an answer for ${seconds} s` : "";
+      const line = `${printable(destination)}: ${progress}${silence}`;
+      stderr(`${WIPE}${line.slice(0, (system.columns() ?? 80) - 1)}`);
     }
   })();
 
   return {
-    heard(now) {
+    /** Says how far it is. */
+    heard(now: string): void {
       progress = now;
       since = system.monotonic();
     },
+    /** Removes the line. */
     async [Symbol.asyncDispose]() {
       closed.abort();
       await drawing;
