@@ -17,10 +17,9 @@ import { findDaemon } from "../daemon/control/control_client.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import { METHOD_PROGRAMS } from "../methods/programs.ts";
-import { type Account, needsOf, type ServiceKind, type ServicePlace } from "../services/service.ts";
+import { type Account, needsOf, type ServicePlace } from "../services/service.ts";
 import { accessOf, accountFor, isOther, runAs, seenFrom } from "../services/service_account.ts";
 import { placeOfProgram, placeProgram } from "../services/service_program.ts";
-import { SERVICES } from "../services/services.ts";
 import type { AskTools } from "./checks/ask_destination.ts";
 import { checkDestination } from "./checks/check_destination.ts";
 import { checkFolder, checkPidFile } from "./checks/check_here.ts";
@@ -31,7 +30,9 @@ import { configOption, flag, given, text } from "./options.ts";
 import {
   commandLine,
   type Installed,
+  kindHere,
   nameOption,
+  nameWords,
   othersBeside,
   readInstalled,
   reportLines,
@@ -73,7 +74,7 @@ export const installAlias = defineCommand({ ...definition, name: "install", help
 
 async function install(input: InferValue<typeof options>, tools: Tools): Promise<number> {
   const { system, signal, stdout, stderr } = tools;
-  const kind = SERVICES[system.platform];
+  const kind = kindHere(tools);
   const scope = input.scope ?? (system.uid === 0 ? "system" : "user");
   if (!input.dryRun && !system.compiled) {
     throw new Failure("configuration", "Cannot install the service: image-transfer is running from source", {
@@ -88,14 +89,12 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
     });
   }
   const account = await accountFor(scope, input.runAs, system, signal);
-  const place = { name: serviceName(input.name, kind), scope, account };
+  const place = { name: serviceName(input.name, tools), scope, account };
   const managed = kind.stateFolder(place);
   const named = input.config ?? (system.env(CONFIG_VARIABLE) || undefined);
   const load = (state: string | null) => loadSettings(named, tools.cwd, seenFrom(account, state, system));
   const fresh = await load(managed);
-  const former = managed === null || fresh.stateDirectory !== managed
-    ? null
-    : await formerState(place, managed, fresh, kind, tools);
+  const former = managed === null || fresh.stateDirectory !== managed ? null : await formerState(place, managed, fresh, tools);
   const inPlace = former?.owner === null ? former.state : null;
   const settings = inPlace === null ? fresh : await load(inPlace);
   if (former !== null) {
@@ -128,9 +127,9 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
     return EXIT.done;
   }
 
-  const before = await readInstalled(place, kind, tools);
+  const before = await readInstalled(place, tools);
   const { state: stateDirectory } = former ?? { state: settings.stateDirectory };
-  const running = await runningBefore(place, before, { ...settings, stateDirectory }, kind, tools);
+  const running = await runningBefore(place, before, { ...settings, stateDirectory }, tools);
   if (running !== null) {
     stderr(
       `image-transfer is running already (process ${running}) with the state directory "${stateDirectory}".\n` +
@@ -140,7 +139,7 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
   }
   const checks = { ...tools, settings, account };
   mustBeFine(await checkNeeds(checks, managed), tools);
-  const marks = [before?.mark, ...(await othersBeside(place, kind, tools)).map(({ mark }) => mark)];
+  const marks = [before?.mark, ...(await othersBeside(place, tools)).map(({ mark }) => mark)];
   const copiedBefore = marks.some((mark) => mark?.program === request.program && mark.copied);
   const { copied, changed } = await placeProgram(request.program, copiedBefore, system, signal);
   if (changed) stderr(`Copied the program to ${request.program}\n`);
@@ -166,13 +165,13 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
       isNew = true;
       if (!file.passing) stderr(`Wrote ${file.path}\n`);
     }
-    await runSteps(plan.enable, kind, tools);
+    await runSteps(plan.enable, tools);
   } finally {
     for (const { path, passing } of plan.files) if (passing) await system.remove(path);
   }
   const { start, restart, logs } = kind.controls(place);
   try {
-    await runSteps(before !== null && (changed || isNew) ? restart : start, kind, tools);
+    await runSteps(before !== null && (changed || isNew) ? restart : start, tools);
   } catch (error) {
     const shown = logs?.(20, false);
     if (shown !== undefined && error instanceof Failure) stderr((await system.run(shown, signal)).stdout);
@@ -182,7 +181,7 @@ async function install(input: InferValue<typeof options>, tools: Tools): Promise
   const title = kind.title(place);
   if (report === null) {
     throw new Failure("internal", `Installed ${title}, but the daemon is not responding`, {
-      hint: `See the log: image-transfer service logs${place.name === kind.usualName ? "" : ` --name ${place.name}`}`,
+      hint: `See the log: image-transfer service logs${nameWords(place.name, tools)}`,
     });
   }
   stdout(`${title} is running as ${account.name}: ${reportLines(report).join("\n  ")}\n`);
@@ -317,12 +316,11 @@ async function formerState(
   place: ServicePlace,
   given: string,
   { file }: Settings,
-  kind: ServiceKind,
   tools: Tools,
 ): Promise<FormerState | null> {
   const { system, signal, stderr } = tools;
   const { account } = place;
-  const others = await othersBeside(place, kind, tools);
+  const others = await othersBeside(place, tools);
   const usual = usualState(account, system);
   for (const state of [given, ...await leftStates(file ?? "", account.uid, system), usual]) {
     const isTaken = others.some(({ mark }) => mark.state === state);
@@ -330,7 +328,7 @@ async function formerState(
   }
   const owner = others.find(({ mark }) => mark.state === usual);
   if (owner !== undefined && await rememberedState(file ?? "", [usual], system) === usual) {
-    const title = kind.title({ ...place, name: owner.name });
+    const title = kindHere(tools).title({ ...place, name: owner.name });
     stderr(`Warning: earlier runs used the ledger that ${title} has now. This service begins with an empty one.\n`);
   }
   // What root's own runs, or those of the user behind sudo, have left.
@@ -384,18 +382,17 @@ async function runningBefore(
   place: ServicePlace,
   before: Installed | null,
   { file, stateDirectory }: Settings,
-  kind: ServiceKind,
   tools: Tools,
 ): Promise<number | null> {
   const { system, signal } = tools;
-  const same = (await othersBeside(place, kind, tools)).find(({ mark }) => mark.config === file);
+  const kind = kindHere(tools);
+  const same = (await othersBeside(place, tools)).find(({ mark }) => mark.config === file);
   if (same !== undefined) {
     const title = kind.title({ ...place, name: same.name });
     const sudo = same.scope === "system" ? "sudo " : "";
-    const name = same.name === kind.usualName ? "" : ` --name ${same.name}`;
+    const command = `${sudo}image-transfer uninstall-service --${same.scope}${nameWords(same.name, tools)}`;
     throw new Failure("configuration", `Cannot install the service: ${title} has the same configuration`, {
-      hint:
-        `Uninstall it first: ${sudo}image-transfer uninstall-service --${same.scope}${name}. What was delivered is not forgotten.`,
+      hint: `Uninstall it first: ${command}. What was delivered is not forgotten.`,
     });
   }
   const isOwn = before?.mark?.state === stateDirectory && (await system.run(kind.controls(place).status, signal)).code === 0;

@@ -7,11 +7,11 @@ import { withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { choice, integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
-import { SERVICES } from "../services/services.ts";
 import {
   askToStop,
   commandLine,
   findInstalled,
+  kindHere,
   nameOption,
   othersBeside,
   reportLines,
@@ -52,9 +52,9 @@ export const service = defineCommand({
     follow: flag(["-f", "--follow"], "logs: follow new lines"),
   }),
   async run(input, tools) {
-    const kind = SERVICES[tools.system.platform];
-    const name = serviceName(input.name, kind);
-    const found = await findInstalled(name, input.scope, kind, tools);
+    const kind = kindHere(tools);
+    const name = serviceName(input.name, tools);
+    const found = await findInstalled(name, input.scope, tools);
     if (found === null || found.mark === null) {
       tools.stderr(`There is no service "${name}". Install it: image-transfer install-service\n`);
       return EXIT.noDaemon;
@@ -67,7 +67,7 @@ export const service = defineCommand({
       case "start":
       case "restart": {
         if (input.what === "restart") await askToStop(mark, tools);
-        await runSteps(controls[input.what], kind, tools);
+        await runSteps(controls[input.what], tools);
         const report = await untilItRuns(mark.state, tools).catch(notAllowed);
         if (report === null) {
           throw new Failure("internal", `Started ${title}, but the daemon is not responding`, {
@@ -80,7 +80,7 @@ export const service = defineCommand({
       }
       case "stop":
         await askToStop(mark, tools);
-        await runSteps(controls.stop, kind, tools);
+        await runSteps(controls.stop, tools);
         stdout(`${title} is stopped\n`);
         return EXIT.done;
       case "status": {
@@ -146,9 +146,9 @@ export const uninstallAlias = defineCommand({ ...definition, name: "uninstall", 
 
 async function uninstall(input: InferValue<typeof options>, tools: Tools): Promise<number> {
   const { system, stdout, stderr } = tools;
-  const kind = SERVICES[system.platform];
-  const name = serviceName(input.name, kind);
-  const found = await findInstalled(name, input.scope, kind, tools);
+  const kind = kindHere(tools);
+  const name = serviceName(input.name, tools);
+  const found = await findInstalled(name, input.scope, tools);
   if (found === null) {
     stderr(`There is no service "${name}": nothing to uninstall.\n`);
     return EXIT.done;
@@ -160,7 +160,7 @@ async function uninstall(input: InferValue<typeof options>, tools: Tools): Promi
       hint: "Remove it with the tool that created it.",
     });
   }
-  const isShared = (await othersBeside(place, kind, tools)).some((other) => other.mark.program === mark.program);
+  const isShared = (await othersBeside(place, tools)).some((other) => other.mark.program === mark.program);
   // The last service that uses the program takes it away.
   const own = { ...mark, copied: mark.copied && !isShared };
   const { forget } = kind.controls(place);
@@ -181,9 +181,9 @@ async function uninstall(input: InferValue<typeof options>, tools: Tools): Promi
     });
   }
   await askToStop(mark, tools);
-  await runSteps(forget.before, kind, tools);
+  await runSteps(forget.before, tools);
   if (where.print === undefined) await system.remove(where.file);
-  await runSteps(forget.after, kind, tools);
+  await runSteps(forget.after, tools);
   stderr(`Removed ${title}\n`);
   if (own.copied) {
     if (await removeProgram(own.program, system)) stderr(`Removed ${own.program}\n`);

@@ -8,11 +8,10 @@ import type { Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
 import { failureRecord } from "../domain/failure.ts";
 import { callingAccount } from "../services/service_account.ts";
-import { SERVICES } from "../services/services.ts";
 import { defineCommand, EXIT, tell, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, seekQuietly } from "./seek_daemon.ts";
-import { runSteps, serviceCommand } from "./service/installed_service.ts";
+import { kindHere, runSteps, serviceCommand } from "./service/installed_service.ts";
 import { counted } from "../domain/words.ts";
 import { format as formatBytes } from "@std/fmt/bytes";
 import { askingLine } from "./text/waiting_for.ts";
@@ -46,14 +45,14 @@ async function whoStartsIt({ stateDirectory }: Settings, tools: Tools) {
   const found = services.find(({ mark }) => mark.state === stateDirectory);
   const account = await callingAccount(system, signal).catch(() => null);
   if (found === undefined || account === null) return null;
-  const kind = SERVICES[system.platform];
+  const kind = kindHere(tools);
   const place = { name: found.name, scope: found.scope, account };
   const steps = system.platform === "darwin" ? kind.controls(place).start : [];
   return {
     title: kind.title(place),
     stop: serviceCommand("stop", found, tools),
     /** systemd does so on its own. */
-    start: () => runSteps(steps, kind, tools),
+    start: () => runSteps(steps, tools),
   };
 }
 

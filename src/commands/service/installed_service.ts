@@ -27,26 +27,21 @@ export interface Installed {
 }
 
 /** The service of that name in this scope, or if none is given, in the caller's usual scopes; null if there is none. */
-export async function findInstalled(
-  name: string,
-  scope: Scope | undefined,
-  kind: ServiceKind,
-  tools: Tools,
-): Promise<Installed | null> {
+export async function findInstalled(name: string, scope: Scope | undefined, tools: Tools): Promise<Installed | null> {
   const account = await callingAccount(tools.system, tools.signal);
   // Root looks at the computer's services; others at their own first. Windows makes no difference.
   const { uid } = account;
   const usual: readonly Scope[] = uid === null ? ["user"] : uid === 0 ? ["system", "user"] : ["user", "system"];
   for (const each of scope === undefined ? usual : [scope]) {
-    const found = await readInstalled({ name, scope: each, account }, kind, tools);
+    const found = await readInstalled({ name, scope: each, account }, tools);
     if (found !== null) return found;
   }
   return null;
 }
 
 /** The service at a place; null when there is none. */
-export async function readInstalled(place: ServicePlace, kind: ServiceKind, tools: Tools): Promise<Installed | null> {
-  const where = kind.definition(place);
+export async function readInstalled(place: ServicePlace, tools: Tools): Promise<Installed | null> {
+  const where = kindHere(tools).definition(place);
   let text: string | null;
   if (where.print === undefined) text = await readIfThere(where.file, tools.system);
   else {
@@ -57,13 +52,20 @@ export async function readInstalled(place: ServicePlace, kind: ServiceKind, tool
 }
 
 /** Our other services: the computer's and those of this place's account. Those of Task Scheduler are not known. */
-export async function othersBeside(place: ServicePlace, kind: ServiceKind, { system }: Tools): Promise<InstalledService[]> {
-  const { file } = { file: undefined, ...kind.definition(place) };
+export async function othersBeside(place: ServicePlace, tools: Tools): Promise<InstalledService[]> {
+  const { system } = tools;
+  const { file } = { file: undefined, ...kindHere(tools).definition(place) };
   return (await installedServices(system, [place.account.home])).filter((service) => service.file !== file);
 }
 
+/** The service manager of this system. */
+export function kindHere({ system }: Pick<Tools, "system">): ServiceKind {
+  return SERVICES[system.platform];
+}
+
 /** The name as the manager has it. @throws {Failure} when it is none. */
-export function serviceName(written: string | undefined, kind: ServiceKind): string {
+export function serviceName(written: string | undefined, tools: Tools): string {
+  const kind = kindHere(tools);
   const name = kind.nameOf(written ?? kind.usualName);
   if (name !== null) return name;
   throw new Failure("configuration", `Cannot use "${written}" as the name of a service`, {
@@ -128,7 +130,7 @@ async function readIfThere(path: string, system: Pick<Tools["system"], "readText
 }
 
 /** Runs one step after the other. @throws {Failure} for the first failure that is not ignored. */
-export async function runSteps(steps: readonly Step[], kind: ServiceKind, tools: Tools): Promise<void> {
+export async function runSteps(steps: readonly Step[], tools: Tools): Promise<void> {
   const { system, signal, stderr } = tools;
   for (const step of steps) {
     for (let left = step.tries ?? 1; left > 0; left--) {
@@ -145,7 +147,7 @@ export async function runSteps(steps: readonly Step[], kind: ServiceKind, tools:
         stderr(`Warning: "${line}" failed: ${printable(reason)}\n${step.hint ? `  ${step.hint}\n` : ""}`);
         break;
       }
-      if (!kind.rightsMissing(words)) throw new Failure("internal", `Cannot run "${line}": ${reason}`);
+      if (!kindHere(tools).rightsMissing(words)) throw new Failure("internal", `Cannot run "${line}": ${reason}`);
       throw new Failure("permission_denied", `Cannot run "${line}": ${reason}`, {
         hint: system.platform === "windows"
           ? "Run it in a PowerShell window opened with “Run as administrator”."
@@ -244,7 +246,7 @@ export async function oneMeant(config: string | undefined, tools: Tools): Promis
   const [first, ...others] = await allMeant(config, tools);
   if (others.length === 0 || first.service === null) return first;
   const all = [first, ...others];
-  const usual = all.find(({ service }) => service?.name === SERVICES[tools.system.platform].usualName);
+  const usual = all.find(({ service }) => service?.name === kindHere(tools).usualName);
   if (usual !== undefined) return usual;
   const names = all.map(({ config, service }) => `-c ${config} (${service?.name})`);
   throw new Failure("configuration", `${all.length} services are installed: specify the configuration of one`, {
@@ -275,14 +277,21 @@ async function behindSudo({ system, signal }: Tools): Promise<Account | null> {
 }
 
 /** How a person has the service started or stopped. */
-export function serviceCommand(what: "start" | "stop", { name, scope }: InstalledService, { system }: Tools): string {
-  const sudo = scope === "system" && system.uid !== 0 ? "sudo " : "";
-  return `${sudo}image-transfer service ${what}${name === SERVICES[system.platform].usualName ? "" : ` --name ${name}`}`;
+export function serviceCommand(what: "start" | "stop", { name, scope }: InstalledService, tools: Tools): string {
+  const sudo = scope === "system" && tools.system.uid !== 0 ? "sudo " : "";
+  return `${sudo}image-transfer service ${what}${nameWords(name, tools)}`;
+}
+
+/** The option that names a service; empty for the usual one. */
+export function nameWords(name: string, tools: Pick<Tools, "system">): string {
+  return name === kindHere(tools).usualName ? "" : ` --name ${name}`;
 }
 
 /**
  * Where root calls, does the whole command as the account that runs the service, or would run it: with its keys, and without leaving root's files in
  * its state. The exit code; null where the caller is that account, or where there is none.
+ *
+ * @throws {Failure} `configuration` where the account may start neither this program nor that of the service.
  */
 export async function asServiceAccount(config: string | undefined, tools: Tools): Promise<number | null> {
   const { system, signal } = tools;
@@ -290,8 +299,20 @@ export async function asServiceAccount(config: string | undefined, tools: Tools)
   const { service } = await oneMeant(config, tools);
   const account = service === null ? await behindSudo(tools) : await accountFor("system", service.mark.account, system, signal);
   if (account === null || !isOther(account, system)) return null;
-  const program = await programFor(account, service, tools);
-  if (program === null) {
+  // This program, or that of the service; none from source.
+  const programs = [...(system.compiled ? [system.executable] : []), ...(service === null ? [] : [service.mark.program])];
+  let program: string | undefined;
+  for (const one of programs) {
+    if ((await runAs(account, ["test", "-x", one], system, signal)).code !== 0) continue;
+    program = one;
+    break;
+  }
+  if (program === undefined && programs.length > 0) {
+    throw new Failure("configuration", `${account.name} cannot start ${programs[0]}`, {
+      hint: "Copy the program to /usr/local/bin, and start it from there.",
+    });
+  }
+  if (program === undefined) {
     tools.stderr(`Warning: running from source, so everything is checked as root, not as ${account.name}.\n`);
     return null;
   }
@@ -318,18 +339,5 @@ export async function refuseAsRoot(config: string | undefined, tools: Tools): Pr
   const { name, mark } = service;
   throw new Failure("configuration", `Cannot run as root: the service ${name} runs as ${mark.account} with this configuration`, {
     hint: `Start the service: ${serviceCommand("start", service, tools)}`,
-  });
-}
-
-/** This program, or that of the service; null from source. @throws {Failure} where the account may start neither. */
-async function programFor(account: Account, service: InstalledService | null, tools: Tools): Promise<string | null> {
-  const { system, signal } = tools;
-  const programs = [...(system.compiled ? [system.executable] : []), ...(service === null ? [] : [service.mark.program])];
-  for (const program of programs) {
-    if ((await runAs(account, ["test", "-x", program], system, signal)).code === 0) return program;
-  }
-  if (programs.length === 0) return null;
-  throw new Failure("configuration", `${account.name} cannot start ${programs[0]}`, {
-    hint: "Copy the program to /usr/local/bin, and start it from there.",
   });
 }
