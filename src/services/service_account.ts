@@ -20,7 +20,8 @@ export async function accountFor(scope: Scope, runAs: string | undefined, system
     }
     return windowsAccount(system);
   }
-  const behindSudo = system.uid === 0 ? named(system.env("SUDO_USER")) : undefined;
+  const caller = system.env("SUDO_USER");
+  const behindSudo = system.uid !== 0 || caller === "" || caller === "root" ? undefined : caller;
   if (scope === "user") {
     if (runAs !== undefined) {
       throw refused("--run-as works only with --system", "A user service runs as the user who installs it.");
@@ -102,10 +103,6 @@ async function lookUp(who: string | number, system: Around, signal: AbortSignal)
   const [name, home, uid] = [fields[0], fields.at(-2), Number(fields[2])];
   if (code !== 0 || !name || !home?.startsWith("/") || !Number.isInteger(uid)) throw noSuch(key);
   return { name, uid, home: home.replace(/(?<=.)\/+$/, "") };
-}
-
-function named(user: string | undefined): string | undefined {
-  return user === "" || user === "root" ? undefined : user;
 }
 
 function noSuch(name: string): Failure {

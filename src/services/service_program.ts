@@ -66,9 +66,13 @@ export async function placeProgram(
   await system.copy(executable, fresh, {}, signal);
   if (system.platform !== "windows") await system.setMode(fresh, 0o755);
   // Windows lets a running program be renamed, but not replaced.
-  if (system.platform === "windows" && there !== null) await moveAside(place, system);
+  if (system.platform === "windows" && there !== null) {
+    await system.remove(`${place}.old`).catch(() => undefined);
+    await system.rename(place, `${place}.old`);
+  }
   await system.rename(fresh, place);
-  if (copied) await linkServiceName(place, system);
+  const link = serviceName(place);
+  if (copied && link !== null && await system.facts(link) === null) await system.symlink("image-transfer", link);
   return { copied, changed: true };
 }
 
@@ -79,17 +83,6 @@ export async function removeProgram(place: string, system: ProgramSystem): Promi
   const link = serviceName(place);
   if (link !== null && (await system.facts(link))?.kind === "symlink") await system.remove(link);
   return true;
-}
-
-async function moveAside(place: string, system: ProgramSystem): Promise<void> {
-  const old = `${place}.old`;
-  await system.remove(old).catch(() => undefined);
-  await system.rename(place, old);
-}
-
-async function linkServiceName(place: string, system: ProgramSystem): Promise<void> {
-  const link = serviceName(place);
-  if (link !== null && await system.facts(link) === null) await system.symlink("image-transfer", link);
 }
 
 /** The second name beside the program; null where symlinks need rights. */

@@ -5,15 +5,7 @@
 import { join } from "@std/path/posix";
 import type { Command } from "../system/system.ts";
 import { fillTemplate, oneLine, unitArgument, unitText, unitWord } from "./fill_template.ts";
-import {
-  type Controls,
-  markOf,
-  type ServiceKind,
-  type ServicePlace,
-  type ServicePlan,
-  type ServiceRequest,
-  type Step,
-} from "./service.ts";
+import { markOf, type ServiceKind, type ServicePlace, type ServiceRequest, type Step } from "./service.ts";
 
 /** systemd.service(5) and systemd.exec(5); a system service's state folder is `/var/lib/<name>`. */
 export const systemd: ServiceKind = {
@@ -26,65 +18,61 @@ export const systemd: ServiceKind = {
   title: (place) => `${place.name}.service`,
   definition: (place) => ({ file: unitFile(place) }),
   stateFolder: ({ name, scope }) => scope === "system" ? `/var/lib/${name}` : null,
-  plan,
-  controls,
+  plan(request, template) {
+    const { scope, account } = request;
+    const unit = `${request.name}.service`;
+    const text = fillTemplate(template, {
+      mark: markOf(request),
+      unit: `${scope === "user" ? "--user " : ""}edit ${unit}`,
+      description: unitText(request.description),
+      comment: oneLine(request.description).replace(/\\+$/, ""),
+      order: scope === "system" ? ORDER : "",
+      program: unitArgument(request.program),
+      config: unitArgument(request.config),
+      account: scope === "system" ? accountLines(request) : "",
+      stop_seconds: String(request.stopSeconds),
+      sandbox: scope === "system" ? sandbox(request) : USER_SANDBOX,
+      wanted_by: scope === "system" ? "multi-user.target" : "default.target",
+    });
+    const linger: Step = {
+      command: { program: "loginctl", args: ["enable-linger", account.name] },
+      failing: "warn",
+      hint: `Without this the service runs only while ${account.name} is logged on: sudo loginctl enable-linger ${account.name}`,
+    };
+    return {
+      files: [{ path: unitFile(request), text, mode: 0o644 }],
+      enable: [
+        { command: systemctl(request, "daemon-reload") },
+        { command: systemctl(request, "enable", unit) },
+        ...(scope === "user" ? [linger] : []),
+      ],
+    };
+  },
+  controls(place) {
+    const unit = `${place.name}.service`;
+    const step = (...words: string[]): Step => ({ command: systemctl(place, ...words) });
+    const whose = place.scope === "user" ? ["--user"] : [];
+    return {
+      start: [step("start", unit)],
+      stop: [step("stop", unit)],
+      restart: [step("restart", unit)],
+      status: systemctl(place, "status", "--no-pager", "--full", "--lines=5", unit),
+      logs: (lines, follow) => ({
+        program: "journalctl",
+        args: [...whose, "--unit", unit, "--no-pager", "--lines", String(lines), ...(follow ? ["--follow"] : [])],
+      }),
+      forget: {
+        before: [{ ...step("disable", "--now", unit), failing: "ignore" }],
+        after: [step("daemon-reload"), { ...step("reset-failed", unit), failing: "ignore" }],
+      },
+    };
+  },
   rightsMissing: (output) => /access denied|interactive authentication|permission denied|not permitted/i.test(output),
 };
 
 function unitFile({ name, scope, account }: ServicePlace): string {
   const folder = scope === "system" ? "/etc/systemd/system" : join(account.home, ".config/systemd/user");
   return join(folder, `${name}.service`);
-}
-
-function plan(request: ServiceRequest, template: string): ServicePlan {
-  const { scope, account } = request;
-  const unit = `${request.name}.service`;
-  const text = fillTemplate(template, {
-    mark: markOf(request),
-    unit: `${scope === "user" ? "--user " : ""}edit ${unit}`,
-    description: unitText(request.description),
-    comment: oneLine(request.description).replace(/\\+$/, ""),
-    order: scope === "system" ? ORDER : "",
-    program: unitArgument(request.program),
-    config: unitArgument(request.config),
-    account: scope === "system" ? accountLines(request) : "",
-    stop_seconds: String(request.stopSeconds),
-    sandbox: scope === "system" ? sandbox(request) : USER_SANDBOX,
-    wanted_by: scope === "system" ? "multi-user.target" : "default.target",
-  });
-  const linger: Step = {
-    command: { program: "loginctl", args: ["enable-linger", account.name] },
-    failing: "warn",
-    hint: `Without this the service runs only while ${account.name} is logged on: sudo loginctl enable-linger ${account.name}`,
-  };
-  return {
-    files: [{ path: unitFile(request), text, mode: 0o644 }],
-    enable: [
-      { command: systemctl(request, "daemon-reload") },
-      { command: systemctl(request, "enable", unit) },
-      ...(scope === "user" ? [linger] : []),
-    ],
-  };
-}
-
-function controls(place: ServicePlace): Controls {
-  const unit = `${place.name}.service`;
-  const step = (...words: string[]): Step => ({ command: systemctl(place, ...words) });
-  const whose = place.scope === "user" ? ["--user"] : [];
-  return {
-    start: [step("start", unit)],
-    stop: [step("stop", unit)],
-    restart: [step("restart", unit)],
-    status: systemctl(place, "status", "--no-pager", "--full", "--lines=5", unit),
-    logs: (lines, follow) => ({
-      program: "journalctl",
-      args: [...whose, "--unit", unit, "--no-pager", "--lines", String(lines), ...(follow ? ["--follow"] : [])],
-    }),
-    forget: {
-      before: [{ ...step("disable", "--now", unit), failing: "ignore" }],
-      after: [step("daemon-reload"), { ...step("reset-failed", unit), failing: "ignore" }],
-    },
-  };
 }
 
 /** `systemctl` for the system or the user's own manager. */

@@ -4,15 +4,7 @@
  */
 import { dirname, join } from "@std/path/windows";
 import { fillTemplate, oneLine, windowsArgument, xmlText } from "./fill_template.ts";
-import {
-  type Controls,
-  markOf,
-  type ServiceKind,
-  type ServicePlace,
-  type ServicePlan,
-  type ServiceRequest,
-  type Step,
-} from "./service.ts";
+import { markOf, type ServiceKind, type Step } from "./service.ts";
 
 /** Task XML as `schtasks /create /xml` reads it; commands never ask for a password. */
 export const taskScheduler: ServiceKind = {
@@ -22,46 +14,42 @@ export const taskScheduler: ServiceKind = {
   title: (place) => `the task ${place.name}`,
   definition: (place) => ({ print: schtasks("/query", "/tn", place.name, "/xml") }),
   stateFolder: () => null,
-  plan,
-  controls,
+  plan(request, template) {
+    const { scope, account, name } = request;
+    const text = fillTemplate(template, {
+      user: xmlText(account.name),
+      description: xmlText(oneLine(request.description)),
+      mark: xmlText(markOf(request)),
+      name: xmlText(name),
+      trigger: scope === "system" ? BOOT : LOG_ON.replace("{{user}}", () => xmlText(account.name)),
+      logon_type: scope === "system" ? "S4U" : "InteractiveToken",
+      program: xmlText(windowsArgument(request.program)),
+      arguments: xmlText(`run --config ${windowsArgument(request.config)}`),
+      folder: xmlText(dirname(request.program)),
+    });
+    const path = join(dirname(request.logFile), `${name}.xml`);
+    return {
+      // schtasks reads UTF-16.
+      files: [{ path, text: text.replaceAll("\n", "\r\n"), mode: 0o600, encoding: "utf-16le", passing: true }],
+      enable: [{ command: schtasks("/create", "/tn", name, "/xml", path, "/f") }],
+    };
+  },
+  controls({ name }) {
+    const run: Step = { command: schtasks("/run", "/tn", name) };
+    const end: Step = { command: schtasks("/end", "/tn", name), failing: "ignore" };
+    const able = (how: "/enable" | "/disable"): Step => ({ command: schtasks("/change", "/tn", name, how) });
+    return {
+      start: [able("/enable"), run],
+      // Enabled, its trigger would start it again within minutes.
+      stop: [able("/disable"), end],
+      restart: [able("/enable"), end, run],
+      status: schtasks("/query", "/tn", name, "/v", "/fo", "LIST"),
+      logs: null,
+      forget: { before: [end], after: [{ command: schtasks("/delete", "/tn", name, "/f"), failing: "ignore" }] },
+    };
+  },
   rightsMissing: (output) => /access is denied|0x80070005|zugriff verweigert|acc[eè]s refus|acceso denegado/i.test(output),
 };
-
-function plan(request: ServiceRequest, template: string): ServicePlan {
-  const { scope, account, name } = request;
-  const text = fillTemplate(template, {
-    user: xmlText(account.name),
-    description: xmlText(oneLine(request.description)),
-    mark: xmlText(markOf(request)),
-    name: xmlText(name),
-    trigger: scope === "system" ? BOOT : LOG_ON.replace("{{user}}", () => xmlText(account.name)),
-    logon_type: scope === "system" ? "S4U" : "InteractiveToken",
-    program: xmlText(windowsArgument(request.program)),
-    arguments: xmlText(`run --config ${windowsArgument(request.config)}`),
-    folder: xmlText(dirname(request.program)),
-  });
-  const path = join(dirname(request.logFile), `${name}.xml`);
-  return {
-    // schtasks reads UTF-16.
-    files: [{ path, text: text.replaceAll("\n", "\r\n"), mode: 0o600, encoding: "utf-16le", passing: true }],
-    enable: [{ command: schtasks("/create", "/tn", name, "/xml", path, "/f") }],
-  };
-}
-
-function controls({ name }: ServicePlace): Controls {
-  const run: Step = { command: schtasks("/run", "/tn", name) };
-  const end: Step = { command: schtasks("/end", "/tn", name), failing: "ignore" };
-  const able = (how: "/enable" | "/disable"): Step => ({ command: schtasks("/change", "/tn", name, how) });
-  return {
-    start: [able("/enable"), run],
-    // Enabled, its trigger would start it again within minutes.
-    stop: [able("/disable"), end],
-    restart: [able("/enable"), end, run],
-    status: schtasks("/query", "/tn", name, "/v", "/fo", "LIST"),
-    logs: null,
-    forget: { before: [end], after: [{ command: schtasks("/delete", "/tn", name, "/f"), failing: "ignore" }] },
-  };
-}
 
 function schtasks(...args: string[]) {
   return { program: "schtasks", args };
