@@ -147,8 +147,7 @@ function commandsText(commands: readonly FleetCommand[]): string {
   return commands.map(({ at, from, to, action, argument, state, answer }) => {
     const what = printable(`${action} ${argument}`.trim());
     const result = state === "waiting" ? "no answer yet" : state;
-    return `${at.slice(0, 19)}Z  ${printable(from)} to ${printable(to)}: ${what}: ${result}${
-      answer === "" ? "" : ` (${printable(answer)})`
-    }\n`;
+    const said = answer === "" ? "" : ` (${printable(answer)})`;
+    return `${at.slice(0, 19)}Z  ${printable(from)} to ${printable(to)}: ${what}: ${result}${said}\n`;
   }).join("");
 }

@@ -3,6 +3,7 @@
  */
 import { object, or } from "@optique/core/constructs";
 import { optional } from "@optique/core/modifiers";
+import type { InferValue } from "@optique/core/parser";
 import { keptJobs } from "../config/read/remote_jobs.ts";
 import { permissionLines } from "../config/read/held_jobs.ts";
 import { kindOf, loadSettings, readConfig, readPartially } from "../config/read/load.ts";
@@ -31,6 +32,24 @@ const rootOptions = {
   passwordFile: given("--password-file", pathValue("FILE"), "File with the superuser's password (default: ask)"),
 };
 
+const setupOptions = object({
+  ...rootOptions,
+  add: given(
+    "--add",
+    text("NAME"),
+    "Create an account for the computer NAME, or give it a new address and password, and print it",
+  ),
+});
+
+const pushOptions = object({
+  ...rootOptions,
+  instance: given(
+    "--instance",
+    text("NAME"),
+    "The computer that the jobs are for (default: pocketbase.instance, else this computer's name)",
+  ),
+});
+
 /** A server deletes 13,000 log lines a second. */
 const DELETES_MS = 600_000;
 
@@ -39,32 +58,8 @@ export const pocketbase = defineCommand({
   name: "pocketbase",
   help: "Keep jobs on a PocketBase server: setup, push, status, accept, remove",
   parser: or(
-    subcommand(
-      "setup",
-      "Create or update the collections on the server; safe to repeat",
-      object({
-        ...rootOptions,
-        add: given(
-          "--add",
-          text("NAME"),
-          "Create an account for the computer NAME, or give it a new address and password, and print it",
-        ),
-      }),
-      setup,
-    ),
-    subcommand(
-      "push",
-      "Send the jobs of the configuration file to the server",
-      object({
-        ...rootOptions,
-        instance: given(
-          "--instance",
-          text("NAME"),
-          "The computer that the jobs are for (default: pocketbase.instance, else this computer's name)",
-        ),
-      }),
-      push,
-    ),
+    subcommand("setup", "Create or update the collections on the server; safe to repeat", setupOptions, setup),
+    subcommand("push", "Send the jobs of the configuration file to the server", pushOptions, push),
     subcommand(
       "status",
       "Show whether the server answers, and which jobs are in force",
@@ -111,51 +106,34 @@ export const pocketbase = defineCommand({
   run: (wanted, tools) => wanted(tools),
 });
 
-interface Root {
-  readonly email: string | undefined;
-  readonly passwordFile: string | undefined;
-}
-
-interface RootInput extends Root {
-  readonly config: string | undefined;
-  readonly json: boolean;
-}
-
-async function setup(
-  { add, json, config, ...root }: RootInput & { readonly add: string | undefined },
-  tools: Tools,
-): Promise<number> {
+async function setup({ add, json, config, ...root }: InferValue<typeof setupOptions>, tools: Tools): Promise<number> {
   const settings = await loadSettings(config, tools.cwd, tools.system);
   const server = pocketbaseServer(await rootOf(settings, root, tools), tools.system);
   const steps = await setUp(server, tools.signal);
   const account = add === undefined ? null : await addAccount(add, server, tools.system, tools.signal);
   const moved = await otherAddresses(server, tools.signal);
   const allowing = account === null ? [] : await linesFor(add!, account, server, tools.signal);
-  if (json) tools.stdout(`${JSON.stringify({ collections: steps, account, allowing: allowing.map((line) => line.trim()) })}\n`);
-  else {
-    for (const { collection, done } of steps) tools.stderr(`${collection}: ${done}\n`);
-    for (const name of moved) {
-      tools.stderr(
-        `${printable(name)}: its account has an e-mail address of its own; whoever reads that mail can set a new password. ` +
-          `For a new address: image-transfer pocketbase setup --add ${shellQuote(printable(name))}\n`,
-      );
-    }
-    if (account === null) tools.stderr("To create an account for each computer: image-transfer pocketbase setup --add NAME\n");
-    else {
-      tools.stderr(
-        `Account for ${printable(add!)}. The password is not shown again; add this to that computer's configuration:\n`,
-      );
-      tools.stdout(
-        `pocketbase:\n  url: ${server.url}\n  admin_email: ${account.admin_email}\n  admin_password: ${account.admin_password}\n`,
-      );
-      if (allowing.length > 0) {
-        tools.stderr(
-          "The server has jobs for it, which wait until that file allows them. If you want that, add these lines, too:\n",
-        );
-        tools.stdout(allowing.map((line) => `${line}\n`).join(""));
-      }
-    }
+  if (json) {
+    tools.stdout(`${JSON.stringify({ collections: steps, account, allowing: allowing.map((line) => line.trim()) })}\n`);
+    return EXIT.done;
   }
+  for (const { collection, done } of steps) tools.stderr(`${collection}: ${done}\n`);
+  for (const name of moved) {
+    tools.stderr(
+      `${printable(name)}: its account has an e-mail address of its own; whoever reads that mail can set a new password. ` +
+        `For a new address: image-transfer pocketbase setup --add ${shellQuote(printable(name))}\n`,
+    );
+  }
+  if (account === null) {
+    tools.stderr("To create an account for each computer: image-transfer pocketbase setup --add NAME\n");
+    return EXIT.done;
+  }
+  const { admin_email, admin_password } = account;
+  tools.stderr(`Account for ${printable(add!)}. The password is not shown again; add this to that computer's configuration:\n`);
+  tools.stdout(`pocketbase:\n  url: ${server.url}\n  admin_email: ${admin_email}\n  admin_password: ${admin_password}\n`);
+  if (allowing.length === 0) return EXIT.done;
+  tools.stderr("The server has jobs for it, which wait until that file allows them. If you want that, add these lines, too:\n");
+  tools.stdout(allowing.map((line) => `${line}\n`).join(""));
   return EXIT.done;
 }
 
@@ -172,10 +150,7 @@ async function linesFor(name: string, account: NewAccount, server: PocketbaseSer
   return permissionLines(settings.held ?? [], pocketbaseOf(settings), "yaml").map((line) => line.replaceAll('"/~', '"~'));
 }
 
-async function push(
-  { instance, json, config, ...root }: RootInput & { readonly instance: string | undefined },
-  tools: Tools,
-): Promise<number> {
+async function push({ instance, json, config, ...root }: InferValue<typeof pushOptions>, tools: Tools): Promise<number> {
   const file = await findConfigFile(config, tools.cwd, tools.system);
   // Only those of the file itself.
   const settings = await readConfig(file, tools.system, []);
@@ -183,31 +158,22 @@ async function push(
   const own = settings.pocketbase?.instance ?? tools.system.hostname;
   const name = instance ?? own;
   const pushed = await pushJobs({ jobs: writtenJobs(settings.full), instance: name }, server, tools.system, tools.signal);
-  if (json) {
-    tools.stdout(
-      `${JSON.stringify({ instance: name, jobs: pushed.map(({ leftOut, ...one }) => ({ ...one, left_out: leftOut })) })}\n`,
-    );
-  } else {
-    const stays = name.toLowerCase() === own.toLowerCase()
-      ? "what this computer's file says stays in use while the job is the same there"
-      : `only the file of ${printable(name)} can say it`;
-    for (const { job, done, leftOut } of pushed) {
-      const left = leftOut.length === 0
-        ? ""
-        : `; ${leftOut.join(", ")} ${leftOut.length === 1 ? "is" : "are"} not sent: ${stays}`;
-      tools.stderr(`${printable(job)}: ${done}${left}\n`);
-    }
-    tools.stderr(
-      `These are now the jobs of ${printable(name)}. A job on the server replaces the job of the same name in the file.\n`,
-    );
-  }
+  const stays = name.toLowerCase() === own.toLowerCase()
+    ? "what this computer's file says stays in use while the job is the same there"
+    : `only the file of ${printable(name)} can say it`;
+  const lines = pushed.map(({ job, done, leftOut }) => {
+    const left = `; ${leftOut.join(", ")} ${leftOut.length === 1 ? "is" : "are"} not sent: ${stays}`;
+    return `${printable(job)}: ${done}${leftOut.length === 0 ? "" : left}\n`;
+  });
+  const all = `These are now the jobs of ${
+    printable(name)
+  }. A job on the server replaces the job of the same name in the file.\n`;
+  const outcome = { instance: name, jobs: pushed.map(({ leftOut, ...one }) => ({ ...one, left_out: leftOut })) };
+  tell(json, outcome, lines.join("") + all, tools);
   return EXIT.done;
 }
 
-async function status(
-  { config, json }: { readonly config: string | undefined; readonly json: boolean },
-  tools: Tools,
-): Promise<number> {
+async function status({ config, json }: Pick<InferValue<typeof setupOptions>, "config" | "json">, tools: Tools): Promise<number> {
   const { system, signal, stdout } = tools;
   const settings = await loadSettings(config, tools.cwd, system);
   const own = pocketbaseOf(settings);
@@ -274,6 +240,8 @@ async function status(
 }
 
 const UNREGISTERED = " This computer has no account there yet: a superuser is logged in, and no daemon has run here.";
+
+type Root = Pick<InferValue<typeof setupOptions>, "email" | "passwordFile">;
 
 /** The settings with the superuser who was named; else with the account of the configuration. */
 async function rootOf(settings: Settings, { email, passwordFile }: Root, tools: Tools): Promise<PocketbaseSettings> {
