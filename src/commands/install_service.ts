@@ -4,9 +4,6 @@
  */
 import { object } from "@optique/core/constructs";
 import type { InferValue } from "@optique/core/parser";
-import { withDefault } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { dirname, join } from "@std/path";
 import * as z from "zod";
 import { deadline } from "../async/deadline.ts";
@@ -25,8 +22,8 @@ import { checkDestination } from "./checks/check_destination.ts";
 import { checkFolder, checkPidFile } from "./checks/check_here.ts";
 import { checkRemoval, checkWatched } from "./checks/check_job.ts";
 import { fault, type Finding, type Remark, warning } from "./checks/finding.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { configOption, flag, given, text } from "./options.ts";
+import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { configOption, flag, given, text, usually } from "./options.ts";
 import {
   commandLine,
   type Installed,
@@ -45,8 +42,10 @@ import {
 
 const options = object({
   name: nameOption,
-  description: withDefault(
-    option("--description", string({ metavar: "TEXT" }), { description: plain("Description shown in lists of services") }),
+  description: usually(
+    "--description",
+    text("TEXT"),
+    "Description shown in lists of services",
     "Delivers every finished image, complete and verified, to its destinations",
   ),
   config: configOption,
@@ -212,11 +211,8 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
   const { jobs, stateDirectory, log, pidFile } = settings;
   const access = accessOf(account, system, signal);
   if (pidFile !== null) await access.makeFolder(dirname(pidFile)).catch(() => undefined);
-  const findings = [
-    ...(stateDirectory === given ? [] : [await checkFolder("state", stateDirectory, access, system)]),
-    await checkFolder("log", log.directory, access, system),
-    ...await checkPidFile(pidFile, access, system),
-  ];
+  const findings = stateDirectory === given ? [] : [await checkFolder("state", stateDirectory, access, system)];
+  findings.push(await checkFolder("log", log.directory, access, system), ...await checkPidFile(pidFile, access, system));
   for (const job of jobs) findings.push(...await checkWatched(job, access, system), ...await checkRemoval(job, access));
   const destinations = jobs.flatMap((job) => job.destinations);
   // The folders of local destinations, made where they are missing.
@@ -225,10 +221,9 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
     try {
       await access.makeFolder(basePath);
     } catch (error) {
-      const what = `"${basePath}" does not exist, and ${who} cannot create it: ${reasonOf(error)}`;
       const hint =
         "Create the folder or mount its disk, then install again: the service can write only to folders that exist now.";
-      findings.push(warning(what, hint));
+      findings.push(warning(`"${basePath}" does not exist, and ${who} cannot create it: ${reasonOf(error)}`, hint));
       continue;
     }
     await access.write(basePath).catch((error) => {
@@ -241,8 +236,8 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
   for (const path of needsOf(settings, account.home).readable.filter((path) => !watched.has(path))) {
     const who = access.account ?? "This account";
     if (await system.followedFacts(path).catch(() => null) === null) {
-      const keys = `${who} needs an SSH key there.`;
-      const hint = path.endsWith(".ssh") ? keys : "Create it, or correct its path in the configuration.";
+      const isKeys = path.endsWith(".ssh");
+      const hint = isKeys ? `${who} needs an SSH key there.` : "Create it, or correct its path in the configuration.";
       findings.push(warning(`"${path}" does not exist`, hint));
       continue;
     }
@@ -262,24 +257,8 @@ export async function checkNeeds({ settings, account, system, signal }: ServiceC
 /** Long enough for a server that does not respond. */
 const PATIENCE_MS = 60_000;
 
-/**
- * What does not work at the destinations; `program` is where the account can start it. Only warnings: a server that is off now may
- * be there at night.
- */
-export async function checkDestinations(checks: ServiceChecks, program: string): Promise<Remark[]> {
-  using limit = deadline(PATIENCE_MS, checks.system, checks.signal);
-  try {
-    const all = await findingsAt({ ...checks, signal: limit.signal }, program);
-    const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));
-    return wrong.map((finding) => ({ ...finding, level: "warning" }));
-  } catch (error) {
-    if (!limit.passed) throw error;
-    const hint = "For details, run image-transfer doctor.";
-    return [warning("The destinations could not be checked within a minute", hint)];
-  }
-}
-
-const printed = z.array(z.object({
+/** What `doctor --json` prints. */
+const printed: z.ZodType<readonly Finding[]> = z.array(z.object({
   level: z.enum(["ok", "warning", "fault"]),
   about: z.string(),
   what: z.string(),
@@ -287,19 +266,34 @@ const printed = z.array(z.object({
   code: z.string().nullable(),
 }));
 
-/** As the account of the service. */
-async function findingsAt(checks: ServiceChecks, program: string): Promise<Finding[]> {
-  const { settings, account, system, signal } = checks;
-  if (!isOther(account, system)) {
-    const destinations = settings.jobs.flatMap((job) => job.destinations);
-    return (await Promise.all(destinations.map((each) => checkDestination(each, settings, checks)))).flat();
+/**
+ * What does not work at the destinations; `program` is where the account can start it. Only warnings: a server that is off now may
+ * be there at night.
+ */
+export async function checkDestinations(checks: ServiceChecks, program: string): Promise<Remark[]> {
+  const { settings, account, system } = checks;
+  using limit = deadline(PATIENCE_MS, system, checks.signal);
+  try {
+    let all: readonly Finding[];
+    if (isOther(account, system)) {
+      // The state directory of the service does not exist yet, and this must not create another one for its account.
+      const state = `/tmp/image-transfer-${system.randomHex(16)}`;
+      const words = ["env", `STATE_DIRECTORY=${state}`, program, "doctor", "--json", "--config", settings.file ?? ""];
+      const { stdout } = await runAs(account, words, system, limit.signal);
+      await system.removeTree(state);
+      all = printed.safeParse(JSON.parse(stdout || "[]")).data ?? [];
+    } else {
+      const destinations = settings.jobs.flatMap((job) => job.destinations);
+      const tools = { ...checks, signal: limit.signal };
+      all = (await Promise.all(destinations.map((each) => checkDestination(each, settings, tools)))).flat();
+    }
+    const wrong = all.filter(({ level, about }) => level === "fault" && about.startsWith("destination "));
+    return wrong.map((finding) => ({ ...finding, level: "warning" }));
+  } catch (error) {
+    if (!limit.passed) throw error;
+    const hint = "For details, run image-transfer doctor.";
+    return [warning("The destinations could not be checked within a minute", hint)];
   }
-  // The state directory of the service does not exist yet, and this must not create another one for its account.
-  const state = `/tmp/image-transfer-${system.randomHex(16)}`;
-  const words = ["env", `STATE_DIRECTORY=${state}`, program, "doctor", "--json", "--config", settings.file ?? ""];
-  const { stdout } = await runAs(account, words, system, signal);
-  await system.removeTree(state);
-  return printed.safeParse(JSON.parse(stdout || "[]")).data ?? [];
 }
 
 /** A ledger of earlier runs: of the account itself, which stays where it is, or of `owner`, which has to be moved first. */

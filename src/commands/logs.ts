@@ -1,13 +1,11 @@
 /** `logs`: the end of the daemon's log file, and what is added to it, whether it runs as a service or in a terminal. */
 import { object } from "@optique/core/constructs";
-import { withDefault } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import { logFileOf } from "../events/log.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
-import { configOption, flag } from "./options.ts";
+import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { configOption, flag, usually } from "./options.ts";
 import { seekDaemon, settingsMeant } from "./seek_daemon.ts";
 
 /** Exit code 0 also where nothing was logged yet. */
@@ -17,12 +15,7 @@ export const logs = defineCommand({
   parser: object({
     config: configOption,
     follow: flag(["-f", "--follow"], "Keep printing what is added, until Ctrl+C"),
-    lines: withDefault(
-      option("-n", "--lines", integer({ metavar: "N", min: 0, max: 100_000 }), {
-        description: plain("How many lines (default: 50)"),
-      }),
-      50,
-    ),
+    lines: usually(["-n", "--lines"], integer({ metavar: "N", min: 0, max: 100_000 }), "How many lines (default: 50)", 50),
   }),
   async run({ config, follow, lines }, tools) {
     const { settings, fault } = await settingsMeant(config, tools);

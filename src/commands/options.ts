@@ -1,6 +1,6 @@
 /** How options and words of the command line are declared, and those that several commands share. */
 import { object } from "@optique/core/constructs";
-import { optional } from "@optique/core/modifiers";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { choice, string, type ValueParser } from "@optique/core/valueparser";
 import type { NonEmptyString } from "@optique/core/nonempty";
@@ -22,6 +22,16 @@ export function flag(names: Names, help: string): Parser<"sync", boolean, unknow
 /** An option with a value; undefined when not given. */
 export function given<T>(names: Names, value: ValueParser<"sync", T>, help: string): Parser<"sync", T | undefined, unknown> {
   return optional(option(...all(names), value, { description: plain(help) }));
+}
+
+/** An option with a value that has a default. */
+export function usually<T>(names: Names, value: ValueParser<"sync", T>, help: string, usual: T): Parser<"sync", T, unknown> {
+  return withDefault(option(...all(names), value, { description: plain(help) }), usual);
+}
+
+/** An option with a value that may be repeated. */
+export function several<T>(names: Names, value: ValueParser<"sync", T>, help: string): Parser<"sync", readonly T[], unknown> {
+  return multiple(option(...all(names), value, { description: plain(help) }));
 }
 
 export function word<T>(value: ValueParser<"sync", T>, help: string): Parser<"sync", T, unknown> {

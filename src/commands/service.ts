@@ -3,8 +3,6 @@
  * everything that install-service created; state, log and configuration stay, but `--purge` removes state and log as well.
  */
 import { object } from "@optique/core/constructs";
-import { withDefault } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
 import { choice, integer } from "@optique/core/valueparser";
 import { Failure } from "../domain/failure.ts";
 import {
@@ -21,9 +19,9 @@ import {
   serviceName,
   untilItRuns,
 } from "./service/installed_service.ts";
-import { defineCommand, EXIT, plain, type Tools } from "./command.ts";
+import { defineCommand, EXIT, type Tools } from "./command.ts";
 import { followFile, lastLines } from "./logs.ts";
-import { flag, word } from "./options.ts";
+import { flag, usually, word } from "./options.ts";
 import type { InferValue } from "@optique/core/parser";
 import type { Mark } from "../config/read/service_mark.ts";
 import { faultOf } from "../system/fault.ts";
@@ -43,12 +41,7 @@ export const service = defineCommand({
     ),
     name: nameOption,
     scope: scopeOption,
-    lines: withDefault(
-      option("-n", "--lines", integer({ min: 1, max: 100_000, metavar: "N" }), {
-        description: plain("logs: number of lines (default: 50)"),
-      }),
-      50,
-    ),
+    lines: usually(["-n", "--lines"], integer({ min: 1, max: 100_000, metavar: "N" }), "logs: number of lines (default: 50)", 50),
     follow: flag(["-f", "--follow"], "logs: follow new lines"),
   }),
   async run(input, tools) {
@@ -129,10 +122,7 @@ const options = object({
   dryRun: flag("--dry-run", "Show what would be removed and run, without doing it"),
 });
 
-const definition = {
-  parser: options,
-  run: uninstall,
-};
+const definition = { parser: options, run: uninstall };
 
 /** Exit code 0 also where there is none. Refuses a service that install-service did not make. */
 export const uninstallService = defineCommand({

@@ -3,9 +3,6 @@
  * pair, so running the same command again sends nothing twice.
  */
 import { object } from "@optique/core/constructs";
-import { multiple } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import type { InferValue } from "@optique/core/parser";
 import { basename, dirname } from "@std/path";
 import { stringify } from "yaml";
@@ -14,8 +11,8 @@ import { withoutFile } from "../config/read/load.ts";
 import { parseYaml } from "../config/read/parse_text.ts";
 import { Failure } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
-import { defineCommand, plain, type Tools } from "./command.ts";
-import { flag, given, pathValue, runningOptions, text, word } from "./options.ts";
+import { defineCommand, type Tools } from "./command.ts";
+import { flag, given, pathValue, runningOptions, several, text, word } from "./options.ts";
 import { runWith } from "./run/run_daemon.ts";
 import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
@@ -23,16 +20,10 @@ const pairOptions = object({
   source: word(pathValue("SOURCE"), "The folder (or file) to deliver from"),
   destination: word(text("DEST"), "A folder, user@host:/path, sftp://host/path, ftp://host/path or remote:bucket (rclone)"),
   method: given("--method", text("METHOD"), "As transfer_method"),
-  pattern: multiple(option("--pattern", string({ metavar: "GLOB" }), {
-    description: plain("Which files, like '*.fits'; may be repeated (file_patterns)"),
-  })),
-  exclude: multiple(option("--exclude", string({ metavar: "GLOB" }), {
-    description: plain("Which files not; may be repeated (exclude_patterns)"),
-  })),
+  pattern: several("--pattern", text("GLOB"), "Which files, like '*.fits'; may be repeated (file_patterns)"),
+  exclude: several("--exclude", text("GLOB"), "Which files not; may be repeated (exclude_patterns)"),
   deleteSource: flag("--delete-source", "Delete each file here once it is verified there"),
-  set: multiple(option("--set", string({ metavar: "KEY=VALUE" }), {
-    description: plain("Any other key of the configuration; may be repeated"),
-  })),
+  set: several("--set", text("KEY=VALUE"), "Any other key of the configuration; may be repeated"),
   ...runningOptions,
   save: flag("--save", "Also write all this as your configuration file, for run and install-service"),
 });

@@ -46,11 +46,10 @@ export function statusText(report: StatusReport, about: StatusAbout): string {
     ...destinationLines(report, columns),
     "",
     ...jobLines(report, columns, now),
-    ...(live?.running ?? []).map((one) =>
-      `  sending to ${printable(one.destination)}: ${formatBytes(one.bytes)} of ${formatBytes(one.total)} in ${
-        counted(one.files, "file")
-      }, ${formatBytes(Math.round(one.bytesPerSecond))}/s  ${printable(one.path)}`
-    ),
+    ...(live?.running ?? []).map(({ destination, bytes, total, files, bytesPerSecond, path }) => {
+      const done = `${formatBytes(bytes)} of ${formatBytes(total)} in ${counted(files, "file")}`;
+      return `  sending to ${printable(destination)}: ${done}, ${formatBytes(Math.round(bytesPerSecond))}/s  ${printable(path)}`;
+    }),
     ...notSentLines(report.jobs.flatMap(({ not_sent }) => not_sent ?? []), columns, NOT_SENT_SHOWN),
     `  ${counts.join(", ")}`,
     ...orphanLines(report, only(overview, "orphaned").map(({ orphan }) => orphan), columns),
@@ -108,15 +107,16 @@ function deliveries(count: number): string {
 
 /** What kind of attention is needed, and what for: empty texts stand for nothing. */
 function troubles(overview: Overview): readonly [string, readonly string[]] {
-  const failed = only(overview, "failed").reduce((sum, { count }) => sum + count, 0);
-  const damaged = only(overview, "lost").reduce((sum, one) => sum + one.damaged, 0);
-  const vanished = only(overview, "lost").reduce((sum, one) => sum + one.vanished, 0);
-  const unreadable = only(overview, "unreadable").reduce((sum, { count }) => sum + count, 0);
+  const files = (counts: readonly number[], what: string) => {
+    const count = counts.reduce((sum, one) => sum + one, 0);
+    return count === 0 ? "" : `${counted(count, "file")} ${what}`;
+  };
+  const lost = only(overview, "lost");
   const troubles = [
-    failed > 0 ? `${counted(failed, "file")} failed` : "",
-    damaged > 0 ? `${counted(damaged, "file")} damaged at the destination` : "",
-    vanished > 0 ? `${counted(vanished, "file")} vanished from the destination` : "",
-    unreadable > 0 ? `${counted(unreadable, "file")} unreadable at the destination` : "",
+    files(only(overview, "failed").map(({ count }) => count), "failed"),
+    files(lost.map(({ damaged }) => damaged), "damaged at the destination"),
+    files(lost.map(({ vanished }) => vanished), "vanished from the destination"),
+    files(only(overview, "unreadable").map(({ count }) => count), "unreadable at the destination"),
     ...notSentText(only(overview, "not_sent")),
     are(only(overview, "on_hold", "backing_off").map(({ destination }) => destination), "unavailable"),
     are(only(overview, "not_watched").map(({ job }) => job), "not watched"),
