@@ -8,7 +8,7 @@ import { pathField, printable } from "../domain/names/printable.ts";
 import type { AuditedRow } from "../ledger/history.ts";
 import { auditStatus } from "../reports/overview/status_report.ts";
 import type { AuditStatus } from "../reports/overview/status_json.ts";
-import { defineCommand, EXIT, notices, say, tell, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, refused, say, tell, type Tools } from "./command.ts";
 import { configOption, flag, jsonOption, text, word } from "./options.ts";
 import { askOrChange, sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
 import { auditLine } from "./text/status_text.ts";
@@ -51,10 +51,7 @@ export const audit = defineCommand({
     job: optional(word(text("JOB"), "Only this job")),
   }),
   async run({ config, json, now, accept, job }, tools) {
-    if (now && accept) {
-      tools.stderr("Use --now or --accept, not both.\n");
-      return EXIT.usage;
-    }
+    if (now && accept) return refused("Use --now or --accept, not both.", tools);
     const sought = await seekDaemon(config, tools);
     if (job !== undefined) checkName("job", job, sought.settings.jobs.map(({ name }) => name));
     const { settings, daemon } = sought;
@@ -73,10 +70,8 @@ export const audit = defineCommand({
     const { destinations } = await daemon.ask("audit", { job });
     if (json) tools.stdout(`${JSON.stringify({ audited: destinations })}\n`);
     if (destinations.length === 0) {
-      tools.stderr(
-        'No destination is audited. Set "audit: true" in the configuration; image-transfer verify hashes everything now.\n',
-      );
-      return EXIT.usage;
+      const hint = 'Set "audit: true" in the configuration; image-transfer verify hashes everything now.';
+      return refused(`No destination is audited. ${hint}`, tools);
     }
     if (json) return EXIT.done;
     const isScheduled = settings.jobs.some(({ name, schedule }) => schedule.kind !== "continuous" && (job ?? name) === name);

@@ -9,6 +9,9 @@ import { command } from "@optique/core/primitives";
 import { fitted } from "../domain/wrapped.ts";
 import type { LedgerAccess, OnNotice } from "../ledger/ledger.ts";
 import type { System } from "../system/system.ts";
+import { EXIT } from "./text/failure_text.ts";
+
+export { EXIT };
 
 /** What a command may use, handed over by `main.ts`. */
 export interface Tools extends LedgerAccess {
@@ -45,11 +48,15 @@ export function tell(json: boolean, outcome: unknown, text: string, { stdout, st
   else stderr(text);
 }
 
+/** Says why a command does nothing as it is given; returns the exit code. */
+export function refused(why: string, { stderr }: Pick<Tools, "stderr">): number {
+  stderr(`${why}\n`);
+  return EXIT.usage;
+}
+
 export function notices({ stderr }: Pick<Tools, "stderr">): OnNotice {
   return (notice) => stderr(`${notice}\n`);
 }
-
-export { EXIT } from "./text/failure_text.ts";
 
 /** A command as it is written, with its own kind of input. */
 interface CommandDefinition<T> {

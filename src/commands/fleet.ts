@@ -13,7 +13,7 @@ import { senderOf } from "../fleet/accounts.ts";
 import { pocketbaseServer } from "../fleet/pocketbase_server.ts";
 import { listCommands, sendCommand } from "../fleet/remote_commands.ts";
 import { pageElsewhere, scrapeTargets } from "../reports/fleet/scrape_targets.ts";
-import { defineCommand, EXIT, say, tell } from "./command.ts";
+import { defineCommand, EXIT, refused, say, tell } from "./command.ts";
 import { configOption, flag, jsonOption, text, word } from "./options.ts";
 import { pocketbaseOf } from "./seek_daemon.ts";
 
@@ -65,10 +65,7 @@ export const fleet = defineCommand({
         return EXIT.done;
       }
       default: {
-        if (computer === undefined) {
-          tools.stderr(`Specify the computer: image-transfer fleet ${action} COMPUTER\n`);
-          return EXIT.usage;
-        }
+        if (computer === undefined) return refused(`Specify the computer: image-transfer fleet ${action} COMPUTER`, tools);
         const from = await senderOf(server, pocketbase, system, signal);
         const wanted = { action, to: computer, argument: name };
         const { state, answer } = await sendCommand(wanted, from, server, (ms) => system.sleep(ms, signal), signal);

@@ -14,7 +14,7 @@ import { pathField, printable } from "../domain/names/printable.ts";
 import type { DeliveryQuery, DeliveryRow, History } from "../ledger/history.ts";
 import { CSV_HEAD, csvLine } from "../reports/delivery/delivery_export.ts";
 import { type DeliveryJson, deliveryJson } from "../reports/delivery/delivery_json.ts";
-import { columnsOf, defineCommand, EXIT, notices, plain } from "./command.ts";
+import { columnsOf, defineCommand, EXIT, notices, plain, refused } from "./command.ts";
 import { configOption, flag, given, jsonOption, nameValue, text } from "./options.ts";
 import { settingsMeant } from "./seek_daemon.ts";
 import { failureText } from "./text/failure_text.ts";
@@ -81,13 +81,9 @@ export const history = defineCommand({
     csv: flag("--csv", "Print CSV"),
   }),
   async run(input, tools) {
-    if (input.json && input.csv) {
-      tools.stderr("Use --json or --csv, not both.\n");
-      return EXIT.usage;
-    }
+    if (input.json && input.csv) return refused("Use --json or --csv, not both.", tools);
     if (input.failed && input.state !== undefined) {
-      tools.stderr("Use --failed or --state, not both: --failed means --state trouble.\n");
-      return EXIT.usage;
+      return refused("Use --failed or --state, not both: --failed means --state trouble.", tools);
     }
     const isFailed = input.failed || input.state === "trouble";
     const { settings: { stateDirectory, jobs }, fault } = await settingsMeant(input.config, tools);

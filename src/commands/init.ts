@@ -17,7 +17,7 @@ import { amount } from "../intake/watch/left_aside.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
 import { faultOf } from "../system/fault.ts";
 import type { System } from "../system/system.ts";
-import { defineCommand, EXIT, type Tools } from "./command.ts";
+import { defineCommand, EXIT, refused, type Tools } from "./command.ts";
 import { flag, given, pathValue, text } from "./options.ts";
 import { destinationHere, settingsOfKeys } from "./text/word_keys.ts";
 
@@ -66,10 +66,7 @@ export async function writeConfig(input: InitInput, tools: Tools): Promise<numbe
   const given = input.watch === undefined && input.to === undefined ? null : answersGiven(input, tools);
   const prompt = tools.isTerminal && !input.yes && given === null ? tools.prompt : undefined;
   const answers = prompt === undefined ? given : await ask(prompt, tools);
-  if (prompt !== undefined && answers === null) {
-    tools.stderr("Nothing was written.\n");
-    return EXIT.usage;
-  }
+  if (prompt !== undefined && answers === null) return refused("Nothing was written.", tools);
   const folder = path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")));
   try {
     if (folder !== "") await system.makeFolder(folder, 0o700);

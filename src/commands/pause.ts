@@ -8,7 +8,7 @@ import type { FormerFiles } from "../domain/delivery.ts";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { shellQuote } from "../methods/shell/shell_quote.ts";
-import { defineCommand, EXIT, tell, type Tools } from "./command.ts";
+import { defineCommand, EXIT, refused, tell, type Tools } from "./command.ts";
 import { checkName } from "../daemon/known_name.ts";
 import { resumedText } from "../reports/daemon_control.ts";
 import { configOption, flag, jsonOption, nameValue, word } from "./options.ts";
@@ -56,13 +56,9 @@ export const resume = defineCommand({
     keep: flag("--keep", "Leave files delivered to the former disk or folder there only"),
   }),
   async run({ config, json, destination = null, sendAgain, keep, accept }, tools) {
-    if (accept && (sendAgain || keep)) {
-      tools.stderr("Specify --accept alone: image-transfer resume --accept JOB/DEST\n");
-      return EXIT.usage;
-    }
+    if (accept && (sendAgain || keep)) return refused("Specify --accept alone: image-transfer resume --accept JOB/DEST", tools);
     if ((sendAgain || keep) && (destination === null || (sendAgain && keep))) {
-      tools.stderr("Specify one destination and either --send-again or --keep: image-transfer resume DEST --send-again\n");
-      return EXIT.usage;
+      return refused("Specify one destination and either --send-again or --keep: image-transfer resume DEST --send-again", tools);
     }
     const sought = await seekDaemon(config, tools);
     const { settings, daemon } = sought;

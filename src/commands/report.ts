@@ -15,7 +15,7 @@ import { absence } from "../reports/morning/report_schedule.ts";
 import { reportHtml, reportText } from "../reports/morning/report_text.ts";
 import { askingLine } from "./text/waiting_for.ts";
 import { askDestination } from "./checks/ask_destination.ts";
-import { defineCommand, EXIT, notices, say, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, refused, say, type Tools } from "./command.ts";
 import { pocketbaseOf, seekDaemon } from "./seek_daemon.ts";
 import { nightOf } from "./text/night.ts";
 import { configOption, flag, given, jsonOption, nameValue } from "./options.ts";
@@ -42,13 +42,9 @@ export const report = defineCommand({
     html: flag("--html", "Print one HTML file"),
   }),
   async run({ config, night, deep, fleet, json, html }, tools) {
-    if (json && html) {
-      tools.stderr("Use --json or --html, not both.\n");
-      return EXIT.usage;
-    }
+    if (json && html) return refused("Use --json or --html, not both.", tools);
     if (fleet && (deep || night !== undefined)) {
-      tools.stderr("Use --fleet without --night and --deep: the other computers tell only of their latest night.\n");
-      return EXIT.usage;
+      return refused("Use --fleet without --night and --deep: the other computers tell only of their latest night.", tools);
     }
     const code = await asServiceAccount(config, tools);
     if (code !== null) return code;

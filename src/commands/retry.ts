@@ -9,7 +9,7 @@ import { multiple } from "@optique/core/modifiers";
 import { Failure } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { waitingOf } from "../ledger/orphans.ts";
-import { defineCommand, EXIT, notices, tell, type Tools } from "./command.ts";
+import { defineCommand, EXIT, notices, refused, tell, type Tools } from "./command.ts";
 import { configOption, flag, jsonOption, nameValue, pathValue, word } from "./options.ts";
 import { askOrChange, seekDaemon } from "./seek_daemon.ts";
 import { chosenDeliveries } from "./text/chosen_files.ts";
@@ -30,8 +30,7 @@ export const retry = defineCommand({
   }),
   async run({ config, json, words, all }, tools) {
     if (all === (words.length > 0)) {
-      tools.stderr("Specify IDs (image-transfer history --failed lists them), files, patterns or --all.\n");
-      return EXIT.usage;
+      return refused("Specify IDs (image-transfer history --failed lists them), files, patterns or --all.", tools);
     }
     const sought = await seekDaemon(config, tools);
     const { daemon } = sought;
@@ -98,8 +97,7 @@ export const forget = defineCommand({
     const sought = await seekDaemon(config, tools);
     const { settings, daemon, fault } = sought;
     if (daemon === null && fault !== null) {
-      tools.stderr("Nothing was given up: the configured destinations are unknown. Correct the configuration first.\n");
-      return EXIT.usage;
+      return refused("Nothing was given up: the configured destinations are unknown. Correct the configuration first.", tools);
     }
     const { count, jobs } = await askOrChange("forget", { destination }, sought, tools);
     const elsewhere = settings.jobs.some((job) => job.destinations.some(({ name }) => name === destination));

@@ -8,7 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
 import { failureRecord } from "../domain/failure.ts";
 import { callingAccount } from "../services/service_account.ts";
-import { defineCommand, EXIT, tell, type Tools } from "./command.ts";
+import { defineCommand, EXIT, refused, tell, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { sayNoDaemon, seekDaemon, seekQuietly } from "./seek_daemon.ts";
 import { kindHere, runSteps, serviceCommand } from "./service/installed_service.ts";
@@ -89,8 +89,7 @@ export const restart = defineCommand({
     const { system, signal } = tools;
     const { settings, daemon, fault } = await seekDaemon(config, tools);
     if (fault !== null) {
-      tools.stderr("Not restarted: the daemon cannot start with this configuration. Correct it first.\n");
-      return EXIT.usage;
+      return refused("Not restarted: the daemon cannot start with this configuration. Correct it first.", tools);
     }
     if (daemon !== null && !await stopDaemon(daemon, settings, tools)) return EXIT.notDelivered;
     const service = daemon === null ? null : await whoStartsIt(settings, tools);
