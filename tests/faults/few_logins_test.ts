@@ -11,7 +11,7 @@ import { stagingRemains } from "../support/observer.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { startProxy } from "../support/tcp_proxy.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered } from "./rig.ts";
+import { each, everyDelivered } from "./rig.ts";
 
 const DESTINATIONS = ["d0", "d1", "d2", "d3"];
 const FILES = 10;
@@ -67,22 +67,20 @@ async function setUp(method: string, options: SshdOptions) {
   };
 }
 
-for (const method of ["rsync", "tar", "sftp", "scp"]) {
-  Deno.test(
-    `a server that takes one login at a time (MaxStartups, ${method}): four destinations get all files, with few connections`,
-    needs("sshd", "rsync"),
-    async () => {
-      await using it = await setUp(method, { config: ["MaxStartups 1:100:1"] });
-      await using daemon = await it.installation.start();
-      await it.allArrived();
-      // One after the other: nobody was dropped, and nobody heard of trouble.
-      assertEquals(it.proxy.counters.connections, DESTINATIONS.length);
-      assertNotMatch(await it.installation.log(), / (WARNING|ERROR) /);
-      assertEquals(await daemon.stop(), 0);
-      await it.nothingLeft();
-    },
-  );
-}
+each(
+  ["rsync", "tar", "sftp", "scp"],
+  "a server that takes one login at a time (MaxStartups): four destinations get all files, with few connections",
+  async (method) => {
+    await using it = await setUp(method, { config: ["MaxStartups 1:100:1"] });
+    await using daemon = await it.installation.start();
+    await it.allArrived();
+    // One after the other: nobody was dropped, and nobody heard of trouble.
+    assertEquals(it.proxy.counters.connections, DESTINATIONS.length);
+    assertNotMatch(await it.installation.log(), / (WARNING|ERROR) /);
+    assertEquals(await daemon.stop(), 0);
+    await it.nothingLeft();
+  },
+);
 
 Deno.test(
   "a server that shuts this computer out for a while (PerSourcePenalties): it is asked seldom, and then gets all files",

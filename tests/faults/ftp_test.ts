@@ -7,63 +7,54 @@ import { assert, assertEquals } from "@std/assert";
 import { needs } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
-import { everyDelivered, makeRig, until } from "./rig.ts";
+import { each, everyDelivered, makeRig, until } from "./rig.ts";
 
 const PROOF = { proof: "read_back" };
 const POINTS = ["after_claim", "during_put", "after_put", "after_verify", "before_record", "after_publish", "after_record"];
 
-for (const method of ["ftp", "ftps"] as const) {
-  Deno.test(
-    `kill -9 at named steps (${method}): nothing half is shown, all is delivered at the next start`,
-    needs("vsftpd"),
-    async () => {
-      await using rig = await makeRig({ method });
-      let written = 0;
-      for (const point of method === "ftp" ? POINTS : ["during_put", "after_publish"]) {
-        for (let i = 0; i < 3; i++) await rig.expose(`20261120/a${written++}.fits`);
-        await rig.expose(`20261120/large${written++}.fits`, 12_000_000);
-        await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: point }, wait: false });
-        const code = await broken.ended;
-        assert(code !== 0 && code < 256, `${point} was never reached: exit ${code}\n${broken.output()}`);
-      }
-      await using daemon = await rig.installation.start();
-      const rows = await rig.installation.until(everyDelivered(written), 60);
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows, { crashed: true, ...PROOF });
-    },
-  );
+each(["ftp", "ftps"], "kill -9 at named steps: nothing half is shown, all is delivered at the next start", async (method) => {
+  await using rig = await makeRig({ method });
+  let written = 0;
+  for (const point of method === "ftp" ? POINTS : ["during_put", "after_publish"]) {
+    for (let i = 0; i < 3; i++) await rig.expose(`20261120/a${written++}.fits`);
+    await rig.expose(`20261120/large${written++}.fits`, 12_000_000);
+    await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: point }, wait: false });
+    const code = await broken.ended;
+    assert(code !== 0 && code < 256, `${point} was never reached: exit ${code}\n${broken.output()}`);
+  }
+  await using daemon = await rig.installation.start();
+  await rig.endsWell(daemon, written, { crashed: true, ...PROOF });
+});
 
-  Deno.test(
-    `server killed, cut off, frozen in the middle of large files (${method}): each goes on where it was`,
-    needs("vsftpd"),
-    async () => {
-      // The rate of the server: the line is loopback.
-      const config = ["local_max_rate=4000000"];
-      await using rig = await makeRig({ method, ftpd: { config }, config: { transfer_timeout_seconds: 4, retry_delay: 1 } });
-      const server = rig.ftpd!;
-      await using daemon = await rig.installation.start();
-      const faults = [
-        { what: "killed", strike: () => server.kill(), mend: () => server.restart() },
-        { what: "cut", strike: () => server.dropConnections(), mend: () => {} },
-        { what: "frozen", strike: () => server.freeze(), mend: () => server.thaw() },
-      ];
-      for (const [index, { what, strike, mend }] of faults.entries()) {
-        const logged = (await rig.installation.log()).length;
-        await rig.expose(`20261120/large${index}.fits`, 12_000_000);
-        await until(async () => await rig.staged() > 6_000_000, `half of the file is there (${what})`);
-        await strike();
-        await rig.installation.untilLog(/cannot be reached/, logged);
-        await mend();
-        await rig.installation.until(everyDelivered(index + 1), 60);
-      }
-      const rows = await rig.installation.history();
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows, PROOF);
-      // Nobody sends again what is there: the rest is appended.
-      assert((await server.log()).includes('"APPE ') || method === "ftps", await server.log());
-    },
-  );
-}
+each(
+  ["ftp", "ftps"],
+  "server killed, cut off, frozen in the middle of large files: each goes on where it was",
+  async (method) => {
+    // The rate of the server: the line is loopback.
+    const config = ["local_max_rate=4000000"];
+    await using rig = await makeRig({ method, ftpd: { config }, config: { transfer_timeout_seconds: 4, retry_delay: 1 } });
+    const server = rig.ftpd!;
+    await using daemon = await rig.installation.start();
+    const faults = [
+      { what: "killed", strike: () => server.kill(), mend: () => server.restart() },
+      { what: "cut", strike: () => server.dropConnections(), mend: () => {} },
+      { what: "frozen", strike: () => server.freeze(), mend: () => server.thaw() },
+    ];
+    for (const [index, { what, strike, mend }] of faults.entries()) {
+      const logged = (await rig.installation.log()).length;
+      await rig.expose(`20261120/large${index}.fits`, 12_000_000);
+      await until(async () => await rig.staged() > 6_000_000, `half of the file is there (${what})`);
+      await strike();
+      await rig.installation.untilLog(/cannot be reached/, logged);
+      await mend();
+      await rig.installation.until(everyDelivered(index + 1), 60);
+    }
+    const rows = await rig.installation.history();
+    await rig.endsWell(daemon, rows, PROOF);
+    // Nobody sends again what is there: the rest is appended.
+    assert((await server.log()).includes('"APPE ') || method === "ftps", await server.log());
+  },
+);
 
 Deno.test(
   "a disk that fills and becomes read-only (ftp): the destination waits, says why, and goes on by itself",
@@ -83,9 +74,7 @@ Deno.test(
     await rig.expose("20261120/last.fits", 100_000);
     await rig.installation.untilLog(/read-only/, logged);
     await disk.readOnly(false);
-    const rows = await rig.installation.until(everyDelivered(3), 90);
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows, PROOF);
+    await rig.endsWell(daemon, 3, PROOF);
   },
 );
 
@@ -114,8 +103,7 @@ Deno.test(
     assert(looked > 0, "no curl was seen");
     assertEquals(found, []);
     const shown = await installation.command(["config", "show"], env);
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows, PROOF);
+    await rig.endsWell(daemon, rows, PROOF);
     for (const text of [shown.stdout, shown.stderr, await installation.log()]) assert(!text.includes(secret), text);
     for await (const { name, isFile } of Deno.readDir(installation.stateFolder)) {
       if (!isFile) continue;

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
-import { everyDelivered, makeRig, needsFor, type Rig, type RigOptions, until } from "./rig.ts";
+import { each, everyDelivered, makeRig, needsFor, type Rig, type RigOptions, until } from "./rig.ts";
 
 const MB = 1_000_000;
 const SIZE = 64 * MB;
@@ -18,160 +18,122 @@ const EARLY = 24 * MB;
 const METHODS = ["local", "rsync", "tar", "sftp"] as const;
 type MethodName = typeof METHODS[number];
 
-for (const method of METHODS) {
-  Deno.test(
-    `a file that grows is there when it is closed, and little of it is sent twice (${method})`,
-    needsFor(method),
-    async () => {
-      await using rig = await rigOf(method);
-      await using daemon = await rig.installation.start();
-      const content = await contentOf(rig, 1);
-      await using writer = await open(rig);
-      await writer.write(content.subarray(0, HALF));
-      await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
-      assertEquals(await rig.installation.history(), [], "an unfinished file has become a delivery");
-      const up = rig.proxy?.counters.up ?? 0;
-      await writer.write(content.subarray(HALF));
-      await writer.close();
-      const rows = await rig.installation.until(everyDelivered(1), 60);
-      assertEquals(rows.map(({ attempts }) => attempts), [1]);
-      if (rig.proxy) assert(rig.proxy.counters.up - up < SIZE - EARLY + CHUNK, `${rig.proxy.counters.up - up} bytes were sent`);
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows);
-    },
-  );
-}
+each(METHODS, "a file that grows is there when it is closed, and little of it is sent twice", async (method) => {
+  await using rig = await rigOf(method);
+  await using daemon = await rig.installation.start();
+  const content = await contentOf(rig, 1);
+  await using writer = await open(rig);
+  await sendHalf(rig, writer, content);
+  assertEquals(await rig.installation.history(), [], "an unfinished file has become a delivery");
+  const sent = sentFromNow(rig);
+  await writer.write(content.subarray(HALF));
+  await writer.close();
+  const rows = await rig.installation.until(everyDelivered(1), 60);
+  assertEquals(rows.map(({ attempts }) => attempts), [1]);
+  assert(sent() < SIZE - EARLY + CHUNK, `${sent()} bytes were sent`);
+  await rig.endsWell(daemon, rows);
+});
 
-for (const method of METHODS) {
-  Deno.test(
-    `a header that is written last, and bytes in the middle that are written again, arrive as they are in the end (${method})`,
-    needsFor(method),
-    async () => {
-      await using rig = await rigOf(method);
-      await using daemon = await rig.installation.start();
-      const content = await contentOf(rig, 2);
-      await using writer = await open(rig);
-      // A header that is made up at first, as long as the last one.
-      await writer.write(new Uint8Array(2880).fill(0x20));
-      await writer.write(content.map((byte, index) => index > 12 * MB && index < 12 * MB + 100 ? 0 : byte).subarray(2880, HALF));
-      await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
-      const up = rig.proxy?.counters.up ?? 0;
-      await writer.write(content.subarray(HALF));
-      await writer.overwrite(12 * MB, content.subarray(12 * MB, 12 * MB + 101));
-      await writer.overwrite(0, content.subarray(0, 2880));
-      await writer.close();
-      const rows = await rig.installation.until(everyDelivered(1), 60);
-      assertEquals(rows.map(({ attempts }) => attempts), [1]);
-      if (rig.proxy) {
-        assert(rig.proxy.counters.up - up < SIZE - EARLY + 3 * CHUNK, `${rig.proxy.counters.up - up} bytes were sent`);
-      }
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows);
-    },
-  );
+each(
+  METHODS,
+  "a header written last, and bytes in the middle written again, arrive as they are in the end",
+  async (method) => {
+    await using rig = await rigOf(method);
+    await using daemon = await rig.installation.start();
+    const content = await contentOf(rig, 2);
+    await using writer = await open(rig);
+    // A header that is made up at first, as long as the last one.
+    await writer.write(new Uint8Array(2880).fill(0x20));
+    await writer.write(content.map((byte, index) => index > 12 * MB && index < 12 * MB + 100 ? 0 : byte).subarray(2880, HALF));
+    await halfSent(rig);
+    const sent = sentFromNow(rig);
+    await writer.write(content.subarray(HALF));
+    await writer.overwrite(12 * MB, content.subarray(12 * MB, 12 * MB + 101));
+    await writer.overwrite(0, content.subarray(0, 2880));
+    await writer.close();
+    const rows = await rig.installation.until(everyDelivered(1), 60);
+    assertEquals(rows.map(({ attempts }) => attempts), [1]);
+    assert(sent() < SIZE - EARLY + 3 * CHUNK, `${sent()} bytes were sent`);
+    await rig.endsWell(daemon, rows);
+  },
+);
 
-  Deno.test(
-    `a daemon is killed while a file grows: the next one goes on with what is there (${method})`,
-    needsFor(method),
-    async () => {
-      await using rig = await rigOf(method);
-      const content = await contentOf(rig, 3);
-      await using writer = await open(rig);
-      {
-        await using daemon = await rig.installation.start();
-        await writer.write(content.subarray(0, HALF));
-        await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
-        daemon.kill("SIGKILL");
-        await daemon.ended;
-      }
-      const up = rig.proxy?.counters.up ?? 0;
-      await using daemon = await rig.installation.start();
-      const written = await writeUntil(rig, writer, content, HALF, /are there already/);
-      await until(async () => await rig.staged() >= EARLY + CHUNK, "more is sent before the file is finished");
-      await writer.write(content.subarray(written));
-      await writer.close();
-      const rows = await rig.installation.until(everyDelivered(1), 60);
-      if (rig.proxy) assert(rig.proxy.counters.up - up < SIZE - EARLY + CHUNK, `${rig.proxy.counters.up - up} bytes were sent`);
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows, { crashed: true });
-    },
-  );
-
-  Deno.test(
-    `a file that is finished while no daemon runs is completed from what was sent of it before (${method})`,
-    needsFor(method),
-    async () => {
-      await using rig = await rigOf(method);
-      const content = await contentOf(rig, 4);
-      await using writer = await open(rig);
-      {
-        await using daemon = await rig.installation.start();
-        await writer.write(content.subarray(0, HALF));
-        await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
-        assertEquals(await daemon.stop(), 0);
-      }
-      assert(await rig.staged() >= EARLY, "a clean stop has removed what was sent");
-      await writer.write(content.subarray(HALF));
-      await writer.overwrite(100, content.subarray(100, 200));
-      await writer.close();
-      const up = rig.proxy?.counters.up ?? 0;
-      await using daemon = await rig.installation.start();
-      const rows = await rig.installation.until(everyDelivered(1), 60);
-      if (rig.proxy) assert(rig.proxy.counters.up - up < SIZE - EARLY + CHUNK, `${rig.proxy.counters.up - up} bytes were sent`);
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows);
-    },
-  );
-
-  if (["local", "tar"].includes(method)) {
-    Deno.test(
-      `what was spoilt at the destination meanwhile never becomes a wrong file (${method})`,
-      needsFor(method),
-      async () => {
-        await using rig = await rigOf(method);
-        const content = await contentOf(rig, 5);
-        await using writer = await open(rig);
-        {
-          await using daemon = await rig.installation.start();
-          await writer.write(content.subarray(0, HALF));
-          await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
-          daemon.kill("SIGKILL");
-          await daemon.ended;
-        }
-        await spoil(rig.there);
-        await writer.write(content.subarray(HALF));
-        await writer.close();
-        await using daemon = await rig.installation.start();
-        const rows = await rig.installation.until(everyDelivered(1), 60);
-        assertEquals(await daemon.stop(), 0);
-        await rig.allIsWell(rows, { crashed: true });
-      },
-    );
+each(METHODS, "a daemon is killed while a file grows: the next one goes on with what is there", async (method) => {
+  await using rig = await rigOf(method);
+  const content = await contentOf(rig, 3);
+  await using writer = await open(rig);
+  {
+    await using daemon = await rig.installation.start();
+    await sendHalf(rig, writer, content);
+    daemon.kill("SIGKILL");
+    await daemon.ended;
   }
+  const sent = sentFromNow(rig);
+  await using daemon = await rig.installation.start();
+  const written = await writeUntil(rig, writer, content, HALF, /are there already/);
+  await until(async () => await rig.staged() >= EARLY + CHUNK, "more is sent before the file is finished");
+  await writer.write(content.subarray(written));
+  await writer.close();
+  const rows = await rig.installation.until(everyDelivered(1), 60);
+  assert(sent() < SIZE - EARLY + CHUNK, `${sent()} bytes were sent`);
+  await rig.endsWell(daemon, rows, { crashed: true });
+});
 
-  if (["local", "sftp"].includes(method)) {
-    Deno.test(
-      `a file that is cut short and written anew while it grows arrives as it is in the end (${method})`,
-      needsFor(method),
-      async () => {
-        await using rig = await rigOf(method);
-        await using daemon = await rig.installation.start();
-        const content = await contentOf(rig, 6);
-        await using writer = await open(rig);
-        await writer.write(new Uint8Array(HALF).fill(7));
-        await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
-        await writer.truncate(1000);
-        await until(async () => await rig.staged() === 0, "what was sent of the former content is removed");
-        await writer.truncate(0);
-        await writer.write(content);
-        await writer.close();
-        const rows = await rig.installation.until(everyDelivered(1), 60);
-        assertEquals(await daemon.stop(), 0);
-        await rig.allIsWell(rows);
-      },
-    );
+each(METHODS, "a file that is finished while no daemon runs is completed from what was sent of it before", async (method) => {
+  await using rig = await rigOf(method);
+  const content = await contentOf(rig, 4);
+  await using writer = await open(rig);
+  {
+    await using daemon = await rig.installation.start();
+    await sendHalf(rig, writer, content);
+    assertEquals(await daemon.stop(), 0);
   }
-}
+  assert(await rig.staged() >= EARLY, "a clean stop has removed what was sent");
+  await writer.write(content.subarray(HALF));
+  await writer.overwrite(100, content.subarray(100, 200));
+  await writer.close();
+  const sent = sentFromNow(rig);
+  await using daemon = await rig.installation.start();
+  const rows = await rig.installation.until(everyDelivered(1), 60);
+  assert(sent() < SIZE - EARLY + CHUNK, `${sent()} bytes were sent`);
+  await rig.endsWell(daemon, rows);
+});
+
+each(["local", "tar"], "what was spoilt at the destination meanwhile never becomes a wrong file", async (method) => {
+  await using rig = await rigOf(method);
+  const content = await contentOf(rig, 5);
+  await using writer = await open(rig);
+  {
+    await using daemon = await rig.installation.start();
+    await sendHalf(rig, writer, content);
+    daemon.kill("SIGKILL");
+    await daemon.ended;
+  }
+  await spoil(rig.there);
+  await writer.write(content.subarray(HALF));
+  await writer.close();
+  await using daemon = await rig.installation.start();
+  await rig.endsWell(daemon, 1, { crashed: true });
+});
+
+each(
+  ["local", "sftp"],
+  "a file that is cut short and written anew while it grows arrives as it is in the end",
+  async (method) => {
+    await using rig = await rigOf(method);
+    await using daemon = await rig.installation.start();
+    const content = await contentOf(rig, 6);
+    await using writer = await open(rig);
+    await writer.write(new Uint8Array(HALF).fill(7));
+    await halfSent(rig);
+    await writer.truncate(1000);
+    await until(async () => await rig.staged() === 0, "what was sent of the former content is removed");
+    await writer.truncate(0);
+    await writer.write(content);
+    await writer.close();
+    await rig.endsWell(daemon, 1);
+  },
+);
 
 for (const point of ["during_put", "after_put", "after_verify", "after_publish", "before_record"]) {
   Deno.test(
@@ -184,16 +146,13 @@ for (const point of ["during_put", "after_put", "after_verify", "after_publish",
         await using writer = await open(rig);
         {
           await using daemon = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: point } });
-          await writer.write(content.subarray(0, HALF));
-          await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+          await sendHalf(rig, writer, content);
           await writer.write(content.subarray(HALF));
           await writer.close();
           assertEquals(await daemon.ended, 137);
         }
         await using daemon = await rig.installation.start();
-        const rows = await rig.installation.until(everyDelivered(1), 60);
-        assertEquals(await daemon.stop(), 0);
-        await rig.allIsWell(rows, { crashed: true });
+        await rig.endsWell(daemon, 1, { crashed: true });
       }
     },
   );
@@ -204,7 +163,7 @@ Deno.test("a file that grows is shown by status; one that vanishes then leaves n
   await using daemon = await rig.installation.start();
   await using writer = await open(rig);
   await writer.write(fitsFile(SIZE, 7).subarray(0, HALF));
-  await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+  await halfSent(rig);
   const { stdout } = await rig.installation.command(["status", "--json"]);
   const [{ growing: [shown] }] = JSON.parse(stdout).jobs;
   assertEquals([shown.path, shown.size, shown.stalled, shown.sent.length], [`${rig.watched}/cube.fits`, HALF, false, 1]);
@@ -226,17 +185,14 @@ Deno.test("a writer that dies leaves an incomplete file, which is listed; what w
   const content = await contentOf(rig, 8);
   {
     await using writer = await open(rig);
-    await writer.write(content.subarray(0, HALF));
-    await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+    await sendHalf(rig, writer, content);
   }
   await rig.installation.untilLog(/Incomplete, not sent: cube.fits/);
   await until(async () => await rig.staged() === 0, "what was sent is removed");
   await using writer = await open(rig);
   await writer.overwrite(HALF, content.subarray(HALF));
   await writer.close();
-  const rows = await rig.installation.until(everyDelivered(1), 60);
-  assertEquals(await daemon.stop(), 0);
-  await rig.allIsWell(rows);
+  await rig.endsWell(daemon, 1);
 });
 
 Deno.test(
@@ -248,8 +204,7 @@ Deno.test(
       await using daemon = await rig.installation.start();
       const content = await contentOf(rig, 9);
       await using writer = await open(rig);
-      await writer.write(content.subarray(0, HALF));
-      await until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+      await sendHalf(rig, writer, content);
       await rig.server!.dropConnections();
       const written = await writeUntil(rig, writer, content, HALF, /are there already/);
       await rig.server!.freeze();
@@ -257,9 +212,7 @@ Deno.test(
       await writer.close();
       await pause(7_000);
       await rig.server!.thaw();
-      const rows = await rig.installation.until(everyDelivered(1), 120);
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows);
+      await rig.endsWell(daemon, 1);
     }
   },
 );
@@ -274,9 +227,24 @@ Deno.test("finished files do not wait for one that grows, and a limit holds for 
   const rows = await rig.installation.until(everyDelivered(1), 30);
   await Deno.remove(`${rig.watched}/cube.fits`);
   await until(async () => await rig.staged() === 0, "what was sent is removed");
-  assertEquals(await daemon.stop(), 0);
-  await rig.allIsWell(rows);
+  await rig.endsWell(daemon, rows);
 });
+
+/** A camera has written the first half, and it is sent before the file is finished. */
+async function sendHalf(rig: Rig, writer: Awaited<ReturnType<typeof open>>, content: Uint8Array): Promise<void> {
+  await writer.write(content.subarray(0, HALF));
+  await halfSent(rig);
+}
+
+function halfSent(rig: Rig): Promise<void> {
+  return until(async () => await rig.staged() >= EARLY, "the first half is sent before the file is finished");
+}
+
+/** Gives how many bytes have gone over the line since. */
+function sentFromNow({ proxy }: Rig): () => number {
+  const before = proxy?.counters.up ?? 0;
+  return () => (proxy?.counters.up ?? 0) - before;
+}
 
 /** Changes bytes in what lies in staging. */
 async function spoil(folder: string): Promise<void> {

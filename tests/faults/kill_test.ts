@@ -3,8 +3,8 @@
  * removes what was deleted: of every image that was not thrown away on purpose there is a good copy at every moment.
  * `IMAGE_TRANSFER_KILLS` says how often.
  */
+import { each } from "./rig.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { needs } from "../support/needs.ts";
 import { dice as diceOf } from "../support/seeded.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { startSshd } from "../support/sshd.ts";
@@ -135,23 +135,17 @@ Deno.test("the trash is emptied after keep_deleted, also where the mirror was sw
   assertEquals(await daemon.stop(), 0);
 });
 
-for (const method of ["tar", "sftp", "rsync", "scp"]) {
-  Deno.test(
-    `a mirror over ssh moves what was deleted to the trash, and empties it (${method})`,
-    needs("sshd", "rsync"),
-    async () => {
-      await using server = await startSshd();
-      const remote = { transfer_method: method, remote_host: server.host, keep_deleted: "4s", preserve_permissions: true };
-      await using it = await mirrorRig(remote, server.env);
-      const { program } = it;
-      await it.write(["x/a b.fits", "c.fits", "d.fits"]);
-      await using daemon = await program.start();
-      await program.until((rows) => rows.filter(({ state }) => state === "delivered").length === 3);
-      await it.remove("x/a b.fits");
-      await it.until(() => it.trashed().join() === "x/a b.fits", "it is in the trash");
-      assertEquals(it.shown(), ["c.fits", "d.fits"]);
-      await it.until(() => it.trashed().length === 0, "the trash is empty");
-      assertEquals(await daemon.stop(), 0);
-    },
-  );
-}
+each(["tar", "sftp", "rsync", "scp"], "a mirror over ssh moves what was deleted to the trash, and empties it", async (method) => {
+  await using server = await startSshd();
+  const remote = { transfer_method: method, remote_host: server.host, keep_deleted: "4s", preserve_permissions: true };
+  await using it = await mirrorRig(remote, server.env);
+  const { program } = it;
+  await it.write(["x/a b.fits", "c.fits", "d.fits"]);
+  await using daemon = await program.start();
+  await program.until((rows) => rows.filter(({ state }) => state === "delivered").length === 3);
+  await it.remove("x/a b.fits");
+  await it.until(() => it.trashed().join() === "x/a b.fits", "it is in the trash");
+  assertEquals(it.shown(), ["c.fits", "d.fits"]);
+  await it.until(() => it.trashed().length === 0, "the trash is empty");
+  assertEquals(await daemon.stop(), 0);
+});

@@ -7,7 +7,7 @@ import { install } from "../support/daemon_process.ts";
 import { has, needs } from "../support/needs.ts";
 import { startSshd } from "../support/sshd.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig, needsFor } from "./rig.ts";
+import { each, everyDelivered, makeRig } from "./rig.ts";
 
 /** Root may read everything: without these rights it may not. */
 const ORDINARY = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
@@ -28,9 +28,7 @@ Deno.test(
     assertEquals(before.filter(({ target }) => target === "n/secret.fits"), []);
     assertMatch(await rig.installation.untilLog(/ERROR Rejected/), /ERROR Rejected .*secret\.fits.*Give the account/);
     await Deno.chmod(`${rig.watched}/n/secret.fits`, 0o600);
-    const rows = await rig.installation.until(everyDelivered(1001));
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
+    await rig.endsWell(daemon, 1001);
   },
 );
 
@@ -68,37 +66,35 @@ Deno.test(
   },
 );
 
-for (const method of ["local", "rsync", "tar", "scp", "sftp"] as const) {
-  Deno.test(
-    `targets that cannot be written (${method}): they are listed with a hint, the rest of their batch arrives`,
-    needsFor(method),
-    async () => {
-      await using rig = await makeRig({ method });
-      for (let i = 0; i < 20; i++) await rig.expose(`n/${i}.fits`, 30_000);
-      await rig.expose("n/folder.fits");
-      await rig.expose("file/below.fits");
-      await Deno.mkdir(`${rig.there}/n/folder.fits/full`, { recursive: true });
-      await rig.expect("file", await Deno.readFile(`${rig.watched}/n/0.fits`));
-      await Deno.copyFile(`${rig.watched}/n/0.fits`, `${rig.there}/file`);
-      const { code, stderr } = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
-      assertEquals(code, 1, stderr);
-      const rows = await rig.installation.history();
-      assertEquals(rows.filter(({ state }) => state === "delivered").length, 20);
-      rig.unexpect("n/folder.fits");
-      rig.unexpect("file/below.fits");
-      rig.unexpect("file");
-      await rig.allIsWell(rows, { listed: ["n/folder.fits", "file/below.fits"] });
-      assertMatch(
-        await rig.installation.log(),
-        /a folder has the name "n\/folder\.fits"\. Move the folder away, or change the layout, then retry/,
-      );
-      assertMatch(
-        await rig.installation.log(),
-        /ERROR Failed to transfer .*folder\.fits: .*ERROR Failed to transfer .*below\.fits: |ERROR Failed to transfer .*below\.fits: [^]*ERROR Failed to transfer .*folder\.fits: /s,
-      );
-    },
-  );
-}
+each(
+  ["local", "rsync", "tar", "scp", "sftp"],
+  "targets that cannot be written: they are listed with a hint, the rest of their batch arrives",
+  async (method) => {
+    await using rig = await makeRig({ method });
+    for (let i = 0; i < 20; i++) await rig.expose(`n/${i}.fits`, 30_000);
+    await rig.expose("n/folder.fits");
+    await rig.expose("file/below.fits");
+    await Deno.mkdir(`${rig.there}/n/folder.fits/full`, { recursive: true });
+    await rig.expect("file", await Deno.readFile(`${rig.watched}/n/0.fits`));
+    await Deno.copyFile(`${rig.watched}/n/0.fits`, `${rig.there}/file`);
+    const { code, stderr } = await rig.installation.command(["run", "--once"], rig.server?.env ?? {});
+    assertEquals(code, 1, stderr);
+    const rows = await rig.installation.history();
+    assertEquals(rows.filter(({ state }) => state === "delivered").length, 20);
+    rig.unexpect("n/folder.fits");
+    rig.unexpect("file/below.fits");
+    rig.unexpect("file");
+    await rig.allIsWell(rows, { listed: ["n/folder.fits", "file/below.fits"] });
+    assertMatch(
+      await rig.installation.log(),
+      /a folder has the name "n\/folder\.fits"\. Move the folder away, or change the layout, then retry/,
+    );
+    assertMatch(
+      await rig.installation.log(),
+      /ERROR Failed to transfer .*folder\.fits: .*ERROR Failed to transfer .*below\.fits: |ERROR Failed to transfer .*below\.fits: [^]*ERROR Failed to transfer .*folder\.fits: /s,
+    );
+  },
+);
 
 Deno.test("a base folder that cannot be made: no failure says that the destination is accepting files again", {
   ignore: !has("sshd") || Deno.build.os !== "linux",

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { each } from "./rig.ts";
 import { type Dice, dice } from "../support/seeded.ts";
 import { startSshd } from "../support/sshd.ts";
 import { filesBelow, mirrorRig } from "./mirror_rig.ts";
@@ -34,8 +35,10 @@ function foldersBelow(root: string, below = ""): string[] {
     .flatMap(({ name }) => [`${below}${name}/`, ...foldersBelow(root, `${below}${name}/`)]).sort();
 }
 
-for (const method of ["local", "tar", "rsync"] as const) {
-  Deno.test(`a mirror over ${method} equals its source after 500 random changes, and keeps what it replaces in the trash`, async () => {
+each(
+  ["local", "tar", "rsync"],
+  "a mirror equals its source after 500 random changes, and keeps what it replaces in the trash",
+  async (method) => {
     await using server = method === "local" ? null : await startSshd();
     await using it = await mirrorRig({
       transfer_method: method,
@@ -65,8 +68,8 @@ for (const method of ["local", "tar", "rsync"] as const) {
     const kept = filesBelow(`${nas}/.image-transfer-trash`).map((path) => textOf(`${nas}/.image-transfer-trash`, path));
     assert(kept.includes("the first"), "the replaced version is in the trash");
     assertEquals(await daemon.stop(), 0);
-  });
-}
+  },
+);
 
 function textOf(root: string, path: string): string | null {
   try {

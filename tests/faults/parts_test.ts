@@ -8,7 +8,7 @@ import type { RunningDaemon } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
-import { configure, everyDelivered, makeRig, needsFor, type Rig, until } from "./rig.ts";
+import { configure, each, everyDelivered, makeRig, type Rig, until } from "./rig.ts";
 
 const SIZE = 16_000_000;
 const PART = 9_000_000;
@@ -17,66 +17,51 @@ const MOST = SIZE + 4_000_000;
 
 const METHODS = ["local", "rsync", "tar", "sftp"] as const;
 
-for (const method of METHODS) {
-  Deno.test(`a stop keeps the part of a large file, and the next start goes on there (${method})`, needsFor(method), async () => {
-    await using rig = await rigOf(method);
-    using part = await interrupt(rig, [], async (daemon) => {
-      assertEquals(await daemon.stop(), 0);
-    });
-    assert(await rig.staged() >= PART, "the part is gone");
-    await using daemon = await rig.installation.start();
-    await rig.installation.until(everyDelivered(1), 60);
+each(METHODS, "a stop keeps the part of a large file, and the next start goes on there", async (method) => {
+  await using rig = await rigOf(method);
+  using part = await interrupt(rig, [], async (daemon) => {
     assertEquals(await daemon.stop(), 0);
-    await wentOn(rig, part);
   });
+  assert(await rig.staged() >= PART, "the part is gone");
+  await using daemon = await rig.installation.start();
+  await rig.installation.until(everyDelivered(1), 60);
+  assertEquals(await daemon.stop(), 0);
+  await wentOn(rig, part);
+});
 
-  Deno.test(
-    `a reload with another bandwidth_limit keeps the part of a large file, and goes on there (${method})`,
-    needsFor(method),
-    async () => {
-      await using rig = await rigOf(method);
-      await using daemon = await rig.installation.start();
-      using part = await partOf(rig);
-      await reload(rig, { bandwidth_limit: "20 MB/s" });
-      await rig.installation.until(everyDelivered(1), 60);
-      assertEquals(await daemon.stop(), 0);
-      await wentOn(rig, part);
-    },
-  );
+each(METHODS, "a reload with another bandwidth_limit keeps the part of a large file, and goes on there", async (method) => {
+  await using rig = await rigOf(method);
+  await using daemon = await rig.installation.start();
+  using part = await partOf(rig);
+  await reload(rig, { bandwidth_limit: "20 MB/s" });
+  await rig.installation.until(everyDelivered(1), 60);
+  assertEquals(await daemon.stop(), 0);
+  await wentOn(rig, part);
+});
 
-  Deno.test(
-    `run --once that is interrupted keeps the part of a large file, and the next one goes on there (${method})`,
-    needsFor(method),
-    async () => {
-      await using rig = await rigOf(method);
-      using part = await interrupt(rig, ["--once"], async (daemon) => {
-        daemon.kill("SIGINT");
-        assertEquals(await daemon.ended, 1);
-      });
-      assert(await rig.staged() >= PART, "the part is gone");
-      const { code, stderr } = await rig.installation.command(["run", "--once"]);
-      assertEquals(code, 0, stderr);
-      await wentOn(rig, part);
-    },
-  );
+each(METHODS, "run --once that is interrupted keeps the part of a large file, and the next one goes on there", async (method) => {
+  await using rig = await rigOf(method);
+  using part = await interrupt(rig, ["--once"], async (daemon) => {
+    daemon.kill("SIGINT");
+    assertEquals(await daemon.ended, 1);
+  });
+  assert(await rig.staged() >= PART, "the part is gone");
+  const { code, stderr } = await rig.installation.command(["run", "--once"]);
+  assertEquals(code, 0, stderr);
+  await wentOn(rig, part);
+});
 
-  Deno.test(
-    `a part that was spoilt meanwhile never becomes a wrong file, and costs no attempt (${method})`,
-    needsFor(method),
-    async () => {
-      await using rig = await rigOf(method);
-      using part = await interrupt(rig, [], async (daemon) => {
-        assertEquals(await daemon.stop(), 0);
-      });
-      await part.write(new TextEncoder().encode("other bytes than those that were sent"));
-      await using daemon = await rig.installation.start();
-      const rows = await rig.installation.until(everyDelivered(1), 60);
-      assertEquals(rows.map(({ attempts }) => attempts), [1]);
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows);
-    },
-  );
-}
+each(METHODS, "a part that was spoilt meanwhile never becomes a wrong file, and costs no attempt", async (method) => {
+  await using rig = await rigOf(method);
+  using part = await interrupt(rig, [], async (daemon) => {
+    assertEquals(await daemon.stop(), 0);
+  });
+  await part.write(new TextEncoder().encode("other bytes than those that were sent"));
+  await using daemon = await rig.installation.start();
+  const rows = await rig.installation.until(everyDelivered(1), 60);
+  assertEquals(rows.map(({ attempts }) => attempts), [1]);
+  await rig.endsWell(daemon, rows);
+});
 
 Deno.test("the part that rsync left is gone on with where auto chooses tar now", needs("sshd", "rsync"), async () => {
   await using rig = await rigOf("rsync");
@@ -101,8 +86,7 @@ Deno.test("the part of a file that has another version meanwhile is swept, and t
   await rig.expect("large.fits", content);
   await using daemon = await rig.installation.start();
   const rows = await rig.installation.until((rows) => rows.length === 2 && everyDelivered(1)(rows), 60);
-  assertEquals(await daemon.stop(), 0);
-  await rig.allIsWell(rows);
+  await rig.endsWell(daemon, rows);
 });
 
 Deno.test("a destination that moves elsewhere by a reload leaves no part behind", async () => {

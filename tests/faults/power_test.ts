@@ -8,7 +8,7 @@ import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { sha256 } from "../support/fits_maker.ts";
 import type { SshdOptions } from "../support/sshd.ts";
 import { tempFolder } from "../support/temp.ts";
-import { makeRig, needsFor, successLines, tool, unmounting, until } from "./rig.ts";
+import { each, makeRig, needsFor, successLines, tool, unmounting, until } from "./rig.ts";
 
 interface Case {
   readonly what: string;
@@ -90,47 +90,47 @@ for (const { what, method, sshd, ledgerThere = false } of CASES) {
   );
 }
 
-for (const method of ["local", "tar"] as const) {
-  Deno.test(
-    `power cut here before anything of a batch is recorded (${method}): what has arrived is not sent again`,
-    needsFor(method, "root", "loop"),
-    async () => {
-      await using folder = await tempFolder();
-      const [image, cut, mount] = [folder.at("disk.img"), folder.at("cut.img"), folder.at("disk")];
-      await Deno.mkdir(mount);
-      await tool("truncate", "-s", "64M", image);
-      await tool("mkfs.ext4", "-q", "-F", image);
-      await tool("mount", "-o", "loop,commit=300", image, mount);
-      await using _mounted = unmounting(mount);
-      await using rig = await makeRig({ method, folder, config: { state_directory: join(mount, "state") } });
-      await rig.expose("before.fits");
-      {
-        await using daemon = await rig.installation.start();
-        await until(async () => successLines(await rig.installation.log()).length === 1, "the first is delivered");
-        assertEquals(await daemon.stop(), 0);
-      }
-      const names = ["a.fits", "b.fits", "large.fits"];
-      for (const name of names) await rig.expose(name, name === "large.fits" ? 9_000_000 : 200_000);
-      await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: "before_record" }, wait: false });
-      assert(await broken.ended !== 0);
-      await tool("cp", "--sparse=always", image, cut);
-      await tool("umount", mount);
-      await tool("mount", "-o", "loop", cut, mount);
-      const inode = async (name: string) => (await Deno.stat(join(rig.there, name)).catch(() => null))?.ino;
-      const arrived = new Map<string, number | null | undefined>();
-      for (const name of names) arrived.set(name, await inode(name));
-      assert(arrived.values().some((found) => found !== undefined));
+each(
+  ["local", "tar"],
+  "power cut here before anything of a batch is recorded: what has arrived is not sent again",
+  async (method) => {
+    await using folder = await tempFolder();
+    const [image, cut, mount] = [folder.at("disk.img"), folder.at("cut.img"), folder.at("disk")];
+    await Deno.mkdir(mount);
+    await tool("truncate", "-s", "64M", image);
+    await tool("mkfs.ext4", "-q", "-F", image);
+    await tool("mount", "-o", "loop,commit=300", image, mount);
+    await using _mounted = unmounting(mount);
+    await using rig = await makeRig({ method, folder, config: { state_directory: join(mount, "state") } });
+    await rig.expose("before.fits");
+    {
       await using daemon = await rig.installation.start();
-      // The ledger of before the power cut does not know of what has arrived: that is found, not sent.
-      const found = (log: string) => log.match(/ Already at the destination, verified: /g)?.length ?? 0;
-      const told = (log: string) => successLines(log).length + found(log);
-      await until(async () => told(await rig.installation.log()) === 4, "all are delivered");
+      await until(async () => successLines(await rig.installation.log()).length === 1, "the first is delivered");
       assertEquals(await daemon.stop(), 0);
-      for (const [name, before] of arrived) if (before !== undefined) assertEquals(await inode(name), before, name);
-      await rig.allIsWell(JSON.parse((await rig.installation.command(["history", "--json"])).stdout), { crashed: true });
-    },
-  );
-}
+    }
+    const names = ["a.fits", "b.fits", "large.fits"];
+    for (const name of names) await rig.expose(name, name === "large.fits" ? 9_000_000 : 200_000);
+    await using broken = await rig.installation.start({ env: { IMAGE_TRANSFER_CRASH_AT: "before_record" }, wait: false });
+    assert(await broken.ended !== 0);
+    await tool("cp", "--sparse=always", image, cut);
+    await tool("umount", mount);
+    await tool("mount", "-o", "loop", cut, mount);
+    const inode = async (name: string) => (await Deno.stat(join(rig.there, name)).catch(() => null))?.ino;
+    const arrived = new Map<string, number | null | undefined>();
+    for (const name of names) arrived.set(name, await inode(name));
+    assert(arrived.values().some((found) => found !== undefined));
+    await using daemon = await rig.installation.start();
+    // The ledger of before the power cut does not know of what has arrived: that is found, not sent.
+    const found = (log: string) => log.match(/ Already at the destination, verified: /g)?.length ?? 0;
+    const told = (log: string) => successLines(log).length + found(log);
+    await until(async () => told(await rig.installation.log()) === 4, "all are delivered");
+    assertEquals(await daemon.stop(), 0);
+    for (const [name, before] of arrived) if (before !== undefined) assertEquals(await inode(name), before, name);
+    await rig.allIsWell(JSON.parse((await rig.installation.command(["history", "--json"])).stdout), { crashed: true });
+  },
+  "root",
+  "loop",
+);
 
 function ledgerKnows(stateFolder: string, names: readonly string[]): void {
   using ledger = openLedger(stateFolder);

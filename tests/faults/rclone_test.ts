@@ -177,8 +177,7 @@ for (const [name, store] of Object.entries(STORES)) {
       await rig.installation.until(everyDelivered(index + 1), 90);
     }
     const rows = await rig.installation.history();
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows, { proof: PROOF });
+    await rig.endsWell(daemon, rows, { proof: PROOF });
   });
 
   Deno.test(
@@ -200,9 +199,7 @@ for (const [name, store] of Object.entries(STORES)) {
       await rig.expose("20261120/read-only.fits", 1_000_000);
       await rig.installation.until(troubled(store.readOnly), 60);
       await disk.readOnly(false);
-      const rows = await rig.installation.until(everyDelivered(3), 90);
-      assertEquals(await daemon.stop(), 0);
-      await rig.allIsWell(rows, { proof: PROOF });
+      await rig.endsWell(daemon, 3, { proof: PROOF });
     },
   );
 }

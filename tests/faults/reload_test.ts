@@ -18,6 +18,5 @@ Deno.test("reload while a large file is sent: says what it waits for, and the fi
   assertMatch(stderr, /Reloading: waiting for 1 file to finish, \S+ MB of 20 MB/);
   assertMatch(await installation.log(), / INFO Reloading: finishing 1 file of default, which may take up to 3 s/);
   const rows = await installation.until(everyDelivered(1));
-  assertEquals(await daemon.stop(), 0);
-  await rig.allIsWell(rows);
+  await rig.endsWell(daemon, rows);
 });

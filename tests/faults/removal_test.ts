@@ -81,8 +81,7 @@ for (const point of ["after_publish", "before_record", "after_record"]) {
     await using daemon = await rig.installation.start();
     await until(async () => (await namesIn(rig.watched)).length === 0, "the source is removed");
     const rows = await rig.installation.history();
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows, { crashed: true });
+    await rig.endsWell(daemon, rows, { crashed: true });
   });
 }
 

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { pathField } from "../../src/domain/names/printable.ts";
 import type { DeliveryJson } from "../../src/reports/delivery/delivery_json.ts";
-import { install, type Installation } from "../support/daemon_process.ts";
+import { install, type Installation, type RunningDaemon } from "../support/daemon_process.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { needs } from "../support/needs.ts";
 import { observe, type Observer, stagingRemains } from "../support/observer.ts";
@@ -35,10 +35,15 @@ export interface Rig extends AsyncDisposable {
    * Everything exposed is delivered, proven, equal; no offence was seen; nothing is left over; the log has one line for
    * each delivery (unless a crash took lines with it).
    */
-  allIsWell(
-    rows: readonly DeliveryJson[],
-    options?: { readonly crashed?: boolean; readonly listed?: readonly string[]; readonly proof?: string | readonly string[] },
-  ): Promise<void>;
+  allIsWell(rows: readonly DeliveryJson[], options?: Ending): Promise<void>;
+  /** So many are delivered, or these rows are all; the daemon ends, and then all is well. */
+  endsWell(daemon: RunningDaemon, rows: readonly DeliveryJson[] | number, options?: Ending): Promise<void>;
+}
+
+interface Ending {
+  readonly crashed?: boolean;
+  readonly listed?: readonly string[];
+  readonly proof?: string | readonly string[];
 }
 
 export interface RigOptions {
@@ -52,9 +57,19 @@ export interface RigOptions {
   readonly proxy?: ProxyOptions;
 }
 
+/** A test for each of these methods. */
+export function each<Name extends string>(
+  methods: readonly Name[],
+  name: string,
+  test: (method: Name) => Promise<void>,
+  ...others: Parameters<typeof needs>
+): void {
+  for (const method of methods) Deno.test(`${name} (${method})`, needsFor(method, ...others), () => test(method));
+}
+
 /** Of a test of this method: it is left out where what the method uses, or one of the others, is not here. */
 export const needsFor = (method: string, ...others: Parameters<typeof needs>) =>
-  needs(...others, ...method === "local" ? [] : ["sshd", "rsync"] as const);
+  needs(...others, ...method === "local" ? [] : method.startsWith("ftp") ? ["vsftpd"] as const : ["sshd", "rsync"] as const);
 
 export async function makeRig(options: RigOptions): Promise<Rig> {
   const folder = options.folder ?? await tempFolder();
@@ -93,7 +108,7 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
     return hash;
   }
 
-  return {
+  const rig: Rig = {
     folder,
     watched,
     there,
@@ -129,6 +144,11 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
       assertEquals(await stagingRemains(there), []);
       if (!crashed) assertEquals(successLines(await installation.log()), delivered.map(({ path }) => pathField(path)).sort());
     },
+    async endsWell(daemon, rows, options) {
+      const all = typeof rows === "number" ? await installation.until(everyDelivered(rows), 60) : rows;
+      assertEquals(await daemon.stop(), 0);
+      await rig.allIsWell(all, options);
+    },
     async [Symbol.asyncDispose]() {
       await observer.stop();
       await proxy?.[Symbol.asyncDispose]();
@@ -137,6 +157,7 @@ export async function makeRig(options: RigOptions): Promise<Rig> {
       if (!options.folder) await folder[Symbol.asyncDispose]();
     },
   };
+  return rig;
 }
 let nextSeed = 1;
 

@@ -33,7 +33,6 @@ Deno.test(
     const times = proxy.counters.up / (LARGE_BYTES + SMALL * 100_000);
     assert(times < 1.3, `${times.toFixed(2)} times the files were sent`);
     assertEquals(rows.map(({ attempts }) => attempts).filter((attempts) => attempts !== 1), []);
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows, { crashed: true });
+    await rig.endsWell(daemon, rows, { crashed: true });
   },
 );

@@ -6,26 +6,20 @@ import { assert, assertEquals } from "@std/assert";
 import { theProgram } from "../support/daemon_process.ts";
 import { needs } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
-import { makeRig, type Rig, until } from "./rig.ts";
+import { each, makeRig, type Rig, until } from "./rig.ts";
 
 const SIZE = 6_000_000;
 const CTRL_C = new Uint8Array([3]);
 
-for (const method of ["rsync", "tar", "scp", "sftp"] as const) {
-  Deno.test(
-    `Ctrl+C in a terminal during a transfer with ${method}: it comes to its end`,
-    needs("sshd", "rsync", "terminal"),
-    async () => {
-      await using rig = await makeRig({ method, proxy: { rate: 2_000_000 }, config: { shutdown_timeout_seconds: 60 } });
-      await rig.expose("large.fits", SIZE);
-      await using terminal = terminalOf(rig);
-      await until(async () => await rig.staged() > 500_000, "a part of it is there");
-      await terminal.type(CTRL_C);
-      assertEquals(await terminal.ended, 0, terminal.output());
-      await rig.allIsWell(await rig.installation.history());
-    },
-  );
-}
+each(["rsync", "tar", "scp", "sftp"], "Ctrl+C in a terminal during a transfer: it comes to its end", async (method) => {
+  await using rig = await makeRig({ method, proxy: { rate: 2_000_000 }, config: { shutdown_timeout_seconds: 60 } });
+  await rig.expose("large.fits", SIZE);
+  await using terminal = terminalOf(rig);
+  await until(async () => await rig.staged() > 500_000, "a part of it is there");
+  await terminal.type(CTRL_C);
+  assertEquals(await terminal.ended, 0, terminal.output());
+  await rig.allIsWell(await rig.installation.history());
+}, "terminal");
 
 Deno.test(
   "a second Ctrl+C in a terminal ends the daemon and its programs at once, and nothing is lost",

@@ -59,9 +59,7 @@ Deno.test("files in folders made a moment before, removed and made again: all ar
   await Deno.remove(rig.watched, { recursive: true });
   await rig.installation.untilLog(/Cannot watch/);
   await rig.expose("new/root.fits", 30_000);
-  const rows = await rig.installation.until(everyDelivered(122));
-  assertEquals(await daemon.stop(), 0);
-  await rig.allIsWell(rows);
+  await rig.endsWell(daemon, 122);
 });
 
 Deno.test(
@@ -90,9 +88,7 @@ Deno.test(
     await using again = await mountSmallDisk(mount, 64);
     await tool("cp", "-a", `${disk.path}/.`, again.path);
     await rig.expose("w4.fits");
-    const rows = await rig.installation.until(everyDelivered(5), 60);
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
+    await rig.endsWell(daemon, 5);
   },
 );
 
@@ -134,9 +130,7 @@ Deno.test(
     await expose("first.fits");
     await rig.installation.untilLog(/WARNING .*first\.fits.* without an event.*by polling/s, 0, 60);
     await expose("second.fits");
-    const rows = await rig.installation.until(everyDelivered(2));
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
+    await rig.endsWell(daemon, 2);
   },
 );
 

@@ -60,9 +60,7 @@ Deno.test(
         await python(program(body), await rig.folder.write(`content/${name}`, content), `${rig.watched}/${name}`);
       }),
     );
-    const rows = await rig.installation.until(everyDelivered(Object.keys(WRITERS).length));
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
+    await rig.endsWell(daemon, Object.keys(WRITERS).length);
   },
 );
 
@@ -87,8 +85,7 @@ Deno.test(
     const rows = await rig.installation.until((rows) =>
       rewritten.every((hash) => rows.some(isThere(hash))) && everyDelivered(rewritten.length)(rows)
     );
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
+    await rig.endsWell(daemon, rows);
   },
 );
 
@@ -114,9 +111,7 @@ Deno.test(
       await new Promise((resolve) => setTimeout(resolve, 600));
       await file.write(added.subarray(4000));
     }
-    const rows = await rig.installation.until(everyDelivered(2));
-    assertEquals(await daemon.stop(), 0);
-    await rig.allIsWell(rows);
+    await rig.endsWell(daemon, 2);
   },
 );
 
@@ -132,9 +127,7 @@ Deno.test("a FITS file that never gets its last bytes is listed as incomplete, n
   await rig.installation.untilLog(/Incomplete, not sent: .*cut\.fits/);
   assertEquals(await rig.installation.history(), []);
   await Deno.writeFile(`${rig.watched}/cut.fits`, content.subarray(200_000), { append: true });
-  const rows = await rig.installation.until(everyDelivered(1));
-  assertEquals(await daemon.stop(), 0);
-  await rig.allIsWell(rows);
+  await rig.endsWell(daemon, 1);
 });
 
 Deno.test("ten writers that rename, move folders and write again at once: every last version arrives", async () => {
