@@ -20,7 +20,7 @@ import { aborted } from "../async/abort.ts";
 import type { Bell } from "../async/bell.ts";
 import { mutex } from "../async/mutex.ts";
 import type { Finish } from "./pipeline.ts";
-import { type Pipelines, pipelines } from "./pipelines.ts";
+import { pipelines } from "./pipelines.ts";
 import { lockState } from "../system/files/lock.ts";
 import { type WorkFolder, workFolder } from "./work_folder.ts";
 import type { Lock, System } from "../system/system.ts";
@@ -29,9 +29,9 @@ import type { DaemonControl } from "../reports/daemon_control.ts";
 import type { HttpApp, Origin } from "./control/http_app.ts";
 import { type DaemonWeb, daemonWeb, pageSource, setupLog } from "./daemon_web.ts";
 import type { CheckFinding, PageSource } from "../reports/page_source.ts";
-import { type FleetView, fleetView, pageFleet } from "./fleet_view.ts";
+import { fleetView, pageFleet } from "./fleet_view.ts";
 import { runningControl, runningState } from "./running.ts";
-import { type PidFile, pidFile, type StateWatch, stateWatch, sweepState } from "./state_directory.ts";
+import { type PidFile, pidFile, stateWatch, sweepState } from "./state_directory.ts";
 
 interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly system: System;
@@ -77,87 +77,189 @@ export interface Daemon extends DaemonControl, AsyncDisposable {
 export async function startDaemon(first: Settings, tools: DaemonTools, { once = false } = {}): Promise<Daemon | null> {
   const opened = await open(first, tools, once);
   if (opened === null) return null;
-  const { system, ledger, events } = opened;
+  const { system, ledger, events, progress, hooks, work, pid, lock } = opened;
+  const { readSettings, check, adopt, methodNamed: method = methodNamed } = tools;
   const { emit } = events;
-  const method = tools.methodNamed ?? methodNamed;
+  let settings = first;
+  let broken = false;
+  let web: DaemonWeb | null = null;
+  let channel: ControlServer | null = null;
+  /** Aborted to ask for the end. */
+  const ending = new AbortController();
+  /** Aborted when the jobs have stopped: commands are answered until then. */
+  const closing = new AbortController();
+  /** Runs what must not run during a reload. */
+  const inTurn = mutex();
   const jobs = pipelines({
     system,
     ledger,
     emit,
     methodOf: ({ transport }) => ({ connect: async (...asked) => (await method(transport.method)).connect(...asked) }),
     once,
-    progress: opened.progress,
-    workFolder: opened.work.path,
-    diskFolder: opened.work.onDisk,
-    broken: () => breakDown(parts, "an internal error"),
+    progress,
+    workFolder: work.path,
+    diskFolder: work.onDisk,
+    broken: () => breakDown("an internal error"),
   });
-  const parts: Parts = {
+  const fleet = fleetView(events, () => settings.pocketbase?.url ?? null, system);
+  const watch = stateWatch({
     ...opened,
-    ...tools,
-    jobs,
-    ending: new AbortController(),
-    closing: new AbortController(),
-    inTurn: mutex(),
-    fleet: fleetView(events, () => parts.settings.pocketbase?.url ?? null, system),
-    state: stateWatch({
-      ...opened,
-      emit,
-      stateDirectory: first.stateDirectory,
-      once,
-      end: ({ message }) => breakDown(parts, message),
-    }),
-    settings: first,
-    broken: false,
-    web: null,
-    channel: null,
+    emit,
+    stateDirectory: first.stateDirectory,
+    once,
+    end: ({ message }) => breakDown(message),
+  });
+  const running = {
+    ...{ ...opened, jobs, fleet, inTurn, state: watch },
+    settings: () => settings,
+    page: () => web?.server() ?? null,
   };
-  const running = { ...parts, settings: () => parts.settings, page: () => parts.web?.server() ?? null };
   const state = runningState(running);
   const control = runningControl(running, state, {
-    stop: (reason) => askToEnd(parts, reason),
-    reload: () => parts.inTurn(() => reload(parts)),
+    stop: askToEnd,
+    reload: () => inTurn(reload),
     async acceptRemoved(job) {
       const { acceptRemoved } = await import("../fleet/jobs_of_server.ts");
-      const names = await acceptRemoved(job, parts.settings, system);
-      if (names.length > 0) await parts.inTurn(() => reload(parts));
+      const names = await acceptRemoved(job, settings, system);
+      if (names.length > 0) await inTurn(reload);
       return names;
     },
   });
-  const source = once ? null : pageSource(state, control, askedByPage(parts, tools.check));
-  const http = appWhenAsked(control, source, parts);
+  const source = once ? null : pageSource(state, control, askedByPage());
+  /** Loaded at the first request: a daemon that nobody asks anything needs a third less memory of its own. */
+  let app: Promise<HttpApp> | null = null;
+  const makeApp = async () => {
+    const { httpApp } = await import("./control/http_app.ts");
+    return httpApp({ control, source, system, onError: tellFailed }, ending.signal);
+  };
+  const http: HttpApp = { fetch: async (request, origin) => await (await (app ??= makeApp())).fetch(request, origin) };
   if (source !== null) {
     const moved = (url: string | null) =>
-      parts.channel?.announce(url).catch((error) => {
+      channel?.announce(url).catch((error) => {
         emit({ type: "notice", level: "warning", message: `Cannot write control.json: ${failureRecord(error).message}` });
       });
-    parts.web = await daemonWeb({ ...running, source, http, moved });
+    web = await daemonWeb({ ...running, source, http, moved });
   }
   emit({ type: "started", version: VERSION, pid: system.pid });
-  await apply(first, parts);
-  parts.channel = await openChannel(parts, http);
-  const stopped = stopWhenAsked(parts, parts.state.run(parts.ending.signal));
+  await apply(first);
+  channel = await openChannel();
+  const stopped = stopWhenAsked(watch.run(ending.signal));
+
+  /** Makes these settings the current ones. */
+  async function apply(next: Settings): Promise<void> {
+    for (const note of next.notes) emit({ type: "notice", level: "info", message: `Configuration: ${note}` });
+    settings = next;
+    system.setBulkheads(localFolders(next.jobs, system));
+    hooks.adopt(next);
+    await Promise.all([adopt?.(next), pid.adopt(next.pidFile)]);
+    if (!ending.signal.aborted) await Promise.all([jobs.adopt(next), web?.adopt(next)]);
+  }
+
+  async function reload(): Promise<{ ok: boolean; message: string }> {
+    if (readSettings === null) {
+      return { ok: false, message: "Cannot reload: the daemon was started without a configuration file" };
+    }
+    let next: Settings;
+    try {
+      next = await readSettings();
+      if (next.stateDirectory !== settings.stateDirectory) {
+        throw new Failure("configuration", "Cannot change state_directory while running: restart the daemon");
+      }
+    } catch (error) {
+      const { message } = failureRecord(error);
+      emit({ type: "reload_refused", message });
+      return { ok: false, message };
+    }
+    await apply(next);
+    emit({ type: "reloaded" });
+    return { ok: true, message: "Configuration reloaded" };
+  }
+
+  /** Asks for the end of a daemon that should be started again. */
+  function breakDown(reason: string): void {
+    broken = true;
+    askToEnd(reason);
+  }
+
+  function askToEnd(reason: string): void {
+    if (ending.signal.aborted) return;
+    emit({ type: "stopping", reason });
+    ending.abort();
+  }
+
+  /** Waits until it is asked to end, then stops the parts, those that others depend on last. */
+  async function stopWhenAsked(watching: Promise<void>): Promise<void> {
+    await aborted(ending.signal);
+    // A reload under way ends first: it may be exchanging jobs.
+    await inTurn(() => Promise.resolve());
+    await Promise.all([jobs.stop(), web?.stop()]);
+    await hooks.stop();
+    closing.abort();
+    await Promise.all([watching, channel?.finished]);
+    try {
+      await pid[Symbol.asyncDispose]();
+      await work[Symbol.asyncDispose]();
+    } catch (error) {
+      emit({ type: "notice", level: "warning", message: `Cannot clean up: ${failureRecord(error).message}` });
+    }
+    emit({ type: "stopped" });
+    ledger[Symbol.dispose]();
+    await lock[Symbol.asyncDispose]();
+  }
+
+  /** What the page asks besides: events, the setup, other computers, and the checks. */
+  function askedByPage(): Pick<PageSource, "listen" | "setup" | "others" | "check"> {
+    const log = setupLog();
+    events.listen(log.listen);
+    return {
+      listen: events.listen,
+      setup: () => ({ settings, reload: log.reload(), hookCall: log.hookCall }),
+      others: pageFleet(() => settings, system, ending.signal),
+      check: check === undefined ? null : () => check(settings, ending.signal),
+    };
+  }
+
+  function tellFailed(error: unknown, listener: Origin["listener"]): void {
+    const message = `A request from ${listener === "commands" ? "a command" : "the page"} failed`;
+    emit({ type: "notice", level: "error", message, error });
+  }
+
+  /** The channel for commands; null if it cannot listen: the daemon still delivers. */
+  async function openChannel(): Promise<ControlServer | null> {
+    const { stateDirectory } = settings;
+    const onError = (error: unknown) => tellFailed(error, "commands");
+    const url = web?.server()?.url ?? null;
+    try {
+      return await controlServer(http, { stateDirectory, version: VERSION, url, system, onError }, closing.signal);
+    } catch (error) {
+      const message = `Cannot listen for commands (status, stop, …), which need control.json: ${reasonOf(error)}`;
+      emit({ type: "notice", level: "warning", message });
+      return null;
+    }
+  }
 
   return {
     ...control,
     ledger,
     events,
-    fleetAsked: parts.fleet.asked,
-    startUrl: () => parts.web?.server()?.startUrl ?? null,
-    ending: parts.ending.signal,
-    trouble: parts.state.trouble,
-    broken: () => parts.broken,
+    fleetAsked: fleet.asked,
+    startUrl: () => web?.server()?.startUrl ?? null,
+    ending: ending.signal,
+    trouble: watch.trouble,
+    broken: () => broken,
     stopped,
     unsettled: () => jobs.list().map(({ job, intake }) => ({ job, files: intake.waiting() })),
     async finished() {
-      const { signal } = parts.ending;
       const all = jobs.list();
-      const results = await Promise.all(all.map(async (one) => ({ job: one.job.name, finish: await one.finished(signal) })));
+      const results = await Promise.all(
+        all.map(async (one) => ({ job: one.job.name, finish: await one.finished(ending.signal) })),
+      );
       // A source may only have waited for another job.
       await Promise.all(all.map((pipeline) => pipeline.removeDelivered()));
       return results;
     },
     async [Symbol.asyncDispose]() {
-      askToEnd(parts, "the program is exiting");
+      askToEnd("the program is exiting");
       await stopped;
     },
   };
@@ -218,128 +320,4 @@ function noteAvailability(ledger: Ledger): (event: TransferEvent) => void {
       if (!(error instanceof Failure)) throw error;
     }
   };
-}
-
-/** What one daemon consists of while it runs. */
-interface Parts extends Opened, Pick<DaemonTools, "readSettings" | "adopt"> {
-  readonly jobs: Pipelines;
-  /** Aborted to ask for the end. */
-  readonly ending: AbortController;
-  /** Aborted when the jobs have stopped: commands are answered until then. */
-  readonly closing: AbortController;
-  /** Runs what must not run during a reload. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly fleet: FleetView;
-  readonly state: StateWatch;
-  settings: Settings;
-  broken: boolean;
-  web: DaemonWeb | null;
-  channel: ControlServer | null;
-}
-
-/** Makes these settings the current ones. */
-async function apply(next: Settings, parts: Parts): Promise<void> {
-  const { system, hooks, jobs, pid, ending } = parts;
-  for (const note of next.notes) parts.events.emit({ type: "notice", level: "info", message: `Configuration: ${note}` });
-  parts.settings = next;
-  system.setBulkheads(localFolders(next.jobs, system));
-  hooks.adopt(next);
-  await Promise.all([parts.adopt?.(next), pid.adopt(next.pidFile)]);
-  if (!ending.signal.aborted) await Promise.all([jobs.adopt(next), parts.web?.adopt(next)]);
-}
-
-async function reload(parts: Parts): Promise<{ ok: boolean; message: string }> {
-  const { readSettings, settings, events: { emit } } = parts;
-  if (readSettings === null) return { ok: false, message: "Cannot reload: the daemon was started without a configuration file" };
-  let next: Settings;
-  try {
-    next = await readSettings();
-    if (next.stateDirectory !== settings.stateDirectory) {
-      throw new Failure("configuration", "Cannot change state_directory while running: restart the daemon");
-    }
-  } catch (error) {
-    const { message } = failureRecord(error);
-    emit({ type: "reload_refused", message });
-    return { ok: false, message };
-  }
-  await apply(next, parts);
-  emit({ type: "reloaded" });
-  return { ok: true, message: "Configuration reloaded" };
-}
-
-/** Asks for the end of a daemon that should be started again. */
-function breakDown(parts: Parts, reason: string): void {
-  parts.broken = true;
-  askToEnd(parts, reason);
-}
-
-function askToEnd({ ending, events }: Parts, reason: string): void {
-  if (ending.signal.aborted) return;
-  events.emit({ type: "stopping", reason });
-  ending.abort();
-}
-
-/** Waits until it is asked to end, then stops the parts, those that others depend on last. */
-async function stopWhenAsked(parts: Parts, watching: Promise<void>): Promise<void> {
-  const { ending, closing, inTurn, jobs, web, hooks, channel, pid, work, events, ledger, lock } = parts;
-  await aborted(ending.signal);
-  // A reload under way ends first: it may be exchanging jobs.
-  await inTurn(() => Promise.resolve());
-  await Promise.all([jobs.stop(), web?.stop()]);
-  await hooks.stop();
-  closing.abort();
-  await Promise.all([watching, channel?.finished]);
-  try {
-    await pid[Symbol.asyncDispose]();
-    await work[Symbol.asyncDispose]();
-  } catch (error) {
-    events.emit({ type: "notice", level: "warning", message: `Cannot clean up: ${failureRecord(error).message}` });
-  }
-  events.emit({ type: "stopped" });
-  ledger[Symbol.dispose]();
-  await lock[Symbol.asyncDispose]();
-}
-
-/** What the page asks besides: events, the setup, other computers, and the checks. */
-function askedByPage(parts: Parts, check: DaemonTools["check"]): Pick<PageSource, "listen" | "setup" | "others" | "check"> {
-  const { events, ending } = parts;
-  const log = setupLog();
-  events.listen(log.listen);
-  return {
-    listen: events.listen,
-    setup: () => ({ settings: parts.settings, reload: log.reload(), hookCall: log.hookCall }),
-    others: pageFleet(() => parts.settings, parts.system, ending.signal),
-    check: check === undefined ? null : () => check(parts.settings, ending.signal),
-  };
-}
-
-/** Loaded at the first request: a daemon that nobody asks anything needs a third less memory of its own. */
-function appWhenAsked(control: DaemonControl, source: PageSource | null, parts: Parts): HttpApp {
-  const { system, ending } = parts;
-  const onError = (error: unknown, listener: Origin["listener"]) => tellFailed(error, listener, parts);
-  const make = async () => {
-    const { httpApp } = await import("./control/http_app.ts");
-    return httpApp({ control, source, system, onError }, ending.signal);
-  };
-  let app: Promise<HttpApp> | null = null;
-  return { fetch: async (request, origin) => await (await (app ??= make())).fetch(request, origin) };
-}
-
-function tellFailed(error: unknown, listener: Origin["listener"], { events }: Parts): void {
-  const message = `A request from ${listener === "commands" ? "a command" : "the page"} failed`;
-  events.emit({ type: "notice", level: "error", message, error });
-}
-
-/** The channel for commands; null if it cannot listen: the daemon still delivers. */
-async function openChannel(parts: Parts, http: HttpApp): Promise<ControlServer | null> {
-  const { system, settings: { stateDirectory }, events: { emit }, closing } = parts;
-  const onError = (error: unknown) => tellFailed(error, "commands", parts);
-  const url = parts.web?.server()?.url ?? null;
-  try {
-    return await controlServer(http, { stateDirectory, version: VERSION, url, system, onError }, closing.signal);
-  } catch (error) {
-    const message = `Cannot listen for commands (status, stop, …), which need control.json: ${reasonOf(error)}`;
-    emit({ type: "notice", level: "warning", message });
-    return null;
-  }
 }

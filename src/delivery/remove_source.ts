@@ -185,24 +185,97 @@ async function isInside({ path, absolutePath }: SourceFile, system: System): Pro
   return true;
 }
 
-interface Guard {
-  readonly job: Job;
-  readonly system: System;
-  readonly emit: Emit;
-  readonly name: string;
-}
-
 /**
  * Removes sources where another account may exchange a folder on the way to them at any moment. What is removed is first moved into
  * a folder of ours, in which nobody else can exchange anything, and looked at there. If it is another file, it is put back.
  */
-export function guardedRemoval(job: Job, { system, emit }: Pick<Guard, "system" | "emit">) {
-  const name = `.image-transfer-removing-${
-    createHash("sha256").update(`${job.name}\0${job.watchPath}`).digest("hex").slice(0, 16)
-  }`;
-  const guard: Guard = { job, system, emit, name };
+export function guardedRemoval(job: Job, { system, emit }: { readonly system: System; readonly emit: Emit }) {
+  const hash = createHash("sha256").update(`${job.name}\0${job.watchPath}`).digest("hex");
+  const name = `.image-transfer-removing-${hash.slice(0, 16)}`;
   // What was said already.
   const told = new Set<string>();
+
+  const isThere = async (folder: string) => (await system.followedFacts(folder))?.kind === "folder";
+
+  async function isOurs(place: string): Promise<boolean> {
+    const facts = await system.facts(place);
+    return facts?.kind === "folder" && (facts.uid ?? system.uid) === system.uid && (facts.mode & 0o022) === 0;
+  }
+
+  /** A folder of ours; null where there can be none. */
+  async function placeFor({ absolutePath }: SourceFile): Promise<string | null> {
+    const device = (await system.facts(absolutePath))?.device ?? "";
+    for (const base of basesOf(job.watchPath)) {
+      if (device === "" || (await system.followedFacts(base))?.device !== device || !await isOnlyOurs(base, system)) continue;
+      const place = join(base, name);
+      // Not allowed to, or read-only.
+      const isMade = await system.makeInside(place, 0o700).then(() => true, () => false);
+      const isUsable = isMade && await isOurs(place);
+      if (isMade) await tidy(place, place);
+      if (isUsable) return place;
+    }
+    return null;
+  }
+
+  async function moveAndRemove(place: string, source: SourceFile): Promise<boolean> {
+    const moved = join(place, source.path);
+    // What could not be put back.
+    if (await system.facts(moved) !== null) return false;
+    await system.makeFolder(dirname(moved), 0o700);
+    try {
+      await system.rename(source.absolutePath, moved);
+      crashPoint("after_source_moved", system);
+      const facts = await system.facts(moved);
+      const isSource = facts?.kind === "file" && sameFingerprint(facts, source);
+      if (isSource) await system.remove(moved);
+      else await putBack(moved, source.absolutePath, TRIES);
+      return isSource;
+    } finally {
+      await tidy(place, dirname(moved));
+    }
+  }
+
+  /**
+   * Never replaces anything. What was taken from behind a link goes back there: its name is free there alone, so it is tried until the
+   * link is there again.
+   */
+  async function putBack(moved: string, path: string, tries: number): Promise<void> {
+    for (let tried = 0; tried < tries; tried++) {
+      if (tried > 0) await system.sleep(AGAIN_MS);
+      const isLinked = await system.link(moved, path).then(() => true, () => false);
+      if (isLinked) return await system.remove(moved);
+      // Without hard links, or for a folder.
+      if (await system.facts(path).catch(() => undefined) === null && await isThere(dirname(path))) {
+        return await system.rename(moved, path);
+      }
+    }
+    const message =
+      `Cannot put "${printable(path)}" back: another file has its name. It was moved to "${printable(moved)}" because ` +
+      "another account exchanged a folder while delete_source removed files; move it where it belongs";
+    emit({ type: "notice", level: "error", message });
+  }
+
+  async function putBackAll(place: string, folder: string): Promise<void> {
+    for (const { name, facts } of (await system.list(folder)).entries) {
+      const moved = join(folder, name);
+      if (facts.kind === "folder") await putBackAll(place, moved);
+      else {
+        const path = join(job.watchPath, moved.slice(place.length + 1));
+        await system.makeFolder(dirname(path));
+        await putBack(moved, path, 1);
+      }
+    }
+    await tidy(place, folder);
+  }
+
+  /** Removes the folders that are empty now, from the innermost up to the one of ours. */
+  async function tidy(place: string, innermost: string): Promise<void> {
+    for (let folder = innermost; folder.length >= place.length; folder = dirname(folder)) {
+      const isRemoved = await system.remove(folder).then(() => true, () => false);
+      if (!isRemoved) return;
+    }
+  }
+
   return {
     /**
      * To be called before the last look at a source: gives what removes it afterwards, which gives false where the file was not the
@@ -215,31 +288,28 @@ export function guardedRemoval(job: Job, { system, emit }: Pick<Guard, "system" 
       if (way.is !== "steady") way = await wayTo(folder, job.watchPath, system);
       // Folders are being exchanged.
       if (way.is !== "steady") return null;
-      if (way.exchangeable.length === 0) return () => system.remove(source.absolutePath).then(() => true);
-      const place = await placeFor(guard, source);
-      if (place === null) {
-        const { exchangeable: [unsafe = ""] } = way;
-        if (!told.has(unsafe)) {
-          const message =
-            `Job ${job.name} keeps its delivered sources: other accounts may rename what is in "${
-              printable(unsafe)
-            }", and no folder ` +
-            "on that disk is protected from them. Run `chmod go-w` on it, or set its sticky bit (chmod +t)";
-          emit({ type: "notice", level: "warning", message });
-        }
-        told.add(unsafe);
-        return null;
+      const { exchangeable: [unsafe], state } = way;
+      if (unsafe === undefined) return () => system.remove(source.absolutePath).then(() => true);
+      const place = await placeFor(source);
+      if (place !== null) {
+        return async () => (await wayTo(folder, job.watchPath, system)).state === state && await moveAndRemove(place, source);
       }
-      return async () =>
-        (await wayTo(folder, job.watchPath, system)).state === way.state && await moveAndRemove(guard, place, source);
+      const message =
+        `Job ${job.name} keeps its delivered sources: other accounts may rename what is in "${
+          printable(unsafe)
+        }", and no folder ` +
+        "on that disk is protected from them. Run `chmod go-w` on it, or set its sticky bit (chmod +t)";
+      if (!told.has(unsafe)) emit({ type: "notice", level: "warning", message });
+      told.add(unsafe);
+      return null;
     },
     /** Puts back what was moved by a process that ended before it could remove it. Never throws. */
     async restore(): Promise<void> {
       try {
         for (const base of basesOf(job.watchPath)) {
           const place = join(base, name);
-          if (await system.facts(place) === null || !await isOurs(place, system) || !await isOnlyOurs(base, system)) continue;
-          if (await isThere(job.watchPath, system)) await putBackAll(guard, place, place);
+          if (await system.facts(place) === null || !await isOurs(place) || !await isOnlyOurs(base, system)) continue;
+          if (await isThere(job.watchPath)) await putBackAll(place, place);
         }
       } catch (error) {
         emit({ type: "notice", level: "warning", message: `Cannot look for sources that were being removed: ${error}` });
@@ -251,91 +321,6 @@ export function guardedRemoval(job: Job, { system, emit }: Pick<Guard, "system" 
 /** The watched folder, and those it lies in: a file can be moved only within its file system. */
 function basesOf(watchPath: string): string[] {
   return dirname(watchPath) === watchPath ? [watchPath] : [watchPath, ...basesOf(dirname(watchPath))];
-}
-
-/** A folder of ours; null where there can be none. */
-async function placeFor({ job, system, name }: Guard, { absolutePath }: SourceFile): Promise<string | null> {
-  const device = (await system.facts(absolutePath))?.device ?? "";
-  for (const base of basesOf(job.watchPath)) {
-    if (device === "" || (await system.followedFacts(base))?.device !== device || !await isOnlyOurs(base, system)) continue;
-    const place = join(base, name);
-    // Not allowed to, or read-only.
-    const isMade = await system.makeInside(place, 0o700).then(() => true, () => false);
-    const isUsable = isMade && await isOurs(place, system);
-    if (isMade) await tidy(system, place, place);
-    if (isUsable) return place;
-  }
-  return null;
-}
-
-async function isOurs(place: string, system: System): Promise<boolean> {
-  const facts = await system.facts(place);
-  return facts?.kind === "folder" && (facts.uid ?? system.uid) === system.uid && (facts.mode & 0o022) === 0;
-}
-
-async function moveAndRemove(guard: Guard, place: string, source: SourceFile): Promise<boolean> {
-  const { system } = guard;
-  const moved = join(place, source.path);
-  // What could not be put back.
-  if (await system.facts(moved) !== null) return false;
-  await system.makeFolder(dirname(moved), 0o700);
-  try {
-    await system.rename(source.absolutePath, moved);
-    crashPoint("after_source_moved", system);
-    const facts = await system.facts(moved);
-    const isSource = facts?.kind === "file" && sameFingerprint(facts, source);
-    if (isSource) await system.remove(moved);
-    else await putBack(guard, moved, source.absolutePath, TRIES);
-    return isSource;
-  } finally {
-    await tidy(system, place, dirname(moved));
-  }
-}
-
-/**
- * Never replaces anything. What was taken from behind a link goes back there: its name is free there alone, so it is tried until the
- * link is there again.
- */
-async function putBack({ system, emit }: Guard, moved: string, path: string, tries: number): Promise<void> {
-  for (let tried = 0; tried < tries; tried++) {
-    if (tried > 0) await system.sleep(AGAIN_MS);
-    const isLinked = await system.link(moved, path).then(() => true, () => false);
-    if (isLinked) return await system.remove(moved);
-    // Without hard links, or for a folder.
-    if (await system.facts(path).catch(() => undefined) === null && await isThere(dirname(path), system)) {
-      return await system.rename(moved, path);
-    }
-  }
-  const message =
-    `Cannot put "${printable(path)}" back: another file has its name. It was moved to "${printable(moved)}" because ` +
-    "another account exchanged a folder while delete_source removed files; move it where it belongs";
-  emit({ type: "notice", level: "error", message });
-}
-
-async function isThere(folder: string, system: System): Promise<boolean> {
-  return (await system.followedFacts(folder))?.kind === "folder";
-}
-
-async function putBackAll(guard: Guard, place: string, folder: string): Promise<void> {
-  const { job, system } = guard;
-  for (const { name, facts } of (await system.list(folder)).entries) {
-    const moved = join(folder, name);
-    if (facts.kind === "folder") await putBackAll(guard, place, moved);
-    else {
-      const path = join(job.watchPath, moved.slice(place.length + 1));
-      await system.makeFolder(dirname(path));
-      await putBack(guard, moved, path, 1);
-    }
-  }
-  await tidy(system, place, folder);
-}
-
-/** Removes the folders that are empty now, from the innermost up to the one of ours. */
-async function tidy(system: System, place: string, innermost: string): Promise<void> {
-  for (let folder = innermost; folder.length >= place.length; folder = dirname(folder)) {
-    const isRemoved = await system.remove(folder).then(() => true, () => false);
-    if (!isRemoved) return;
-  }
 }
 
 /** Until a change would show. */

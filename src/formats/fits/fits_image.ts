@@ -46,148 +46,103 @@ const MOST_TILES = 32 * 1024 * 1024;
 const NULL_VALUE = -2147483648;
 const ZERO_VALUE = -2147483646;
 /** By ZCMPTYPE. */
-const COMPRESSIONS: ReadonlyMap<string, TiledImage["compression"]> = new Map([
+const COMPRESSIONS = new Map<string, "rice" | "gzip" | "gzip shuffled">([
   ["RICE_1", "rice"],
   ["RICE_ONE", "rice"],
   ["GZIP_1", "gzip"],
   ["GZIP_2", "gzip shuffled"],
 ]);
 
-/** A tile-compressed image, as its header describes it. Sizes in pixels, offsets in bytes from the beginning of the file. */
-interface TiledImage {
-  readonly read: RangeReader;
-  readonly shape: Shape;
-  readonly scale: Scale;
-  readonly compression: "rice" | "gzip" | "gzip shuffled";
-  readonly rice: { readonly blockSize: number; readonly bytesPerPixel: number };
-  /** Of quantised floating-point numbers, what stands for no value; null where nothing does. */
-  readonly blank: number | null;
-  readonly tileWidth: number;
-  readonly tileHeight: number;
-  readonly columns: ReadonlyMap<string, Column>;
-  /** The column of the compressed tiles. */
-  readonly data: Column;
-  /** The table, one row a tile, and the heap that its rows point into. */
-  readonly rowsAt: number;
-  readonly rowBytes: number;
-  readonly heapAt: number;
-}
-
 /** The image; null where it is compressed in a way that is not read. Keeps the tiles of the last row that was asked for. */
-function compressedImage(hdu: Hdu, read: RangeReader): FitsImage | null {
-  const image = tiledImage(hdu, read);
-  if (image === null) return null;
-  const { shape, tileHeight } = image;
-  let band: { readonly index: number; readonly values: Float64Array } = { index: -1, values: new Float64Array(0) };
-  return {
-    ...shape,
-    async row(y) {
-      const index = Math.floor(y / tileHeight);
-      if (band.index !== index) band = { index, values: await unpackBand(image, index) };
-      const inside = y - index * tileHeight;
-      return band.values.subarray(inside * shape.width, (inside + 1) * shape.width);
-    },
-  };
-}
-
-function tiledImage({ header, dataOffset }: Hdu, read: RangeReader): TiledImage | null {
+function compressedImage({ header, dataOffset }: Hdu, read: RangeReader): FitsImage | null {
   const shape = shapeOf(header, "Z");
   const compression = COMPRESSIONS.get(String(header.get("ZCMPTYPE") ?? ""));
   const columns = tableColumns(header);
   const data = columns.get("COMPRESSED_DATA");
   if (shape === null || data === undefined || compression === undefined) return null;
-  const tileWidth = tileSide(header, 1, shape.width);
-  const tileHeight = tileSide(header, 2, 1);
-  if (tileWidth === null || tileHeight === null) return null;
-  if (shape.width * Math.min(tileHeight, shape.height) > MOST_TILES) return null;
+  const { width, height, bitpix } = shape;
+  const [tileWidth, tileHeight] = [Number(header.get("ZTILE1") ?? width), Number(header.get("ZTILE2") ?? 1)];
+  if (![tileWidth, tileHeight].every((side) => Number.isSafeInteger(side) && side > 0)) return null;
+  if (width * Math.min(tileHeight, height) > MOST_TILES) return null;
+  const scale = scaleOf(header, bitpix);
+  /** Of quantised floating-point numbers, what stands for no value. */
+  const usualBlank = header.get("ZBLANK");
+  /** The table, one row a tile, and the heap that its rows point into. */
   const rowBytes = Number(header.get("NAXIS1"));
-  const blank = header.get("ZBLANK");
+  const heapAt = dataOffset + Number(header.get("THEAP") ?? rowBytes * Number(header.get("NAXIS2")));
+  let band: { readonly index: number; readonly values: Float64Array } = { index: -1, values: new Float64Array(0) };
+
+  /** The rows of the image that one row of tiles holds. */
+  async function unpackBand(index: number): Promise<Float64Array> {
+    const across = Math.ceil(width / tileWidth);
+    const rows = Math.min(tileHeight, height - index * tileHeight);
+    const values = new Float64Array(width * rows);
+    for (let column = 0; column < across; column++) {
+      const left = column * tileWidth;
+      const tileColumns = Math.min(tileWidth, width - left);
+      const row = await fill(read, dataOffset + (index * across + column) * rowBytes, rowBytes);
+      const tile = await unpackTile(row, tileColumns * rows);
+      for (let y = 0; y < rows; y++) values.set(tile.subarray(y * tileColumns, (y + 1) * tileColumns), y * width + left);
+    }
+    return values;
+  }
+
+  /** `row` is the tile's row of the table. */
+  async function unpackTile(row: Uint8Array, pixels: number): Promise<Float64Array> {
+    const values = new Float64Array(pixels);
+    const packed = await heapBytes(row, data!);
+    if (packed.length === 0) {
+      // Numbers that could not be quantised are kept as they are, gzipped.
+      const gzipped = columns.get("GZIP_COMPRESSED_DATA");
+      const bytes = gzipped === undefined ? packed : await heapBytes(row, gzipped);
+      if (bytes.length === 0) return values.fill(NaN);
+      decode(unzipped(bytes, pixels * Math.abs(bitpix) / 8), bitpix, values);
+      return bitpix < 0 ? values : toPhysical(values, scale);
+    }
+    const quantised = bitpix < 0 && columns.has("ZSCALE");
+    const stored = quantised ? 32 : bitpix;
+    if (compression === "rice") {
+      unrice(packed, parameter(header, "BYTEPIX", 4), parameter(header, "BLOCKSIZE", 32), values);
+    } else {
+      const bytes = unzipped(packed, pixels * Math.abs(stored) / 8);
+      decode(compression === "gzip shuffled" ? unshuffled(bytes, Math.abs(stored) / 8) : bytes, stored, values);
+    }
+    if (!quantised) return toPhysical(values, scale);
+    // Each tile has its own scale.
+    const [factor, zero] = [numberAt(row, columns.get("ZSCALE")) ?? 1, numberAt(row, columns.get("ZZERO")) ?? 0];
+    const blank = numberAt(row, columns.get("ZBLANK")) ?? usualBlank;
+    for (let i = 0; i < pixels; i++) {
+      const whole = values[i]!;
+      values[i] = whole === blank || whole === NULL_VALUE ? NaN : whole === ZERO_VALUE ? 0 : zero + factor * whole;
+    }
+    return toPhysical(values, { ...scale, blank: null });
+  }
+
+  /** What a row of the table points to. */
+  async function heapBytes(row: Uint8Array, { offset, format }: Column): Promise<Uint8Array> {
+    const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
+    const [length, at] = format.includes("Q")
+      ? [Number(view.getBigInt64(offset)), Number(view.getBigInt64(offset + 8))]
+      : [view.getUint32(offset), view.getUint32(offset + 4)];
+    if (length > MOST_TILES * 8) throw new RangeError("a compressed tile is too long");
+    return await fill(read, heapAt + at, length);
+  }
+
   return {
-    ...{ read, shape, compression, columns, data, tileWidth, tileHeight, rowBytes },
-    scale: scaleOf(header, shape.bitpix),
-    rice: riceParameters(header),
-    blank: typeof blank === "number" ? blank : null,
-    rowsAt: dataOffset,
-    heapAt: dataOffset + Number(header.get("THEAP") ?? rowBytes * Number(header.get("NAXIS2"))),
+    ...shape,
+    async row(y) {
+      const index = Math.floor(y / tileHeight);
+      if (band.index !== index) band = { index, values: await unpackBand(index) };
+      const inside = y - index * tileHeight;
+      return band.values.subarray(inside * width, (inside + 1) * width);
+    },
   };
 }
 
-/** The rows of the image that one row of tiles holds. */
-async function unpackBand(image: TiledImage, index: number): Promise<Float64Array> {
-  const { shape: { width, height }, tileWidth, tileHeight, rowsAt, rowBytes } = image;
-  const across = Math.ceil(width / tileWidth);
-  const rows = Math.min(tileHeight, height - index * tileHeight);
-  const values = new Float64Array(width * rows);
-  for (let column = 0; column < across; column++) {
-    const left = column * tileWidth;
-    const tileColumns = Math.min(tileWidth, width - left);
-    const row = await fill(image.read, rowsAt + (index * across + column) * rowBytes, rowBytes);
-    const tile = await unpackTile(image, row, tileColumns * rows);
-    for (let y = 0; y < rows; y++) values.set(tile.subarray(y * tileColumns, (y + 1) * tileColumns), y * width + left);
-  }
-  return values;
-}
-
-/** `row` is the tile's row of the table. */
-async function unpackTile(image: TiledImage, row: Uint8Array, pixels: number): Promise<Float64Array> {
-  const { shape: { bitpix }, columns, compression, rice } = image;
-  const packed = await heapBytes(image, row, image.data);
-  if (packed.length === 0) return await unquantisedTile(image, row, pixels);
-  const values = new Float64Array(pixels);
-  const quantised = bitpix < 0 && columns.has("ZSCALE");
-  const stored = quantised ? 32 : bitpix;
-  if (compression === "rice") {
-    unrice(packed, rice.bytesPerPixel, rice.blockSize, values);
-  } else {
-    const bytes = unzipped(packed, pixels * Math.abs(stored) / 8);
-    decode(compression === "gzip shuffled" ? unshuffled(bytes, Math.abs(stored) / 8) : bytes, stored, values);
-  }
-  return quantised ? rescaled(image, row, values) : toPhysical(values, image.scale);
-}
-
-/** Numbers that could not be quantised are kept as they are, gzipped; without them the tile is empty. */
-async function unquantisedTile(image: TiledImage, row: Uint8Array, pixels: number): Promise<Float64Array> {
-  const { shape: { bitpix }, columns, scale } = image;
-  const values = new Float64Array(pixels);
-  const gzipped = columns.get("GZIP_COMPRESSED_DATA");
-  const bytes = gzipped === undefined ? new Uint8Array(0) : await heapBytes(image, row, gzipped);
-  if (bytes.length === 0) return values.fill(NaN);
-  decode(unzipped(bytes, pixels * Math.abs(bitpix) / 8), bitpix, values);
-  return bitpix < 0 ? values : toPhysical(values, scale);
-}
-
-/** Quantised numbers as they were, in place: each tile has its own scale. */
-function rescaled({ columns, scale, blank: usual }: TiledImage, row: Uint8Array, values: Float64Array): Float64Array {
-  const [factor, zero] = [numberAt(row, columns.get("ZSCALE")) ?? 1, numberAt(row, columns.get("ZZERO")) ?? 0];
-  const blank = numberAt(row, columns.get("ZBLANK")) ?? usual;
-  for (let i = 0; i < values.length; i++) {
-    const whole = values[i]!;
-    values[i] = whole === blank || whole === NULL_VALUE ? NaN : whole === ZERO_VALUE ? 0 : zero + factor * whole;
-  }
-  return toPhysical(values, { ...scale, blank: null });
-}
-
-/** What a row of the table points to. */
-async function heapBytes({ read, heapAt }: TiledImage, row: Uint8Array, { offset, format }: Column): Promise<Uint8Array> {
-  const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-  const [length, at] = format.includes("Q")
-    ? [Number(view.getBigInt64(offset)), Number(view.getBigInt64(offset + 8))]
-    : [view.getUint32(offset), view.getUint32(offset + 4)];
-  if (length > MOST_TILES * 8) throw new RangeError("a compressed tile is too long");
-  return await fill(read, heapAt + at, length);
-}
-
-function tileSide(header: Header, axis: number, usual: number): number | null {
-  const side = Number(header.get(`ZTILE${axis}`) ?? usual);
-  return Number.isSafeInteger(side) && side > 0 ? side : null;
-}
-
-function riceParameters(header: Header): TiledImage["rice"] {
-  const named = (name: string, usual: number) => {
-    for (let n = 1; header.has(`ZNAME${n}`); n++) if (header.get(`ZNAME${n}`) === name) return Number(header.get(`ZVAL${n}`));
-    return usual;
-  };
-  return { blockSize: named("BLOCKSIZE", 32), bytesPerPixel: named("BYTEPIX", 4) };
+/** A parameter of the compression: ZNAMEn, ZVALn. */
+function parameter(header: Header, name: string, usual: number): number {
+  for (let n = 1; header.has(`ZNAME${n}`); n++) if (header.get(`ZNAME${n}`) === name) return Number(header.get(`ZVAL${n}`));
+  return usual;
 }
 
 function numberAt(row: Uint8Array, column: Column | undefined): number | null {
@@ -298,25 +253,17 @@ function tableColumns(header: Header): ReadonlyMap<string, Column> {
     const count = match[1] === "" ? 1 : Number(match[1]);
     const text = String(header.get(`TFORM${n}`)).replace(/\(.*$/, "").trim();
     columns.set(String(header.get(`TTYPE${n}`) ?? `column ${n}`).toUpperCase(), { offset, format: text });
-    offset += match[2] === "X" ? Math.ceil(count / 8) : count * BYTES_OF[match[2]!]!;
+    offset += match[2] === "X" ? Math.ceil(count / 8) : count * BYTES_OF.get(match[2]!)!;
   }
   return columns;
 }
 
-const BYTES_OF: Readonly<Record<string, number>> = {
-  L: 1,
-  B: 1,
-  A: 1,
-  I: 2,
-  J: 4,
-  E: 4,
-  K: 8,
-  D: 8,
-  C: 8,
-  P: 8,
-  M: 16,
-  Q: 16,
-};
+/** By the letter of TFORM. */
+const BYTES_OF = new Map(
+  ([["LBA", 1], ["I", 2], ["JE", 4], ["KDCP", 8], ["MQ", 16]] as const).flatMap(([letters, bytes]) =>
+    [...letters].map((letter) => [letter, bytes] as const)
+  ),
+);
 
 // The numbers of FITS images: their shape, their scale, and how bytes become values.
 
@@ -380,27 +327,19 @@ function toPhysical(values: Float64Array, { zero, factor, blank }: Scale): Float
   return values;
 }
 
-/** Big-endian numbers of FITS. */
+/** Big-endian numbers of FITS, by BITPIX. */
+const READERS: Readonly<Record<number, (view: DataView, at: number) => number>> = {
+  8: (view, at) => view.getUint8(at),
+  16: (view, at) => view.getInt16(at),
+  32: (view, at) => view.getInt32(at),
+  64: (view, at) => Number(view.getBigInt64(at)),
+  [-32]: (view, at) => view.getFloat32(at),
+  [-64]: (view, at) => view.getFloat64(at),
+};
+
 function decode(bytes: Uint8Array, bitpix: number, into: Float64Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const count = Math.min(into.length, Math.floor(bytes.length / (Math.abs(bitpix) / 8)));
-  switch (bitpix) {
-    case 8:
-      for (let i = 0; i < count; i++) into[i] = bytes[i]!;
-      return;
-    case 16:
-      for (let i = 0; i < count; i++) into[i] = view.getInt16(2 * i);
-      return;
-    case 32:
-      for (let i = 0; i < count; i++) into[i] = view.getInt32(4 * i);
-      return;
-    case 64:
-      for (let i = 0; i < count; i++) into[i] = Number(view.getBigInt64(8 * i));
-      return;
-    case -32:
-      for (let i = 0; i < count; i++) into[i] = view.getFloat32(4 * i);
-      return;
-    case -64:
-      for (let i = 0; i < count; i++) into[i] = view.getFloat64(8 * i);
-  }
+  const [width, read] = [Math.abs(bitpix) / 8, READERS[bitpix]!];
+  const count = Math.min(into.length, Math.floor(bytes.length / width));
+  for (let i = 0; i < count; i++) into[i] = read(view, i * width);
 }
