@@ -24,44 +24,116 @@ const HINT_MS = 500;
 const AGAIN_MS = 5_000;
 const HOUR = 3_600_000;
 
-interface State extends RemovingTools {
-  readonly job: Job;
-  readonly outboxes: readonly Outbox[];
-  /** By path, since when it is missing, by the monotonic clock. */
-  missingSince: Map<string, number>;
-  readonly lately: Map<string, { readonly at: number; readonly files: number }[]>;
-  /** When the clock of a trash was last set. */
-  readonly clockedAt: Map<string, number>;
-  /** Something has not been missing for long enough yet. */
-  unripe: boolean;
-  again: boolean;
-}
-
 /** Nothing happens before `run` or `settle`. */
 export function mirrors(job: Job, outboxes: readonly Outbox[], tools: RemovingTools) {
-  const { system, ledger } = tools;
+  const { system, ledger, emit } = tools;
   const hint = bell(system);
+  const warn = (message: string) => emit({ type: "notice", level: "warning", message });
   // What lies in a trash is removed in time, whatever the configuration says now.
   const mine = outboxes.filter(({ destination }) =>
     destination.deleteDestinationFiles || ledger.trash(job.name, destination.name).length > 0
   );
-  const state: State = {
-    ...tools,
-    job,
-    outboxes: mine,
-    missingSince: new Map(),
-    lately: new Map(),
-    clockedAt: new Map(),
-    unripe: false,
-    again: false,
-  };
+  /** By path, since when it is missing, by the monotonic clock. */
+  let missingSince = new Map<string, number>();
+  /** Removals of the last hour, and when the clock of the trash was last set, by destination. */
+  const lately = new Map<string, { readonly at: number; readonly files: number }[]>();
+  const clockedAt = new Map<string, number>();
+  /** Something has not been missing for long enough yet. */
+  let unripe = false;
+  let again = false;
+
+  async function passes(signal: AbortSignal): Promise<void> {
+    again = false;
+    try {
+      const names = mine.flatMap(({ destination: one }) => one.deleteDestinationFiles ? [one.name] : []);
+      const found = await findMissing(job, names, ledger, system, signal);
+      if (found === null) return missingSince.clear();
+      const now = system.monotonic();
+      missingSince = new Map(found.missing.map((path) => [path, missingSince.get(path) ?? now]));
+      const ripe = found.missing.filter((path) => now - missingSince.get(path)! >= MISSING_MS);
+      unripe = ripe.length < found.missing.length;
+      for (const outbox of mine) {
+        const { name } = outbox.destination;
+        await removeAndEmpty(outbox, found, ripe, signal).catch((error) => {
+          if (signal.aborted) return;
+          again = true;
+          warn(`Cannot remove files from ${name} that were deleted here: ${failureRecord(error).message}`);
+        });
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      again = true;
+      warn(`Cannot compare job ${job.name} with its mirror: ${failureRecord(error).message}`);
+    }
+  }
+
+  /** Removes what is ripe, unless a person has to be asked first, and empties the trash of what was kept for long enough. */
+  async function removeAndEmpty(
+    outbox: Outbox,
+    found: MissingFiles,
+    ripe: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name, deleteDestinationFiles, keepDeletedMs } = outbox.destination;
+    const deliveries = deleteDestinationFiles ? ledger.keptDeliveries(job.name, name, ripe) : [];
+    const accepted = ledger.mirrorOf(job.name, name)?.accepted ?? 0;
+    const elsewhere = deliveries.length > accepted && await seemsUnmounted(deliveries, system);
+    // From here to where it is remembered without a pause: a person may have accepted meanwhile.
+    const before = ledger.mirrorOf(job.name, name) ?? NEW_MIRROR;
+    const now = system.monotonic();
+    const recent = (lately.get(name) ?? []).filter(({ at }) => now - at < HOUR);
+    lately.set(name, recent);
+    const reason = whyAsk(outbox.destination, before, {
+      files: deliveries.length,
+      lately: recent.reduce((sum, { files }) => sum + files, 0),
+      delivered: ledger.counts(job.name, name).delivered,
+      emptied: found.missing.length === found.known,
+      root: found.root,
+      elsewhere,
+    });
+    if (reason !== null && reason !== before.held?.reason) {
+      warn(`Nothing is removed from ${name}: ${reason}. If that is right, run: ${acceptCommand(job.name, name)}`);
+    }
+    const clocked = clockedAt.get(name);
+    clockedAt.set(name, now);
+    const after: MirrorState = {
+      ...before,
+      held: reason === null ? null : { files: deliveries.length, reason },
+      // Another folder is the right one once nothing is missing in it, or a person has accepted what is.
+      root: reason === null && !unripe ? found.root : before.root,
+      ...clockAt(before, system.now(), clocked === undefined ? null : now - clocked),
+    };
+    ledger.rememberMirror(job.name, name, after);
+    if (reason !== null) return;
+    if (deliveries.length > 0) {
+      const session = outbox.session();
+      // The destination is not there now.
+      if (session === null) return void (again = true);
+      const folder = keepDeletedMs === 0 ? null : trashFolder(system);
+      // First: a folder that nobody knows of would never be emptied.
+      if (folder !== null) ledger.addTrash(job.name, name, folder, after.clockMs);
+      const files = await removeThere({ outbox, session, deliveries, folder }, tools, signal);
+      lately.set(name, [...recent, { at: system.monotonic(), files }]);
+    }
+    if (before.accepted > 0 && !unripe) ledger.rememberMirror(job.name, name, { ...after, accepted: 0 });
+
+    const isOld = ({ bornMs }: { readonly bornMs: number }) => after.clockMs - bornMs >= keepDeletedMs;
+    const old = ledger.trash(job.name, name).filter(isOld).map(({ folder }) => folder);
+    const session = old.length === 0 ? null : outbox.session();
+    if (session === null) return;
+    await session.emptyTrash(old.map((folder) => `${TRASH}/${folder}`), signal);
+    ledger.forgetTrash(job.name, name, old);
+    const message = `Emptied the trash of ${name}: what was removed there is older than keep_deleted`;
+    emit({ type: "notice", level: "info", message });
+  }
+
   return {
     /** Works until the signal is aborted. Never throws. */
     async run(signal: AbortSignal): Promise<void> {
       if (mine.length === 0) return;
       while (!signal.aborted) {
-        await passes(state, signal);
-        const dueMs = [job.rescanIntervalMs, ...(state.again ? [AGAIN_MS] : []), ...(state.unripe ? [MISSING_MS] : [])];
+        await passes(signal);
+        const dueMs = [job.rescanIntervalMs, ...(again ? [AGAIN_MS] : []), ...(unripe ? [MISSING_MS] : [])];
         await hint.wait(Math.min(...dueMs), signal);
         await system.sleep(HINT_MS, signal).catch(() => undefined);
       }
@@ -71,10 +143,10 @@ export function mirrors(job: Job, outboxes: readonly Outbox[], tools: RemovingTo
     /** For `--once`: removes what is to be removed. Never throws. */
     async settle(signal: AbortSignal): Promise<void> {
       if (mine.length === 0 || signal.aborted) return;
-      await passes(state, signal);
-      if (!state.unripe || signal.aborted) return;
+      await passes(signal);
+      if (!unripe || signal.aborted) return;
       await system.sleep(MISSING_MS, signal).catch(() => undefined);
-      await passes(state, signal);
+      await passes(signal);
     },
     /** A person allows what the mirror asks for; false where it asks for nothing. */
     accept(name: string): boolean {
@@ -85,96 +157,6 @@ export function mirrors(job: Job, outboxes: readonly Outbox[], tools: RemovingTo
       return true;
     },
   };
-}
-
-async function passes(state: State, signal: AbortSignal): Promise<void> {
-  const { job, outboxes, ledger, system, emit } = state;
-  state.again = false;
-  try {
-    const names = outboxes.flatMap(({ destination: one }) => one.deleteDestinationFiles ? [one.name] : []);
-    const found = await findMissing(job, names, ledger, system, signal);
-    if (found === null) return void state.missingSince.clear();
-    const now = system.monotonic();
-    state.missingSince = new Map(found.missing.map((path) => [path, state.missingSince.get(path) ?? now]));
-    const ripe = found.missing.filter((path) => now - state.missingSince.get(path)! >= MISSING_MS);
-    state.unripe = ripe.length < found.missing.length;
-    for (const outbox of outboxes) await oneMirror(state, outbox, found, ripe, signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    state.again = true;
-    const message = `Cannot compare job ${job.name} with its mirror: ${failureRecord(error).message}`;
-    emit({ type: "notice", level: "warning", message });
-  }
-}
-
-/** Removes what is ripe, unless a person has to be asked first, and empties the trash of what was kept for long enough. */
-async function oneMirror(
-  state: State,
-  outbox: Outbox,
-  found: MissingFiles,
-  ripe: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  const { job, ledger, system, emit } = state;
-  const { name, deleteDestinationFiles, keepDeletedMs } = outbox.destination;
-  try {
-    const deliveries = deleteDestinationFiles ? ledger.keptDeliveries(job.name, name, ripe) : [];
-    const accepted = ledger.mirrorOf(job.name, name)?.accepted ?? 0;
-    const elsewhere = deliveries.length > accepted && await seemsUnmounted(deliveries, system);
-    // From here to where it is remembered without a pause: a person may have accepted meanwhile.
-    const before = ledger.mirrorOf(job.name, name) ?? NEW_MIRROR;
-    const now = system.monotonic();
-    const lately = (state.lately.get(name) ?? []).filter(({ at }) => now - at < HOUR);
-    state.lately.set(name, lately);
-    const reason = whyAsk(outbox.destination, before, {
-      files: deliveries.length,
-      lately: lately.reduce((sum, { files }) => sum + files, 0),
-      delivered: ledger.counts(job.name, name).delivered,
-      emptied: found.missing.length === found.known,
-      root: found.root,
-      elsewhere,
-    });
-    if (reason !== null && reason !== before.held?.reason) {
-      const message = `Nothing is removed from ${name}: ${reason}. If that is right, run: ${acceptCommand(job.name, name)}`;
-      emit({ type: "notice", level: "warning", message });
-    }
-    const clockedAt = state.clockedAt.get(name);
-    state.clockedAt.set(name, now);
-    const after: MirrorState = {
-      ...before,
-      held: reason === null ? null : { files: deliveries.length, reason },
-      // Another folder is the right one once nothing is missing in it, or a person has accepted what is.
-      root: reason === null && !state.unripe ? found.root : before.root,
-      ...clockAt(before, system.now(), clockedAt === undefined ? null : now - clockedAt),
-    };
-    ledger.rememberMirror(job.name, name, after);
-    if (reason !== null) return;
-    if (deliveries.length > 0) {
-      const session = outbox.session();
-      // The destination is not there now.
-      if (session === null) return void (state.again = true);
-      const folder = keepDeletedMs === 0 ? null : trashFolder(system);
-      // First: a folder that nobody knows of would never be emptied.
-      if (folder !== null) ledger.addTrash(job.name, name, folder, after.clockMs);
-      const files = await removeThere({ outbox, session, deliveries, folder }, state, signal);
-      state.lately.set(name, [...lately, { at: system.monotonic(), files }]);
-    }
-    if (before.accepted > 0 && !state.unripe) ledger.rememberMirror(job.name, name, { ...after, accepted: 0 });
-
-    const isOld = ({ bornMs }: { readonly bornMs: number }) => after.clockMs - bornMs >= keepDeletedMs;
-    const old = ledger.trash(job.name, name).filter(isOld).map(({ folder }) => folder);
-    const session = old.length === 0 ? null : outbox.session();
-    if (session === null) return;
-    await session.emptyTrash(old.map((folder) => `${TRASH}/${folder}`), signal);
-    ledger.forgetTrash(job.name, name, old);
-    const message = `Emptied the trash of ${name}: what was removed there is older than keep_deleted`;
-    emit({ type: "notice", level: "info", message });
-  } catch (error) {
-    if (signal.aborted) return;
-    state.again = true;
-    const message = `Cannot remove files from ${name} that were deleted here: ${failureRecord(error).message}`;
-    emit({ type: "notice", level: "warning", message });
-  }
 }
 
 /**
