@@ -50,11 +50,7 @@ export function auditQueries(db: Database) {
       }),
     auditRivals: (job, destination, targets, after) =>
       db.snapshot(() => ({
-        rows: db.all(RIVALS, after, after + SEARCHED, job, destination, JSON.stringify(targets)).map((row) => ({
-          id: number(row, "id"),
-          target: text(row, "target"),
-          deliveredAt: numberOrNull(row, "delivered_at"),
-        })),
+        rows: db.all(RIVALS, after, after + SEARCHED, job, destination, JSON.stringify(targets)),
         lookedTo: searchedTo(db, after),
       })),
     recordAudit: (job, destination, state, findings, now) =>
@@ -87,7 +83,7 @@ export function auditQueries(db: Database) {
 
 /** How far a search behind this id came; null: to the end. */
 function searchedTo(db: Database, after: number): number | null {
-  const end = number(db.get("SELECT coalesce(max(id), 0) AS id FROM deliveries") ?? {}, "id");
+  const end = db.count("SELECT coalesce(max(id), 0) AS n FROM deliveries");
   return after + SEARCHED >= end ? null : after + SEARCHED;
 }
 
@@ -129,7 +125,7 @@ const TURN = `${SELECT_DELIVERY} FROM deliveries d JOIN versions v ON v.id = d.v
       WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision AND e.state IN ('delivered', 'sending'))
   ORDER BY d.id LIMIT ?`;
 
-const RIVALS = `SELECT id, target, delivered_at FROM deliveries
+const RIVALS = `SELECT id, target, delivered_at AS deliveredAt FROM deliveries
   WHERE id > ? AND id <= ? AND job = ? AND destination = ? AND state <> 'failed' AND target IN (SELECT value FROM json_each(?))`;
 
 const SEE = `INSERT OR REPLACE INTO audited (delivery_id, at, verdict, reason)

@@ -1,8 +1,7 @@
 /** When destinations could be delivered to: one row for each change. */
 import type { AvailabilityNote, History } from "../history.ts";
 import type { OutboxLedger } from "../outbox_ledger.ts";
-import type { Database, Row } from "./database.ts";
-import { number, text } from "./rows.ts";
+import type { Database } from "./database.ts";
 
 export const AVAILABILITY_MIGRATION = `
   CREATE TABLE availability (
@@ -26,10 +25,9 @@ export function availabilityQueries(db: Database) {
     noteRunning: (at) =>
       void db.transaction(() => {
         db.run("DELETE FROM availability WHERE at < ?", Math.trunc(at) - KEPT_MS);
+        // The former daemon ended without a word, after the last thing that shows that it was there.
         const last = db.get("SELECT state FROM availability WHERE job = '' AND destination = '' ORDER BY id DESC LIMIT 1");
-        if (last !== undefined && text(last, "state") === "running") {
-          note(Math.min(lastRecorded(db), Math.trunc(at)), "", "", "lost");
-        }
+        if (last?.["state"] === "running") note(Math.min(db.count(LAST_RECORDED), Math.trunc(at)), "", "", "lost");
         note(Math.trunc(at), "", "", "running");
       }),
     noteStopped: (at) => note(Math.trunc(at), "", "", "stopped"),
@@ -38,34 +36,16 @@ export function availabilityQueries(db: Database) {
 
 export function availabilityHistory(db: Database) {
   return {
-    availability: (from, to) => db.all(NOTES, Math.trunc(from), Math.trunc(from), Math.trunc(to)).map(toNote),
-    lastAdmitted: (limit) =>
-      db.all("SELECT job, admitted_at FROM versions ORDER BY id DESC LIMIT ?", limit).map((row) => ({
-        job: text(row, "job"),
-        at: number(row, "admitted_at"),
-      })),
+    availability: (from, to) => db.all(NOTES, Math.trunc(from), Math.trunc(from), Math.trunc(to)),
+    lastAdmitted: (limit) => db.all("SELECT job, admitted_at AS at FROM versions ORDER BY id DESC LIMIT ?", limit),
   } satisfies Partial<History>;
 }
 
-function toNote(row: Row): AvailabilityNote {
-  return {
-    at: number(row, "at"),
-    job: text(row, "job"),
-    destination: text(row, "destination"),
-    state: text(row, "state") as AvailabilityNote["state"],
-  };
-}
-
-/** The last thing that shows that the former daemon was there. */
-function lastRecorded(db: Database): number {
-  return number(db.get(LAST) as Row, "at");
-}
-
-const LAST = `SELECT max(
+const LAST_RECORDED = `SELECT max(
     (SELECT coalesce(max(at), 0) FROM availability),
     (SELECT coalesce(max(delivered_at), 0) FROM deliveries INDEXED BY deliveries_delivered),
     (SELECT coalesce((SELECT admitted_at FROM versions ORDER BY id DESC LIMIT 1), 0))
-  ) AS at`;
+  ) AS n`;
 
 /** Of the time before, the last note of each place. */
 const NOTES = `SELECT at, job, destination, state FROM availability

@@ -9,7 +9,7 @@ import { Failure, type FailureRecord, failureRecord } from "../../domain/failure
 /** The values in our tables; there are no blobs and no 64-bit integers beyond 2^53. */
 export type Value = string | number | null;
 
-/** One row by column name; `rows.ts` checks each value as it is read. */
+/** One row by column name; `rows.ts` checks each value as it is read. What is selected under the names of a type is that type. */
 export type Row = Record<string, unknown>;
 
 /** How long a statement waits for another process that writes, milliseconds. */
@@ -52,8 +52,8 @@ export class Database implements Disposable {
   }
 
   /** All rows of a query; the values are those of its `?`, in order. */
-  all(sql: string, ...values: Value[]): Row[] {
-    return this.#guarded("read", () => this.#prepared(sql).all(...values));
+  all<T = Row>(sql: string, ...values: Value[]): T[] {
+    return this.#guarded("read", () => this.#prepared(sql).all(...values)) as T[];
   }
 
   /** The rows of a query one by one, each read when it is asked for; no other statement of this text may run meanwhile. */
@@ -72,8 +72,13 @@ export class Database implements Disposable {
   }
 
   /** The first row, undefined where there is none. */
-  get(sql: string, ...values: Value[]): Row | undefined {
-    return this.#guarded("read", () => this.#prepared(sql).get(...values));
+  get<T = Row>(sql: string, ...values: Value[]): T | undefined {
+    return this.#guarded("read", () => this.#prepared(sql).get(...values)) as T | undefined;
+  }
+
+  /** The number that a query selects as `n`. */
+  count(sql: string, ...values: Value[]): number {
+    return this.get<{ readonly n: number }>(sql, ...values)!.n;
   }
 
   /** Runs one change; returns the number of rows changed. */

@@ -2,7 +2,6 @@
  * Questions about what was and what is: deliveries, images (one version of a file with all of its deliveries), counts, nights. Everything
  * is answered from indices or from the totals, so that a million rows are no burden.
  */
-import type { FailureCode } from "../../domain/failure.ts";
 import type { Counts, DeliveryQuery, DeliveryRow, History, ImageQuery } from "../history.ts";
 import type { Database, Row, Value } from "./database.ts";
 import { LOST, NO_TROUBLE, number, numberOrNull, SELECT_DELIVERY, text, toDeliveryRow } from "./rows.ts";
@@ -22,7 +21,7 @@ export function historyQueries(db: Database) {
     count(wanted) {
       const { where, values } = conditions(wanted);
       const from = versionConditions(wanted).where === "1" ? "FROM deliveries d" : FROM;
-      return numberOf(db, `SELECT count(*) AS n ${from} WHERE ${where}`, values);
+      return db.count(`SELECT count(*) AS n ${from} WHERE ${where}`, ...values);
     },
     images: (wanted) =>
       db.snapshot(() => {
@@ -37,7 +36,7 @@ export function historyQueries(db: Database) {
     countImages(wanted) {
       const { where, values } = imagesOf({ ...wanted, sort: "queued_at" });
       const isAll = conditions(wanted).where === ALL;
-      return numberOf(db, isAll ? COUNT_IMAGES : `SELECT count(*) AS n FROM versions v WHERE ${where}`, values);
+      return db.count(isAll ? COUNT_IMAGES : `SELECT count(*) AS n FROM versions v WHERE ${where}`, ...values);
     },
     imageOf: (id) => db.all(SAME_IMAGE, id).map(toDeliveryRow),
     neighbours: (id, wanted) =>
@@ -50,20 +49,11 @@ export function historyQueries(db: Database) {
       const { where, values } = placeCondition(job, destination);
       return numberOrNull(db.get(`${OLDEST} AND ${where} ORDER BY d.queued_at LIMIT 1`, ...values), "queued_at");
     },
-    failedByCode: (job, destination) =>
-      db.all(FAILED_BY_CODE, job, destination).map((row) => ({
-        code: text(row, "failure_code") as FailureCode,
-        count: number(row, "n"),
-        since: number(row, "since"),
-      })),
-    waitingImages: (job, destinations) => numberOf(db, WAITING_IMAGES, [job, JSON.stringify(destinations)]),
-    waitingBytes: (job, destination) => numberOf(db, WAITING_BYTES, [job, destination]),
+    failedByCode: (job, destination) => db.all(FAILED_BY_CODE, job, destination),
+    waitingImages: (job, destinations) => db.count(WAITING_IMAGES, job, JSON.stringify(destinations)),
+    waitingBytes: (job, destination) => db.count(WAITING_BYTES, job, destination),
     nights: () => db.all(NIGHTS).map((row) => text(row, "night")),
-    places: () =>
-      db.all("SELECT job, destination FROM totals ORDER BY job, destination").map((row) => ({
-        job: text(row, "job"),
-        destination: text(row, "destination"),
-      })),
+    places: () => db.all("SELECT job, destination FROM totals ORDER BY job, destination"),
     replaced: (job, destination) => db.all(REPLACED, job, destination).map((row) => number(row, "id")),
   } satisfies Partial<History>;
 }
@@ -119,7 +109,7 @@ function placeOf({ sort = "queued_at" }: ImageQuery): readonly string[] {
 }
 
 function counts(db: Database, { where, values }: Conditions): Counts {
-  const of = (sql: string) => numberOf(db, `${sql} AND ${where}`, values);
+  const of = (sql: string) => db.count(`${sql} AND ${where}`, ...values);
   const [queued, sending, deferred] = WAITING.map(of) as [number, number, number];
   const [failed, noTrouble] = [of(FAILED), of(FAILED_NO_TROUBLE)] as const;
   const lost = db.all(`${LOST_BY_CODE} AND ${where} GROUP BY d.failure_code`, ...values)
@@ -127,10 +117,6 @@ function counts(db: Database, { where, values }: Conditions): Counts {
   const total = of("SELECT coalesce(sum(number), 0) AS n FROM totals d WHERE 1");
   const delivered = total - queued - sending - deferred - failed - noTrouble;
   return { queued, sending, deferred, delivered, failed, ...Object.fromEntries(lost) };
-}
-
-function numberOf(db: Database, sql: string, values: readonly Value[]): number {
-  return number(db.get(sql, ...values) as Row, "n");
 }
 
 /** An SQL condition and the values of its parameters. */
@@ -254,7 +240,7 @@ const OLDEST = `SELECT d.queued_at FROM deliveries d INDEXED BY deliveries_waiti
   WHERE d.state IN ('queued', 'sending', 'deferred')`;
 
 /** Grouped in the index; only the oldest of each reason is read. */
-const FAILED_BY_CODE = `SELECT g.failure_code, g.n, o.queued_at AS since FROM (
+const FAILED_BY_CODE = `SELECT g.failure_code AS code, g.n AS count, o.queued_at AS since FROM (
     SELECT failure_code, count(*) AS n, min(id) AS oldest FROM deliveries INDEXED BY deliveries_failed
     WHERE state = 'failed' AND job = ? AND destination = ? AND failure_code NOT IN ${NO_TROUBLE} GROUP BY failure_code
   ) g JOIN deliveries o ON o.id = g.oldest ORDER BY g.n DESC, g.failure_code`;

@@ -41,8 +41,7 @@ export const HOOKS_REMOVED_MIGRATION = `
 `;
 
 export function hookQueries(db: Database) {
-  const last = () =>
-    number(db.get("SELECT coalesce(max(seq), 0) AS n FROM sqlite_sequence WHERE name = 'hook_notes'") as Row, "n");
+  const last = () => db.count("SELECT coalesce(max(seq), 0) AS n FROM sqlite_sequence WHERE name = 'hook_notes'");
   return {
     keepForHooks: (events) =>
       void db.transaction(() => {
@@ -74,17 +73,15 @@ export function hookQueries(db: Database) {
         db.run("INSERT OR IGNORE INTO hook_positions SELECT value, ? FROM json_each(?)", last(), names);
         db.run("DELETE FROM hook_notes WHERE id <= (SELECT coalesce(min(note_id), ?) FROM hook_positions)", last());
       }),
-    hookBacklog(hook) {
-      const sql = "SELECT count(*) AS n FROM hook_notes WHERE id > (SELECT note_id FROM hook_positions WHERE hook = ?)";
-      return number(db.get(sql, hook) as Row, "n");
-    },
+    hookBacklog: (hook) =>
+      db.count("SELECT count(*) AS n FROM hook_notes WHERE id > (SELECT note_id FROM hook_positions WHERE hook = ?)", hook),
     boundHookNotes: (most) =>
       db.transaction(() => {
-        const row = db.get("SELECT id FROM hook_notes ORDER BY id DESC LIMIT 1 OFFSET ?", most);
-        if (row === undefined) return 0;
-        const lost = db.get(LOST, number(row, "id")) as Row;
-        db.run("DELETE FROM hook_notes WHERE id <= ?", number(row, "id"));
-        return number(lost, "n");
+        const oldest = db.get<{ id: number }>("SELECT id FROM hook_notes ORDER BY id DESC LIMIT 1 OFFSET ?", most);
+        if (oldest === undefined) return 0;
+        const lost = db.count(LOST, oldest.id);
+        db.run("DELETE FROM hook_notes WHERE id <= ?", oldest.id);
+        return lost;
       }),
   } satisfies Partial<OutboxLedger>;
 }

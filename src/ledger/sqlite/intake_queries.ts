@@ -30,8 +30,7 @@ export function intakeQueries(db: Database) {
   return {
     unknown: (job, files, destinations) => db.snapshot(() => unknown(db, job, files, [...new Set(destinations)])),
     admitted(job, path, size) {
-      const row = db.get(ADMITTED, job, path, size);
-      return row === undefined ? null : { at: number(row, "admitted_at"), mtimeMs: number(row, "mtime_ms") };
+      return db.get(ADMITTED, job, path, size) ?? null;
     },
     leftAside: (job) => JSON.parse(keptValue(db, asideKey(job)) ?? "null"),
     rememberLeftAside: (job, memory) => keepValue(db, asideKey(job), memory && JSON.stringify(memory)),
@@ -124,19 +123,14 @@ function recheck(db: Database, admission: Admission, sha256: string, now: number
   return addDeliveries(db, admission, newest, now);
 }
 
-function newestOf(
-  db: Database,
-  { source }: Admission,
-): Version & { readonly fingerprint: string; readonly identity: string; readonly sha256: string | null } | null {
-  const row = db.get(NEWEST, source.job, source.path);
-  if (row === undefined) return null;
-  return {
-    id: number(row, "id"),
-    revision: number(row, "revision"),
-    fingerprint: text(row, "fingerprint"),
-    identity: text(row, "identity"),
-    sha256: textOrNull(row, "sha256"),
-  };
+interface NewestVersion extends Version {
+  readonly fingerprint: string;
+  readonly identity: string;
+  readonly sha256: string | null;
+}
+
+function newestOf(db: Database, { source }: Admission): NewestVersion | null {
+  return db.get<NewestVersion>(NEWEST, source.job, source.path) ?? null;
 }
 
 function addVersion(db: Database, admission: Admission, former: Version | null, sha256: string | null, now: number): Added[] {
@@ -206,7 +200,7 @@ function addDelivery(
 const GIVEN_UP: ReadonlySet<string> = new Set(["source_gone", "superseded", "removed"]);
 
 const ADMITTED =
-  "SELECT admitted_at, mtime_ms FROM versions WHERE job = ? AND path = ? AND size = ? ORDER BY revision DESC LIMIT 1";
+  "SELECT admitted_at AS at, mtime_ms AS mtimeMs FROM versions WHERE job = ? AND path = ? AND size = ? ORDER BY revision DESC LIMIT 1";
 
 const NEWEST =
   "SELECT id, revision, fingerprint, identity, sha256 FROM versions WHERE job = ? AND path = ? ORDER BY revision DESC LIMIT 1";

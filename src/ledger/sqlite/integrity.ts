@@ -4,7 +4,7 @@
  */
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { join } from "@std/path";
-import { Database, isDamage, type Row } from "./database.ts";
+import { Database, isDamage } from "./database.ts";
 import type { LedgerCare, LedgerTrouble, OnNotice } from "../ledger.ts";
 import { FILL_NIGHTS } from "./night_schema.ts";
 import { number, text } from "./rows.ts";
@@ -110,9 +110,7 @@ function isConflict(error: unknown): boolean {
 
 /** Too large to be checked whole by every start. */
 function isLarge(db: Database): boolean {
-  const { page_count } = db.get("PRAGMA page_count") as Row;
-  const { page_size } = db.get("PRAGMA page_size") as Row;
-  return Number(page_count) * Number(page_size) > ALWAYS_CHECKED;
+  return db.count("SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size") > ALWAYS_CHECKED;
 }
 
 function ledgerCare(db: Database, folder: string, markSuspect: () => void): LedgerCare {

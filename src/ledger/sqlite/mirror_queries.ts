@@ -7,9 +7,7 @@ import { number, SELECT_DELIVERY, text, textOrNull, toDelivery } from "./rows.ts
 
 export function mirrorQueries(db: Database) {
   return {
-    keptPaths: (job, destinations, after, limit) =>
-      db.all(KEPT_PATHS, job, after, JSON.stringify(destinations), limit)
-        .map((row) => ({ path: text(row, "path"), absolutePath: text(row, "absolute_path") })),
+    keptPaths: (job, destinations, after, limit) => db.all(KEPT_PATHS, job, after, JSON.stringify(destinations), limit),
     keptDeliveries: (job, destination, paths) => db.all(KEPT_DELIVERIES, JSON.stringify(paths), job, destination).map(toDelivery),
     replacedBy({ id }) {
       const row = db.get(REPLACED_BY, id);
@@ -49,8 +47,11 @@ export function mirrorQueries(db: Database) {
         )
       ),
     trash: (job, destination) =>
-      db.all("SELECT folder, born_ms FROM trash WHERE job = ? AND destination = ? ORDER BY born_ms, folder", job, destination)
-        .map((row) => ({ folder: text(row, "folder"), bornMs: number(row, "born_ms") })),
+      db.all(
+        "SELECT folder, born_ms AS bornMs FROM trash WHERE job = ? AND destination = ? ORDER BY born_ms, folder",
+        job,
+        destination,
+      ),
     addTrash: (job, destination, folder, bornMs) =>
       void db.transaction(() =>
         db.run("INSERT OR IGNORE INTO trash VALUES (?, ?, ?, ?)", job, destination, folder, Math.trunc(bornMs))
@@ -65,7 +66,7 @@ const IN_PLACE = `NOT EXISTS (SELECT 1 FROM versions n JOIN deliveries e ON e.ve
   WHERE n.job = v.job AND n.path = v.path AND n.revision > v.revision
     AND (e.state <> 'failed' OR e.failure_code IN ('removed', 'gone') OR n.removed_at IS NOT NULL))`;
 
-const KEPT_PATHS = `SELECT v.path, v.absolute_path, max(v.revision) FROM versions v
+const KEPT_PATHS = `SELECT v.path, v.absolute_path AS absolutePath, max(v.revision) FROM versions v
   WHERE v.job = ? AND v.path > ? AND v.removed_at IS NULL AND EXISTS (
     SELECT 1 FROM json_each(?) w JOIN deliveries d ON d.version_id = v.id AND d.destination = w.value
     WHERE d.state = 'delivered' AND ${IN_PLACE})

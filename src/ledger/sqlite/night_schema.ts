@@ -2,10 +2,10 @@
  * The second migration: the sums of every night, kept by triggers, so that a page that is open all night reads a few rows instead of
  * a hundred thousand.
  */
-import type { History, NightFrame, NightPoint } from "../history.ts";
+import type { History, NightFrame, NightPoint, NightTotals } from "../history.ts";
 import type { Database } from "./database.ts";
 import { FILTER, TARGET } from "./history_queries.ts";
-import { number, numberOrNull, text, toSource } from "./rows.ts";
+import { text, toSource } from "./rows.ts";
 
 /**
  * Whether a row of `deliveries` counts: versions replaced before they were sent, files skipped on purpose, and those that a mirror
@@ -109,44 +109,15 @@ export function nightQueries(db: Database) {
   return {
     nightTotals: (night) =>
       db.snapshot(() => {
-        const seen = db.get(SEEN, night) ?? { files: 0, bytes: 0 };
-        const places = db.all(PLACES, night).map((row) => ({
-          job: text(row, "job"),
-          destination: text(row, "destination"),
-          expected: number(row, "expected"),
-          delivered: number(row, "delivered"),
-          proven: number(row, "proven"),
-          failed: number(row, "failed"),
-          bytes: number(row, "bytes"),
-        }));
-        return { files: number(seen, "files"), bytes: number(seen, "bytes"), places };
+        const seen = db.get<Pick<NightTotals, "files" | "bytes">>(SEEN, night) ?? { files: 0, bytes: 0 };
+        return { ...seen, places: db.all(PLACES, night) };
       }),
-    nightUndelivered(night) {
-      const row = db.get(UNDELIVERED, night) ?? {};
-      return { images: number(row, "images"), failed: number(row, "failed") };
-    },
-    nightPoints: (night, after, limit) =>
-      db.all(POINTS, night, after, limit).map((row): NightPoint => ({
-        id: number(row, "id"),
-        versionId: number(row, "version_id"),
-        job: text(row, "job"),
-        destination: text(row, "destination"),
-        size: number(row, "size"),
-        queuedAt: number(row, "queued_at"),
-        deliveredAt: numberOrNull(row, "delivered_at"),
-      })),
-    nightFrames: (night, first, last, limit) =>
-      db.all(FRAMES, first, last, night, limit).map((row): NightFrame => ({
-        versionId: number(row, "id"),
-        job: text(row, "job"),
-        path: text(row, "path"),
-        target: text(row, "target"),
-        filter: text(row, "filter"),
-        exposure: numberOrNull(row, "exposure"),
-      })),
+    nightUndelivered: (night) => db.get<ReturnType<History["nightUndelivered"]>>(UNDELIVERED, night)!,
+    nightPoints: (night, after, limit) => db.all<NightPoint>(POINTS, night, after, limit),
+    nightFrames: (night, first, last, limit) => db.all<NightFrame>(FRAMES, first, last, night, limit),
     flagged: (night, limit) =>
       db.snapshot(() => ({
-        count: number(db.get(COUNT_FLAGGED, night) ?? {}, "count"),
+        count: db.count(COUNT_FLAGGED, night),
         files: db.all(FLAGGED, night, limit).map((row) => ({ source: toSource(row), warning: text(row, "warning") })),
       })),
   } satisfies Partial<History>;
@@ -162,17 +133,18 @@ const UNDELIVERED = `SELECT count(*) AS images, coalesce(sum(failed), 0) AS fail
     WHERE d.night = ? AND d.state <> 'delivered' AND ${counts("d")} GROUP BY d.version_id
   )`;
 
-const POINTS = `SELECT d.id, d.version_id, d.job, d.destination, v.size, d.queued_at, d.delivered_at
+const POINTS =
+  `SELECT d.id, d.version_id AS versionId, d.job, d.destination, v.size, d.queued_at AS queuedAt, d.delivered_at AS deliveredAt
   FROM deliveries d JOIN versions v ON v.id = d.version_id
   WHERE d.night = ? AND d.id > ? AND ${counts("d")} ORDER BY d.id LIMIT ?`;
 
-const FRAMES = `SELECT v.id, v.job, v.path, ${TARGET} AS target, ${FILTER} AS filter,
+const FRAMES = `SELECT v.id AS versionId, v.job, v.path, ${TARGET} AS target, ${FILTER} AS filter,
   CAST(coalesce(json_extract(v.cards, '$.EXPTIME'), json_extract(v.cards, '$.EXPOSURE')) AS REAL) AS exposure
   FROM versions v WHERE v.id BETWEEN ? AND ? AND v.night = ? ORDER BY v.id LIMIT ?`;
 
 const FLAGGED_VERSIONS = `FROM versions v INDEXED BY versions_flagged WHERE v.night = ? AND v.warning IS NOT NULL
   AND EXISTS (SELECT 1 FROM deliveries d WHERE d.version_id = v.id)`;
 
-const COUNT_FLAGGED = `SELECT count(*) AS count ${FLAGGED_VERSIONS}`;
+const COUNT_FLAGGED = `SELECT count(*) AS n ${FLAGGED_VERSIONS}`;
 
 const FLAGGED = `SELECT v.* ${FLAGGED_VERSIONS} ORDER BY v.id LIMIT ?`;
