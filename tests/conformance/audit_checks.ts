@@ -1,13 +1,12 @@
 /** What audits need of a method: hashing that gives way to others, and times that tell whether somebody wrote to a file. */
 import { assert, assertEquals } from "@std/assert";
-import { type Check, ignoreBytes, publication, STAGING, upload } from "./rig.ts";
+import { type Check, check, ignoreBytes, publication, STAGING, upload } from "./rig.ts";
 
 export const AUDITING: readonly Check[] = [
-  {
-    name: "digest() with calm tells the same, for plain names and others; modifiedAt() tells the time of the file there",
-    run: async (bench) => {
-      const it = await bench.rig();
-      const open = await bench.session(it);
+  check(
+    "digest() with calm tells the same, for plain names and others; modifiedAt() tells the time of the file there",
+    async (bench) => {
+      const { it, open } = await bench.attached();
       const sources = [await bench.source("a.fits", "rotten"), await bench.source("b.fits", "")];
       await open.put(sources.map((source, index) => upload(source, index)), ignoreBytes, bench.signal);
       const names = ["n/it's $HOME.fits", "n/b.fits"];
@@ -25,5 +24,5 @@ export const AUDITING: readonly Check[] = [
       if (told !== null && facts !== null) assert(Math.abs(told - facts.mtimeMs) < 2000, `${told} is not ${facts.mtimeMs}`);
       assertEquals(await open.modifiedAt("n/never", bench.signal), null);
     },
-  },
+  ),
 ];

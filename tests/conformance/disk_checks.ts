@@ -3,18 +3,16 @@ import { assert, assertEquals } from "@std/assert";
 import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../src/domain/failure.ts";
 import type { Session } from "../../src/methods/method.ts";
 import { assertAllPublished, assertAllPut, codeOf } from "./expectations.ts";
-import { type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
+import { type Check, check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 
 export const DISK: readonly Check[] = [
-  {
-    name: "put() says disk_full, and goes on when there is room again",
-    onDisk: true,
-    root: true,
-    run: async ({ rig, session, signal, source, folder }) => {
+  check(
+    "put() says disk_full, and goes on when there is room again",
+    { onDisk: true, root: true },
+    async ({ attached, session, signal, source, folder }) => {
       await using disk = await mountSmallDisk(folder.at("disk"), 4);
-      const it = await rig({ base: disk.path });
-      const open = await session(it);
+      const { it, open } = await attached({ base: disk.path });
       const content = noise(6 << 20);
       const file = await source("big.fits", content);
       let code = await putCode(open, file, 1);
@@ -29,15 +27,13 @@ export const DISK: readonly Check[] = [
       assertAllPut(await next.put([upload(file, 1, "a2")], ignoreBytes, signal));
       assertEquals(await next.digest([`${STAGING}/a2/1`], signal), [await digestOf(content)]);
     },
-  },
-  {
-    name: "put() and publish() say read_only, and go on when the disk can be written again",
-    onDisk: true,
-    root: true,
-    run: async ({ rig, session, signal, source, folder }) => {
+  ),
+  check(
+    "put() and publish() say read_only, and go on when the disk can be written again",
+    { onDisk: true, root: true },
+    async ({ attached, signal, source, folder }) => {
       await using disk = await mountSmallDisk(folder.at("disk"), 4);
-      const it = await rig({ base: disk.path });
-      const open = await session(it);
+      const { it, open } = await attached({ base: disk.path });
       const file = await source("a.fits", noise(1000));
       assertAllPut(await open.put([upload(file, 1)], ignoreBytes, signal));
       await disk.readOnly(true);
@@ -51,15 +47,14 @@ export const DISK: readonly Check[] = [
       assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
       assertEquals(await digestOf(await it.view.read("a.fits") ?? ""), await digestOf(noise(1000)));
     },
-  },
-  {
-    name: "put() and publish() never make a base path that is gone",
-    onDisk: true,
-    run: async ({ rig, session, signal, source, folder }) => {
+  ),
+  check(
+    "put() and publish() never make a base path that is gone",
+    { onDisk: true },
+    async ({ attached, signal, source, folder }) => {
       const base = folder.at("mount", "images");
       await Deno.mkdir(base, { recursive: true });
-      const it = await rig({ base });
-      const open = await session(it);
+      const { it, open } = await attached({ base });
       const file = await source("a.fits", noise(1000));
       assertAllPut(await open.put([upload(file, 1)], ignoreBytes, signal));
       await Deno.rename(base, folder.at("unmounted"));
@@ -72,16 +67,13 @@ export const DISK: readonly Check[] = [
       await Deno.rename(folder.at("unmounted"), base);
       assertAllPublished(await open.publish([publication(`${STAGING}/a1/1`, "a.fits")], signal));
     },
-  },
-  {
-    name:
-      "publish() in a folder that denies it: its own files wait, by the folder's name; where the base path denies it, the destination",
-    onDisk: true,
-    root: true,
-    run: async ({ rig, session, signal, source, folder }) => {
+  ),
+  check(
+    "publish() in a folder that denies it: its own files wait, by the folder's name; where the base path denies it, the destination",
+    { onDisk: true, root: true },
+    async ({ attached, signal, source, folder }) => {
       const base = folder.at("base", "images");
-      const it = await rig({ base });
-      const open = await session(it);
+      const { it, open } = await attached({ base });
       const targets = ["M31/a.fits", "M31/new/b.fits", "n/c.fits"];
       const files = await Promise.all(targets.map((_, index) => source(`${index}.fits`, noise(1000, index + 1))));
       assertAllPut(await open.put(files.map((file, index) => upload(file, index)), ignoreBytes, signal));
@@ -108,7 +100,7 @@ export const DISK: readonly Check[] = [
       await open.sweep(null, signal);
       assertEquals(await it.view.files(), targets);
     },
-  },
+  ),
 ];
 
 async function outcomeOf(publish: () => ReturnType<Session["publish"]>): Promise<FailureRecord | null> {

@@ -5,17 +5,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { CHUNK_BYTES, type PartFiles, type Session } from "../../src/methods/method.ts";
 import { assertAllPublished } from "./expectations.ts";
-import { type Check, digestOf, noise, publication, STAGING } from "./rig.ts";
+import { type Check, check, digestOf, noise, publication, STAGING } from "./rig.ts";
 
 const PART = `${STAGING}/ahead-1/part`;
 const STAGED = `${STAGING}/attempt-1/1`;
 
 export const GROWING: readonly Check[] = [
-  {
-    name: "parts are appended, replaced, hashed chunk by chunk, finished under another name and published whole",
-    run: async ({ rig, session, signal, source }) => {
-      const it = await rig({ settings: { preserveTimestamps: true, preservePermissions: true } });
-      const open = await session(it);
+  check(
+    "parts are appended, replaced, hashed chunk by chunk, finished under another name and published whole",
+    async ({ attached, signal, source }) => {
+      const { it, open } = await attached({ settings: { preserveTimestamps: true, preservePermissions: true } });
       const parts = partsOf(open);
       if (parts === null) return;
       const content = noise(3 * CHUNK_BYTES + 1000, 5);
@@ -45,10 +44,10 @@ export const GROWING: readonly Check[] = [
       await open.sweep(null, signal);
       assertEquals(await it.view.files(), ["cube.fits"]);
     },
-  },
-  {
-    name: "begin() takes over the whole chunks of a part that another session left, or nothing; the former part may go",
-    run: async ({ rig, session, signal }) => {
+  ),
+  check(
+    "begin() takes over the whole chunks of a part that another session left, or nothing; the former part may go",
+    async ({ rig, session, signal }) => {
       const it = await rig();
       const parts = partsOf(await session(it));
       if (parts === null) return;
@@ -65,7 +64,7 @@ export const GROWING: readonly Check[] = [
       assertEquals(await next.digest([mine], signal), [await digestOf(content)]);
       assertEquals(await partsOf(next)!.begin(`${STAGING}/ahead-3/part`, `${STAGING}/ahead-1/part`, signal), 0);
     },
-  },
+  ),
 ];
 
 /** Null for methods that send no file before it is finished. */

@@ -3,210 +3,169 @@ import { assert, assertEquals } from "@std/assert";
 import type { ConflictPolicy } from "../../src/config/settings.ts";
 import type { Session, Upload } from "../../src/methods/method.ts";
 import { assertAllPublished, assertAllPut, codeOf, HOSTILE_NAMES } from "./expectations.ts";
-import { type Bench, type Check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
+import { type Bench, type Check, check, digestOf, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 
 export const NAMING: readonly Check[] = [
-  {
-    name: "publish() gives the final name, makes folders, sets modes",
-    run: async (bench) => {
-      const { rig, session, signal, candidate: { modes = 0o7777 } } = bench;
-      const it = await rig();
-      const open = await session(it);
-      const staged = await stage(bench, open, "new");
+  check("publish() gives the final name, makes folders, sets modes", async (bench) => {
+    const { attached, signal, candidate: { modes = 0o7777 } } = bench;
+    const { it, open } = await attached();
+    const staged = await stage(bench, open, "new");
+    const outcomes = await open.publish([
+      publication(staged, "2026/07/05/a.fits", { fileMode: 0o664, directoryMode: 0o2775 }),
+    ], signal);
+    assertEquals(outcomes, [{ published: true }]);
+    assertEquals(await text(it, "2026/07/05/a.fits"), "new");
+    assertEquals((await it.view.facts("2026/07/05/a.fits"))?.mode, 0o664 & modes);
+    for (const folder of bench.candidate.onDisk ? ["2026", "2026/07", "2026/07/05"] : []) {
+      assertEquals((await it.view.facts(folder))?.mode, 0o2775 & modes, folder);
+    }
+    assertEquals((await open.survey([staged], signal))[0], null);
+    assertEquals(await open.publish([], signal), []);
+  }),
+  check("publish() keeps former versions as v1, v2, …, whatever has these names", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    await it.view.write("n/a.v2.fits", new TextEncoder().encode("not ours"));
+    const formers = [];
+    for (const content of ["one", "two", "three", "four"]) {
+      const outcome = (await open.publish([publication(await stage(bench, open, content), "n/a.fits")], signal))[0];
+      formers.push(outcome?.published ? outcome.former : codeOf(outcome));
+    }
+    assertEquals(formers, [undefined, "n/a.v1.fits", "n/a.v3.fits", "n/a.v4.fits"]);
+    assertEquals(await text(it, "n/a.fits"), "four");
+    assertEquals(await text(it, "n/a.v1.fits"), "one");
+    assertEquals(await text(it, "n/a.v2.fits"), "not ours");
+    assertEquals(await text(it, "n/a.v3.fits"), "two");
+    assertEquals(await text(it, "n/a.v4.fits"), "three");
+  }),
+  check("publish() keeps a former version of a name that is already as long as names can be", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    const target = `${"é".repeat(((bench.candidate.longestName ?? 255) - ".fits".length) / 2)}.fits`;
+    await open.publish([publication(await stage(bench, open, "one"), target)], signal);
+    const outcome = (await open.publish([publication(await stage(bench, open, "two"), target)], signal))[0];
+    assertAllPublished([outcome!]);
+    assert(outcome?.published && outcome.former, "no former name");
+    assertEquals(await text(it, outcome.former), "one");
+    assertEquals(await text(it, target), "two");
+  }),
+  check("publish() replaces with overwrite, and leaves alone with skip and fail", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    await it.view.write("a.fits", new TextEncoder().encode("former"));
+    const as = async (onConflict: ConflictPolicy, content: string) =>
+      (await open.publish([publication(await stage(bench, open, content), "a.fits", { onConflict })], signal))[0];
+    assertEquals(codeOf(await as("skip", "skipped")), "exists");
+    assertEquals(codeOf(await as("fail", "failed")), "exists");
+    assertEquals(await text(it, "a.fits"), "former");
+    assertEquals(await as("overwrite", "newer"), { published: true });
+    assertEquals(await text(it, "a.fits"), "newer");
+    await open.sweep(null, signal);
+    assertEquals(await it.view.files(), ["a.fits"]);
+  }),
+  check("flush() takes files that stand there already, whatever their names", async ({ attached, signal }) => {
+    const { it, open } = await attached();
+    const names = ["plain.fits", '2026/01/it\'s $HOME `id` "x".fits', "-n.fits", "a\nb.fits"];
+    for (const name of names) await it.view.write(name, noise(10));
+    await open.flush(names, signal);
+    await open.flush([], signal);
+    await open.sweep(null, signal);
+    assertEquals(await it.view.files(), names.toSorted());
+  }),
+  check("publish() over the same bytes is no conflict", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    await it.view.write("a.fits", new TextEncoder().encode("same"));
+    for (const onConflict of ["version", "skip", "fail", "overwrite"] as const) {
+      const staged = await stage(bench, open, "same");
+      assertEquals(
+        await open.publish([publication(staged, "a.fits", { onConflict })], signal),
+        [{ published: true }],
+        onConflict,
+      );
+      assertEquals((await open.survey([staged], signal))[0], null, "the staged file is gone");
+    }
+    await open.sweep(null, signal);
+    assertEquals(await it.view.files(), ["a.fits"]);
+    assertEquals(await text(it, "a.fits"), "same");
+  }),
+  check("publish() lets a target that is a folder, one below a file, and a lost staged file fail alone", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    await it.view.write("file", noise(3));
+    await it.view.write("folder/inside", noise(4));
+    for (const onConflict of ["version", "overwrite", "skip"] as const) {
       const outcomes = await open.publish([
-        publication(staged, "2026/07/05/a.fits", { fileMode: 0o664, directoryMode: 0o2775 }),
+        publication(await stage(bench, open, "0"), `ok ${onConflict}`, { onConflict }),
+        publication(await stage(bench, open, "1"), "folder", { onConflict }),
+        publication(await stage(bench, open, "2"), "file/below", { onConflict }),
+        publication(`${STAGING}/a1/lost`, "lost", { onConflict }),
+        publication(await stage(bench, open, "4"), `also ok ${onConflict}`, { onConflict }),
       ], signal);
-      assertEquals(outcomes, [{ published: true }]);
-      assertEquals(await text(it, "2026/07/05/a.fits"), "new");
-      assertEquals((await it.view.facts("2026/07/05/a.fits"))?.mode, 0o664 & modes);
-      for (const folder of bench.candidate.onDisk ? ["2026", "2026/07", "2026/07/05"] : []) {
-        assertEquals((await it.view.facts(folder))?.mode, 0o2775 & modes, folder);
+      const codes = outcomes.map(codeOf);
+      assertEquals([codes[0], codes[1], codes[2], codes[4]], [null, "exists", "exists", null], onConflict);
+      assert(codes[3] !== null, "a lost staged file cannot be published");
+    }
+    await open.sweep(null, signal);
+    const ok = ["overwrite", "skip", "version"].flatMap((policy) => [`also ok ${policy}`, `ok ${policy}`]);
+    assertEquals(await it.view.files(), [...ok, "file", "folder/inside"].sort());
+  }),
+  check("publish() is atomic: a reader always finds one whole version", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    const sizes = [300_000, 200_000];
+    let stop = false;
+    let looks = 0;
+    const wrong: string[] = [];
+    const round = async (number: number, onConflict: ConflictPolicy) => {
+      const size = sizes[number % 2]!;
+      const staged = await stage(bench, open, noise(size, size));
+      assertAllPublished(await open.publish([publication(staged, "a.fits", { onConflict })], signal));
+    };
+    await round(0, "overwrite");
+    const observer = (async () => {
+      while (!stop) {
+        looks++;
+        const seen = await it.view.read("a.fits");
+        const whole = seen !== null && sizes.includes(seen.length) && same(seen, noise(seen.length, seen.length));
+        const expected = seen === null && bench.candidate.replacesInTwoSteps;
+        if (!whole && !expected) wrong.push(seen === null ? "nothing" : `${seen.length} bytes`);
+        await new Promise((resolve) => setTimeout(resolve, 0));
       }
-      assertEquals((await open.survey([staged], signal))[0], null);
-      assertEquals(await open.publish([], signal), []);
-    },
-  },
-  {
-    name: "publish() keeps former versions as v1, v2, …, whatever has these names",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      await it.view.write("n/a.v2.fits", new TextEncoder().encode("not ours"));
-      const formers = [];
-      for (const content of ["one", "two", "three", "four"]) {
-        const outcome = (await open.publish([publication(await stage(bench, open, content), "n/a.fits")], signal))[0];
-        formers.push(outcome?.published ? outcome.former : codeOf(outcome));
-      }
-      assertEquals(formers, [undefined, "n/a.v1.fits", "n/a.v3.fits", "n/a.v4.fits"]);
-      assertEquals(await text(it, "n/a.fits"), "four");
-      assertEquals(await text(it, "n/a.v1.fits"), "one");
-      assertEquals(await text(it, "n/a.v2.fits"), "not ours");
-      assertEquals(await text(it, "n/a.v3.fits"), "two");
-      assertEquals(await text(it, "n/a.v4.fits"), "three");
-    },
-  },
-  {
-    name: "publish() keeps a former version of a name that is already as long as names can be",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      const target = `${"é".repeat(((bench.candidate.longestName ?? 255) - ".fits".length) / 2)}.fits`;
-      await open.publish([publication(await stage(bench, open, "one"), target)], signal);
-      const outcome = (await open.publish([publication(await stage(bench, open, "two"), target)], signal))[0];
-      assertAllPublished([outcome!]);
-      assert(outcome?.published && outcome.former, "no former name");
-      assertEquals(await text(it, outcome.former), "one");
-      assertEquals(await text(it, target), "two");
-    },
-  },
-  {
-    name: "publish() replaces with overwrite, and leaves alone with skip and fail",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      await it.view.write("a.fits", new TextEncoder().encode("former"));
-      const as = async (onConflict: ConflictPolicy, content: string) =>
-        (await open.publish([publication(await stage(bench, open, content), "a.fits", { onConflict })], signal))[0];
-      assertEquals(codeOf(await as("skip", "skipped")), "exists");
-      assertEquals(codeOf(await as("fail", "failed")), "exists");
-      assertEquals(await text(it, "a.fits"), "former");
-      assertEquals(await as("overwrite", "newer"), { published: true });
-      assertEquals(await text(it, "a.fits"), "newer");
-      await open.sweep(null, signal);
-      assertEquals(await it.view.files(), ["a.fits"]);
-    },
-  },
-  {
-    name: "flush() takes files that stand there already, whatever their names",
-    run: async ({ rig, session, signal }) => {
-      const it = await rig();
-      const open = await session(it);
-      const names = ["plain.fits", '2026/01/it\'s $HOME `id` "x".fits', "-n.fits", "a\nb.fits"];
-      for (const name of names) await it.view.write(name, noise(10));
-      await open.flush(names, signal);
-      await open.flush([], signal);
-      await open.sweep(null, signal);
-      assertEquals(await it.view.files(), names.toSorted());
-    },
-  },
-  {
-    name: "publish() over the same bytes is no conflict",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      await it.view.write("a.fits", new TextEncoder().encode("same"));
-      for (const onConflict of ["version", "skip", "fail", "overwrite"] as const) {
-        const staged = await stage(bench, open, "same");
-        assertEquals(
-          await open.publish([publication(staged, "a.fits", { onConflict })], signal),
-          [{ published: true }],
-          onConflict,
-        );
-        assertEquals((await open.survey([staged], signal))[0], null, "the staged file is gone");
-      }
-      await open.sweep(null, signal);
-      assertEquals(await it.view.files(), ["a.fits"]);
-      assertEquals(await text(it, "a.fits"), "same");
-    },
-  },
-  {
-    name: "publish() lets a target that is a folder, one below a file, and a lost staged file fail alone",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      await it.view.write("file", noise(3));
-      await it.view.write("folder/inside", noise(4));
-      for (const onConflict of ["version", "overwrite", "skip"] as const) {
-        const outcomes = await open.publish([
-          publication(await stage(bench, open, "0"), `ok ${onConflict}`, { onConflict }),
-          publication(await stage(bench, open, "1"), "folder", { onConflict }),
-          publication(await stage(bench, open, "2"), "file/below", { onConflict }),
-          publication(`${STAGING}/a1/lost`, "lost", { onConflict }),
-          publication(await stage(bench, open, "4"), `also ok ${onConflict}`, { onConflict }),
-        ], signal);
-        const codes = outcomes.map(codeOf);
-        assertEquals([codes[0], codes[1], codes[2], codes[4]], [null, "exists", "exists", null], onConflict);
-        assert(codes[3] !== null, "a lost staged file cannot be published");
-      }
-      await open.sweep(null, signal);
-      const ok = ["overwrite", "skip", "version"].flatMap((policy) => [`also ok ${policy}`, `ok ${policy}`]);
-      assertEquals(await it.view.files(), [...ok, "file", "folder/inside"].sort());
-    },
-  },
-  {
-    name: "publish() is atomic: a reader always finds one whole version",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      const sizes = [300_000, 200_000];
-      let stop = false;
-      let looks = 0;
-      const wrong: string[] = [];
-      const round = async (number: number, onConflict: ConflictPolicy) => {
-        const size = sizes[number % 2]!;
-        const staged = await stage(bench, open, noise(size, size));
-        assertAllPublished(await open.publish([publication(staged, "a.fits", { onConflict })], signal));
-      };
-      await round(0, "overwrite");
-      const observer = (async () => {
-        while (!stop) {
-          looks++;
-          const seen = await it.view.read("a.fits");
-          const whole = seen !== null && sizes.includes(seen.length) && same(seen, noise(seen.length, seen.length));
-          const expected = seen === null && bench.candidate.replacesInTwoSteps;
-          if (!whole && !expected) wrong.push(seen === null ? "nothing" : `${seen.length} bytes`);
-          await new Promise((resolve) => setTimeout(resolve, 0));
-        }
-      })();
-      try {
-        for (let number = 1; number <= 12; number++) await round(number, number < 6 ? "overwrite" : "version");
-      } finally {
-        stop = true;
-        await observer;
-      }
-      assertEquals(wrong, []);
-      assert(looks > 0);
-    },
-  },
-  {
-    name: "publish() calls for one name may overlap: every version is kept",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      const contents = ["1", "2", "3", "4", "5", "6"];
-      const staged = [];
-      for (const content of contents) staged.push(await stage(bench, open, content));
-      const outcomes = await Promise.all(staged.map((each) => open.publish([publication(each, "a.fits")], signal)));
-      assertAllPublished(outcomes.flat());
-      await open.sweep(null, signal);
-      const files = await it.view.files() ?? [];
-      assertEquals((await Promise.all(files.map((path) => text(it, path)))).sort(), contents);
-    },
-  },
-  {
-    name: "publish() of one batch may name the same target twice",
-    run: async (bench) => {
-      const { rig, session, signal } = bench;
-      const it = await rig();
-      const open = await session(it);
-      const staged = [await stage(bench, open, "first"), await stage(bench, open, "second")];
-      assertAllPublished(await open.publish(staged.map((each) => publication(each, "n/a.fits")), signal));
-      assertEquals(await text(it, "n/a.fits"), "second");
-      assertEquals(await text(it, "n/a.v1.fits"), "first");
-    },
-  },
-  {
-    name: "put() that is told the final names shows whole files only, and leaves names that are taken to publish()",
-    run: async ({ rig, session, signal, source, candidate: { refuses } }) => {
-      const it = await rig();
-      const open = await session(it);
+    })();
+    try {
+      for (let number = 1; number <= 12; number++) await round(number, number < 6 ? "overwrite" : "version");
+    } finally {
+      stop = true;
+      await observer;
+    }
+    assertEquals(wrong, []);
+    assert(looks > 0);
+  }),
+  check("publish() calls for one name may overlap: every version is kept", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    const contents = ["1", "2", "3", "4", "5", "6"];
+    const staged = [];
+    for (const content of contents) staged.push(await stage(bench, open, content));
+    const outcomes = await Promise.all(staged.map((each) => open.publish([publication(each, "a.fits")], signal)));
+    assertAllPublished(outcomes.flat());
+    await open.sweep(null, signal);
+    const files = await it.view.files() ?? [];
+    assertEquals((await Promise.all(files.map((path) => text(it, path)))).sort(), contents);
+  }),
+  check("publish() of one batch may name the same target twice", async (bench) => {
+    const { attached, signal } = bench;
+    const { it, open } = await attached();
+    const staged = [await stage(bench, open, "first"), await stage(bench, open, "second")];
+    assertAllPublished(await open.publish(staged.map((each) => publication(each, "n/a.fits")), signal));
+    assertEquals(await text(it, "n/a.fits"), "second");
+    assertEquals(await text(it, "n/a.v1.fits"), "first");
+  }),
+  check(
+    "put() that is told the final names shows whole files only, and leaves names that are taken to publish()",
+    async ({ attached, signal, source, candidate: { refuses } }) => {
+      const { it, open } = await attached();
       await it.view.write("n/taken.fits", new TextEncoder().encode("former"));
       const targets = ["n/free.fits", "n/taken.fits", "twice.fits", "twice.fits", "large.fits", "deep/er/Größe (1).fits"];
       for (const name of HOSTILE_NAMES.slice(0, 20)) if (!refuses?.test(name)) targets.push(`n/${name}`);
@@ -237,10 +196,10 @@ export const NAMING: readonly Check[] = [
         assert(seen && same(seen, contents[index]!), target);
       }
     },
-  },
-  {
-    name: "put() calls that are told one final name may overlap: every version is kept",
-    run: async ({ rig, session, signal, source }) => {
+  ),
+  check(
+    "put() calls that are told one final name may overlap: every version is kept",
+    async ({ rig, session, signal, source }) => {
       const it = await rig();
       const sessions = [await session(it), await session(it)];
       const contents = ["1", "2", "3", "4"];
@@ -254,7 +213,7 @@ export const NAMING: readonly Check[] = [
       const files = await it.view.files() ?? [];
       assertEquals((await Promise.all(files.map((path) => text(it, path)))).sort(), contents);
     },
-  },
+  ),
 ];
 
 let staged = 0;

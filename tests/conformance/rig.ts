@@ -63,16 +63,24 @@ export interface Mount extends AsyncDisposable {
   rig(wish: Wish, folder: TempFolder): Promise<Rig>;
 }
 
-/** One promise of the contract. */
-export interface Check {
-  /** Symbol and promise, as for every test. */
-  readonly name: string;
+/** Whom a check is for. */
+interface Only {
   /** Only for candidates with a disk. */
   readonly onDisk?: boolean;
   readonly root?: boolean;
   /** Only for candidates with a disk that are told so much. */
   readonly strangers?: "names" | "links" | "owners";
-  run(bench: Bench): Promise<void>;
+}
+
+/** One promise of the contract. */
+export interface Check extends Only {
+  /** Symbol and promise, as for every test. */
+  readonly name: string;
+  readonly run: (bench: Bench) => Promise<void>;
+}
+
+export function check(name: string, ...[only, run]: readonly [Check["run"], undefined?] | readonly [Only, Check["run"]]): Check {
+  return run === undefined ? { name, run: only } : { name, run, ...only };
 }
 
 export const STAGING = ".image-transfer-test";
@@ -85,6 +93,8 @@ export interface Bench {
   rig(wish?: Wish): Promise<Rig>;
   /** A session that is attached to a base path made for it. */
   session(rig: Rig): Promise<Session>;
+  /** Both at once. */
+  attached(wish?: Wish): Promise<{ readonly it: Rig; readonly open: Session }>;
   /** A file of the source's folder. */
   source(name: string, content: Uint8Array | string, settings?: { mtimeMs?: number; mode?: number }): Promise<SourceFile>;
 }
@@ -93,16 +103,21 @@ export async function openBench(candidate: Candidate, mount: Mount): Promise<Ben
   const folder = await tempFolder();
   const signal = new AbortController().signal;
   const sessions: Session[] = [];
+  const session = async (rig: Rig) => {
+    const session = await rig.method.connect(rig.destination, rig.context, signal);
+    sessions.push(session);
+    await session.attach(true, signal);
+    return withPlainDigests(session);
+  };
   return {
     folder,
     candidate,
     signal,
     rig: (wish = {}) => mount.rig(wish, folder),
-    session: async (rig) => {
-      const session = await rig.method.connect(rig.destination, rig.context, signal);
-      sessions.push(session);
-      await session.attach(true, signal);
-      return withPlainDigests(session);
+    session,
+    attached: async (wish = {}) => {
+      const it = await mount.rig(wish, folder);
+      return { it, open: await session(it) };
     },
     source: (name, content, settings = {}) => makeSource(folder.at("source"), name, content, settings),
     [Symbol.asyncDispose]: async () => {

@@ -5,17 +5,16 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Session } from "../../src/methods/method.ts";
 import { assertAllPublished, assertAllPut, rejectsWith } from "./expectations.ts";
-import { type Bench, type Check, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
+import { type Bench, type Check, check, ignoreBytes, noise, publication, STAGING, upload } from "./rig.ts";
 
 /** An account that is not ours. */
 const STRANGER = 12_345;
 
 export const STRANGERS: readonly Check[] = [
-  {
-    name: "nothing is listed, removed or written where a link has the place of the staging folder",
-    strangers: "links",
-    run: async (bench) => {
-      const { rig, session, signal, source, folder } = bench;
+  check(
+    "nothing is listed, removed or written where a link has the place of the staging folder",
+    { strangers: "links" },
+    async ({ attached, signal, source, folder }) => {
       const base = folder.at("base", "images");
       const files = ["Documents/thesis.txt", ".ssh/id", "a1/1", "p1/keep"];
       for (const file of files) {
@@ -23,8 +22,7 @@ export const STRANGERS: readonly Check[] = [
         await Deno.writeTextFile(folder.at("home", file), file);
       }
       await Deno.mkdir(base, { recursive: true });
-      const it = await rig({ base });
-      const open = await session(it);
+      const { it, open } = await attached({ base });
       await Deno.symlink(folder.at("home"), `${base}/${STAGING}`);
       const file = await source("a.fits", noise(1000));
       for (
@@ -48,32 +46,29 @@ export const STRANGERS: readonly Check[] = [
       await next.sweep(null, signal);
       assertEquals(await it.view.files(), []);
     },
-  },
-  {
-    name: "nothing is listed, removed or written where the folder of another account has the place of the staging folder",
+  ),
+  check("nothing is listed, removed or written where the folder of another account has the place of the staging folder", {
     strangers: "owners",
     root: true,
-    run: async ({ rig, signal, folder }) => {
+  }, async ({ rig, signal, folder }) => {
+    const base = folder.at("base", "images");
+    await Deno.mkdir(`${base}/${STAGING}/a1`, { recursive: true });
+    await Deno.writeTextFile(`${base}/${STAGING}/a1/1`, "theirs");
+    await Deno.chown(`${base}/${STAGING}`, STRANGER, STRANGER);
+    await Deno.chmod(`${base}/${STAGING}`, 0o777);
+    const it = await rig({ base });
+    await using open = await it.method.connect(it.destination, it.context, signal);
+    await rejectsWith(() => open.attach(true, signal, "p1"), ["staging_unsafe"]);
+    for (const attempts of [["a1"], null]) await rejectsWith(() => open.sweep(attempts, signal), ["staging_unsafe"]);
+    await rejectsWith(() => open.leftovers(signal), ["staging_unsafe"]);
+    assertEquals(await listed(base), [`${STAGING}/a1/1`]);
+  }),
+  check(
+    "sweep() leaves alone what no attempt of ours can be called",
+    { strangers: "names" },
+    async ({ attached, signal, folder }) => {
       const base = folder.at("base", "images");
-      await Deno.mkdir(`${base}/${STAGING}/a1`, { recursive: true });
-      await Deno.writeTextFile(`${base}/${STAGING}/a1/1`, "theirs");
-      await Deno.chown(`${base}/${STAGING}`, STRANGER, STRANGER);
-      await Deno.chmod(`${base}/${STAGING}`, 0o777);
-      const it = await rig({ base });
-      await using open = await it.method.connect(it.destination, it.context, signal);
-      await rejectsWith(() => open.attach(true, signal, "p1"), ["staging_unsafe"]);
-      for (const attempts of [["a1"], null]) await rejectsWith(() => open.sweep(attempts, signal), ["staging_unsafe"]);
-      await rejectsWith(() => open.leftovers(signal), ["staging_unsafe"]);
-      assertEquals(await listed(base), [`${STAGING}/a1/1`]);
-    },
-  },
-  {
-    name: "sweep() leaves alone what no attempt of ours can be called",
-    strangers: "names",
-    run: async ({ rig, session, signal, folder }) => {
-      const base = folder.at("base", "images");
-      const it = await rig({ base });
-      const open = await session(it);
+      const { it, open } = await attached({ base });
       await open.attach(true, signal, "p1");
       const kept = [`${STAGING}/.ssh/id`, `${STAGING}/2026-11-24/a.fits`, `${STAGING}/Documents/thesis.txt`];
       for (const file of kept) await it.view.write(file, noise(10));
@@ -82,13 +77,11 @@ export const STRANGERS: readonly Check[] = [
       assertEquals(await it.view.files(), kept);
       await Deno.remove(`${base}/${STAGING}`, { recursive: true });
     },
-  },
-  {
-    name:
-      "publish(), flush() and remove() refuse the links of other accounts by name, follow others, and follow_links allows all",
-    strangers: "owners",
-    root: true,
-    run: async (bench) => {
+  ),
+  check(
+    "publish(), flush() and remove() refuse the links of other accounts by name, follow others, and follow_links allows all",
+    { strangers: "owners", root: true },
+    async (bench) => {
       const { folder } = bench;
       const base = folder.at("base", "images");
       await Deno.mkdir(base, { recursive: true });
@@ -103,18 +96,17 @@ export const STRANGERS: readonly Check[] = [
       await Deno.chmod(base, 0o777);
       await deliver(bench, base, {}, false);
     },
-  },
+  ),
 ];
 
 /** Delivers three files, one through the link of a stranger, and removes them again. */
 async function deliver(
-  { rig, session, source, signal, folder }: Bench,
+  { attached, source, signal, folder }: Bench,
   base: string,
   settings: { followLinks?: boolean },
   refused: boolean,
 ): Promise<void> {
-  const it = await rig({ base, settings });
-  const open = await session(it);
+  const { open } = await attached({ base, settings });
   await open.attach(true, signal, "p1");
   const targets = ["theirs/sub/a.fits", "ours/b.fits", "real/c.fits"];
   const files = await Promise.all(targets.map((_, index) => source(`${index}.fits`, noise(1000, index + 1))));

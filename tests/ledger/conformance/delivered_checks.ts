@@ -3,33 +3,30 @@ import { assertEquals } from "@std/assert";
 import type { AuditState } from "../../../src/ledger/history.ts";
 import { type AuditFinding, NEW_MIRROR } from "../../../src/ledger/outbox_ledger.ts";
 import { aClaim, anAdmission, broken, deliveryOf, HASH, NOW, proven } from "../makers.ts";
-import type { Check } from "./conformance.ts";
+import { type Check, check } from "./check.ts";
 
 const BOTH = ["freya", "nas"];
 
 export const REMOVAL: readonly Check[] = [
-  {
-    name: "removable() waits for a compared hash at every destination",
-    run({ ledger }) {
-      ledger.admit([anAdmission("a", {}, BOTH)], NOW);
-      assertEquals(ledger.removable("spring", BOTH, 10), []);
-      const first = proven(deliveryOf(ledger, "a", "freya"));
-      ledger.record([first], NOW);
-      assertEquals(ledger.removable("spring", BOTH, 10), []);
-      ledger.record([proven(deliveryOf(ledger, "a", "nas"), null)], NOW);
-      assertEquals(ledger.removable("spring", BOTH, 10), []);
-      const second = proven(deliveryOf(ledger, "a", "nas"));
-      ledger.record([second], NOW);
-      const [found, ...rest] = ledger.removable("spring", BOTH, 10);
-      assertEquals([found?.deliveries, rest], [[first, second], []]);
-      assertEquals(found?.receipts.map((receipt) => receipt.level), ["checksum", "checksum"]);
-      ledger.markRemoved([found!.versionId], NOW);
-      assertEquals(ledger.removable("spring", BOTH, 10), []);
-    },
-  },
-  {
-    name: "removable() never offers without destinations, for one never admitted, failed, or while somebody is sending",
-    run({ ledger }) {
+  check("removable() waits for a compared hash at every destination", ({ ledger }) => {
+    ledger.admit([anAdmission("a", {}, BOTH)], NOW);
+    assertEquals(ledger.removable("spring", BOTH, 10), []);
+    const first = proven(deliveryOf(ledger, "a", "freya"));
+    ledger.record([first], NOW);
+    assertEquals(ledger.removable("spring", BOTH, 10), []);
+    ledger.record([proven(deliveryOf(ledger, "a", "nas"), null)], NOW);
+    assertEquals(ledger.removable("spring", BOTH, 10), []);
+    const second = proven(deliveryOf(ledger, "a", "nas"));
+    ledger.record([second], NOW);
+    const [found, ...rest] = ledger.removable("spring", BOTH, 10);
+    assertEquals([found?.deliveries, rest], [[first, second], []]);
+    assertEquals(found?.receipts.map((receipt) => receipt.level), ["checksum", "checksum"]);
+    ledger.markRemoved([found!.versionId], NOW);
+    assertEquals(ledger.removable("spring", BOTH, 10), []);
+  }),
+  check(
+    "removable() never offers without destinations, for one never admitted, failed, or while somebody is sending",
+    ({ ledger }) => {
       ledger.admit([anAdmission("a", {}, BOTH), anAdmission("b")], NOW);
       ledger.record([proven(deliveryOf(ledger, "a", "freya")), broken(deliveryOf(ledger, "b"))], NOW);
       assertEquals(ledger.removable("spring", [], 10), []);
@@ -37,10 +34,10 @@ export const REMOVAL: readonly Check[] = [
       ledger.claim(aClaim({ destination: "nas" }));
       assertEquals(ledger.removable("spring", ["freya"], 10), []);
     },
-  },
-  {
-    name: "removable() offers those of the watched folder alone, and one by its id; isDelivered() tells of another job's",
-    run({ ledger }) {
+  ),
+  check(
+    "removable() offers those of the watched folder alone, and one by its id; isDelivered() tells of another job's",
+    ({ ledger }) => {
       const [a, b] = ledger.admit([anAdmission("a"), anAdmission("b")], NOW);
       assertEquals(ledger.isDelivered(a!.source, HASH, ["freya"]), false);
       ledger.record([proven(a!), proven(b!)], NOW);
@@ -58,29 +55,23 @@ export const REMOVAL: readonly Check[] = [
       assertEquals(ledger.isDelivered(a!.source, "f".repeat(64), ["freya"]), false);
       assertEquals(ledger.isDelivered({ ...a!.source, size: 77 }, HASH, ["freya"]), false);
     },
-  },
-  {
-    name: "removable() never offers a file of which a destination has other bytes than the source",
-    run({ ledger }) {
-      const [freya, nas] = ledger.admit([anAdmission("a", {}, BOTH)], NOW);
-      const other = "f".repeat(64);
-      ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]]));
-      ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, { at: NOW, sha256: other }]]));
-      assertEquals(ledger.removable("spring", BOTH, 10), []);
-    },
-  },
-  {
-    name: "removable() never offers an older version: the file at its path is another one",
-    run({ ledger }) {
-      const [older] = ledger.admit([anAdmission("a")], NOW);
-      ledger.record([proven(older!)], NOW);
-      ledger.admit([anAdmission("a", { size: 2 })], NOW);
-      assertEquals(ledger.removable("spring", ["freya"], 10), []);
-    },
-  },
-  {
-    name: "rememberDevice(), rememberUnflushed(), setPaused(), rememberRun() and rememberLeftAside() survive a new start",
-    run({ open }) {
+  ),
+  check("removable() never offers a file of which a destination has other bytes than the source", ({ ledger }) => {
+    const [freya, nas] = ledger.admit([anAdmission("a", {}, BOTH)], NOW);
+    const other = "f".repeat(64);
+    ledger.record([proven(freya!)], NOW, new Map([[freya!.id, { at: NOW, sha256: HASH }]]));
+    ledger.record([proven(nas!, other)], NOW, new Map([[nas!.id, { at: NOW, sha256: other }]]));
+    assertEquals(ledger.removable("spring", BOTH, 10), []);
+  }),
+  check("removable() never offers an older version: the file at its path is another one", ({ ledger }) => {
+    const [older] = ledger.admit([anAdmission("a")], NOW);
+    ledger.record([proven(older!)], NOW);
+    ledger.admit([anAdmission("a", { size: 2 })], NOW);
+    assertEquals(ledger.removable("spring", ["freya"], 10), []);
+  }),
+  check(
+    "rememberDevice(), rememberUnflushed(), setPaused(), rememberRun() and rememberLeftAside() survive a new start",
+    ({ open }) => {
       {
         using ledger = open();
         assertEquals([ledger.deviceOf("spring", "nas"), ledger.pausedBy("nas")], [null, null]);
@@ -111,55 +102,49 @@ export const REMOVAL: readonly Check[] = [
       const aside = [ledger.leftAside("spring"), ledger.leftAside("autumn")];
       assertEquals(aside, [{ firstStart: NOW, olderThan: NOW - 1, files: 41_200 }, null]);
     },
-  },
-  {
-    name: "removable() never offers what still waits for a destination that is only taken out of the configuration",
-    run({ ledger }) {
+  ),
+  check(
+    "removable() never offers what still waits for a destination that is only taken out of the configuration",
+    ({ ledger }) => {
       ledger.admit([anAdmission("a", {}, BOTH)], NOW);
       ledger.record([proven(deliveryOf(ledger, "a", "freya"))], NOW);
       // nas is commented out: its delivery is shown as waiting "until it is put back, or a person gives it up".
       assertEquals(ledger.counts("spring", "nas").queued, 1);
       assertEquals(ledger.removable("spring", ["freya"], 10), []);
     },
-  },
+  ),
 ];
 
 const pathsOf = (rows: readonly { readonly path: string }[]) => rows.map(({ path }) => path);
 
 export const MIRROR: readonly Check[] = [
-  {
-    name: "keptPaths() lists what was delivered to a mirror, page by page, in order",
-    run({ ledger }) {
-      ledger.admit(["b", "a/x", "c", "failed"].map((path) => anAdmission(path, {}, ["nas"])), NOW);
-      ledger.admit([anAdmission("elsewhere", {}, ["freya"])], NOW);
-      for (const path of ["b", "a/x", "c"]) ledger.record([proven(deliveryOf(ledger, path, "nas"))], NOW);
-      ledger.record([proven(deliveryOf(ledger, "elsewhere", "freya")), broken(deliveryOf(ledger, "failed", "nas"))], NOW);
-      const first = ledger.keptPaths("spring", ["nas"], "", 2);
-      assertEquals(pathsOf(first), ["a/x", "b"]);
-      assertEquals(pathsOf(ledger.keptPaths("spring", ["nas"], "b", 2)), ["c"]);
-      assertEquals(pathsOf(ledger.keptPaths("spring", ["nas", "freya"], "", 9)), ["a/x", "b", "c", "elsewhere"]);
-      assertEquals(ledger.keptPaths("autumn", ["nas"], "", 9), []);
-      assertEquals(first[0]?.absolutePath, deliveryOf(ledger, "a/x", "nas").source.absolutePath);
-    },
-  },
-  {
-    name: "keptDeliveries() has only the newest version, and nothing that was removed at the source by us",
-    run({ ledger }) {
-      ledger.admit([anAdmission("a", {}, ["nas"]), anAdmission("ours", {}, ["nas"])], NOW);
-      ledger.record([proven(deliveryOf(ledger, "a", "nas")), proven(deliveryOf(ledger, "ours", "nas"))], NOW);
-      const [removable] = ledger.removable("spring", ["nas"], 9).filter(({ source }) => source.path === "ours");
-      ledger.markRemoved([removable!.versionId], NOW);
-      assertEquals(ledger.keptDeliveries("spring", "nas", ["a", "ours", "never"]).map(({ source }) => source.path), ["a"]);
-      const [newer] = ledger.admit([anAdmission("a", { mtimeMs: NOW + 5 }, ["nas"])], NOW);
-      assertEquals(ledger.keptDeliveries("spring", "nas", ["a"]), []);
-      ledger.record([proven(newer!)], NOW);
-      assertEquals(ledger.keptDeliveries("spring", "nas", ["a"]).map(({ id }) => id), [newer!.id]);
-      assertEquals(ledger.claimants("spring", "nas", [newer!.target, "other"]).length, 2);
-    },
-  },
-  {
-    name: "keptPaths() lists a version whose newer one never arrived; not one that was replaced, and removed since",
-    run({ ledger }) {
+  check("keptPaths() lists what was delivered to a mirror, page by page, in order", ({ ledger }) => {
+    ledger.admit(["b", "a/x", "c", "failed"].map((path) => anAdmission(path, {}, ["nas"])), NOW);
+    ledger.admit([anAdmission("elsewhere", {}, ["freya"])], NOW);
+    for (const path of ["b", "a/x", "c"]) ledger.record([proven(deliveryOf(ledger, path, "nas"))], NOW);
+    ledger.record([proven(deliveryOf(ledger, "elsewhere", "freya")), broken(deliveryOf(ledger, "failed", "nas"))], NOW);
+    const first = ledger.keptPaths("spring", ["nas"], "", 2);
+    assertEquals(pathsOf(first), ["a/x", "b"]);
+    assertEquals(pathsOf(ledger.keptPaths("spring", ["nas"], "b", 2)), ["c"]);
+    assertEquals(pathsOf(ledger.keptPaths("spring", ["nas", "freya"], "", 9)), ["a/x", "b", "c", "elsewhere"]);
+    assertEquals(ledger.keptPaths("autumn", ["nas"], "", 9), []);
+    assertEquals(first[0]?.absolutePath, deliveryOf(ledger, "a/x", "nas").source.absolutePath);
+  }),
+  check("keptDeliveries() has only the newest version, and nothing that was removed at the source by us", ({ ledger }) => {
+    ledger.admit([anAdmission("a", {}, ["nas"]), anAdmission("ours", {}, ["nas"])], NOW);
+    ledger.record([proven(deliveryOf(ledger, "a", "nas")), proven(deliveryOf(ledger, "ours", "nas"))], NOW);
+    const [removable] = ledger.removable("spring", ["nas"], 9).filter(({ source }) => source.path === "ours");
+    ledger.markRemoved([removable!.versionId], NOW);
+    assertEquals(ledger.keptDeliveries("spring", "nas", ["a", "ours", "never"]).map(({ source }) => source.path), ["a"]);
+    const [newer] = ledger.admit([anAdmission("a", { mtimeMs: NOW + 5 }, ["nas"])], NOW);
+    assertEquals(ledger.keptDeliveries("spring", "nas", ["a"]), []);
+    ledger.record([proven(newer!)], NOW);
+    assertEquals(ledger.keptDeliveries("spring", "nas", ["a"]).map(({ id }) => id), [newer!.id]);
+    assertEquals(ledger.claimants("spring", "nas", [newer!.target, "other"]).length, 2);
+  }),
+  check(
+    "keptPaths() lists a version whose newer one never arrived; not one that was replaced, and removed since",
+    ({ ledger }) => {
       const newer = (path: string) => ledger.admit([anAdmission(path, { mtimeMs: NOW + 5 }, ["nas"])], NOW)[0]!;
       const kept = () => ledger.keptDeliveries("spring", "nas", ["a", "b"]).map(({ id }) => id);
       ledger.admit(["a", "b"].map((path) => anAdmission(path, {}, ["nas"])), NOW);
@@ -174,10 +159,10 @@ export const MIRROR: readonly Check[] = [
       ledger.recordRemovals([{ id: removed.id, message: "It is in the trash", hint: "" }], NOW);
       assertEquals([pathsOf(ledger.keptPaths("spring", ["nas"], "", 9)), kept()], [["a"], [a!.id]]);
     },
-  },
-  {
-    name: "recordRemovals() leaves no trouble and no image in the night's sums; a file that comes back is queued again",
-    run({ ledger }) {
+  ),
+  check(
+    "recordRemovals() leaves no trouble and no image in the night's sums; a file that comes back is queued again",
+    ({ ledger }) => {
       const admission = anAdmission("a", {}, ["nas"]);
       ledger.admit([admission, anAdmission("b", {}, ["nas"])], NOW);
       ledger.record([proven(deliveryOf(ledger, "a", "nas")), proven(deliveryOf(ledger, "b", "nas"))], NOW);
@@ -198,25 +183,22 @@ export const MIRROR: readonly Check[] = [
       assertEquals(ledger.counts("spring", "nas").queued, 1);
       assertEquals(ledger.nightTotals(admission.night).places[0]?.expected, 2);
     },
-  },
-  {
-    name: "rememberMirror() and the trash are kept for each job and destination",
-    run({ ledger }) {
-      assertEquals(ledger.mirrorOf("spring", "nas"), null);
-      const state = { root: "1:2", accepted: 3, held: { files: 9, reason: "too many" }, clockMs: 5, wallMs: NOW };
-      ledger.rememberMirror("spring", "nas", state);
-      ledger.rememberMirror("spring", "freya", NEW_MIRROR);
-      assertEquals([ledger.mirrorOf("spring", "nas"), ledger.mirrorOf("spring", "freya")], [state, NEW_MIRROR]);
-      ledger.addTrash("spring", "nas", "one", 10);
-      ledger.addTrash("spring", "nas", "two", 20);
-      ledger.addTrash("spring", "nas", "one", 99);
-      ledger.addTrash("spring", "freya", "three", 30);
-      assertEquals(ledger.trash("spring", "nas"), [{ folder: "one", bornMs: 10 }, { folder: "two", bornMs: 20 }]);
-      ledger.forgetTrash("spring", "nas", ["one", "three"]);
-      assertEquals(ledger.trash("spring", "nas").map(({ folder }) => folder), ["two"]);
-      assertEquals(ledger.trash("spring", "freya").length, 1);
-    },
-  },
+  ),
+  check("rememberMirror() and the trash are kept for each job and destination", ({ ledger }) => {
+    assertEquals(ledger.mirrorOf("spring", "nas"), null);
+    const state = { root: "1:2", accepted: 3, held: { files: 9, reason: "too many" }, clockMs: 5, wallMs: NOW };
+    ledger.rememberMirror("spring", "nas", state);
+    ledger.rememberMirror("spring", "freya", NEW_MIRROR);
+    assertEquals([ledger.mirrorOf("spring", "nas"), ledger.mirrorOf("spring", "freya")], [state, NEW_MIRROR]);
+    ledger.addTrash("spring", "nas", "one", 10);
+    ledger.addTrash("spring", "nas", "two", 20);
+    ledger.addTrash("spring", "nas", "one", 99);
+    ledger.addTrash("spring", "freya", "three", 30);
+    assertEquals(ledger.trash("spring", "nas"), [{ folder: "one", bornMs: 10 }, { folder: "two", bornMs: 20 }]);
+    ledger.forgetTrash("spring", "nas", ["one", "three"]);
+    assertEquals(ledger.trash("spring", "nas").map(({ folder }) => folder), ["two"]);
+    assertEquals(ledger.trash("spring", "freya").length, 1);
+  }),
 ];
 
 const NONE = { equal: 0, unproven: 0, damaged: 0, vanished: 0, changed: 0, unreadable: 0 };
@@ -227,10 +209,9 @@ function aFinding(id: number, changes: Partial<AuditFinding> = {}): AuditFinding
 }
 
 export const AUDITS: readonly Check[] = [
-  {
-    name:
-      "auditTurn() gives what was delivered before, in order, page by page, to the end; a newer version takes the place of a former one",
-    run({ ledger }) {
+  check(
+    "auditTurn() gives what was delivered before, in order, page by page, to the end; a newer version takes the place of a former one",
+    ({ ledger }) => {
       ledger.admit(["a", "b", "waits", "late"].map((path) => anAdmission(path, {}, ["nas", "freya"])), NOW);
       for (const path of ["a", "b"]) {
         ledger.record([proven(deliveryOf(ledger, path, "nas")), proven(deliveryOf(ledger, path))], NOW);
@@ -249,10 +230,10 @@ export const AUDITS: readonly Check[] = [
       const rivals = ledger.auditRivals("spring", "nas", ["a"], 0);
       assertEquals([rivals.rows.length, rivals.lookedTo], [2, null]);
     },
-  },
-  {
-    name: "recordAudit() keeps where an audit is over a restart, fails or queues what is lost, and lists what is notable",
-    run({ ledger, open }) {
+  ),
+  check(
+    "recordAudit() keeps where an audit is over a restart, fails or queues what is lost, and lists what is notable",
+    ({ ledger, open }) => {
       assertEquals(ledger.auditOf("spring", "nas"), null);
       ledger.admit(["equal", "rotted", "gone", "again", "edited"].map((path) => anAdmission(path, {}, ["nas"])), NOW);
       const ids = ["equal", "rotted", "gone", "again", "edited"].map((path) => deliveryOf(ledger, path, "nas").id);
@@ -296,104 +277,86 @@ export const AUDITS: readonly Check[] = [
       ]);
       assertEquals(other.integrity(), []);
     },
-  },
-  {
-    name: "recordAudit() changes nothing that is not delivered any more",
-    run({ ledger }) {
-      ledger.admit([anAdmission("a", {}, ["nas"])], NOW);
-      const { id } = deliveryOf(ledger, "a", "nas");
-      const lost = aFinding(id, { verdict: "vanished", reason: "It is not there", then: "fail" });
-      ledger.recordAudit("spring", "nas", STATE, [lost], NOW);
-      assertEquals(deliveryOf(ledger, "a", "nas").state.state, "queued");
-      assertEquals(ledger.recordAudit("spring", "nas", STATE, [{ ...lost, then: "send_again" }], NOW), []);
-      assertEquals(ledger.auditFindings("spring", "nas", 9), []);
-    },
-  },
+  ),
+  check("recordAudit() changes nothing that is not delivered any more", ({ ledger }) => {
+    ledger.admit([anAdmission("a", {}, ["nas"])], NOW);
+    const { id } = deliveryOf(ledger, "a", "nas");
+    const lost = aFinding(id, { verdict: "vanished", reason: "It is not there", then: "fail" });
+    ledger.recordAudit("spring", "nas", STATE, [lost], NOW);
+    assertEquals(deliveryOf(ledger, "a", "nas").state.state, "queued");
+    assertEquals(ledger.recordAudit("spring", "nas", STATE, [{ ...lost, then: "send_again" }], NOW), []);
+    assertEquals(ledger.auditFindings("spring", "nas", 9), []);
+  }),
 ];
 
 export const HOOKS: readonly Check[] = [
-  {
-    name: "hookNotes() has what was delivered and what failed, in order, for whoever was there before",
-    run({ ledger }) {
-      const [a, b, c] = ledger.admit(["a", "b", "c"].map((name) => anAdmission(name)), NOW);
-      ledger.record([proven(a!)], NOW);
-      assertEquals(ledger.hookNotes(0, 10), [], "nobody wanted it");
-      ledger.keepForHooks(["delivered", "failed"]);
-      ledger.keepHooks(["one"]);
-      ledger.record([proven(b!), broken(c!, "mismatch")], NOW);
-      const notes = ledger.hookNotes(ledger.hookPosition("one"), 10);
-      assertEquals(notes.map((note) => [note.event, "delivery" in note && note.delivery.source.path]), [["delivered", "b"], [
-        "failed",
-        "c",
-      ]]);
-      const [, failed] = notes;
-      // Delivered since: what is told is what happened.
-      ledger.requeue([c!.id], NOW);
-      ledger.record([proven(c!)], NOW);
-      assertEquals(ledger.hookNotes(failed!.id - 1, 1), [{
-        ...failed!,
-        ...("delivery" in failed! ? { delivery: ledger.query({ ids: [c!.id] })[0]!.delivery } : {}),
-      }]);
-    },
-  },
-  {
-    name: "hookNotes() leaves out what nobody wants, and what is no trouble",
-    run({ ledger }) {
-      ledger.keepForHooks(["failed"]);
-      ledger.keepHooks(["one"]);
-      const [a, b, c] = ledger.admit(["a", "b", "c"].map((name) => anAdmission(name)), NOW);
-      ledger.record([proven(a!), broken(b!, "skipped"), broken(c!, "superseded")], NOW);
-      ledger.recordRemovals([{ id: a!.id, message: "It was deleted at the source", hint: "" }], NOW);
-      ledger.noteReport("all is well", NOW);
-      assertEquals(ledger.hookNotes(0, 10), []);
-      ledger.keepForHooks(["report"]);
-      ledger.noteReport("all is well", NOW);
-      assertEquals(ledger.hookNotes(0, 10).map(({ id: _, ...note }) => note), [{
-        event: "report",
-        at: NOW,
-        text: "all is well",
-      }]);
-    },
-  },
-  {
-    name: "advanceHook() survives a new start, never goes back, and forgets what every hook was called for",
-    run({ ledger, open }) {
-      ledger.keepForHooks(["delivered"]);
-      ledger.keepHooks(["one", "two"]);
-      const made = ledger.admit(["a", "b", "c"].map((name) => anAdmission(name)), NOW);
-      ledger.record(made.map((delivery) => proven(delivery)), NOW);
-      const [first, second] = ledger.hookNotes(0, 10);
-      ledger.advanceHook("one", second!.id);
-      ledger.advanceHook("one", first!.id);
-      assertEquals([ledger.hookBacklog("one"), ledger.hookBacklog("two")], [1, 3]);
-      ledger.advanceHook("two", first!.id);
-      using again = open();
-      assertEquals([again.hookPosition("one"), again.hookPosition("two")], [second!.id, first!.id]);
-      assertEquals(again.hookNotes(0, 10).length, 2);
-    },
-  },
-  {
-    name: "keepHooks() lets a new hook begin with what comes now, and forgets those that are gone",
-    run({ ledger }) {
-      ledger.keepForHooks(["delivered"]);
-      ledger.keepHooks(["old"]);
-      const made = ledger.admit(["a", "b"].map((name) => anAdmission(name)), NOW);
-      ledger.record([proven(made[0]!)], NOW);
-      ledger.keepHooks(["old", "new"]);
-      ledger.record([proven(made[1]!)], NOW);
-      assertEquals([ledger.hookBacklog("old"), ledger.hookBacklog("new")], [2, 1]);
-      ledger.keepHooks([]);
-      assertEquals(ledger.hookNotes(0, 10), []);
-    },
-  },
-  {
-    name: "boundHookNotes() forgets the oldest and counts what was never told",
-    run({ ledger }) {
-      ledger.keepForHooks(["delivered"]);
-      ledger.keepHooks(["one"]);
-      const made = ledger.admit(["a", "b", "c", "d"].map((name) => anAdmission(name)), NOW);
-      ledger.record(made.map((delivery) => proven(delivery)), NOW);
-      assertEquals([ledger.boundHookNotes(4), ledger.boundHookNotes(1), ledger.hookBacklog("one")], [0, 3, 1]);
-    },
-  },
+  check("hookNotes() has what was delivered and what failed, in order, for whoever was there before", ({ ledger }) => {
+    const [a, b, c] = ledger.admit(["a", "b", "c"].map((name) => anAdmission(name)), NOW);
+    ledger.record([proven(a!)], NOW);
+    assertEquals(ledger.hookNotes(0, 10), [], "nobody wanted it");
+    ledger.keepForHooks(["delivered", "failed"]);
+    ledger.keepHooks(["one"]);
+    ledger.record([proven(b!), broken(c!, "mismatch")], NOW);
+    const notes = ledger.hookNotes(ledger.hookPosition("one"), 10);
+    assertEquals(notes.map((note) => [note.event, "delivery" in note && note.delivery.source.path]), [["delivered", "b"], [
+      "failed",
+      "c",
+    ]]);
+    const [, failed] = notes;
+    // Delivered since: what is told is what happened.
+    ledger.requeue([c!.id], NOW);
+    ledger.record([proven(c!)], NOW);
+    assertEquals(ledger.hookNotes(failed!.id - 1, 1), [{
+      ...failed!,
+      ...("delivery" in failed! ? { delivery: ledger.query({ ids: [c!.id] })[0]!.delivery } : {}),
+    }]);
+  }),
+  check("hookNotes() leaves out what nobody wants, and what is no trouble", ({ ledger }) => {
+    ledger.keepForHooks(["failed"]);
+    ledger.keepHooks(["one"]);
+    const [a, b, c] = ledger.admit(["a", "b", "c"].map((name) => anAdmission(name)), NOW);
+    ledger.record([proven(a!), broken(b!, "skipped"), broken(c!, "superseded")], NOW);
+    ledger.recordRemovals([{ id: a!.id, message: "It was deleted at the source", hint: "" }], NOW);
+    ledger.noteReport("all is well", NOW);
+    assertEquals(ledger.hookNotes(0, 10), []);
+    ledger.keepForHooks(["report"]);
+    ledger.noteReport("all is well", NOW);
+    assertEquals(ledger.hookNotes(0, 10).map(({ id: _, ...note }) => note), [{
+      event: "report",
+      at: NOW,
+      text: "all is well",
+    }]);
+  }),
+  check("advanceHook() survives a new start, never goes back, and forgets what every hook was called for", ({ ledger, open }) => {
+    ledger.keepForHooks(["delivered"]);
+    ledger.keepHooks(["one", "two"]);
+    const made = ledger.admit(["a", "b", "c"].map((name) => anAdmission(name)), NOW);
+    ledger.record(made.map((delivery) => proven(delivery)), NOW);
+    const [first, second] = ledger.hookNotes(0, 10);
+    ledger.advanceHook("one", second!.id);
+    ledger.advanceHook("one", first!.id);
+    assertEquals([ledger.hookBacklog("one"), ledger.hookBacklog("two")], [1, 3]);
+    ledger.advanceHook("two", first!.id);
+    using again = open();
+    assertEquals([again.hookPosition("one"), again.hookPosition("two")], [second!.id, first!.id]);
+    assertEquals(again.hookNotes(0, 10).length, 2);
+  }),
+  check("keepHooks() lets a new hook begin with what comes now, and forgets those that are gone", ({ ledger }) => {
+    ledger.keepForHooks(["delivered"]);
+    ledger.keepHooks(["old"]);
+    const made = ledger.admit(["a", "b"].map((name) => anAdmission(name)), NOW);
+    ledger.record([proven(made[0]!)], NOW);
+    ledger.keepHooks(["old", "new"]);
+    ledger.record([proven(made[1]!)], NOW);
+    assertEquals([ledger.hookBacklog("old"), ledger.hookBacklog("new")], [2, 1]);
+    ledger.keepHooks([]);
+    assertEquals(ledger.hookNotes(0, 10), []);
+  }),
+  check("boundHookNotes() forgets the oldest and counts what was never told", ({ ledger }) => {
+    ledger.keepForHooks(["delivered"]);
+    ledger.keepHooks(["one"]);
+    const made = ledger.admit(["a", "b", "c", "d"].map((name) => anAdmission(name)), NOW);
+    ledger.record(made.map((delivery) => proven(delivery)), NOW);
+    assertEquals([ledger.boundHookNotes(4), ledger.boundHookNotes(1), ledger.hookBacklog("one")], [0, 3, 1]);
+  }),
 ];

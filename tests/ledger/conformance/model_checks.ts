@@ -7,7 +7,7 @@ import type { DeliveryRow } from "../../../src/ledger/history.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { tempFolder } from "../../support/temp.ts";
 import { aClaim, anAdmission, broken, later, NOW, proven } from "../makers.ts";
-import type { Check } from "./conformance.ts";
+import { type Check, check } from "./check.ts";
 
 /** What the ledger should be, in the plainest words: a list of deliveries. */
 interface Entry {
@@ -136,7 +136,7 @@ function checkNight(ledger: Ledger, rows: readonly DeliveryRow[]): void {
   }
 }
 
-function check(ledger: Ledger, model: Model): void {
+function compare(ledger: Ledger, model: Model): void {
   const rows = ledger.query({});
   assertEquals(
     rows.map(({ delivery: { source, destination, state } }) => [
@@ -254,22 +254,19 @@ function outcomeOf(delivery: Delivery, outcome: Extract<Step, { do: "record" }>[
 }
 
 export const MODEL: readonly Check[] = [
-  {
-    name: "it does what a plain list would do, whatever is asked in whatever order",
-    async run({ candidate }) {
-      await fc.assert(
-        fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-          await using dir = await tempFolder();
-          using ledger = candidate.openLedger(dir.path);
-          const model = new Model();
-          for (const [round, one] of steps.entries()) {
-            apply(ledger, model, one, round);
-            check(ledger, model);
-          }
-          assertEquals(ledger.integrity(), []);
-        }),
-        { numRuns: 150 },
-      );
-    },
-  },
+  check("it does what a plain list would do, whatever is asked in whatever order", async ({ candidate }) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+        await using dir = await tempFolder();
+        using ledger = candidate.openLedger(dir.path);
+        const model = new Model();
+        for (const [round, one] of steps.entries()) {
+          apply(ledger, model, one, round);
+          compare(ledger, model);
+        }
+        assertEquals(ledger.integrity(), []);
+      }),
+      { numRuns: 150 },
+    );
+  }),
 ];

@@ -4,13 +4,13 @@ import { Failure } from "../../../src/domain/failure.ts";
 import { park } from "../../../src/domain/delivery.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { aClaim, anAdmission, deliveryOf, NOW, proven, states } from "../makers.ts";
-import type { Check } from "./conformance.ts";
+import { type Check, check } from "./check.ts";
 import { startProcess } from "./process.ts";
 
 export const PROCESSES: readonly Check[] = [
-  {
-    name: "what a call returned from is there after kill -9, at any moment; of the call that was cut, all or nothing",
-    async run({ candidate, folder, open }) {
+  check(
+    "what a call returned from is there after kill -9, at any moment; of the call that was cut, all or nothing",
+    async ({ candidate, folder, open }) => {
       for (let run = 0; run < 6; run++) {
         await using writing = startProcess("./writing_process.ts", candidate.module, folder, String(run));
         // Killed in the middle of a call: after some output, at a moment nobody chose.
@@ -25,10 +25,10 @@ export const PROCESSES: readonly Check[] = [
         recover(ledger);
       }
     },
-  },
-  {
-    name: "inFlight() tells a new process what the former was sending, and nothing of it is claimed before it is recorded",
-    run({ open }) {
+  ),
+  check(
+    "inFlight() tells a new process what the former was sending, and nothing of it is claimed before it is recorded",
+    ({ open }) => {
       let claimed;
       {
         using ledger = open();
@@ -42,10 +42,10 @@ export const PROCESSES: readonly Check[] = [
       assertEquals(states(ledger), ["a → freya delivered", "b → freya queued", "c → freya sending"]);
       assertEquals(ledger.claim(aClaim({ attempt: "a3" })).map(({ source }) => source.path), ["b"]);
     },
-  },
-  {
-    name: "claim() never hands one delivery to two batches, whatever processes claim at once",
-    async run({ candidate, folder, ledger }) {
+  ),
+  check(
+    "claim() never hands one delivery to two batches, whatever processes claim at once",
+    async ({ candidate, folder, ledger }) => {
       const admitted = ledger.admit(Array.from({ length: 600 }, (_, k) => anAdmission(`${k}.fits`)), NOW);
       const given = await Promise.all(["a", "b", "c"].map(async (attempt) => {
         await using claiming = startProcess("./claiming_process.ts", candidate.module, folder, attempt);
@@ -60,43 +60,34 @@ export const PROCESSES: readonly Check[] = [
         assertEquals(own.map(({ id }) => id), given[index]!.toSorted((a, b) => a - b));
       }
     },
-  },
-  {
-    name: "two processes write in turn",
-    run({ ledger: one, open }) {
-      using two = open();
-      one.admit([anAdmission("a.fits")], NOW);
-      two.record([proven(deliveryOf(two, "a.fits"))], NOW);
-      one.setPaused("nas", "x");
-      assertEquals([one.counts().delivered, two.pausedBy("nas")], [1, "x"]);
-    },
-  },
-  {
-    name: "readLedger() reads beside a writer",
-    run({ ledger, read }) {
-      ledger.admit([anAdmission("a.fits")], NOW);
-      using reader = read();
-      assertEquals([reader.instance, reader.counts().queued], [ledger.instance, 1]);
-      const rows = reader.each({});
-      ledger.record([proven(deliveryOf(ledger, "a.fits"))], NOW);
-      ledger.admit([anAdmission("b.fits")], NOW);
-      assertEquals([...rows].length, 2);
-      assertEquals(reader.counts().delivered, 1);
-    },
-  },
-  {
-    name: "a call waits for another program that keeps the ledger locked for a moment",
-    async run({ candidate, folder, ledger }) {
-      const begun = performance.now();
-      await using _lock = await candidate.lock(folder, 300);
-      ledger.admit([anAdmission("a.fits")], NOW);
-      assert(performance.now() - begun >= 300);
-      assertEquals(ledger.counts().queued, 1);
-    },
-  },
-  {
-    name: "a call fails as timeout, and changes nothing, where another program keeps the ledger locked",
-    async run({ candidate, folder, ledger, read }) {
+  ),
+  check("two processes write in turn", ({ ledger: one, open }) => {
+    using two = open();
+    one.admit([anAdmission("a.fits")], NOW);
+    two.record([proven(deliveryOf(two, "a.fits"))], NOW);
+    one.setPaused("nas", "x");
+    assertEquals([one.counts().delivered, two.pausedBy("nas")], [1, "x"]);
+  }),
+  check("readLedger() reads beside a writer", ({ ledger, read }) => {
+    ledger.admit([anAdmission("a.fits")], NOW);
+    using reader = read();
+    assertEquals([reader.instance, reader.counts().queued], [ledger.instance, 1]);
+    const rows = reader.each({});
+    ledger.record([proven(deliveryOf(ledger, "a.fits"))], NOW);
+    ledger.admit([anAdmission("b.fits")], NOW);
+    assertEquals([...rows].length, 2);
+    assertEquals(reader.counts().delivered, 1);
+  }),
+  check("a call waits for another program that keeps the ledger locked for a moment", async ({ candidate, folder, ledger }) => {
+    const begun = performance.now();
+    await using _lock = await candidate.lock(folder, 300);
+    ledger.admit([anAdmission("a.fits")], NOW);
+    assert(performance.now() - begun >= 300);
+    assertEquals(ledger.counts().queued, 1);
+  }),
+  check(
+    "a call fails as timeout, and changes nothing, where another program keeps the ledger locked",
+    async ({ candidate, folder, ledger, read }) => {
       ledger.admit([anAdmission("a.fits")], NOW);
       {
         await using _lock = await candidate.lock(folder, 60_000);
@@ -107,7 +98,7 @@ export const PROCESSES: readonly Check[] = [
       }
       assertEquals(ledger.claim(aClaim()).length, 1);
     },
-  },
+  ),
 ];
 
 const STATES = { admitted: /./, claimed: /^(sending|delivered)$/, delivered: /^delivered$/ } as const;
