@@ -39,6 +39,8 @@ interface Delivered {
 
 export class Judge implements Witness {
   readonly offences: string[] = [];
+  /** Disks that were unmounted or exchanged. */
+  readonly wereAway = new Set<string>();
   powerCuts = 0;
   /** Every content that a source was complete with. */
   readonly #complete = new Map<string, Set<string>>();
@@ -181,9 +183,13 @@ export class Judge implements Witness {
     if (path !== null && inode !== undefined) this.#theirs.push({ path, inode });
   }
 
-  /** What is in our temporary folders at local destinations; nothing, when all is delivered. Far away, a writer may go on after the sweep. */
+  /**
+   * What is in our temporary folders at local destinations; nothing, when all is delivered. Far away, a writer may go on after the sweep,
+   * and what is swept while a disk is away stays until the next start.
+   */
   leftovers(): string[] {
-    return this.routes.filter(({ destination }) => destination !== "freya").flatMap(({ base }) =>
+    const away = ["far", ...this.wereAway];
+    return this.routes.filter(({ base }) => !away.includes(base.split("/")[1]!)).flatMap(({ base }) =>
       [...this.#onDisk(base)?.entries ?? []].filter(([name, { kind }]) =>
         kind === "folder" && name.startsWith(".image-transfer") && !name.endsWith("-trash")
       ).flatMap(([name, folder]) => [...this.tree.filesOn(base.split("/")[1]!, folder, `${base}/${name}`)])

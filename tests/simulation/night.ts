@@ -79,6 +79,8 @@ interface Site {
   phase: "start" | "reload" | "stop" | null;
   lastStep: Step;
   life: Life | null;
+  /** How often the configuration was changed. */
+  changes: number;
   /** When the program was started last. */
   startedAt: number;
   daemon: Daemon | null;
@@ -126,6 +128,7 @@ function runNight(scenario: Scenario): Verdict {
     phase: null,
     lastStep: "start",
     life: null,
+    changes: 0,
     startedAt: 0,
     daemon: null,
     deliveries: 0,
@@ -182,8 +185,15 @@ function makeDisks(tree: Tree, { tickMs = 4 }: NightOptions): void {
 function settingsOf(
   { onConflict, deleteSource, audit, verify, mirror }: NightOptions,
   system: Parameters<typeof parseSettings>[3],
+  changes: number,
 ): Settings {
-  const toDisk = (name: string, base: string) => ({ name, transfer_method: "local", remote_base_path: base });
+  // Each change is one of another destination, and starts its job anew.
+  const toDisk = (name: string, base: string) => ({
+    name,
+    transfer_method: "local",
+    remote_base_path: base,
+    ...(name === "usb" || changes % 2 === 1 ? { retry_delay: 5 + changes } : {}),
+  });
   const toFreya = (base: string) => ({ name: "freya", transfer_method: "sftp", remote_host: "freya", remote_base_path: base });
   const config = {
     state_directory: "/state/image-transfer",
@@ -216,12 +226,12 @@ function start(site: Site): void {
   const system = simulatedSystem({ life, tree, weather, uid: 0, onCall, locks });
   const again = () => world.after(RESTART_MS, () => site.life === life && start(site));
   world.tell("START the program starts");
-  const settings = settingsOf(scenario.options, system);
+  const settings = settingsOf(scenario.options, system, site.changes);
   site.phase = "start";
   const started = startDaemon(settings, {
     system,
     openLedger: ledger.openLedger,
-    readSettings: () => Promise.resolve(settingsOf(scenario.options, system)),
+    readSettings: () => Promise.resolve(settingsOf(scenario.options, system, site.changes)),
     methodNamed: (name) => Promise.resolve(name === "sftp" ? farMethod(line, life) : local),
     listeners: [(event) => {
       if (!life.alive) return;
@@ -530,6 +540,7 @@ function reload(site: Site): void {
   const { daemon, judge } = site;
   if (daemon === null) return;
   site.phase = "reload";
+  site.changes += 1;
   // What a fault of the ledger or of a disk forbids is refused, and said.
   daemon.reload().catch((error) => error instanceof Failure || judge.accuse(`reload: ${error}`)).finally(() => {
     if (site.daemon === daemon && site.phase === "reload") site.phase = null;
@@ -569,6 +580,7 @@ function exchange(name: DiskName, another: boolean, { world, tree, judge }: Site
   const device: Device = tree.disks.get(name)!;
   const path = `/${name}`;
   if (tree.look(path, true)?.device !== device) return later(() => {});
+  judge.wereAway.add(name);
   tree.unmount(path);
   if (another) tree.mount(tree.disk(`${name}-${world.steps}`, 1e9), path);
   later(() => {

@@ -125,7 +125,8 @@ export function aNight(seed: number, minutes = 480): Scenario {
     options,
     shots: shotsOf(count, span, chance.of("shots")),
     faults: possible(
-      Array.from({ length: Math.ceil(20 * Math.sqrt(minutes / 480)) }, () => aFault(span, chance)),
+      Array.from({ length: Math.ceil(20 * Math.sqrt(minutes / 480)) }, () => aFault(span, chance))
+        .flatMap((fault) => [fault, ...besides(fault, chance)]),
       options,
     ).toSorted((a, b) => a.at - b.at),
   };
@@ -157,6 +158,12 @@ function shotsOf(count: number, span: number, chance: Dice): Shot[] {
 function weighted<T>(list: readonly (readonly [T, number])[], chance: Dice): T {
   let left = chance.int(1, list.reduce((sum, [, weight]) => sum + weight, 0));
   return list.find(([, weight]) => (left -= weight) <= 0)![0];
+}
+
+/** Now and then a person stops the program or changes its configuration because something is wrong. */
+function besides({ at, call, forMs }: Fault, chance: Dice): readonly Fault[] {
+  if (call !== undefined || !chance.chance(0.15)) return [];
+  return [{ at: at + chance.int(0, forMs), forMs: 100, kind: chance.pick(["stop", "reload"] as const) }];
 }
 
 /**
