@@ -68,7 +68,21 @@ export async function sendCommand(
   const { id: daemon, name: computer } = theComputer(command.to, await daemons(server, signal));
   const { action, argument } = command;
   const body = { daemon, computer, issued_by: from.id ?? daemon, issued_as: from.name, action, argument, state: "waiting" };
-  const id = await give(body, server, signal);
+  const { id } = await server.ask<{ id: string }>(RECORDS, { method: "POST", body }, signal).catch((error) => {
+    // Its rules have refused it, without saying so.
+    if (error instanceof ServerFailure && error.status === 400 && Object.keys(error.fields).length === 0) {
+      throw new Failure("configuration", `${server.url} does not accept a command from ${printable(from.name)}`, {
+        hint: "Bring its collections up to date (image-transfer pocketbase setup), and check that its disk is not full.",
+        cause: error,
+      });
+    }
+    if (!isTaken("issued_by", error)) throw error;
+    throw new Failure(
+      "configuration",
+      `${printable(computer)} has not answered an earlier command from ${printable(from.name)}`,
+      { hint: "It takes another one once it has; see image-transfer fleet commands.", cause: error },
+    );
+  });
   for (let looks = 0; looks < LOOKS && !signal.aborted; looks++) {
     await wait(LOOK_MS);
     const [{ state, answer } = UNTOLD] = commandsIn([await server.ask(`${RECORDS}/${id}`, {}, signal)], server);
@@ -78,30 +92,6 @@ export async function sendCommand(
 }
 
 const UNTOLD = { state: "waiting", answer: "" } as const;
-
-async function give(
-  body: { readonly computer: string; readonly issued_as: string },
-  server: PocketbaseServer,
-  signal: AbortSignal,
-): Promise<string> {
-  try {
-    return (await server.ask<{ id: string }>(RECORDS, { method: "POST", body }, signal)).id;
-  } catch (error) {
-    const [to, from] = [printable(body.computer), printable(body.issued_as)];
-    // Its rules have refused it, without saying so.
-    if (error instanceof ServerFailure && error.status === 400 && Object.keys(error.fields).length === 0) {
-      throw new Failure("configuration", `${server.url} does not accept a command from ${from}`, {
-        hint: "Bring its collections up to date (image-transfer pocketbase setup), and check that its disk is not full.",
-        cause: error,
-      });
-    }
-    if (!isTaken("issued_by", error)) throw error;
-    throw new Failure("configuration", `${to} has not answered an earlier command from ${from}`, {
-      hint: "It takes another one once it has; see image-transfer fleet commands.",
-      cause: error,
-    });
-  }
-}
 
 /** True where the server refuses a record because it has another one with this. */
 function isTaken(field: string, error: unknown): boolean {
@@ -201,7 +191,14 @@ export async function takeCommands(
       return null;
     }
     await memory.keep(command.id, null);
-    const answer = await carryOut(command, from, daemon);
+    const { action, argument } = command;
+    let answer: CommandAnswer;
+    try {
+      const done = await REMOTE_ACTIONS[action as RemoteAction](daemon, argument === "" ? null : argument, from);
+      answer = { state: "done", answer: done.slice(0, 500) };
+    } catch (error) {
+      answer = { state: "failed", answer: failureRecord(error).message.slice(0, 500) };
+    }
     tell(command, from, answer);
     await memory.keep(command.id, answer);
     return answer;
@@ -264,15 +261,6 @@ function refusalOf(
   return isExpired(created, now) ? refuse("it is more than an hour old") : null;
 }
 
-async function carryOut({ action, argument }: CommandRecord, from: string, daemon: Commanded): Promise<CommandAnswer> {
-  try {
-    const answer = await REMOTE_ACTIONS[action as RemoteAction](daemon, argument === "" ? null : argument, from);
-    return { state: "done", answer: answer.slice(0, 500) };
-  } catch (error) {
-    return { state: "failed", answer: failureRecord(error).message.slice(0, 500) };
-  }
-}
-
 /** Each does it, of all where nothing is named, and returns what was done, for people. */
 const REMOTE_ACTIONS = {
   pause: (daemon, name, from) => daemon.pause(name, from).join(", "),
@@ -280,6 +268,8 @@ const REMOTE_ACTIONS = {
   retry: (daemon) => counted(daemon.retry(null), "delivery", "deliveries"),
   scan: async (daemon, name) => (await daemon.sync(name ?? undefined)).join(", "),
 } satisfies Record<RemoteAction, (daemon: Commanded, name: string | null, from: string) => string | Promise<string>>;
+
+const begunCommands = z.array(z.tuple([z.string(), commandAnswer.nullable()]));
 
 export type CommandMemory = Awaited<ReturnType<typeof commandMemory>>;
 
@@ -291,7 +281,7 @@ export type CommandMemory = Awaited<ReturnType<typeof commandMemory>>;
 export async function commandMemory(stateDirectory: string, system: Pick<System, "read" | "writeText" | "makeFolder">) {
   const file = `${stateDirectory}/pocketbase-commands.json`;
   const bytes = await system.read(file, 0, MOST_BYTES).catch(() => new Uint8Array());
-  const begun = begunIn(new TextDecoder().decode(bytes));
+  const begun = new Map(begunCommands.safeParse(jsonOf(new TextDecoder().decode(bytes))).data);
   const given = new Map<string, { readonly from: string; readonly at: number }>();
   return {
     /** What became of a command that was begun here; null if that is not known, undefined if none was begun. */
@@ -314,8 +304,4 @@ export async function commandMemory(stateDirectory: string, system: Pick<System,
       return [...given.values()].filter((one) => one.from === from).length;
     },
   };
-}
-
-function begunIn(text: string): Map<string, CommandAnswer | null> {
-  return new Map(z.array(z.tuple([z.string(), commandAnswer.nullable()])).safeParse(jsonOf(text)).data);
 }

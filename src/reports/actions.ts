@@ -3,7 +3,6 @@
  * from these tables. Commands can ask more than the page, which can change no configuration, program or key.
  */
 import * as z from "zod";
-import type { Settings } from "../config/settings.ts";
 import { MAY_DO } from "../config/schema/schema_program.ts";
 import { Failure } from "../domain/failure.ts";
 import type { DaemonControl, InForce } from "./daemon_control.ts";
@@ -23,13 +22,12 @@ export type AnswerOf<A> = A extends { act(...given: never): infer Answer } ? Awa
 /** What commands ask without a body, by GET. */
 export const COMMAND_QUESTIONS = {
   status: (daemon: DaemonControl) => daemon.status(),
-  settings: (daemon: DaemonControl) => inForce(daemon.settings()),
+  settings: (daemon: DaemonControl): InForce => {
+    const { file, stateDirectory, jobs, log, shutdownTimeoutMs, web } = daemon.settings();
+    return { file, stateDirectory, jobs, log, shutdownTimeoutMs, hasPage: web !== null };
+  },
   live: (daemon: DaemonControl) => daemon.live(),
 };
-
-function inForce({ file, stateDirectory, jobs, log, shutdownTimeoutMs, web }: Settings): InForce {
-  return { file, stateDirectory, jobs, log, shutdownTimeoutMs, hasPage: web !== null };
-}
 
 function forCommands<Schema extends z.ZodType, Answer extends object>(
   ask: Schema,

@@ -16,7 +16,7 @@ import type { Unmatched } from "../intake/watch/known_files.ts";
 import type { DaemonControl } from "./daemon_control.ts";
 
 /** How much of a file that is still being written is at a destination. */
-export interface SentAhead {
+interface SentAhead {
   readonly destination: string;
   readonly bytes: number;
   /** The file has not grown for `growth_timeout_seconds`. */

@@ -1,6 +1,5 @@
 /** How the daemon is set up, for people: the configuration in force, the next runs of schedules, hooks with their last result. */
 import { showConfig } from "../config/show/show.ts";
-import type { Settings } from "../config/settings.ts";
 import { hookName } from "../events/hooks/hooks.ts";
 import { nextRun, type Schedule, windowAt } from "../domain/schedule.ts";
 import { nextTime } from "./morning/report_schedule.ts";
@@ -16,12 +15,14 @@ export function setupReport(source: Pick<PageSource, "about" | "jobs" | "setup" 
   const { version, startedAt } = source.about();
   const { settings, reload, hookCall } = source.setup();
   const jobs = source.jobs();
+  const shown = settings.full === undefined ? null : known.get(settings.full) ?? showConfig(settings.full, "yaml");
+  if (settings.full !== undefined && shown !== null) known.set(settings.full, shown);
   return {
     version,
     startedAt,
     file: settings.file,
     /** The configuration in force as YAML, every key with its value, secrets hidden, as `config show` prints it; null where there is none. */
-    configuration: settings.full === undefined ? null : shownOnce(settings.full),
+    configuration: shown,
     /** What of the file has no effect, a sentence each without a full stop. */
     notes: settings.notes,
     reload,
@@ -43,13 +44,7 @@ export function setupReport(source: Pick<PageSource, "about" | "jobs" | "setup" 
 }
 
 /** Hiding the secrets takes a while; a configuration does not change. */
-function shownOnce(full: NonNullable<Settings["full"]>): string {
-  const text = shown.get(full) ?? showConfig(full, "yaml");
-  shown.set(full, text);
-  return text;
-}
-
-const shown = new WeakMap<object, string>();
+const known = new WeakMap<object, string>();
 
 function scheduleOf({ job: { name, schedule, destinations }, nextRun: first }: JobNow, now: number) {
   const sends = destinations.length > 0;

@@ -2,7 +2,7 @@
  * The morning report over the fleet: how the night of every computer went, from its last heartbeat, the worst first. A computer that is
  * offline is unknown, never well: what it did after its last heartbeat nobody can tell.
  */
-import type { FleetMember, FleetNow, NightSums } from "../../domain/fleet.ts";
+import type { FleetMember, FleetNow } from "../../domain/fleet.ts";
 
 /** `report --fleet --json`, and what a webhook is sent as `fleet`: a shape that scripts depend on. Sizes in bytes, times ISO 8601 in UTC. */
 export interface FleetReport {
@@ -60,7 +60,9 @@ const STALE_MS = 180_000;
 export function fleetReport(fleet: FleetNow | null, now: number): FleetReport {
   const isStale = fleet === null || now - fleet.at > STALE_MS;
   const computers = (fleet?.members ?? []).map((member) => nightOf(member, isStale, now))
-    .sort((one, other) => rank(one) - rank(other) || (one.name < other.name ? -1 : 1));
+    .sort((one, other) =>
+      WORST_FIRST.indexOf(one.verdict) - WORST_FIRST.indexOf(other.verdict) || (one.name < other.name ? -1 : 1)
+    );
   const known = computers.filter(({ verdict }) => verdict !== "unknown");
   const sum = (of: keyof FleetImages) => known.reduce((total, { images }) => total + (images?.[of] ?? 0), 0);
   const well = computers.filter(({ verdict }) => verdict === "well").length;
@@ -81,14 +83,18 @@ export function fleetReport(fleet: FleetNow | null, now: number): FleetReport {
   };
 }
 
-function rank({ verdict }: FleetNight): number {
-  return WORST_FIRST.indexOf(verdict);
-}
-
 function nightOf(member: FleetMember, isStale: boolean, now: number): FleetNight {
   const { name, level, seen_at, report, version } = member;
   const night = report?.night ?? null;
-  const images = night === null ? null : imagesOf(night, isOnTheWay(member, now));
+  const moves = isOnTheWay(member, now);
+  const images = night === null ? null : {
+    seen: night.files + night.not_sent,
+    delivered: night.files_delivered,
+    on_the_way: moves ? night.files_waiting : 0,
+    held: moves ? 0 : night.files_waiting,
+    missing: night.files_failed + night.not_sent,
+    bytes: night.bytes,
+  };
   return {
     name,
     ...judged(member, images, isStale),
@@ -111,20 +117,6 @@ function isOnTheWay({ level, report }: FleetMember, now: number): boolean {
 
 /** Who waits longer is held up by something, whatever the computer says. */
 const ON_THE_WAY_MS = 600_000;
-
-function imagesOf(
-  { files, files_delivered, files_waiting, files_failed, not_sent, bytes }: NightSums,
-  isOnTheWay: boolean,
-): FleetImages {
-  return {
-    seen: files + not_sent,
-    delivered: files_delivered,
-    on_the_way: isOnTheWay ? files_waiting : 0,
-    held: isOnTheWay ? 0 : files_waiting,
-    missing: files_failed + not_sent,
-    bytes,
-  };
-}
 
 function judged(
   { level, headline, config_error }: FleetMember,

@@ -92,18 +92,15 @@ function notesOf(
   const waits = verdict !== "unknown" && images !== null && images.held > 0 && oldest_waiting !== null;
   return [
     ...(waits ? [`the oldest has been waiting for ${span(now - Date.parse(oldest_waiting))}`] : []),
-    ...(ahead !== null && Math.abs(ahead) >= NOTED_SECONDS ? [clockText(ahead)] : []),
+    ...(ahead !== null && Math.abs(ahead) >= NOTED_SECONDS
+      ? [`its clock is ${span(Math.abs(ahead) * 1000)} ${ahead > 0 ? "ahead" : "behind"}`]
+      : []),
     ...(reason === "" ? [] : [printable(reason)]),
   ];
 }
 
 /** Smaller differences may be the network's. */
 const NOTED_SECONDS = 5;
-
-/** `its clock is 75 s ahead`. */
-function clockText(ahead: number): string {
-  return `its clock is ${span(Math.abs(ahead) * 1000)} ${ahead > 0 ? "ahead" : "behind"}`;
-}
 
 /** `2026-01-16 03:12`, from ISO 8601. */
 function minute(time: string): string {

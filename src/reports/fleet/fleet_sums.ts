@@ -26,35 +26,32 @@ export function fleetSums(
   status: Pick<StatusReport, "jobs">,
   now: number,
 ): FleetSums {
-  const places = jobs.flatMap(({ name: job, destinations }) =>
+  const configured = jobs.flatMap(({ name: job, destinations }) =>
     destinations.map(({ name }) => ({ job, name, counts: ledger.counts(job, name) }))
   );
-  const notSent = status.jobs.reduce((sum, { incomplete, rejected }) => sum + (incomplete ?? 0) + (rejected ?? 0), 0);
-  return { waiting: waitingImages(places, ledger), night: nightSums(nightToReport(ledger, jobs, now), notSent, ledger) };
-}
-
-function nightSums(night: string, notSent: number, ledger: SumsLedger): NightSums {
+  const night = nightToReport(ledger, jobs, now);
   const { files, places } = ledger.nightTotals(night);
   const sum = (of: "expected" | "delivered" | "failed" | "bytes") => places.reduce((total, one) => total + one[of], 0);
   const [expected, delivered, failed] = [sum("expected"), sum("delivered"), sum("failed")];
-  const undelivered = undeliveredOf();
+  const most = (of: (one: typeof places[number]) => number) => Math.max(0, ...places.map(of));
+  const undelivered = expected === delivered
+    ? { images: 0, failed: 0 }
+    : expected <= LARGEST_NIGHT
+    ? ledger.nightUndelivered(night)
+    : { images: most((one) => one.expected - one.delivered), failed: most((one) => one.failed) };
   return {
-    night,
-    files,
-    files_delivered: Math.max(0, files - undelivered.images),
-    files_waiting: undelivered.images - undelivered.failed,
-    files_failed: undelivered.failed,
-    not_sent: notSent,
-    expected,
-    delivered,
-    failed,
-    bytes: sum("bytes"),
+    waiting: waitingImages(configured, ledger),
+    night: {
+      night,
+      files,
+      files_delivered: Math.max(0, files - undelivered.images),
+      files_waiting: undelivered.images - undelivered.failed,
+      files_failed: undelivered.failed,
+      not_sent: status.jobs.reduce((total, { incomplete, rejected }) => total + (incomplete ?? 0) + (rejected ?? 0), 0),
+      expected,
+      delivered,
+      failed,
+      bytes: sum("bytes"),
+    },
   };
-
-  function undeliveredOf(): { readonly images: number; readonly failed: number } {
-    if (expected === delivered) return { images: 0, failed: 0 };
-    if (expected <= LARGEST_NIGHT) return ledger.nightUndelivered(night);
-    const most = (of: (one: typeof places[number]) => number) => Math.max(0, ...places.map(of));
-    return { images: most((one) => one.expected - one.delivered), failed: most((one) => one.failed) };
-  }
 }

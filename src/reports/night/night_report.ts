@@ -3,11 +3,11 @@
  * up no delivery.
  */
 import { keepNewest } from "../../domain/newest.ts";
-import type { AvailabilityNote, History, NightFrame, NightPoint } from "../../ledger/history.ts";
+import type { AvailabilityNote, NightFrame, NightPoint } from "../../ledger/history.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import type { DestinationState } from "../../domain/delivery.ts";
 import { frameGaps } from "../morning/frame_gaps.ts";
-import { type NightSummary, nightSummary } from "./night_summary.ts";
+import { nightSummary } from "./night_summary.ts";
 import type { DaemonState } from "../page_source.ts";
 import type { System } from "../../system/system.ts";
 
@@ -66,11 +66,15 @@ async function nightReport(night: string, source: Pick<DaemonState, "ledger" | "
     limit: MOST_IMAGES * Math.max(1, summary.destinations.length),
   });
   const series = nightSeries(points, summary.destinations);
+  // From the first bin to the end of the last; a night that runs has no end.
+  const from = (series.times[0] ?? 0) * 1000 - series.binMs;
+  const notes = ledger.availability(from, (series.times.at(-1) ?? 0) * 1000);
+  const places = series.times.length === 0 ? [] : summary.destinations;
   return {
     summary,
     series,
     /** When destinations took nothing, from the first image of the night on. */
-    outages: outagesIn(series, summary.destinations, ledger),
+    outages: places.map(({ job, name }) => ({ job, name, outages: outagesOf({ job, name }, notes, from) })),
     /** The newest images of the night, newest first, each file once. */
     images: eachFileOnce(newest, MOST_IMAGES),
     /** In the order of their first images; at most 200. */
@@ -94,19 +98,6 @@ async function targetsOf(
     await system.sleep(0);
   }
   return gathered.list();
-}
-
-/** From the first bin to the end of the last; a night that runs has no end. */
-function outagesIn(
-  { times, binMs }: NightSeries,
-  places: NightSummary["destinations"],
-  ledger: Pick<History, "availability">,
-) {
-  const [first, last] = [times[0], times.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const from = first * 1000 - binMs;
-  const notes = ledger.availability(from, last * 1000);
-  return places.map(({ job, name }) => ({ job, name, outages: outagesOf({ job, name }, notes, from) }));
 }
 
 // A night's deliveries as columns for the plots: files and bytes that add up over time, and how long each took.

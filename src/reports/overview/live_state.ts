@@ -2,7 +2,6 @@
 import { acceptCommand } from "../../delivery/mirror/mirror.ts";
 import type { Destination } from "../../config/settings.ts";
 import { toldOf } from "../../domain/failure.ts";
-import type { Transfer } from "../../events/progress.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import type { DaemonState, JobNow } from "../page_source.ts";
 import { type Judged, judged } from "./facts.ts";
@@ -12,6 +11,8 @@ import { placeOf, troubleOf } from "./trouble.ts";
 
 /** Longest lists that are sent. */
 const MOST = { transfers: 50, waiting: 50, newest: 24, trouble: 50 } as const;
+
+const LATEST = { states: ["delivered"], sort: "delivered_at", descending: true } as const;
 
 /** All of the view Now; the other views take their counts from it. Times are milliseconds since 1970 UTC, sizes are bytes. */
 export type LiveState = ReturnType<ReturnType<typeof liveStates>>;
@@ -51,12 +52,18 @@ export function liveStates(source: DaemonState) {
       }),
       jobs: jobs.map((job) => jobView(job, now)),
       /** What is being sent; `bytes` grows. */
-      transfers: source.progress.transfers().slice(0, MOST.transfers).map(transferView),
+      transfers: source.progress.transfers().slice(0, MOST.transfers).map(({ delivery, bytes, since }) => {
+        const { id, destination, source: { job, path: name, size } } = delivery;
+        return { id, job, destination, name, size, bytes: Math.min(bytes, size), since };
+      }),
       /** Files that grow, or are waited for, or were given up as incomplete; see `files_waiting` of the status for all. */
       waiting: jobs.flatMap(({ job, waiting }) => waiting.map(({ path, ...rest }) => ({ job: job.name, name: path, ...rest })))
         .slice(0, MOST.waiting),
-      /** The images that were delivered last, newest first, each file once. */
-      newest: newestImages(source, destinations.length),
+      /** The images that were delivered last, newest first, each file once: as many rows are read as may be needed for that. */
+      newest: eachFileOnce(
+        source.ledger.query({ ...LATEST, limit: MOST.newest * Math.max(1, destinations.length) }),
+        MOST.newest,
+      ),
       /** Worst first, as are the causes of all. */
       trouble: trouble.items,
       troubleCauses: trouble.causes,
@@ -72,25 +79,11 @@ function lastDeliveries({ ledger, progress }: DaemonState): (to: Destination, de
     const key = JSON.stringify([job, name]);
     const known = progress.lastDelivered(job, name) ?? before.get(key) ?? null;
     if (known !== null || delivered === 0) return known;
-    const [row] = ledger.query({
-      job,
-      destination: name,
-      states: ["delivered"],
-      sort: "delivered_at",
-      descending: true,
-      limit: 1,
-    });
+    const [row] = ledger.query({ ...LATEST, job, destination: name, limit: 1 });
     const at = row?.deliveredAt ?? null;
     if (at !== null) before.set(key, at);
     return at;
   };
-}
-
-/** A file that went to several destinations is shown once, so as many rows are read as may be needed. */
-function newestImages({ ledger }: DaemonState, destinations: number) {
-  const limit = MOST.newest * Math.max(1, destinations);
-  const rows = ledger.query({ states: ["delivered"], sort: "delivered_at", descending: true, limit });
-  return eachFileOnce(rows, MOST.newest);
 }
 
 function jobView({ job, how, failure, waiting, nextRun, lastImage, usualMs }: JobNow, now: number) {
@@ -134,9 +127,4 @@ function destinationView(
     /** Where a mirror waits for a person before it removes files. */
     removalsHeld: heldRemovals && { ...heldRemovals, accept: acceptCommand(destination.job, destination.name) },
   };
-}
-
-function transferView({ delivery: { id, source, destination }, bytes, since }: Transfer) {
-  const { job, path: name, size } = source;
-  return { id, job, destination, name, size, bytes: Math.min(bytes, size), since };
 }

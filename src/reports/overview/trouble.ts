@@ -73,24 +73,18 @@ type FailedReason = ReturnType<History["failedByCode"]>[number];
 
 /** The first `most`. */
 export function troubleOf({ findings, counts }: Overview, parts: TroubleParts, most: number): TroubleList {
-  const failed = counts.failed === 0 ? [] : failedOf(parts, most);
+  const places = counts.failed === 0 ? [] : parts.destinations.map(({ destination: { job, name } }) => ({ job, name }));
+  // Those that somebody sends to, the newest first.
+  const failed = places.flatMap(({ job, name: destination }) =>
+    parts.ledger.query({ job, destination, trouble: true, descending: true, limit: most })
+  ).sort((a, b) => b.delivery.id - a.delivery.id).slice(0, most);
   const items = findings.flatMap((finding) => {
     // What is only worth knowing is listed as well.
     const severity = severityOf(finding) === "bad" ? "bad" : "warning";
     return itemsOf(finding, parts, failed).map((item): TroubleItem => ({ ...item, severity }));
   });
-  const reasons = counts.failed === 0
-    ? []
-    : parts.destinations.flatMap(({ destination: { job, name } }) => parts.ledger.failedByCode(job, name));
-  const causes = causesOf(items, reasons, parts);
+  const causes = causesOf(items, places.flatMap(({ job, name }) => parts.ledger.failedByCode(job, name)), parts);
   return { items: items.slice(0, most), causes, count: items.length + counts.failed - failed.length };
-}
-
-/** The failed ones that somebody sends to, the newest first. */
-function failedOf({ ledger, destinations }: TroubleParts, most: number): DeliveryRow[] {
-  return destinations.flatMap(({ destination: { job, name } }) =>
-    ledger.query({ job, destination: name, trouble: true, descending: true, limit: most })
-  ).sort((a, b) => b.delivery.id - a.delivery.id).slice(0, most);
 }
 
 type Item = Omit<TroubleItem, "severity">;
