@@ -37,7 +37,7 @@ const LONGEST_MS = 20_000;
 const IDLE_MS = 20_000;
 
 /** The part of the system that looking for files needs. */
-type PreviewSystem = Pick<System, "facts" | "sleep" | "monotonic">;
+export type PreviewSystem = Pick<System, "facts" | "sleep" | "monotonic">;
 
 /** At most 20 s for each; its Worker ends when `signal` is aborted. */
 export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
@@ -46,7 +46,9 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
   let cachedBytes = 0;
   const inTurn = mutex();
   let rested = Promise.resolve();
-  const maker = previewMaker(system, signal);
+  const options = { name: "preview_worker", here: import.meta.url, what: "The preview", restMs: IDLE_MS };
+  const worker = workerCalls<PreviewCalls>(options);
+  onAbort(signal, () => worker.end(new Error("the daemon is stopping")));
 
   function remember(key: string, answer: PreviewAnswer): void {
     cache.set(key, answer);
@@ -82,7 +84,7 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
       const answer = await inTurn(async () => {
         await rested;
         const start = system.monotonic();
-        const made = await maker({ from, size: wish.source.size, mostSide: wish.side });
+        const made = await askWorker({ from, size: wish.source.size, mostSide: wish.side });
         rested = system.sleep(Math.min(LONGEST_REST_MS, system.monotonic() - start), signal);
         return made;
       });
@@ -90,6 +92,19 @@ export function previews(system: PreviewSystem, signal: AbortSignal): Previews {
       return answer;
     } finally {
       pending.delete(key);
+    }
+  }
+
+  /** To be called one after the other. */
+  async function askWorker(request: PreviewRequest): Promise<PreviewAnswer> {
+    if (signal.aborted) return { problem: "the daemon is stopping" };
+    try {
+      const answer = await within(worker.call("preview", request), LONGEST_MS, system, null);
+      if (answer !== null) return answer;
+      worker.end();
+      return { problem: "reading the file took too long" };
+    } catch (error) {
+      return { problem: error instanceof Error ? error.message : String(error) };
     }
   }
 }
@@ -106,24 +121,6 @@ async function whereItIs({ source, target, destination }: PreviewWish, system: P
   return facts?.kind === "file" && facts.size === source.size
     ? { absolutePath: copy, identity: facts.identity, size: facts.size }
     : null;
-}
-
-/** Asks the Worker, which is started when it is needed; to be called one after the other. */
-function previewMaker(system: PreviewSystem, signal: AbortSignal): (request: PreviewRequest) => Promise<PreviewAnswer> {
-  const options = { name: "preview_worker", here: import.meta.url, what: "The preview", restMs: IDLE_MS };
-  const making = workerCalls<PreviewCalls>(options);
-  onAbort(signal, () => making.end(new Error("the daemon is stopping")));
-  return async (request) => {
-    if (signal.aborted) return { problem: "the daemon is stopping" };
-    try {
-      const answer = await within(making.call("preview", request), LONGEST_MS, system, null);
-      if (answer !== null) return answer;
-      making.end();
-      return { problem: "reading the file took too long" };
-    } catch (error) {
-      return { problem: error instanceof Error ? error.message : String(error) };
-    }
-  };
 }
 
 function bytesOf(answer: PreviewAnswer): number {

@@ -16,21 +16,17 @@ export interface OwnAddress {
   readonly certifies: (host: string) => boolean;
 }
 
-/** The host that a request was made for, without its port; null where there is none or it cannot be read. */
-function askedHost(request: Request): string | null {
-  const host = request.headers.get("host") ?? authority(request.url);
-  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? "");
-  return (match?.[1] ?? match?.[2])?.toLowerCase() ?? null;
-}
-
 /**
  * Answers only to names that nobody else can point at us: loopback, the address and name that are configured, what the certificate
  * names, and addresses in digits. The port is ignored: `ssh -L` changes it.
  */
 export function isOwnHost(request: Request, own: OwnAddress): boolean {
-  const host = askedHost(request);
-  if (host === null) return false;
-  if (host === "localhost" || host === own.listen.toLowerCase() || isAddress(host)) return true;
+  const asked = request.headers.get("host") ?? authority(request.url) ?? "";
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(asked);
+  const host = (match?.[1] ?? match?.[2])?.toLowerCase();
+  if (host === undefined) return false;
+  const isAddress = host.includes(":") || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);
+  if (host === "localhost" || host === own.listen.toLowerCase() || isAddress) return true;
   const name = own.hostname.toLowerCase();
   return host === name || host === `${name}.local` || own.certifies(host);
 }
@@ -71,10 +67,6 @@ export function bearerOf(request: Request): string | null {
   return /^Bearer ([\x21-\x7e]{1,500})$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
 }
 
-function isAddress(host: string): boolean {
-  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host) || host.includes(":");
-}
-
 function authority(url: string): string | null {
   return URL.canParse(url) ? new URL(url).host : null;
 }
@@ -86,7 +78,7 @@ interface Peer {
 }
 
 /** What asking for a connection's account needs. */
-type AccountSystem = Pick<System, "platform" | "uid" | "pid" | "which" | "run">;
+export type AccountSystem = Pick<System, "platform" | "uid" | "pid" | "which" | "run">;
 
 /**
  * True where the program at the other end runs on this computer and under this account, or is root's. On Windows always: others cannot read the

@@ -13,6 +13,8 @@ import type { Clock, System } from "../../system/system.ts";
 /** What opens the page. */
 export type Access = Awaited<ReturnType<typeof openAccess>>;
 
+export type AccessSystem = Pick<System, "readText" | "writeText" | "facts" | "now" | "randomHex">;
+
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const kept = z.object({
   token: hex64,
@@ -31,7 +33,7 @@ type Kept = z.infer<typeof kept>;
 export async function openAccess(
   stateDirectory: string,
   configured: string | null,
-  system: Pick<System, "readText" | "writeText" | "facts" | "now" | "randomHex">,
+  system: AccessSystem,
   onError: (error: unknown) => void,
 ) {
   const path = join(stateDirectory, "web.json");

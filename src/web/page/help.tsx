@@ -3,7 +3,7 @@
  */
 import { type Signal, signal } from "@preact/signals";
 import { nextZone } from "./parts/time.tsx";
-import { scan } from "./store/actions.ts";
+import { act } from "./store/actions.ts";
 import { nextTheme, preferences } from "./store/preferences.ts";
 import { go, route, VIEWS } from "./store/route.ts";
 import type { ComponentChildren, JSX } from "preact";
@@ -41,7 +41,7 @@ function press(key: string): boolean {
   const view = VIEWS[Number(key) - 1];
   if (view !== undefined) go(view);
   else if (key === "/") search();
-  else if (key === "s") void scan();
+  else if (key === "s") void act("scan", {});
   else if (key === "u") nextZone();
   else if (key === "c") nextTheme();
   else if (key === "?") helpIsOpen.value = true;

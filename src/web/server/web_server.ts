@@ -4,13 +4,13 @@
  */
 import type { WebSettings } from "../../config/settings.ts";
 import type { Fault, System } from "../../system/system.ts";
-import { isLoopback, isOwnAccount } from "../auth/access.ts";
+import { type AccountSystem, isLoopback, isOwnAccount } from "../auth/access.ts";
 import type { Opening } from "../../reports/daemon_control.ts";
 import { authentication } from "../auth/authentication.ts";
 import { liveHub } from "../live/live_hub.ts";
 import type { PageSource } from "../../reports/page_source.ts";
-import { previews } from "../api/previews.ts";
-import { openAccess } from "../auth/token.ts";
+import { previews, type PreviewSystem } from "../api/previews.ts";
+import { type AccessSystem, openAccess } from "../auth/token.ts";
 import type { PageServing, WebEnv } from "./refusal.ts";
 import { anySignal } from "../../async/abort.ts";
 import type { Emit } from "../../domain/transfer_event.ts";
@@ -26,24 +26,7 @@ interface WebServerTools {
   readonly answer: (request: Request, env: WebEnv["Bindings"]) => Response | Promise<Response>;
   readonly metrics: PageServing["metrics"];
   readonly stateDirectory: string;
-  readonly system: Pick<
-    System,
-    | "listen"
-    | "certifies"
-    | "platform"
-    | "uid"
-    | "pid"
-    | "which"
-    | "run"
-    | "readText"
-    | "writeText"
-    | "facts"
-    | "hostname"
-    | "now"
-    | "monotonic"
-    | "sleep"
-    | "randomHex"
-  >;
+  readonly system: AccountSystem & AccessSystem & PreviewSystem & Pick<System, "listen" | "certifies" | "hostname">;
   readonly onError: (error: unknown) => void;
 }
 

@@ -26,16 +26,10 @@ const SPARE = 8;
 /** Rows that are scrolled by before anything is drawn; less than the spare ones. */
 const STEP = 4;
 
-interface Sight {
-  readonly scrollTop: number;
-  readonly height: number;
-  readonly rowPx: number;
-}
-
 /** Up to 8 million pixels one pixel is one pixel; longer lists are scrolled in proportion. */
 export function LongList({ count, label, role, row, onSight, top, onScroll }: LongListProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const [sight, setSight] = useState<Sight>({ scrollTop: 0, height: 600, rowPx: 44 });
+  const [sight, setSight] = useState({ scrollTop: 0, height: 600, rowPx: 44 });
   const { scrollTop, height, rowPx } = sight;
 
   useLayoutEffect(() => {
@@ -43,10 +37,10 @@ export function LongList({ count, label, role, row, onSight, top, onScroll }: Lo
     if (place === null) return;
     const look = () => {
       onScroll(place.scrollTop);
-      const rowPx = rowHeight(place);
+      const rowPx = parseFloat(getComputedStyle(place).getPropertyValue("--row-px")) || 44;
       const step = count * rowPx > MOST_PX ? 1 : rowPx * STEP;
       const next = { scrollTop: Math.floor(place.scrollTop / step) * step, height: place.clientHeight, rowPx };
-      setSight((before) => isSame(before, next) ? before : next);
+      setSight((before) => JSON.stringify(before) === JSON.stringify(next) ? before : next);
     };
     const watcher = new ResizeObserver(look);
     watcher.observe(place);
@@ -79,12 +73,4 @@ export function LongList({ count, label, role, row, onSight, top, onScroll }: Lo
       </div>
     </div>
   );
-}
-
-function isSame(a: Sight, b: Sight): boolean {
-  return a.scrollTop === b.scrollTop && a.height === b.height && a.rowPx === b.rowPx;
-}
-
-function rowHeight(place: HTMLElement): number {
-  return parseFloat(getComputedStyle(place).getPropertyValue("--row-px")) || 44;
 }

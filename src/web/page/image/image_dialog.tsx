@@ -12,7 +12,7 @@ import { StateWord } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { cardSummary } from "../parts/thumbnail.tsx";
 import { allTimes, Time } from "../parts/time.tsx";
-import { retry } from "../store/actions.ts";
+import { act } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
 import { isLive, onChanges, part } from "../store/live.ts";
@@ -111,7 +111,9 @@ function Place({ one }: { readonly one: DeliveryView }): JSX.Element {
       <p class="place-head">
         <strong>{one.destination}</strong>
         <StateWord one={one} />
-        {canRetry && <Button primary disabled={!isLive.value} onClick={() => retry([one.id])} glyph="retry">Retry</Button>}
+        {canRetry && (
+          <Button primary disabled={!isLive.value} onClick={() => act("retry", { ids: [one.id] })} glyph="retry">Retry</Button>
+        )}
       </p>
       {one.error !== null && (
         <Why tone={one.state === "failed" ? "bad" : "warning"} {...one.error}>
@@ -140,11 +142,7 @@ function FileFacts({ one, sha256 }: { readonly one: DeliveryView; readonly sha25
       {one.warning !== null && <Why tone="warning" message={`Sent with a warning: ${one.warning}`} />}
       <Facts
         of={{
-          File: (
-            <span class="mono">
-              <PathText text={one.path} />
-            </span>
-          ),
+          File: <PathText mono text={one.path} />,
           Job: <PathText text={one.job} />,
           Size: `${bytes(one.size)} (${count(one.size)} bytes)`,
           "SHA-256": sha256 && <span class="mono">{sha256}</span>,
@@ -197,7 +195,9 @@ function HeaderCards({ id }: { readonly id: number }): JSX.Element {
   if (error !== null) return <p class="nothing">{withHint(error)}</p>;
   if (answer === null) return <p class="nothing" role="status">Loading the header…</p>;
   const { hdus, problem, kept } = answer.value;
-  const all = hdus.length > 0 || Object.keys(kept).length === 0 ? hdus : [keptHdu(kept)];
+  const cards = Object.entries(kept).map(([keyword, value]) => ({ keyword, value: String(value), comment: "" }));
+  const known = { name: "primary", data: "as recorded when the image was delivered", cards };
+  const all = hdus.length > 0 || cards.length === 0 ? hdus : [known];
   return (
     <section class="header-cards" aria-label="Header">
       <header class="panel-head">
@@ -215,9 +215,7 @@ function HeaderCards({ id }: { readonly id: number }): JSX.Element {
   );
 }
 
-type HduCards = HeaderReport["hdus"][number];
-
-function Hdu({ hdu, wanted }: { readonly hdu: HduCards; readonly wanted: string }): JSX.Element {
+function Hdu({ hdu, wanted }: { readonly hdu: HeaderReport["hdus"][number]; readonly wanted: string }): JSX.Element {
   const shown = hdu.cards.filter(({ keyword, value, comment }) =>
     `${keyword} ${value} ${comment}`.toLowerCase().includes(wanted)
   );
@@ -237,10 +235,4 @@ function Hdu({ hdu, wanted }: { readonly hdu: HduCards; readonly wanted: string 
       </Table>
     </details>
   );
-}
-
-/** What the ledger kept, where the file cannot be read any more. */
-function keptHdu(kept: HeaderReport["kept"]): HduCards {
-  const cards = Object.entries(kept).map(([keyword, value]) => ({ keyword, value: String(value), comment: "" }));
-  return { name: "primary", data: "as recorded when the image was delivered", cards };
 }

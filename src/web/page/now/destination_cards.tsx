@@ -8,7 +8,7 @@ import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { PathText } from "../parts/name.tsx";
 import { Button, Facts, Progress, Why } from "../parts/panel.tsx";
 import { Moment, Time, timeText } from "../parts/time.tsx";
-import { pause, resume, scan } from "../store/actions.ts";
+import { act } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
 import { isLive, part } from "../store/live.ts";
 import { hrefOf } from "../store/route.ts";
@@ -78,10 +78,7 @@ function JobRow({ one, isOnly, saysWhy }: RowProps): JSX.Element {
     <li class={`job-row tone-${tone}`}>
       <p class="card-place">
         {!isOnly && <span class="job">{one.job}</span>}
-        <span class="mono">
-          <PathText text={one.place} />
-        </span>{" "}
-        <span class="method">{one.method}</span>
+        <PathText mono text={one.place} /> <span class="method">{one.method}</span>
       </p>
       {saysWhy && <WhyNot one={one} />}
       {one.removalsHeld !== null && (
@@ -181,7 +178,7 @@ function CardActions({ group: { name, rows } }: { readonly group: DestinationGro
         <Button
           primary
           aria-label={`Retry now: ${name}`}
-          onClick={() => resume(name)}
+          onClick={() => act("resume", { destination: name })}
           glyph="retry"
         >
           Retry now
@@ -191,15 +188,19 @@ function CardActions({ group: { name, rows } }: { readonly group: DestinationGro
         <Button
           key={job}
           aria-label={`Send now: ${job}`}
-          onClick={() => scan(job)}
+          onClick={() => act("scan", { job })}
           glyph="busy"
         >
           Send now{rows.length > 1 && ` (${job})`}
         </Button>
       ))}
       {is("paused")
-        ? <Button primary aria-label={`Resume ${name}`} onClick={() => resume(name)} glyph="play">Resume</Button>
-        : <Button aria-label={`Pause ${name}`} onClick={() => pause(name)} glyph="pause">Pause</Button>}
+        ? (
+          <Button primary aria-label={`Resume ${name}`} onClick={() => act("resume", { destination: name })} glyph="play">
+            Resume
+          </Button>
+        )
+        : <Button aria-label={`Pause ${name}`} onClick={() => act("pause", { destination: name })} glyph="pause">Pause</Button>}
     </div>
   );
 }

@@ -10,7 +10,7 @@ import { nightName, Time } from "../parts/time.tsx";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
 import { useState } from "preact/hooks";
-import { command } from "../store/actions.ts";
+import { act } from "../store/actions.ts";
 
 const EVERY_MS = 30_000;
 const LOOKS = {
@@ -124,7 +124,7 @@ function sumsOf(one: FleetMember): string[] {
 /** Smaller differences may be the network's. */
 const CLOCK_SECONDS = 5;
 
-const WORDS: Readonly<Record<string, string>> = { pause: "Pause", resume: "Resume", retry: "Retry failed", scan: "Scan" };
+const WORDS = { pause: "Pause", resume: "Resume", retry: "Retry failed", scan: "Scan" } as const;
 /** What has a destination; the others are for all of the computer. */
 const WITH_DESTINATION = ["pause", "resume"];
 
@@ -167,7 +167,7 @@ function CommandForm({ members, onSent }: CommandsProps & { readonly onSent: () 
   const send = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
-    await command(chosen.name, action, argument);
+    await act("fleet/command", { computer: chosen.name, action, argument });
     setBusy(false);
     onSent();
   };
@@ -180,7 +180,7 @@ function CommandForm({ members, onSent }: CommandsProps & { readonly onSent: () 
         of={able.map((one) => [one.name, printable(one.name)])}
         onChoose={setName}
       />
-      <Choice isLabelled label="Command" value={action} of={actions.map((one) => [one, WORDS[one]!])} onChoose={setAction} />
+      <Choice isLabelled label="Command" value={action} of={actions.map((one) => [one, WORDS[one]])} onChoose={setAction} />
       {places.length > 1 && (
         <Choice
           isLabelled
@@ -195,8 +195,8 @@ function CommandForm({ members, onSent }: CommandsProps & { readonly onSent: () 
   );
 }
 
-function actionsOf(report: FleetMember["report"]): string[] {
-  return report?.may_do.filter((one) => Object.hasOwn(WORDS, one)) ?? [];
+function actionsOf(report: FleetMember["report"]): (keyof typeof WORDS)[] {
+  return report?.may_do.filter((one) => Object.hasOwn(WORDS, one)) as (keyof typeof WORDS)[] | undefined ?? [];
 }
 
 const STATES: Readonly<Record<FleetCommand["state"], string>> = {

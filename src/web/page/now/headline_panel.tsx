@@ -4,7 +4,7 @@ import { ago, bytes, count, duration, plural } from "../parts/format.ts";
 import { Glyph } from "../parts/glyph.tsx";
 import { Button } from "../parts/panel.tsx";
 import { Moment, nightName } from "../parts/time.tsx";
-import { pause, resume, scan } from "../store/actions.ts";
+import { act } from "../store/actions.ts";
 import { now } from "../store/clock.ts";
 import { isLive, link, live, part, reconnect } from "../store/live.ts";
 import { hrefOf } from "../store/route.ts";
@@ -62,9 +62,11 @@ function Actions(): JSX.Element {
   const everything = all.length > 1 ? " all" : "";
   return (
     <>
-      <Button onClick={() => scan()} glyph="scan">Scan now</Button>
-      {paused < all.length && <Button onClick={() => pause(null)} glyph="pause">Pause{everything}</Button>}
-      {paused > 0 && <Button primary onClick={() => resume(null)} glyph="play">Resume{everything}</Button>}
+      <Button onClick={() => act("scan", {})} glyph="scan">Scan now</Button>
+      {paused < all.length && <Button onClick={() => act("pause", { destination: null })} glyph="pause">Pause{everything}
+      </Button>}
+      {paused > 0 && <Button primary onClick={() => act("resume", { destination: null })} glyph="play">Resume{everything}
+      </Button>}
     </>
   );
 }

@@ -156,9 +156,7 @@ function WatchedFolder({ job }: { readonly job: JobView }): JSX.Element {
   return (
     <li class={job.failure === null ? "place" : "place tone-bad"}>
       {job.failure !== null && <Glyph name="bad" />}
-      <span class="mono">
-        <PathText text={job.watchPath} />
-      </span>
+      <PathText mono text={job.watchPath} />
       <span class="dim">{job.failure === null ? WATCHED[job.watching ?? "none"] : "not watched"}</span>
       {job.failure !== null && <span class="why-hint">{withHint(job.failure)}</span>}
     </li>

@@ -30,9 +30,10 @@ export function Name({ text }: { readonly text: string }): JSX.Element {
 }
 
 /** A path as running text; its folders stay in their order, whatever script they are written in. */
-export function PathText({ text }: { readonly text: string }): JSX.Element {
+export function PathText({ text, mono = false }: { readonly text: string; readonly mono?: boolean }): JSX.Element {
   const safe = printable(text);
-  return <>{isRightToLeft(safe) ? pathParts(safe).map((part, at) => part === "/" ? part : <bdi key={at}>{part}</bdi>) : safe}</>;
+  const parts = isRightToLeft(safe) ? pathParts(safe).map((part, at) => part === "/" ? part : <bdi key={at}>{part}</bdi>) : safe;
+  return mono ? <span class="mono">{parts}</span> : <>{parts}</>;
 }
 
 /** Where the tail begins: never within a character. */

@@ -52,11 +52,7 @@ function About({ report: { version, startedAt, file, reload, notes } }: { readon
               <Time at={startedAt} shape="full" /> <span class="dim">({duration(now.value - startedAt)})</span>
             </>
           ),
-          "Configuration file": file === null ? "none" : (
-            <span class="mono">
-              <PathText text={file} />
-            </span>
-          ),
+          "Configuration file": file === null ? "none" : <PathText mono text={file} />,
           "Last reload": <Reload reload={reload} />,
         }}
       />

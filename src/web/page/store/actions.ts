@@ -30,75 +30,39 @@ export function dismiss(id: number): void {
   toasts.value = toasts.value.filter((one) => one.id !== id);
 }
 
-/** Back into the queue; null for all that are trouble. */
-export function retry(ids: readonly number[] | null): Promise<void> {
-  return act("retry", { ids }, ({ count: n }) => {
-    return n === 0 ? "Nothing to retry: already in the queue" : `${count(n)} ${plural(n, "delivery")} back in the queue`;
-  });
-}
+type Answered = Omit<PageActions, "doctor">;
 
-/** Null for all destinations. */
-export function pause(destination: string | null): Promise<void> {
-  return act("pause", { destination }, ({ destinations }) => `Paused: ${destinations.join(", ")}`);
-}
+/** What is said when something was done: all is well, unless it says otherwise. */
+const SAID: {
+  readonly [K in keyof Answered]: (
+    answer: AnswerOf<Answered[K]>,
+    asked: AskOf<Answered[K]>,
+  ) => string | Pick<Toast, "level" | "text">;
+} = {
+  retry: ({ count: n }) =>
+    n === 0 ? "Nothing to retry: already in the queue" : `${count(n)} ${plural(n, "delivery")} back in the queue`,
+  pause: ({ destinations }) => `Paused: ${destinations.join(", ")}`,
+  resume: ({ destinations, retrying }) =>
+    Object.entries({ Resumed: destinations, Retrying: retrying })
+      .flatMap(([what, names]) => names.length === 0 ? [] : `${what}: ${names.join(", ")}`).join(". "),
+  scan: ({ jobs }) => jobs.length < 2 ? "Scanning for new images" : `Scanning for new images: ${jobs.join(", ")}`,
+  "accept-removed": ({ jobs }) => `No longer running here: ${jobs.join(", ")}`,
+  "fleet/command": ({ state, answer }, { computer }) => {
+    const what = state === "waiting" ? "no answer yet; it has an hour to carry it out" : state;
+    const text = `${printable(computer)}: ${what}${answer === "" ? "" : ` (${printable(answer)})`}`;
+    return { level: state === "done" ? "good" : "bad", text };
+  },
+};
 
-/** Ends a pause, or a wait: it is tried at once. */
-export function resume(destination: string | null): Promise<void> {
-  return act("resume", { destination }, ({ destinations, retrying }) => {
-    const all = { Resumed: destinations, Retrying: retrying };
-    return Object.entries(all).flatMap(([what, names]) => names.length === 0 ? [] : `${what}: ${names.join(", ")}`).join(". ");
-  });
-}
-
-/** Without a job, all. */
-export function scan(job?: string): Promise<void> {
-  return act("scan", job === undefined ? {} : { job }, ({ jobs }) => {
-    return jobs.length < 2 ? "Scanning for new images" : `Scanning for new images: ${jobs.join(", ")}`;
-  });
-}
-
-/** Ends a job that the PocketBase server no longer has. */
-export function acceptRemoved(job: string): Promise<void> {
-  return act("accept-removed", { job }, ({ jobs }) => `No longer running here: ${jobs.join(", ")}`);
-}
-
-/** Has another computer of the fleet do something; an empty `argument` means all of its destinations or jobs. */
-export async function command(
-  computer: string,
-  action: string,
-  argument: string,
-): Promise<void> {
-  const said = (state: string, answer: string) =>
-    `${printable(computer)}: ${state}${answer === "" ? "" : ` (${printable(answer)})`}`;
+/** Has it done, and says how it came out. */
+export async function act<K extends keyof Answered>(name: K, asked: AskOf<Answered[K]>): Promise<void> {
   try {
-    const { value: { state, answer } } = await ask<AnswerOf<PageActions["fleet/command"]>>("/api/fleet/command", undefined, {
-      computer,
-      action,
-      argument,
-    });
-    toast(
-      state === "done" ? "good" : "bad",
-      said(state === "waiting" ? "no answer yet; it has an hour to carry it out" : state, answer),
-    );
+    const { value } = await ask<AnswerOf<Answered[K]>>(`/api/${name}`, undefined, asked);
+    const said = SAID[name](value, asked);
+    if (typeof said === "string") toast("good", said);
+    else toast(said.level, said.text);
   } catch (error) {
-    tell(error);
+    if (!(error instanceof AskError)) throw error;
+    toast("bad", withHint(error));
   }
-}
-
-async function act<K extends keyof PageActions>(
-  name: K,
-  body: AskOf<PageActions[K]>,
-  done: (answer: AnswerOf<PageActions[K]>) => string,
-): Promise<void> {
-  try {
-    const { value } = await ask<AnswerOf<PageActions[K]>>(`/api/${name}`, undefined, body);
-    toast("good", done(value));
-  } catch (error) {
-    tell(error);
-  }
-}
-
-function tell(error: unknown): void {
-  if (!(error instanceof AskError)) throw error;
-  toast("bad", withHint(error));
 }

@@ -7,7 +7,7 @@ import { Glyph, type GlyphName } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { Button } from "../parts/panel.tsx";
 import { Moment } from "../parts/time.tsx";
-import { acceptRemoved, resume, retry, scan } from "../store/actions.ts";
+import { act } from "../store/actions.ts";
 import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
 import { isLive, part, troubleCount } from "../store/live.ts";
@@ -30,7 +30,9 @@ export function TroubleView(): JSX.Element {
         <h1>Trouble</h1>
         <p class="found">{total === 0 ? "" : `${count(total)} ${plural(total, "item")} to resolve`}</p>
         {failed > 1 && (
-          <Button primary disabled={!isLive.value} onClick={() => retry(null)} glyph="retry">Retry all failed</Button>
+          <Button primary disabled={!isLive.value} onClick={() => act("retry", { ids: null })} glyph="retry">
+            Retry all failed
+          </Button>
         )}
       </header>
       {total === 0 ? <Nothing /> : (causes.value ?? []).map((cause) => (
@@ -108,10 +110,7 @@ function Item({ one }: { readonly one: TroubleItem }): JSX.Element {
           <Name text={one.what} />
         </h3>
         <p class="trouble-where">
-          {WHERE[one.kind]}{" "}
-          <span class="mono">
-            <PathText text={one.where} />
-          </span>
+          {WHERE[one.kind]} <PathText mono text={one.where} />
           {one.since !== null && <span class="dim">, for {duration(now.value - one.since)}</span>}
         </p>
         <p class="trouble-message">{one.message}</p>
@@ -139,7 +138,7 @@ function Do({ one: { action, what } }: { readonly one: TroubleItem }): JSX.Eleme
   const [busy, setBusy] = useState(false);
   if (action === null) return null;
   const { word, glyph, primary = false, about = what, run } = remedyOf(action);
-  const act = async () => {
+  const press = async () => {
     setBusy(true);
     await run();
     setBusy(false);
@@ -151,7 +150,7 @@ function Do({ one: { action, what } }: { readonly one: TroubleItem }): JSX.Eleme
         glyph={glyph}
         aria-label={`${word}${action.do === "retry" ? "" : ":"} ${about}`}
         disabled={busy || !isLive.value}
-        onClick={act}
+        onClick={press}
       >
         {word}
       </Button>
@@ -172,17 +171,17 @@ interface Remedy {
 function remedyOf(action: NonNullable<TroubleItem["action"]>): Remedy {
   switch (action.do) {
     case "retry":
-      return { word: "Retry", glyph: "retry", run: () => retry(action.ids) };
+      return { word: "Retry", glyph: "retry", run: () => act("retry", { ids: action.ids }) };
     case "resume": {
       const { destination } = action;
       const paused = destinations.value?.some((one) => one.name === destination && one.state === "paused") ?? false;
       const button = paused ? { word: "Resume", glyph: "play" } as const : { word: "Retry now", glyph: "retry" } as const;
-      return { ...button, primary: true, about: destination, run: () => resume(destination) };
+      return { ...button, primary: true, about: destination, run: () => act("resume", { destination }) };
     }
     case "scan":
-      return { word: "Scan again", glyph: "scan", run: () => scan(action.job) };
+      return { word: "Scan again", glyph: "scan", run: () => act("scan", { job: action.job }) };
     case "accept_removed":
-      return { word: "End this job", glyph: "good", run: () => acceptRemoved(action.job) };
+      return { word: "End this job", glyph: "good", run: () => act("accept-removed", { job: action.job }) };
     default:
       return action satisfies never;
   }
