@@ -1,14 +1,18 @@
 /** What the page's address answers: who may ask, and which part answers. It can change no command, program or key. */
 import { type Context, Hono, type Next } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { isOwnHost, isOwnPage } from "../auth/access.ts";
+import { isLoopback, isOwnHost, isOwnPage } from "../auth/access.ts";
 import { actionRoutes, apiRoutes } from "../api/api_routes.ts";
 import { loginPage, loginRoutes } from "../auth/login.ts";
-import { openRoutes } from "./open_routes.ts";
 import { previewRoutes } from "../api/preview_routes.ts";
 import type { PageFiles } from "./page_files.ts";
 import { refusal, type WebEnv, type WebTools } from "./refusal.ts";
 import { etag } from "hono/etag";
+import { accepts } from "hono/accepts";
+import { printable } from "../../domain/names/printable.ts";
+import { scrapeTargets } from "../../reports/fleet/scrape_targets.ts";
+import { deliveryHealth } from "../../reports/overview/delivery_health.ts";
+import { judged } from "../../reports/overview/facts.ts";
 
 /** Most bytes of a request: fifty thousand ids fit. */
 const MAX_BODY = 512 * 1024;
@@ -21,7 +25,7 @@ export function webApp(tools: WebTools): Hono<WebEnv> {
   const app = new Hono<WebEnv>();
   app.use(ownRequests);
   app.use(bodyLimit({ maxSize: MAX_BODY, onError: (c) => refusal(c, 413, "configuration", "The request is too large") }));
-  openRoutes(app, tools.source, tools.system);
+  openRoutes(app, tools);
   loginRoutes(app);
   app.use("/api/*", loggedIn);
   liveRoute(app, tools);
@@ -76,6 +80,55 @@ const ANSWER_HEADERS: Readonly<Record<string, string>> = {
   "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
   "cache-control": "no-store",
 };
+
+/** Set by reverse proxies, most of them at least. They only ever take trust away. */
+const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+const NEEDS_TOKEN =
+  "Requests from other computers or through a proxy, and all where web.metrics_token is set, need an access token";
+
+/**
+ * Adds what needs no session on this computer, and a token from others: `/health` for service managers and fleets (`/health/ready`
+ * answers 503 where a folder is not watched), `/health/delivery` for monitors (503 where not all is well), `/metrics` for Prometheus,
+ * and `/metrics/targets`, which tells it where the metrics of the whole fleet are.
+ */
+function openRoutes(app: Hono<WebEnv>, { source, system }: WebTools): void {
+  // Behind a reverse proxy on this computer, everybody seems to be here: what it forwards needs the token, and where one for monitors is configured, all do.
+  const needsNone = ({ env, req }: Context<WebEnv>) =>
+    isLoopback(env.peer) && !env.auth.hasMonitorToken && !FORWARDED.some((name) => req.raw.headers.has(name));
+  const mayAsk = (c: Context<WebEnv>) => needsNone(c) || c.env.auth.mayMonitor(c, c.env.peer).in;
+  // Live: it answers. Ready: every job's folder is watched.
+  const health = (c: Context<WebEnv>, wantsReady: boolean) => {
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", NEEDS_TOKEN);
+    const jobs = source.jobs();
+    const ready = jobs.every(({ how }) => how !== null);
+    const unwatched = jobs.filter(({ how }) => how === null).map(({ job }) => job.name);
+    return c.json({ live: true, ready, ...(ready ? {} : { not_watching: unwatched }) }, wantsReady && !ready ? 503 : 200);
+  };
+  app.get("/health", (c) => health(c, false));
+  app.get("/health/live", (c) => health(c, false));
+  app.get("/health/ready", (c) => health(c, true));
+  app.get("/health/delivery", (c) => {
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", NEEDS_TOKEN);
+    const now = system.now();
+    const report = deliveryHealth(judged(source, now).status, (job, name) => source.ledger.oldestWaiting(job, name), now);
+    const status = report.ok ? 200 : 503;
+    const wantsText = accepts(c, { header: "Accept", supports: ["application/json", "text/plain"], default: "application/json" });
+    return wantsText === "text/plain" ? c.text(`${printable(report.line)}\n`, status) : c.json(report, status);
+  });
+  app.get("/metrics", async (c) => {
+    const { metrics } = c.env;
+    if (metrics === null) return refusal(c, 404, "configuration", "Metrics are switched off (web.metrics)");
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", NEEDS_TOKEN);
+    return c.body(await metrics.text(), 200, { "content-type": metrics.type });
+  });
+  app.get("/metrics/targets", async (c) => {
+    if (!mayAsk(c)) return refusal(c, 401, "login_refused", NEEDS_TOKEN);
+    const fleet = await source.fleet();
+    // An error, not an empty list: Prometheus then keeps the computers that it knows.
+    if (fleet === null) return refusal(c, 503, "unreachable", "Nothing has been heard from the PocketBase server yet");
+    return c.json(scrapeTargets(fleet.members));
+  });
+}
 
 /** Adds the routes; without a session the login form is sent with 401 in place of the page. */
 function pageRoutes(app: Hono<WebEnv>, files: PageFiles): void {

@@ -2,13 +2,13 @@
  * Everything about one image: its picture, where it is, and the header of the file. The images before and after it in the list it
  * was opened from are one key away.
  */
-import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import type { JSX, RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { CardValues, DeliveryView, ImageReport } from "../../../reports/api_types.ts";
 import type { HeaderReport } from "../../api/preview_routes.ts";
 import { bytes, count, duration, failedTries, plural, withHint } from "../parts/format.ts";
 import { Button, Dialog, Facts, Quiet, Table, Why } from "../parts/panel.tsx";
-import { StateWord } from "../parts/glyph.tsx";
+import { Glyph, StateWord } from "../parts/glyph.tsx";
 import { Name, PathText } from "../parts/name.tsx";
 import { cardSummary } from "../parts/thumbnail.tsx";
 import { allTimes, Time } from "../parts/time.tsx";
@@ -17,7 +17,6 @@ import { useAsk } from "../store/ask.ts";
 import { now } from "../store/clock.ts";
 import { isLive, onChanges, part } from "../store/live.ts";
 import { closeShown, listOf, route, showInstead } from "../store/route.ts";
-import { Picture } from "./picture.tsx";
 import { printable } from "../../../domain/names/printable.ts";
 
 const tonight = part("tonight");
@@ -235,4 +234,148 @@ function Hdu({ hdu, wanted }: { readonly hdu: HeaderReport["hdus"][number]; read
       </Table>
     </details>
   );
+}
+
+const ZOOMS = [1, 2, 4, 8] as const;
+const CLOSE = "?side=2048";
+
+/**
+ * To be looked at closely: buttons, the keys + - 0, the wheel and a double click zoom; dragging moves it. Zoomed into, a larger
+ * picture is loaded in place of the small one.
+ */
+function Picture({ path, summary }: { readonly path: string; readonly summary: string }): JSX.Element {
+  const [broken, setBroken] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const { zoom, zoomTo } = useZoom(box);
+  const source = useClosePicture(path, zoom > 1);
+  if (broken) {
+    return (
+      <figure class="frame is-large">
+        <figcaption class="nothing">
+          <Glyph name="image" /> No preview available
+        </figcaption>
+      </figure>
+    );
+  }
+  return (
+    <figure class="picture">
+      <div
+        class={zoom > 1 ? "frame is-large is-zoomed" : "frame is-large"}
+        ref={box}
+        tabIndex={0}
+        role="group"
+        aria-label={`Preview, zoom ${zoom}×`}
+      >
+        <img
+          src={source}
+          alt={summary === "" ? "Preview of the image" : `Preview: ${summary}`}
+          draggable={false}
+          style={{ width: `${zoom * 100}%` }}
+          onError={() => setBroken(true)}
+        />
+      </div>
+      <figcaption class="picture-tools">
+        <Quiet
+          glyph="less"
+          label="Zoom out"
+          title="Zoom out (-)"
+          aria-disabled={zoom === 1}
+          onClick={() => zoomTo(zoom / 2)}
+        />
+        <Quiet glyph="more" label="Zoom in" title="Zoom in (+)" aria-disabled={zoom === 8} onClick={() => zoomTo(zoom * 2)} />
+        <Button aria-disabled={zoom === 1} title="Whole image (0)" onClick={() => zoomTo(1)}>Whole image</Button>
+        <output>{zoom}×</output>
+      </figcaption>
+    </figure>
+  );
+}
+
+/** The small picture until the large one has come. */
+function useClosePicture(path: string, wanted: boolean): string {
+  const [close, setClose] = useState<string | null>(null);
+  useEffect(() => {
+    if (!wanted || close !== null) return;
+    const image = new Image();
+    image.onload = () => setClose(image.src);
+    image.src = `${path}${CLOSE}`;
+    return () => {
+      image.onload = null;
+    };
+  }, [path, wanted, close]);
+  return wanted && close !== null ? close : path;
+}
+
+/** The point of the picture that stays where it is, as parts of its sides, and where that is in the box. */
+interface Anchor {
+  readonly part: readonly [number, number];
+  readonly at: readonly [number, number];
+}
+
+function useZoom(box: RefObject<HTMLDivElement | null>) {
+  const [zoom, setZoom] = useState(1);
+  const anchor = useRef<Anchor | null>(null);
+
+  function zoomTo(wanted: number, at?: readonly [number, number]): void {
+    const place = box.current;
+    const next = ZOOMS.find((one) => one === wanted);
+    if (place === null || next === undefined || next === zoom) return;
+    // As high as the whole image was, so that nothing below it jumps.
+    if (zoom === 1) place.style.height = `${place.offsetHeight}px`;
+    if (next === 1) place.style.height = "";
+    anchor.current = anchorOf(place, at ?? [place.clientWidth / 2, place.clientHeight / 2]);
+    setZoom(next);
+  }
+
+  useLayoutEffect(() => {
+    const [place, held] = [box.current, anchor.current];
+    if (place === null || held === null) return;
+    const image = place.querySelector("img")!;
+    place.scrollTo(held.part[0] * image.offsetWidth - held.at[0], held.part[1] * image.offsetHeight - held.at[1]);
+  }, [zoom]);
+  useGestures(box, zoom, zoomTo);
+  return { zoom, zoomTo };
+}
+
+function anchorOf(place: HTMLElement, at: readonly [number, number]): Anchor {
+  const image = place.querySelector("img")!;
+  const share = (offset: number, length: number) => length === 0 ? 0.5 : Math.min(1, Math.max(0, offset / length));
+  const [left, top] = [place.scrollLeft - image.offsetLeft, place.scrollTop - image.offsetTop];
+  return { part: [share(left + at[0], image.offsetWidth), share(top + at[1], image.offsetHeight)], at };
+}
+
+function useGestures(
+  box: RefObject<HTMLDivElement | null>,
+  zoom: number,
+  zoomTo: (zoom: number, at?: readonly [number, number]) => void,
+): void {
+  useEffect(() => {
+    const place = box.current;
+    if (place === null) return;
+    const end = new AbortController();
+    const { signal } = end;
+    const at = (event: MouseEvent): readonly [number, number] => {
+      const { left, top } = place.getBoundingClientRect();
+      return [event.clientX - left, event.clientY - top];
+    };
+    const wheel = (event: WheelEvent) => {
+      event.preventDefault();
+      zoomTo(event.deltaY < 0 ? zoom * 2 : zoom / 2, at(event));
+    };
+    const drag = (event: PointerEvent) => {
+      if (event.pointerType === "mouse" && event.buttons === 1) place.scrollBy(-event.movementX, -event.movementY);
+    };
+    const press = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
+      if (event.key === "+" || event.key === "=") zoomTo(zoom * 2);
+      else if (event.key === "-") zoomTo(zoom / 2);
+      else if (event.key === "0") zoomTo(1);
+      // The arrows move what is zoomed into, where it has the focus.
+      else if (event.key.startsWith("Arrow") && zoom > 1 && document.activeElement === place) event.stopPropagation();
+    };
+    place.addEventListener("wheel", wheel, { passive: false, signal });
+    place.addEventListener("pointermove", drag, { signal });
+    place.addEventListener("dblclick", (event: MouseEvent) => zoomTo(zoom > 1 ? 1 : 4, at(event)), { signal });
+    place.closest("dialog")?.addEventListener("keydown", press, { signal });
+    return () => end.abort();
+  }, [zoom]);
 }
