@@ -38,13 +38,7 @@ interface Field {
 }
 
 /** Who may do what, as PocketBase's filters; null: superusers only. */
-interface Rules {
-  readonly list: string | null;
-  readonly view: string | null;
-  readonly create: string | null;
-  readonly update: string | null;
-  readonly delete: string | null;
-}
+type Rules = Readonly<Record<"list" | "view" | "create" | "update" | "delete", string | null>>;
 
 export interface Collection {
   readonly name: string;

@@ -24,10 +24,7 @@ const LONGEST_OFFER_MS = 300_000;
 const DAY_MS = 86_400_000;
 
 interface LogTools {
-  readonly system: Pick<
-    System,
-    "now" | "sleep" | "randomHex" | "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder"
-  >;
+  readonly system: Files & Pick<System, "sleep">;
   readonly server: PocketbaseServer;
   readonly folder: () => string;
   readonly lowest: () => LogLevel;

@@ -1,6 +1,7 @@
 /** The morning report for people: as text, for a terminal or a mail, and as one HTML file. */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { NOTHING_TO_CHECK } from "../../domain/audit.ts";
+import { counted } from "../../domain/words.ts";
 import { pathField, printable } from "../../domain/names/printable.ts";
 import { type MorningReport, namesIn, type ReportAudit, type ReportDestination, verdictOf } from "./morning_json.ts";
 import { htmlPage, table } from "./html_page.ts";
@@ -15,7 +16,7 @@ export function reportText(report: MorningReport): string {
     `Night ${dated(night)}: ${verdictOf(report)}`,
     ...nowLines(report),
     "",
-    `${count(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
+    `${counted(seen.files, "image")} seen, ${formatBytes(seen.bytes)}`,
     ...destinations.map((destination) => destinationLine(destination, destinations.map(called), called)),
   ];
   for (const destination of destinations) {
@@ -57,12 +58,10 @@ export function reportText(report: MorningReport): string {
 function auditText({ begun_at, checked, changed, unreadable, sent_again, damaged, vanished }: ReportAudit): string {
   if (begun_at === null) return "not begun yet";
   if (checked === 0) return `${NOTHING_TO_CHECK} since ${begun_at.slice(0, 10)}`;
-  const parts = Object.entries({ damaged, vanished, changed, unreadable, "sent again": sent_again }).filter(([, count]) =>
-    count > 0
-  )
-    .map(([what, count]) => `${count} ${what}`);
+  const all = Object.entries({ damaged, vanished, changed, unreadable, "sent again": sent_again });
+  const parts = all.filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`);
   const found = parts.length === 0 ? "all as delivered" : parts.join(", ");
-  return `${count(checked, "file")} hashed again since ${begun_at.slice(0, 10)}, ${found}`;
+  return `${counted(checked, "file")} hashed again since ${begun_at.slice(0, 10)}, ${found}`;
 }
 
 /** What is wrong at this moment; none while all is well. */
@@ -74,13 +73,14 @@ function nowLines({ headline }: MorningReport): string[] {
 
 function destinationLine(one: ReportDestination, all: readonly string[], called: ReturnType<typeof namesIn>): string {
   const width = Math.max(...all.map((name) => name.length));
-  const { expected, delivered, proven, replaced, present, hashed, bytes, problem } = one;
-  const newer = replaced === 0 ? "" : `, ${replaced} replaced by newer versions`;
-  const there = present === null
-    ? `not checked: ${printable(problem ?? "")}`
-    : `${present} present${hashed ? " (hashed again)" : ""}${newer}`;
+  const { expected, delivered, proven, bytes, present, problem } = one;
+  const there = present === null ? `not checked: ${printable(problem ?? "")}` : presentText(present, one, " present");
   const part = delivered === expected ? String(delivered) : `${delivered} of ${expected}`;
   return `  ${called(one).padEnd(width)}  ${part} delivered, ${proven} verified, ${there}, ${formatBytes(bytes)}`;
+}
+
+function presentText(present: number, { hashed, replaced }: ReportDestination, noun = ""): string {
+  return `${present}${noun}${hashed ? " (hashed again)" : ""}${replaced > 0 ? `, ${replaced} replaced by newer versions` : ""}`;
 }
 
 /** `20260115` as `2026-01-15`. */
@@ -99,17 +99,13 @@ export function duration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}
-
 /** A whole document; all text from outside is escaped. */
 export function reportHtml(report: MorningReport): string {
   const { night, all_well, seen, made_at } = report;
   return htmlPage({
     title: `Night ${dated(night)}: ${verdictOf(report)}`,
     isWell: all_well,
-    summary: `${seen.files} ${seen.files === 1 ? "image" : "images"} seen, ${formatBytes(seen.bytes)}.`,
+    summary: `${counted(seen.files, "image")} seen, ${formatBytes(seen.bytes)}.`,
     tables: tables(report),
     madeAt: made_at,
   });
@@ -126,17 +122,11 @@ function tables(
     table(
       "Destinations",
       ["Job", "Destination", "Expected", "Delivered", "Verified", "Present", "Size"],
-      destinations.map(({ job, name, expected, delivered, proven, replaced, present, hashed, bytes, problem }) => [
-        job,
-        name,
-        expected,
-        delivered,
-        proven,
-        present === null
-          ? problem ?? ""
-          : `${present}${hashed ? " (hashed again)" : ""}${replaced > 0 ? `, ${replaced} replaced by newer versions` : ""}`,
-        formatBytes(bytes),
-      ]),
+      destinations.map((one) => {
+        const { job, name, expected, delivered, proven, present, bytes, problem } = one;
+        const there = present === null ? problem ?? "" : presentText(present, one);
+        return [job, name, expected, delivered, proven, there, formatBytes(bytes)];
+      }),
     ),
     table("Missing or changed", ["Job", "Destination", "File", "Why"], wrong, wrongCount),
     table("Watched folders that cannot be read", ["Why"], not_taken.problems.map((problem) => [problem])),

@@ -80,7 +80,7 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
     case "failed": {
       const failed = only(overview, "failed").reduce((sum, { count }) => sum + count, 0);
       return {
-        text: failed === 1 ? "1 image could not be delivered" : `${failed} images could not be delivered`,
+        text: `${counted(failed, "image")} could not be delivered`,
         advice: "See Trouble for the reasons and what to do.",
       };
     }
@@ -137,11 +137,9 @@ function lost(all: readonly { readonly destination: string; readonly damaged: nu
   const kinds = (["damaged", "vanished"] as const).flatMap((kind) => {
     const places = all.filter((one) => one[kind] > 0);
     const count = places.reduce((sum, one) => sum + one[kind], 0);
-    const names = listed([...new Set(places.map(({ destination }) => destination))]);
-    const be = count === 1 ? "is" : "are";
-    return count === 0
-      ? []
-      : [`${counted(count, "delivered image")} ${be} ${kind === "damaged" ? "damaged" : "no longer"} on ${names}`];
+    const how = `${count === 1 ? "is" : "are"} ${kind === "damaged" ? "damaged" : "no longer"}`;
+    const names = listed(places.map(({ destination }) => destination));
+    return count === 0 ? [] : [`${counted(count, "delivered image")} ${how} on ${names}`];
   });
   return {
     text: kinds.join("; "),
@@ -160,13 +158,10 @@ function unavailable(kind: "on_hold" | "backing_off", { destinations, tonight }:
   const others = [...new Set(held.map(({ destination }) => destination.name))].filter((name) => !names.includes(name));
   const { text, advice } = causeOf(held[0]?.failure.code ?? "internal", listed(names), names.length === 1);
   const too = others.length === 0 ? "" : `; ${listed(others)} ${kind === "on_hold" ? "on hold" : "unavailable"} too`;
-  const troubled = destinations.filter(({ state }) => state.state !== "open" && state.state !== "closed").map((
-    { destination, counts, state },
-  ) => ({
-    ...destination,
-    counts,
-    isLost: "failure" in state && state.failure.code === "device_missing",
-  }));
+  const troubled = destinations.flatMap(({ destination, counts, state }) => {
+    if (state.state === "open" || state.state === "closed") return [];
+    return [{ ...destination, counts, isLost: "failure" in state && state.failure.code === "device_missing" }];
+  });
   return { text: sentences(`${text}${too}`, safetyOf(troubled, tonight)), advice: roomIn(alike) ?? advice };
 }
 
@@ -226,13 +221,8 @@ export function notSentText(
 function whenWell({ counts, waitsFor }: Overview, { tonight, destinations }: HeadlineParts): Sentence {
   const underway = waitingOf(counts);
   if (waitsFor !== null) {
-    const what = underway === 1 ? "1 delivery is" : `${underway} deliveries are`;
-    return {
-      text: waitsFor === "schedule"
-        ? `${what} waiting for the schedule`
-        : `${what} waiting until you start them (schedule: manual)`,
-      advice: "Scan now sends at once.",
-    };
+    const what = waitsFor === "schedule" ? "for the schedule" : "until you start them (schedule: manual)";
+    return { text: `${waits(underway, "delivery", "deliveries")} ${what}`, advice: "Scan now sends at once." };
   }
   const behind = tonight.destinations.filter(({ expected, delivered }) => delivered < expected);
   if (underway > 0 && behind.length === 0) {
@@ -245,10 +235,8 @@ function whenWell({ counts, waitsFor }: Overview, { tonight, destinations }: Hea
   const names = listed(destinations.map(({ destination }) => destination.name));
   const { files } = tonight;
   if (files === 0) return { text: "No images yet tonight; nothing is waiting", advice: "" };
-  return {
-    text: files === 1 ? `Tonight's image is on ${names}` : `All ${files} of tonight's images are on ${names}`,
-    advice: "",
-  };
+  const all = files === 1 ? "Tonight's image is" : `All ${files} of tonight's images are`;
+  return { text: `${all} on ${names}`, advice: "" };
 }
 
 // Where the images are safe while a destination is in trouble: what an observer wants to know first.
@@ -304,6 +292,6 @@ function whereOf(
   return `${delivered} of ${images} images are delivered; ${waits(left, "image")} in the watched folder`;
 }
 
-function waits(number: number, noun: string, plural = `${noun}s`): string {
-  return number === 1 ? `1 ${noun} is waiting` : `${number} ${plural} are waiting`;
+export function waits(number: number, noun: string, plural = `${noun}s`): string {
+  return `${counted(number, noun, plural)} ${number === 1 ? "is" : "are"} waiting`;
 }

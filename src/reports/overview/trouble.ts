@@ -7,7 +7,7 @@ import { unmatchedText } from "../../intake/watch/known_files.ts";
 import { counted, jobsText, listed } from "../../domain/words.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { DestinationNow, JobNow } from "../page_source.ts";
-import { notSentText, pausedText } from "./headline.ts";
+import { notSentText, pausedText, waits } from "./headline.ts";
 import { ACCEPT_REMOVED, type Finding, type Overview, severityOf } from "./overview.ts";
 import type { DestinationState } from "../../domain/delivery.ts";
 
@@ -164,7 +164,7 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
     case "orphaned": {
       const { destination, counts } = finding.orphan;
       const all = waitingOf(counts) + counts.failed;
-      const waiting = all === 1 ? "1 image is waiting" : `${all} images are waiting`;
+      const waiting = waits(all, "image");
       const failed = counts.failed === 0 ? "" : ` (${counts.failed} of them failed)`;
       const message = `${waiting} for a destination that is no longer configured${failed}`;
       const hint = `Configure it again to resume delivery, or give them up: image-transfer forget ${shellQuote(destination)}`;

@@ -46,16 +46,11 @@ export function TroubleView(): JSX.Element {
   );
 }
 
-interface CauseProps {
-  readonly cause: TroubleCause;
-  readonly items: readonly TroubleItem[];
-}
-
 /** More are folded up. */
 const MOST_OPEN = 3;
 
 /** What it is, since when, how many wait; below it each item, folded up where they are many. */
-function Cause({ cause, items }: CauseProps): JSX.Element {
+function Cause({ cause, items }: { readonly cause: TroubleCause; readonly items: readonly TroubleItem[] }): JSX.Element {
   const id = useId();
   const { title, hint, since, waiting, severity, count: all } = cause;
   const list = (
