@@ -100,17 +100,14 @@ const CERTIFICATE_FAULTS: readonly (readonly [RegExp, Cause])[] = [
 ];
 
 /** The server said no. */
-export function refused(
-  url: string,
-  answer: Answered,
-  now: number,
-): ServerFailure {
+export function refused(url: string, answer: Answered, now: number): ServerFailure {
   const other = otherProgram(url, answer);
   if (other !== null) return other;
   const { status, headers, text } = answer;
-  const { message, data } = saidOf(text);
+  const { message: told, data } = (jsonOf(text) ?? {}) as Readonly<Record<string, unknown>>;
+  const message = String(told ?? "");
   const fields = Object.fromEntries(
-    Object.entries(data).map(([key, value]) => {
+    Object.entries(typeof data === "object" && data !== null ? data : {}).map(([key, value]) => {
       const about = value as { message?: unknown } | null;
       return [key, String(about?.message ?? (typeof about === "object" ? message : value))];
     }),
@@ -138,11 +135,6 @@ function isUnsaved(status: number, message: string, fields: Readonly<Record<stri
 function codeOf(status: number): FailureCode {
   if (status === 401 || status === 403) return "permission_denied";
   return status >= 500 || status === 429 ? "interrupted" : "configuration";
-}
-
-function saidOf(text: string): { readonly message: string; readonly data: object } {
-  const { message, data } = (jsonOf(text) ?? {}) as Readonly<Record<string, unknown>>;
-  return { message: String(message ?? ""), data: typeof data === "object" && data !== null ? data : {} };
 }
 
 /** No server is obeyed for longer. */

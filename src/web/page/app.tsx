@@ -76,6 +76,7 @@ function useTitle(view: View): void {
 /** Stands above every view; outside Now with the headline in short. */
 function Bar(): JSX.Element {
   const { view } = route.value;
+  const { level, text } = shownHeadline.value;
   return (
     <header class="bar">
       <a class="brand" href={hrefOf("now")} aria-label="image-transfer">
@@ -100,7 +101,12 @@ function Bar(): JSX.Element {
         <Connection />
         <Switches />
       </div>
-      {view !== "now" && <Strip />}
+      {view !== "now" && (
+        <a class={`strip level-${level}`} href={hrefOf("now")}>
+          <Glyph name={level} />
+          <span>{text}</span>
+        </a>
+      )}
     </header>
   );
 }
@@ -170,17 +176,6 @@ function Switch({ class: name = "switch", label, ...rest }: SwitchProps): JSX.El
 }
 
 const ZONE_NAMES: Readonly<Record<Zone, string>> = { site: "of the site", UT: "UT", mine: "of this browser" };
-
-/** The headline in short, wherever one is. */
-function Strip(): JSX.Element {
-  const { level, text } = shownHeadline.value;
-  return (
-    <a class={`strip level-${level}`} href={hrefOf("now")}>
-      <Glyph name={level} />
-      <span>{text}</span>
-    </a>
-  );
-}
 
 const QUIET_MS = 30_000;
 

@@ -45,15 +45,14 @@ function press(key: string): boolean {
   else if (key === "u") nextZone();
   else if (key === "c") nextTheme();
   else if (key === "?") helpIsOpen.value = true;
-  else return pressButton(key);
+  else {
+    // A button that is shown may have a key of its own.
+    const buttons = [...document.querySelectorAll<HTMLButtonElement>("button[data-key]")];
+    const button = buttons.find((one) => one.dataset["key"] === key);
+    button?.click();
+    return button !== undefined;
+  }
   return true;
-}
-
-/** A button that is shown may have a key of its own. */
-function pressButton(key: string): boolean {
-  const button = [...document.querySelectorAll<HTMLButtonElement>("button[data-key]")].find((one) => one.dataset["key"] === key);
-  button?.click();
-  return button !== undefined;
 }
 
 function search(): void {

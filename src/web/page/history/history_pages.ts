@@ -3,7 +3,7 @@
  * and shown on request, so that nothing moves while somebody reads.
  */
 import { signal } from "@preact/signals";
-import type { DeliveryView, ImageView } from "../../../reports/api_types.ts";
+import type { ImageView } from "../../../reports/api_types.ts";
 import { ask, AskError } from "../store/ask.ts";
 import { onChanges } from "../store/live.ts";
 
@@ -35,7 +35,14 @@ export function historyPages(filter: string, onTop: () => boolean) {
 
   const deaf = onChanges(({ rows }) => {
     const fresh = new Map(rows.map((one) => [one.id, one]));
-    for (const [page, known] of pages) pages.set(page, known.map((image) => renewed(image, fresh)));
+    for (const [page, known] of pages) {
+      // The same object where nothing of it changed.
+      const renewed = known.map((image) => {
+        if (!image.deliveries.some(({ id }) => fresh.has(id))) return image;
+        return { ...image, deliveries: image.deliveries.map((one) => fresh.get(one.id) ?? one) };
+      });
+      pages.set(page, renewed);
+    }
     version.value++;
     clearTimeout(freshTimer);
     changedAt ??= performance.now();
@@ -111,10 +118,4 @@ export function historyPages(filter: string, onTop: () => boolean) {
       asking.forEach((end) => end.abort());
     },
   };
-}
-
-/** The same object where nothing of it changed. */
-function renewed(image: ImageView, fresh: ReadonlyMap<number, DeliveryView>): ImageView {
-  if (!image.deliveries.some(({ id }) => fresh.has(id))) return image;
-  return { ...image, deliveries: image.deliveries.map((one) => fresh.get(one.id) ?? one) };
 }

@@ -256,8 +256,8 @@ function Findings({ findings }: { readonly findings: readonly CheckFinding[] }):
 }
 
 function verdict(findings: readonly CheckFinding[]): string {
-  const [faults, warnings] = (["fault", "warning"] as const).map((level) => findings.filter((one) => one.level === level).length);
-  return faults! + warnings! === 0 ? "All is well." : `${counted(faults!, "error")}, ${counted(warnings!, "warning")}.`;
+  const [faults = 0, warnings = 0] = ["fault", "warning"].map((level) => findings.filter((one) => one.level === level).length);
+  return faults + warnings === 0 ? "All is well." : `${counted(faults, "error")}, ${counted(warnings, "warning")}.`;
 }
 
 async function start(): Promise<void> {

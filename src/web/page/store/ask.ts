@@ -36,7 +36,12 @@ export async function ask<T>(path: string, signal?: AbortSignal, body?: unknown)
     throw isAbort(error) ? error : new AskError("The daemon is not responding", "This page reconnects automatically.");
   }
   if (response.status === 401) sessionIsOver();
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) {
+    const refusal = await response.json().catch(() => null) as ApiFailure | null;
+    const { message, hint } = refusal?.error ??
+      { message: `The daemon answered with status ${response.status}`, hint: "See the daemon's log for the reason." };
+    throw new AskError(message, hint);
+  }
   const total = response.headers.get("total-count");
   try {
     return { value: await response.json() as T, total: total === null ? null : Number(total) };
@@ -50,15 +55,6 @@ export async function ask<T>(path: string, signal?: AbortSignal, body?: unknown)
 /** Nobody waits for the answer any more. */
 function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
-}
-
-async function refusal(response: Response): Promise<AskError> {
-  try {
-    const { error } = await response.json() as ApiFailure;
-    return new AskError(error.message, error.hint);
-  } catch {
-    return new AskError(`The daemon answered with status ${response.status}`, "See the daemon's log for the reason.");
-  }
 }
 
 /** Both are null while the first answer is on its way. */
