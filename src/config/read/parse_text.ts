@@ -1,5 +1,5 @@
 /** YAML 1.2 and TOML, with the position of every key. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { Path, Position, Source } from "./source.ts";
 import { beginWords, GOES_ON, tomlWords, yamlWords } from "./syntax_words.ts";
 import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
@@ -37,29 +37,19 @@ export function parseYaml(text: string): Source {
   try {
     return { value: document.toJS({ maxAliasCount: 100 }), locate, faults };
   } catch (error) {
-    const lost = lostAlias(document);
-    if (lost !== null) return { value: undefined, locate, faults: [{ ...at(lost), message: LOST_ALIAS }] };
+    visit(document, {
+      Alias(_, alias) {
+        if (alias.resolve(document) !== undefined) return;
+        // Without the name: it may be a password that begins with the character.
+        faults.push({ ...at(alias.range?.[0] ?? 0), message: "a value that begins with * must be in quotes" });
+        return visit.BREAK;
+      },
+    });
     // Anchors that expand without end.
-    const message = error instanceof Error ? error.message : String(error);
-    return { value: undefined, locate, faults: [{ line: 1, column: 1, message: `invalid YAML: ${message}` }] };
+    const message = `invalid YAML: ${error instanceof Error ? error.message : String(error)}`;
+    return { value: undefined, locate, faults: faults.length > 0 ? faults : [{ ...START, message }] };
   }
 }
-
-/** Offset of the first alias without an anchor; null if there is none. */
-function lostAlias(document: Document): number | null {
-  let found: number | null = null;
-  visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) !== undefined) return;
-      found = alias.range?.[0] ?? 0;
-      return visit.BREAK;
-    },
-  });
-  return found;
-}
-
-/** Without the name: it may be a password that begins with the character. */
-const LOST_ALIAS = "a value that begins with * must be in quotes";
 
 /** Offset of the key at the end of the path, or of the last part of it that exists. */
 function offsetOf(root: Node | null, path: Path, follow: (node: Node) => Node | undefined): number | undefined {
@@ -84,11 +74,52 @@ function offsetOf(root: Node | null, path: Path, follow: (node: Node) => Node | 
 /** Parses TOML. Never throws: what is wrong with it is among the faults. */
 export function parseToml(text: string): Source {
   const clean = text.replace(/^\uFEFF/, "");
-  const reader: TomlReader = { root: {}, positions: new Map(), faults: [] };
+  const root: Record<string, unknown> = {};
+  /** By path, as JSON. */
+  const positions = new Map<string, Position>();
+  const faults: Source["faults"][number][] = [];
+  const positionOf = ({ loc: { start } }: AST.TOMLNode): Position => ({ line: start.line, column: start.column + 1 });
+  const note = (path: Path, node: AST.TOMLNode) => {
+    const name = JSON.stringify(path);
+    if (!positions.has(name)) positions.set(name, positionOf(node));
+  };
+  const readPair = (pair: AST.TOMLKeyValue, section: Record<string, unknown>, above: Path): void => {
+    const keys = pair.key.keys.map((key) => key.type === "TOMLBare" ? key.name : key.value);
+    const path = [...above, ...keys];
+    note(path, pair);
+    set(sectionAt(section, keys.slice(0, -1)), keys.at(-1)!, valueOf(pair.value, path));
+  };
+  const valueOf = (node: AST.TOMLContentNode, path: Path): unknown => {
+    if (node.type === "TOMLArray") {
+      return node.elements.map((element, index) => {
+        note([...path, index], element);
+        return valueOf(element, [...path, index]);
+      });
+    }
+    if (node.type === "TOMLInlineTable") {
+      const section = {};
+      for (const pair of node.body) readPair(pair, section, path);
+      return section;
+    }
+    if ("datetime" in node) return node.datetime;
+    if (node.kind !== "integer") return node.value;
+    // 0o664 is meant as mode bits: keep it as it was written.
+    if (node.number.startsWith("0o")) return node.number.replaceAll("_", "");
+    if (!Number.isSafeInteger(node.value)) faults.push({ ...positionOf(node), message: "this number is too large" });
+    return node.value;
+  };
   try {
     for (const item of parseTOML(clean).body[0].body) {
-      if (item.type === "TOMLKeyValue") readPair(item, reader.root, [], reader);
-      else readTable(item, reader);
+      if (item.type === "TOMLKeyValue") {
+        readPair(item, root, []);
+        continue;
+      }
+      // `[table]`, or one of `[[list of tables]]`.
+      const { resolvedKey: path, key, body } = item;
+      if (typeof path.at(-1) === "number") note(path.slice(0, -1), key);
+      note(path, key);
+      const table = sectionAt(root, path);
+      for (const pair of body) readPair(pair, table, path);
     }
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
@@ -100,57 +131,15 @@ export function parseToml(text: string): Source {
   }
   const locate = (path: Path): Position => {
     for (let length = path.length; length > 0; length--) {
-      const found = reader.positions.get(JSON.stringify(path.slice(0, length)));
+      const found = positions.get(JSON.stringify(path.slice(0, length)));
       if (found) return found;
     }
     return START;
   };
-  return { value: reader.faults.length > 0 ? undefined : reader.root, locate, faults: reader.faults };
+  return { value: faults.length > 0 ? undefined : root, locate, faults };
 }
 
 const START: Position = { line: 1, column: 1 };
-
-interface TomlReader {
-  readonly root: Record<string, unknown>;
-  /** By path, as JSON. */
-  readonly positions: Map<string, Position>;
-  readonly faults: (Position & { readonly message: string })[];
-}
-
-/** `[table]`, or one of `[[list of tables]]`. */
-function readTable({ resolvedKey, key, body }: AST.TOMLTable, reader: TomlReader): void {
-  if (typeof resolvedKey.at(-1) === "number") note(resolvedKey.slice(0, -1), key, reader);
-  note(resolvedKey, key, reader);
-  const table = sectionAt(reader.root, resolvedKey);
-  for (const pair of body) readPair(pair, table, resolvedKey, reader);
-}
-
-function readPair(pair: AST.TOMLKeyValue, section: Record<string, unknown>, above: Path, reader: TomlReader): void {
-  const keys = pair.key.keys.map((key) => key.type === "TOMLBare" ? key.name : key.value);
-  const path = [...above, ...keys];
-  note(path, pair, reader);
-  set(sectionAt(section, keys.slice(0, -1)), keys.at(-1)!, valueOf(pair.value, path, reader));
-}
-
-function valueOf(node: AST.TOMLContentNode, path: Path, reader: TomlReader): unknown {
-  if (node.type === "TOMLArray") {
-    return node.elements.map((element, index) => {
-      note([...path, index], element, reader);
-      return valueOf(element, [...path, index], reader);
-    });
-  }
-  if (node.type === "TOMLInlineTable") {
-    const section = {};
-    for (const pair of node.body) readPair(pair, section, path, reader);
-    return section;
-  }
-  if ("datetime" in node) return node.datetime;
-  if (node.kind !== "integer") return node.value;
-  // 0o664 is meant as mode bits: keep it as it was written.
-  if (node.number.startsWith("0o")) return node.number.replaceAll("_", "");
-  if (!Number.isSafeInteger(node.value)) reader.faults.push({ ...positionOf(node), message: "this number is too large" });
-  return node.value;
-}
 
 /** The section at a path, made where it is not there yet. */
 function sectionAt(root: Record<string, unknown>, path: Path): Record<string, unknown> {
@@ -165,13 +154,4 @@ function sectionAt(root: Record<string, unknown>, path: Path): Record<string, un
 /** Not by assignment: a key may be `__proto__`. */
 function set(object: object, key: string | number, value: unknown): void {
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-}
-
-function note(path: Path, node: AST.TOMLNode, { positions }: TomlReader): void {
-  const name = JSON.stringify(path);
-  if (!positions.has(name)) positions.set(name, positionOf(node));
-}
-
-function positionOf({ loc: { start } }: AST.TOMLNode): Position {
-  return { line: start.line, column: start.column + 1 };
 }
