@@ -6,7 +6,7 @@ import { loadSettings, readConfig } from "../config/read/load.ts";
 import { findConfigFile } from "../config/read/find_config.ts";
 import { configSchema } from "../config/schema/schema.ts";
 import { sampleConfig, showConfig } from "../config/show/show.ts";
-import { Failure } from "../domain/failure.ts";
+import { Failure, withHint } from "../domain/failure.ts";
 import { placeOf } from "../reports/overview/trouble.ts";
 import { checkSecrets } from "./checks/check_here.ts";
 import { checkGrowing, checkHookPrograms } from "./checks/check_job.ts";
@@ -103,8 +103,7 @@ async function validateAsJson(named: string | undefined, tools: Tools): Promise<
     await loadSettings(file, tools.cwd, tools.system);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const { message, hint } = error;
-    problems = error instanceof ConfigError ? error.problems : [{ line: 1, column: 1, key: "", message: `${message}. ${hint}` }];
+    problems = error instanceof ConfigError ? error.problems : [{ line: 1, column: 1, key: "", message: withHint(error) }];
   }
   tools.stdout(`${JSON.stringify({ valid: problems.length === 0, file, problems }, null, 2)}\n`);
   return problems.length === 0 ? EXIT.done : EXIT.usage;

@@ -10,7 +10,7 @@ import { kindOf, loadSettings, readConfig, readPartially } from "../config/read/
 import { findConfigFile } from "../config/read/find_config.ts";
 import { writtenJobs } from "../config/show/show.ts";
 import type { PocketbaseSettings, Settings } from "../config/settings.ts";
-import { Failure } from "../domain/failure.ts";
+import { Failure, withHint } from "../domain/failure.ts";
 import { printable } from "../domain/names/printable.ts";
 import { span } from "../domain/words.ts";
 import { addAccount, daemons, type NewAccount, otherAddresses, removeAccount } from "../fleet/accounts.ts";
@@ -184,7 +184,7 @@ async function status({ config, json }: Pick<InferValue<typeof setupOptions>, "c
     seen = await lookAtServer({ ...settings, pocketbase: own }, system, signal);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    failure = error.hint === "" ? `${error.message}.` : `${error.message}. ${error.hint}`;
+    failure = error.hint === "" ? `${error.message}.` : withHint(error);
   }
   const fault = seen?.fault?.message ?? null;
   const held = seen?.held ?? settings.held ?? [];

@@ -184,8 +184,7 @@ async function uninstall(input: InferValue<typeof options>, tools: Tools): Promi
   return EXIT.done;
 }
 
-async function purge(service: string, mark: Mark, tools: Tools): Promise<void> {
-  const { system, stderr } = tools;
+async function purge(service: string, mark: Mark, { system, stderr }: Tools): Promise<void> {
   // Only a folder that is surely ours is removed with all that is in it.
   if (await system.facts(`${mark.state}/lock`) !== null) {
     await system.removeTree(mark.state);
@@ -193,7 +192,12 @@ async function purge(service: string, mark: Mark, tools: Tools): Promise<void> {
   }
   const at = Math.max(mark.log.lastIndexOf("/"), mark.log.lastIndexOf("\\"));
   const [folder, file] = [mark.log.slice(0, at), mark.log.slice(at + 1)];
-  const logs = await namesIn(folder, tools);
+  const namesThere = () =>
+    system.names(folder).catch((error) => {
+      if (faultOf(error) === "not_found") return [];
+      throw error;
+    });
+  const logs = await namesThere();
   // What launchd caught is beside the log.
   const caught = system.platform === "darwin" ? [`${service}.out.log`, `${service}.err.log`] : [];
   const isLog = (name: string) => name === file || /^\.\d+$/.test(name.slice(file.length)) && name.startsWith(file);
@@ -201,15 +205,6 @@ async function purge(service: string, mark: Mark, tools: Tools): Promise<void> {
     await system.remove(`${folder}/${name}`);
     stderr(`Removed ${folder}/${name}\n`);
   }
-  if (logs.length > 0 && (await namesIn(folder, tools)).length === 0) await system.remove(folder);
+  if (logs.length > 0 && (await namesThere()).length === 0) await system.remove(folder);
   stderr(`Your configuration is kept: ${mark.config}\n`);
-}
-
-async function namesIn(folder: string, { system }: Tools): Promise<string[]> {
-  try {
-    return await system.names(folder);
-  } catch (error) {
-    if (faultOf(error) === "not_found") return [];
-    throw error;
-  }
 }

@@ -6,7 +6,7 @@ import { object } from "@optique/core/constructs";
 import { installedServices } from "../config/read/service_mark.ts";
 import type { Settings } from "../config/settings.ts";
 import { type DaemonClient, findDaemon } from "../daemon/control/control_client.ts";
-import { failureRecord } from "../domain/failure.ts";
+import { failureRecord, withHint } from "../domain/failure.ts";
 import { callingAccount } from "../services/service_account.ts";
 import { defineCommand, EXIT, refused, tell, type Tools } from "./command.ts";
 import { configOption, jsonOption } from "./options.ts";
@@ -99,8 +99,7 @@ export const restart = defineCommand({
     } catch (error) {
       starting = undefined;
       // Images are delivered from here meanwhile.
-      const { message, hint } = failureRecord(error);
-      tools.stderr(`${message}${hint === "" ? "" : `. ${hint}`}\n`);
+      tools.stderr(`${withHint(failureRecord(error))}\n`);
     }
     if (starting) tools.stderr(`Waiting for ${starting} to start it again (at most ${TAKE_OVER_MS / 1000} s) …\n`);
     const start = system.monotonic();

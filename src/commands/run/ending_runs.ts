@@ -21,7 +21,7 @@ import { type AsideNow, asideText } from "../../intake/watch/left_aside.ts";
 import { sayWaiting, type WaitingOutput } from "../text/waiting_for.ts";
 import { placeOf } from "../../reports/overview/trouble.ts";
 import type { Daemon } from "../../daemon/daemon.ts";
-import { failureRecord } from "../../domain/failure.ts";
+import { failureRecord, withHint } from "../../domain/failure.ts";
 import { waitingOf } from "../../ledger/orphans.ts";
 import type { Console } from "./console.ts";
 
@@ -163,7 +163,7 @@ export async function deliverOnce(
     const finishes = await unlessAborted(daemon.finished(), daemon.ending, null);
     if (finishes === null) {
       const trouble = daemon.trouble();
-      missing.push(trouble === null ? "it was stopped before everything was delivered" : `${trouble.message}. ${trouble.hint}`);
+      missing.push(trouble === null ? "it was stopped before everything was delivered" : withHint(trouble));
     }
     for (const { job, finish } of finishes ?? []) {
       for (const { path, reason, detail } of finish.incomplete) {
@@ -187,8 +187,7 @@ export async function deliverOnce(
       missing.push(`"${printable(source.absolutePath)}" to ${destination}: ${reason}`);
     }
   } catch (error) {
-    const { message, hint } = failureRecord(error);
-    missing.push(hint === "" ? message : `${message}. ${hint}`);
+    missing.push(withHint(failureRecord(error)));
   } finally {
     over.abort();
     await saying;

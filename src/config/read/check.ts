@@ -27,10 +27,8 @@ export function check(root: Record<string, unknown>, report: Report): Set<string
       }
     } else {
       const value = valueAt(root, path);
-      report(
-        path,
-        value === undefined ? `"${subject(path)}" is missing; it ${issue.message}` : wrongValue(path, issue.message, value),
-      );
+      const { message } = issue;
+      report(path, value === undefined ? `"${subject(path)}" is missing; it ${message}` : wrongValue(path, message, value));
       wrong.add(String(path[keyIndex(path)] ?? path[0]));
     }
   }
@@ -41,9 +39,8 @@ export function check(root: Record<string, unknown>, report: Report): Set<string
 function misplaced(key: string, path: Path): string | null {
   if (path.length === 0 || !Object.hasOwn(fileSchema.shape, key)) return null;
   const place = typeof path.at(-1) === "number" ? `a ${path.at(-2) === "jobs" ? "job" : "destination"}` : `"${path.at(-1)}"`;
-  return `"${key}" is not allowed in ${place}; it belongs ${
-    Object.hasOwn(jobShape, key) ? "in its job" : "at the top of the file"
-  }`;
+  const where = Object.hasOwn(jobShape, key) ? "in its job" : "at the top of the file";
+  return `"${key}" is not allowed in ${place}; it belongs ${where}`;
 }
 
 /** For a value that may have several forms, the mistakes inside the form that was meant. */
@@ -226,11 +223,8 @@ export function unknownKey(
 ): string {
   const meant = meantKey(key, known, section);
   const value = (section as Readonly<Record<string, unknown>>)[key];
-  if (
-    typeof value === "string" && isAddress(value) && ["destinations", "remote_base_path", "remote_host"].includes(meant ?? "")
-  ) {
-    return `unknown key "${key}"; write ${addressWords(value)}`;
-  }
+  const isPlace = ["destinations", "remote_base_path", "remote_host"].includes(meant ?? "");
+  if (isPlace && typeof value === "string" && isAddress(value)) return `unknown key "${key}"; write ${addressWords(value)}`;
   if (meant !== undefined) return `unknown key "${key}"; did you mean "${meant}"?`;
   const [head = "", last = ""] = key.split(".");
   const below = known.includes(head) ? inside(head) : [];

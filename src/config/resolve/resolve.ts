@@ -160,8 +160,8 @@ function checkDeleting(jobs: readonly PlacedJob[], to: Resolving): void {
   for (const { job, path, places } of jobs) {
     const unproven = job.destinations.find(({ verify }) => verify !== "checksum");
     if (job.deleteSource && unproven !== undefined) {
-      const fault = `needs verify_transfer: true at every destination; "${unproven.name}" has ${unproven.verify}`;
-      refuse("delete_source", fault, path, to);
+      const { name, verify } = unproven;
+      refuse("delete_source", `needs verify_transfer: true at every destination; "${name}" has ${verify}`, path, to);
     }
     const remover = jobs.find((other) => other.job.deleteSource && other.job !== job && shareFiles(other.job, job, to));
     job.destinations.forEach((destination, index) => {
@@ -251,19 +251,16 @@ function pocketbaseSettings(written: Section, to: Resolving): PocketbaseSettings
   const url = URL.parse(settings.url);
   const isInClear = url?.protocol === "http:";
   if (settings.tlsCa !== null && isInClear) {
-    to.report(
-      ["pocketbase", "tls_ca"],
-      '"pocketbase.tls_ca" is for an https URL; http sends everything in clear, the password too',
-    );
+    refuse("tls_ca", "is for an https URL; http sends everything in clear, the password too", ["pocketbase"], to);
   }
   const host = url?.hostname.replace(/^\[|\]$/g, "") ?? "localhost";
   if (isInClear && !isLoopback(host) && settings.allowHttp?.toLowerCase() !== host) {
     const advice = `use https, or, where nobody else can listen, set "allow_http: ${host}"`;
-    to.report(["pocketbase", "url"], `"pocketbase.url" must not be http: it sends the password in clear; ${advice}`);
+    refuse("url", `must not be http: it sends the password in clear; ${advice}`, ["pocketbase"], to);
   }
   const folder = (key: string) => (written: string): string => {
     const path = resolved(key, expandPath(written, to.around), ["pocketbase"], to);
-    if (isHidden(path)) to.report(["pocketbase", key], `"pocketbase.${key}" cannot allow hidden folders, "${written}"`);
+    if (isHidden(path)) refuse(key, `cannot allow hidden folders, "${written}"`, ["pocketbase"], to);
     return path;
   };
   const place = (written: string) => /^[~/\\$]|^[a-z]:[\\/]/i.test(written) ? folder("may_send_to")(written) : written;
@@ -298,24 +295,20 @@ function webSettings(written: unknown, to: Resolving): WebSettings | null {
   const { listen, ...options } = resolveKeys(webShape, isSection(written) ? written : {}, ["web"], to);
   const address = parseListen(String(listen));
   if (address === null) {
-    to.report(["web", "listen"], `"web.listen" must be an address and a port, like 127.0.0.1:9090, not "${listen}"`);
+    refuse("listen", `must be an address and a port, like 127.0.0.1:9090, not "${listen}"`, ["web"], to);
     return null;
   }
   const settings = { ...options, ...address };
   for (const [key, token] of [["token", settings.token], ["metrics_token", settings.metricsToken]] as const) {
-    if (token !== null && token.length < 16) to.report(["web", key], `"web.${key}" must be text of at least 16 characters`);
+    if (token !== null && token.length < 16) refuse(key, "must be text of at least 16 characters", ["web"], to);
   }
   if ((settings.tlsCert === null) !== (settings.tlsKey === null)) {
-    to.report(
-      ["web", settings.tlsCert === null ? "tls_key" : "tls_cert"],
-      '"web.tls_cert" and "web.tls_key" must be set together; one is missing',
-    );
+    const key = settings.tlsCert === null ? "tls_key" : "tls_cert";
+    to.report(["web", key], '"web.tls_cert" and "web.tls_key" must be set together; one is missing');
   }
   if (!isLoopback(address.host) && (settings.token === null || settings.tlsCert === null)) {
-    to.report(
-      ["web", "listen"],
-      `"web.listen" lets other computers connect at ${address.host}; this also requires "token", "tls_cert" and "tls_key"`,
-    );
+    const what = `lets other computers connect at ${address.host}; this also requires "token", "tls_cert" and "tls_key"`;
+    refuse("listen", what, ["web"], to);
   }
   return settings;
 }

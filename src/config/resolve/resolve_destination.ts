@@ -154,9 +154,8 @@ function basePath(written: string, isRemote: boolean, path: Path, to: Resolving)
   if (!isRemote) {
     const folder = resolved("remote_base_path", expandPath(written, to.around), path, to);
     if (to.around.platform !== "windows" && isWindowsPath(folder)) {
-      fault(
-        `is a Windows path, "${written}", but this computer does not run Windows; use a path on this computer, or set remote_host`,
-      );
+      const hint = "use a path on this computer, or set remote_host";
+      fault(`is a Windows path, "${written}", but this computer does not run Windows; ${hint}`);
     }
     return folder;
   }
