@@ -1,25 +1,17 @@
 /** `config edit` with a real editor (`sed -i`, which needs nobody to type), and in a real terminal. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { theProgram } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { springConfig, testTools } from "../support/tools.ts";
+import { called, springConfig, testTools } from "../support/tools.ts";
 import { fakeDaemon } from "../web/fake_daemon.ts";
 
 /** Edits `c.yaml` with an editor and a person who answers. */
 async function edit(dir: TempFolder, editor: string, answers: readonly string[] = []) {
   const env = (name: string) => name === "EDITOR" ? editor : undefined;
   const tools = testTools(dir.path, { system: { env }, answers });
-  const parsed = await parse(["config", "edit", "-c", "c.yaml"], COMMANDS, {
-    version: "0",
-    stdout: tools.stdout,
-    stderr: tools.stderr,
-  });
-  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
-  return { code, ...tools.printed };
+  return await called(["config", "edit", "-c", "c.yaml"], tools);
 }
 
 async function observatory(): Promise<TempFolder> {
@@ -79,12 +71,7 @@ Deno.test(
     const both = `sed -i s/spring/autumn/ ${dir.at("c.yaml")}`;
     assertStringIncludes(await fault(both), "was changed by someone else in the meantime");
     const alone = testTools(dir.path);
-    const parsed = await parse(["config", "edit", "-c", "c.yaml"], COMMANDS, {
-      version: "0",
-      stdout: alone.stdout,
-      stderr: alone.stderr,
-    });
-    await assertRejects(async () => parsed.kind === "run" && await parsed.run(alone), Failure, "needs a terminal");
+    await assertRejects(() => called(["config", "edit", "-c", "c.yaml"], alone), Failure, "needs a terminal");
   },
 );
 

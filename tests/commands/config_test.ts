@@ -1,9 +1,7 @@
 /** `config` and the errors of commands, through the command line. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { checkHookPrograms } from "../../src/commands/checks/check_job.ts";
-import { COMMANDS } from "../../src/commands/commands.ts";
 import { failureText } from "../../src/commands/text/failure_text.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { ConfigError, parseSettings } from "../../src/config/read/parse_settings.ts";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { sampleConfig } from "../../src/config/show/show.ts";
@@ -11,15 +9,13 @@ import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { aComputer } from "../config/a_computer.ts";
 import { tempFolder } from "../support/temp.ts";
-import { testTools } from "../support/tools.ts";
+import { called, testTools } from "../support/tools.ts";
 
 const VALID = "watch_path: /data\nremote_host: freya\nremote_user: observer\nremote_base_path: /images\n";
 
 async function image_transfer(cwd: string, ...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const tools = testTools(cwd);
-  const parsed = await parse(argv, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
-  return { code, ...tools.printed };
+  return await called(argv, tools);
 }
 
 Deno.test("config validate says what goes where", async () => {

@@ -1,7 +1,5 @@
 /** The commands that talk to a daemon, over the real control channel. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { parseSettings } from "../../src/config/read/parse_settings.ts";
 import { Failure, failureRecord } from "../../src/domain/failure.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
@@ -10,7 +8,7 @@ import type { System } from "../../src/system/system.ts";
 import { type StatusParts, statusReport } from "../../src/reports/overview/status_report.ts";
 import { aClaim, aFailure, anAdmission, broken, deliveryOf, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { springConfig, testTools } from "../support/tools.ts";
+import { called, springConfig, testTools } from "../support/tools.ts";
 import { aWaiting, fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
 async function observatory(): Promise<TempFolder> {
@@ -27,9 +25,7 @@ function image_transfer(dir: TempFolder, ...words: string[]) {
 async function image_transfer_with(system: Partial<System>, dir: TempFolder, ...words: string[]) {
   const env = (name: string) => name === "USER" ? "ann" : undefined;
   const tools = testTools(dir.path, { system: { env, now: () => NOW, ...system } });
-  const parsed = await parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
-  return { code, ...tools.printed };
+  return await called([...words, "-c", "c.yaml"], tools);
 }
 
 Deno.test("status prints what the daemon says, as JSON in the promised shape", async () => {
@@ -489,9 +485,7 @@ for (const words of [["retry", "--all"], ["audit", "--accept"]]) {
   Deno.test(`${words.join(" ")} without a configuration changes nothing, and leaves no ledger behind`, async () => {
     await using dir = await tempFolder();
     const tools = testTools(dir.path, { system: { home: dir.path, env: () => undefined } });
-    const parsed = await parse(words, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-    assert(parsed.kind === "run");
-    await assertRejects(() => parsed.run(tools), Failure, "Nothing was changed: without a configuration");
+    await assertRejects(() => called(words, tools), Failure, "Nothing was changed: without a configuration");
     assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);
   });
 }
@@ -563,9 +557,7 @@ Deno.test(
     await Deno.remove(dir.at(".config/systemd/user/image-transfer.service"));
     const program = dir.at(".local/bin/image-transfer");
     const call = async (words: readonly string[], run = system.run!) => {
-      const parsed = await parse(words, COMMANDS, { version: "0", stdout: () => {}, stderr: () => {} });
-      assert(parsed.kind === "run");
-      assertEquals(await parsed.run(testTools(dir.path, { system: { ...system, run } })), 0);
+      assertEquals((await called(words, testTools(dir.path, { system: { ...system, run } }))).code, 0);
     };
     for (const name of ["camera-a", "camera-b"]) {
       const state = dir.at(name);
@@ -594,10 +586,7 @@ Deno.test("uninstall-service --purge removes what launchd caught as well", { ign
   await dir.write(`Library/LaunchAgents/${name}.plist`, `<!-- image-transfer-service: ${JSON.stringify(mark)} -->\n`);
   const answer = { code: 0, signal: null, stdout: `ann:x:1000:1000::0:0::${dir.path}:/bin/sh\n`, stderr: "" };
   const system: Partial<System> = { platform: "darwin", uid: 1000, run: () => Promise.resolve(answer) };
-  const words = ["uninstall-service", "--purge"];
-  const parsed = await parse(words, COMMANDS, { version: "0", stdout: () => {}, stderr: () => {} });
-  assert(parsed.kind === "run");
-  assertEquals(await parsed.run(testTools(dir.path, { system })), 0);
+  assertEquals((await called(["uninstall-service", "--purge"], testTools(dir.path, { system }))).code, 0);
   await assertRejects(() => Deno.lstat(dir.at("logs")), Deno.errors.NotFound);
 });
 
@@ -671,9 +660,7 @@ async function restartedHere(system: Partial<System>, dir: TempFolder): Promise<
     if (text.includes("running here now")) end.abort();
   };
   const tools = { ...given, stderr, signal: end.signal };
-  const parsed = await parse(["restart", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr });
-  assert(parsed.kind === "run");
-  await parsed.run(tools);
+  await called(["restart", "-c", "c.yaml"], tools);
   return given.printed.stderr;
 }
 
@@ -706,8 +693,7 @@ for (
       },
     });
     const tools = testTools(dir.path, says === null ? {} : { answers: says });
-    const parsed = await parse(["resume", "nas", "-c", "c.yaml"], COMMANDS, { version: "0", ...tools });
-    assertEquals(parsed.kind === "run" && await parsed.run(tools), code);
+    assertEquals((await called(["resume", "nas", "-c", "c.yaml"], tools)).code, code);
     assertStringIncludes(tools.printed.stderr, "220 images were delivered to the former disk or folder of nas");
     assertEquals(daemon.told, [["nas", "ask"], ...told === null ? [] : [["nas", told]]]);
     if (told === null) assertStringIncludes(tools.printed.stderr, "image-transfer resume nas --keep");

@@ -3,9 +3,7 @@
  * "Internal error". As root may write everywhere, the places are such as nobody can write to.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
 import { failureText } from "../../src/commands/text/failure_text.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, deliveryOf, NOW, proven } from "../ledger/makers.ts";
 import { dataToNas, install, theProgram } from "../support/daemon_process.ts";
@@ -13,17 +11,16 @@ import { has, needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { springConfig, testTools } from "../support/tools.ts";
+import { called, springConfig, testTools } from "../support/tools.ts";
 
 const isLinux = Deno.build.os === "linux";
 
 /** Runs a command as `main.ts` does, in this process. */
 async function image_transfer(dir: TempFolder, ...words: string[]) {
   const tools = testTools(dir.path);
-  const parsed = await parse(words, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  if (parsed.kind === "done") return { code: parsed.code, text: tools.printed.stderr };
   try {
-    return { code: await parsed.run(tools), text: tools.printed.stderr };
+    const { code, stderr } = await called(words, tools);
+    return { code, text: stderr };
   } catch (thrown) {
     const { text, code } = failureText(thrown);
     return { code, text: tools.printed.stderr + text };
@@ -149,9 +146,7 @@ Deno.test("doctor names a state directory that cannot be written to in its findi
   await Deno.mkdir(dir.at("images"));
   await dir.write("c.yaml", springConfig(dir));
   const tools = testTools(dir.path);
-  const parsed = await parse(["doctor", "-c", "c.yaml"], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  assert(parsed.kind === "run");
-  assertEquals(await parsed.run(tools), 1);
+  assertEquals((await called(["doctor", "-c", "c.yaml"], tools)).code, 1);
   assert(!tools.printed.stdout.includes("Internal error"), tools.printed.stdout);
   assertStringIncludes(tools.printed.stdout, dir.at("state"));
 });

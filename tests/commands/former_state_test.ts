@@ -1,7 +1,5 @@
 /** What install-service does about earlier runs: their ledger, a daemon that still runs, another service of the same configuration. */
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { takeOver } from "../../src/commands/install_service.ts";
 import { rememberState } from "../../src/config/read/find_config.ts";
 import { Failure } from "../../src/domain/failure.ts";
@@ -10,7 +8,7 @@ import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { addService, computer, observatory } from "../support/services.ts";
 import type { TempFolder } from "../support/temp.ts";
-import { testTools } from "../support/tools.ts";
+import { called, testTools } from "../support/tools.ts";
 import { fakeDaemon } from "../web/fake_daemon.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -28,14 +26,8 @@ async function ledger(dir: TempFolder, ...at: string[]): Promise<void> {
 
 async function install(dir: TempFolder, words: readonly string[] = [], system: Partial<System> = {}) {
   const tools = testTools(dir.path, { system: { ...computer(dir), ...system } });
-  const parsed = await parse(["install-service", ...words, "-c", "c.yaml"], COMMANDS, {
-    version: "0",
-    stdout: tools.stdout,
-    stderr: tools.stderr,
-  });
-  assert(parsed.kind === "run");
-  const code = await parsed.run(tools);
-  return { code, stdout: tools.printed.stdout, stderr: tools.printed.stderr.replaceAll(dir.path, "") };
+  const { code, stdout, stderr } = await called(["install-service", ...words, "-c", "c.yaml"], tools);
+  return { code, stdout, stderr: stderr.replaceAll(dir.path, "") };
 }
 
 /** Which state folder the unit says. */

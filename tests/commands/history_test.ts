@@ -1,12 +1,10 @@
 /** `history` from the ledger, through the command line. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { anAdmission, broken, HASH, later, NOW, proven } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { testTools } from "../support/tools.ts";
+import { called, testTools } from "../support/tools.ts";
 import { statusReport } from "../../src/reports/overview/status_report.ts";
 import { aWaiting, fakeDaemon, STATUS } from "../web/fake_daemon.ts";
 
@@ -40,9 +38,7 @@ async function recorded(): Promise<TempFolder> {
 async function history(dir: TempFolder, ...words: string[]) {
   const tools = testTools(dir.path);
   const words_ = ["history", ...words, "-c", "c.yaml"];
-  const parsed = await parse(words_, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
-  return { code, ...tools.printed };
+  return await called(words_, tools);
 }
 
 Deno.test("history --json has the promised shape", async () => {

@@ -1,9 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { testTools } from "../support/tools.ts";
+import { called, testTools } from "../support/tools.ts";
 
 async function observatory(): Promise<TempFolder> {
   const dir = await tempFolder();
@@ -23,9 +21,7 @@ async function call(dir: TempFolder, words: readonly string[], until?: (stdout: 
     return true;
   };
   const tools = { ...made, stdout, signal: stop.signal };
-  const parsed = await parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout, stderr: tools.stderr });
-  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
-  return { code, ...made.printed };
+  return await called([...words, "-c", "c.yaml"], tools);
 }
 
 Deno.test("logs prints the end of the log file, and follows it with -f", async () => {
@@ -65,8 +61,8 @@ Deno.test("what prints without end ends when its reader is gone", async () => {
       return text === "";
     };
     const tools = { ...testTools(dir.path, { system: createSystem() }), stdout, signal: stop.signal };
-    const parsed = await parse([...words, "-c", "c.yaml"], COMMANDS, { version: "0", stdout, stderr: tools.stderr });
-    assertEquals([parsed.kind === "run" && await parsed.run(tools), written], [0, writes], words.join(" "));
+    const { code } = await called([...words, "-c", "c.yaml"], tools);
+    assertEquals([code, written], [0, writes], words.join(" "));
   }
 });
 

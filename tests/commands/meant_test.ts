@@ -1,15 +1,13 @@
 /** Which service a command of root means, and which account it runs as. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { stripAnsiCode } from "@std/fmt/colors";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import type { System } from "../../src/system/system.ts";
 import { anAdmission, NOW, proven } from "../ledger/makers.ts";
 import { addService, computer, observatory } from "../support/services.ts";
 import type { TempFolder } from "../support/temp.ts";
-import { springConfig, testTools } from "../support/tools.ts";
+import { called, springConfig, testTools } from "../support/tools.ts";
 import { fakeDaemon } from "../web/fake_daemon.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -26,9 +24,7 @@ async function call(dir: TempFolder, words: readonly string[], changes: Partial<
     ...changes,
   };
   const tools = { ...testTools(dir.path, { system }), argv: words };
-  const parsed = await parse(words, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  assert(parsed.kind === "run", tools.printed.stderr);
-  const code = await parsed.run(tools);
+  const { code } = await called(words, tools);
   const [stdout, stderr] = [tools.printed.stdout, tools.printed.stderr].map((text) =>
     stripAnsiCode(text).replaceAll(dir.path, "")
   );

@@ -1,7 +1,5 @@
 /** `verify` of a ledger filled by hand and a local destination, through the command line. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { deliver } from "../../src/domain/delivery.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { verify as prove } from "../../src/domain/receipt.ts";
@@ -12,7 +10,7 @@ import { anAdmission, broken, NOW } from "../ledger/makers.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { install } from "../support/daemon_process.ts";
 import { fakeDaemon } from "../web/fake_daemon.ts";
-import { springConfig, type TestTools, testTools } from "../support/tools.ts";
+import { called, springConfig, type TestTools, testTools } from "../support/tools.ts";
 
 const HINT = "image-transfer verify --retry sends them again if their source still exists.\n";
 
@@ -45,13 +43,7 @@ async function site(
     },
     async verify(...words) {
       const tools = { ...testTools(dir.path, { system }), ...changes };
-      const parsed = await parse(["verify", ...words, "-c", "c.yaml"], COMMANDS, {
-        version: "0",
-        stdout: tools.stdout,
-        stderr: tools.stderr,
-      });
-      const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
-      return { code, ...tools.printed };
+      return await called(["verify", ...words, "-c", "c.yaml"], tools);
     },
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };

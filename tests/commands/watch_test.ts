@@ -1,20 +1,16 @@
 /** `watch` and `copy`, with real folders. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/commands/commands.ts";
-import { parse } from "../../src/commands/parse.ts";
 import { Failure } from "../../src/domain/failure.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { testTools } from "../support/tools.ts";
+import { called, testTools } from "../support/tools.ts";
 
 /** Calls the program in `dir`, which is also the home folder. */
 async function call(dir: TempFolder, words: readonly string[], signal?: AbortSignal) {
   const system = { ...createSystem(), home: dir.path, env: () => undefined };
   const made = testTools(dir.path, { system });
   const tools = signal === undefined ? made : { ...made, signal };
-  const parsed = await parse([...words], COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
-  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
-  return { code, ...tools.printed };
+  return await called([...words], tools);
 }
 
 function names(folder: string): string[] {

@@ -1,5 +1,7 @@
 /** What a command is handed, for tests: the real system, with all that is printed kept. */
 import type { Tools } from "../../src/commands/command.ts";
+import { COMMANDS } from "../../src/commands/commands.ts";
+import { parse } from "../../src/commands/parse.ts";
 import { markDamaged } from "../../src/ledger/sqlite/integrity.ts";
 import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -9,6 +11,13 @@ import type { TempFolder } from "./temp.ts";
 /** Tools, and what was printed so far. */
 export interface TestTools extends Tools {
   readonly printed: { stdout: string; stderr: string };
+}
+
+/** Does what a command line says, as the program does, and gives its exit code and what was printed so far. */
+export async function called(words: readonly string[], tools: TestTools) {
+  const parsed = await parse(words, COMMANDS, { version: "0", stdout: tools.stdout, stderr: tools.stderr });
+  const code = parsed.kind === "run" ? await parsed.run(tools) : parsed.code;
+  return { code, ...tools.printed };
 }
 
 /** A configuration: the job `spring` with the local destinations `freya` and `nas`, everything below `dir`. */
