@@ -58,9 +58,8 @@ export const fleet = defineCommand({
         const members = await fleetNow(server, signal);
         tools.stdout(`${JSON.stringify(scrapeTargets(members), null, 2)}\n`);
         for (const { name } of members.filter((one) => pageElsewhere(one) === null)) {
-          tools.stderr(
-            `${printable(name)} is left out: its page listens on that computer only (web.listen), or it has not reported\n`,
-          );
+          const why = "its page listens on that computer only (web.listen), or it has not reported";
+          tools.stderr(`${printable(name)} is left out: ${why}\n`);
         }
         return EXIT.done;
       }

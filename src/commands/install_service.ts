@@ -195,10 +195,8 @@ function mustBeFine(findings: readonly Remark[], { stderr }: Tools): void {
   }
   const errors = wrong.filter(({ level }) => level === "fault").length;
   if (errors === 0) return;
-  throw new Failure(
-    "configuration",
-    `Cannot install the service: fix ${errors === 1 ? "the error" : `the ${errors} errors`} above first`,
-  );
+  const which = errors === 1 ? "the error" : `the ${errors} errors`;
+  throw new Failure("configuration", `Cannot install the service: fix ${which} above first`);
 }
 
 interface ServiceChecks extends AskTools {

@@ -165,11 +165,10 @@ async function push({ instance, json, config, ...root }: InferValue<typeof pushO
     const left = `; ${leftOut.join(", ")} ${leftOut.length === 1 ? "is" : "are"} not sent: ${stays}`;
     return `${printable(job)}: ${done}${leftOut.length === 0 ? "" : left}\n`;
   });
-  const all = `These are now the jobs of ${
-    printable(name)
-  }. A job on the server replaces the job of the same name in the file.\n`;
+  const all = `These are now the jobs of ${printable(name)}. `;
+  const rule = "A job on the server replaces the job of the same name in the file.\n";
   const outcome = { instance: name, jobs: pushed.map(({ leftOut, ...one }) => ({ ...one, left_out: leftOut })) };
-  tell(json, outcome, lines.join("") + all, tools);
+  tell(json, outcome, lines.join("") + all + rule, tools);
   return EXIT.done;
 }
 

@@ -128,10 +128,8 @@ const IN_LEDGER: {
 /** The ledger, to be changed while no daemon runs. @throws {Failure} `configuration` without one: nobody knows which ledger is meant. */
 export function ledgerToChange({ stateDirectory, file }: Settings, tools: Tools): Ledger {
   if (file !== null) return tools.openLedger(stateDirectory, notices(tools));
-  throw new Failure(
-    "configuration",
-    "Nothing was changed: without a configuration, it is not known where the deliveries are recorded",
-  );
+  const why = "without a configuration, it is not known where the deliveries are recorded";
+  throw new Failure("configuration", `Nothing was changed: ${why}`);
 }
 
 /** Says that no daemon is running and how to start one; returns the exit code. */

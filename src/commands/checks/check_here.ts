@@ -75,9 +75,8 @@ export async function checkPidFile(
     await access.write(dirname(path));
     return [ok(`pid_file ${path} can be written`)];
   } catch (error) {
-    const hint = `Make its folder writable for ${
-      access.account ?? "this account"
-    }, or remove pid_file from the configuration; it is optional.`;
+    const who = access.account ?? "this account";
+    const hint = `Make its folder writable for ${who}, or remove pid_file from the configuration; it is optional.`;
     return [warning(`Cannot write pid_file "${path}": ${reasonOf(error)}`, hint)];
   }
 }

@@ -31,33 +31,24 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
   try {
     const wrong = await checkWatched(job, access, system);
     if (wrong.length > 0) return findings([...wrong, night]);
-    const isUnseen = job.completeness === "auto" &&
-      !(await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system));
+    const remarks = [...await content(job, system, signal), night];
+    const isSeen = await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system);
+    if (job.completeness === "auto" && !isSeen) remarks.push(ok(UNSEEN_WRITERS));
     // Files on a network drive have the times of its server's clock, and ages and nights depend on them.
     const { entries } = await system.list(job.watchPath);
     const ahead = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0) - system.now();
-    return findings([
-      ...await content(job, system, signal),
-      night,
-      ...isUnseen ? [ok(UNSEEN_WRITERS)] : [],
-      ...ahead < CLOCK_DRIFT_MS ? [] : [
-        warning(
-          `A file in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`,
-          "Synchronise the clocks of the camera and this computer with NTP.",
-        ),
-      ],
-      ...await checkRemoval(job, access),
-      ...checkSchedule(job, system.now()),
-      ...await Promise.all(
-        job.hooks.map(({ on, receiver }) =>
-          receiver.kind === "url"
-            ? checkAddress(receiver, on.join(", "), system, signal)
-            : checkProgram(receiver, on.join(", "), system)
-        ),
-      ),
-      ...checkGrowing(job),
-      ...job.dryRun ? [warning("This job is a dry run: nothing is sent", "To send, remove dry_run.")] : [],
-    ]);
+    if (ahead >= CLOCK_DRIFT_MS) {
+      const what = `A file in ${job.watchPath} is dated ${Math.round(ahead / 1000)} s in the future`;
+      remarks.push(warning(what, "Synchronise the clocks of the camera and this computer with NTP."));
+    }
+    remarks.push(...await checkRemoval(job, access), ...checkSchedule(job, system.now()));
+    const hooks = job.hooks.map(({ on, receiver }) => {
+      const when = on.join(", ");
+      return receiver.kind === "url" ? checkAddress(receiver, when, system, signal) : checkProgram(receiver, when, system);
+    });
+    remarks.push(...await Promise.all(hooks), ...checkGrowing(job));
+    if (job.dryRun) remarks.push(warning("This job is a dry run: nothing is sent", "To send, remove dry_run."));
+    return findings(remarks);
   } catch (error) {
     signal.throwIfAborted();
     return findings([fault(error), night]);

@@ -43,14 +43,10 @@ const TEXTS: readonly (readonly [key: RegExp, text: RegExp, note: (key: string, 
     () =>
       '"watch_path" names one folder, and * is part of its name; file_patterns select files, and NIGHT stands for the folder of each night',
   ],
-  [
-    /_patterns$/,
-    /^\[[^[\]]*\]$/,
-    (_, text) =>
-      `the pattern ${
-        quoted(text)
-      } matches a single character; write an ending as "*.fits", and a list without quotes around its brackets`,
-  ],
+  [/_patterns$/, /^\[[^[\]]*\]$/, (_, text) => {
+    const what = `the pattern ${quoted(text)} matches a single character`;
+    return `${what}; write an ending as "*.fits", and a list without quotes around its brackets`;
+  }],
   [
     /^file_patterns$/,
     /^\.?[a-z0-9]{1,5}$/i,
@@ -84,13 +80,11 @@ function quoted(text: string): string {
 /** Patterns are held against paths from the watched folder on. */
 function wholePatterns({ watchPath, filePatterns, excludePatterns }: Job): string[] {
   const folder = `${watchPath.replace(/[\\/]+$/, "")}/`;
-  return [...filePatterns, ...excludePatterns].filter((pattern) => watchPath !== "" && pattern.startsWith(folder)).map((
-    pattern,
-  ) =>
-    `the pattern ${quoted(pattern)} begins with the watched folder, which is not part of what patterns match; write ${
-      quoted(pattern.slice(folder.length))
-    }`
-  );
+  return [...filePatterns, ...excludePatterns].flatMap((pattern) => {
+    if (watchPath === "" || !pattern.startsWith(folder)) return [];
+    const what = `the pattern ${quoted(pattern)} begins with the watched folder, which is not part of what patterns match`;
+    return [`${what}; write ${quoted(pattern.slice(folder.length))}`];
+  });
 }
 
 interface Sent {
