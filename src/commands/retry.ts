@@ -12,7 +12,7 @@ import { waitingOf } from "../ledger/orphans.ts";
 import { defineCommand, EXIT, notices, refused, tell, type Tools } from "./command.ts";
 import { configOption, flag, jsonOption, nameValue, pathValue, word } from "./options.ts";
 import { askOrChange, seekDaemon } from "./seek_daemon.ts";
-import { chosenDeliveries } from "./text/chosen_files.ts";
+import { chosenDeliveries, isRetryable } from "./text/chosen_files.ts";
 
 /** By the daemon, else in the ledger. Exit code 1 where not all of the named IDs can be retried, 2 where something named does not exist. */
 export const retry = defineCommand({
@@ -75,12 +75,7 @@ function chosenIds(words: readonly string[], { stateDirectory }: Settings, tools
       hint: `To list the IDs of failed deliveries: image-transfer history --failed. If you mean a folder: ./${unknown[0]}`,
     });
   }
-  const ofFiles = chosenDeliveries(files, {}, ledger, tools);
-  for (const query of [{ trouble: true }, { states: ["deferred" as const] }]) {
-    if (ofFiles.size === 0) break;
-    for (const { delivery } of ledger.each(query)) if (ofFiles.has(delivery.id)) ids.add(delivery.id);
-  }
-  return [...ids];
+  return [...ids.union(chosenDeliveries(files, { isWanted: isRetryable }, ledger, tools))];
 }
 
 /** By the daemon, else in the ledger. Exit code 2 where the destination is configured, or nothing waits for it. */

@@ -7,7 +7,7 @@ import type { Suggestion } from "@optique/core/parser";
 import { absolutePath } from "../config/read/find_config.ts";
 import type { Job } from "../config/settings.ts";
 import { checkName } from "../daemon/known_name.ts";
-import { Failure, isTrouble } from "../domain/failure.ts";
+import { Failure } from "../domain/failure.ts";
 import { counted } from "../domain/words.ts";
 import { pathField, printable } from "../domain/names/printable.ts";
 import { patternsOf } from "../intake/patterns.ts";
@@ -18,7 +18,7 @@ import type { ReadLedger } from "../ledger/ledger.ts";
 import { defineCommand, EXIT, notices, tell, type Tools } from "./command.ts";
 import { configOption, jsonOption, pathValue, placeholder, word } from "./options.ts";
 import { sayNoDaemon, seekDaemon } from "./seek_daemon.ts";
-import { deliveriesOf, isPattern } from "./text/chosen_files.ts";
+import { deliveriesOf, isPattern, isRetryable } from "./text/chosen_files.ts";
 
 const jobsAndFiles = {
   ...pathValue("JOB|FILE"),
@@ -62,9 +62,9 @@ export const sync = defineCommand({
         const isJob = jobs.some(({ name }) => name === word);
         for (const name of isJob ? [word] : await jobsWatching(word, jobs, tools)) wanted.add(name);
         let delivered = 0;
-        for (const { id, state } of isJob ? [] : deliveriesOf(word, {}, ledger, tools)) {
-          if (state.state === "delivered") delivered++;
-          if (state.state === "deferred" || (state.state === "failed" && isTrouble(state.failure))) ids.add(id);
+        for (const delivery of isJob ? [] : deliveriesOf(word, {}, ledger, tools)) {
+          if (delivery.state.state === "delivered") delivered++;
+          if (isRetryable(delivery)) ids.add(delivery.id);
         }
         await refuseLeftAside(word, jobs, ledger, tools);
         const which = `${counted(delivered, "delivery", "deliveries")} of ${pathField(word)}`;

@@ -32,8 +32,8 @@ export async function checkJob(job: Job, system: System, signal: AbortSignal): P
     const wrong = await checkWatched(job, access, system);
     if (wrong.length > 0) return findings([...wrong, night]);
     const remarks = [...await content(job, system, signal), night];
-    const isSeen = await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system);
-    if (job.completeness === "auto" && !isSeen) remarks.push(ok(UNSEEN_WRITERS));
+    const seesAll = async () => await system.seesEveryWriter() && !await isRemoteFolder(job.watchPath, system);
+    if (job.completeness === "auto" && !await seesAll()) remarks.push(ok(UNSEEN_WRITERS));
     // Files on a network drive have the times of its server's clock, and ages and nights depend on them.
     const { entries } = await system.list(job.watchPath);
     const ahead = entries.reduce((latest, { facts }) => Math.max(latest, facts.mtimeMs), 0) - system.now();

@@ -4,7 +4,7 @@
 import { multiple } from "@optique/core/modifiers";
 import { absolutePath } from "../../config/read/find_config.ts";
 import type { Delivery } from "../../domain/delivery.ts";
-import { Failure } from "../../domain/failure.ts";
+import { Failure, isTrouble } from "../../domain/failure.ts";
 import type { SourceFile } from "../../domain/source_file.ts";
 import { matcher } from "../../intake/patterns.ts";
 import { relativePathOf } from "../../intake/source_path.ts";
@@ -52,24 +52,32 @@ export function* deliveriesOf(
 }
 
 /**
- * The ids of the deliveries whose files the words name, among those of the query.
+ * The ids of the deliveries whose files the words name, among those of a night.
  *
- * @throws {Failure} `configuration` for a word that names none of them.
+ * @throws {Failure} `configuration` for a word that names none.
  */
-export function chosenDeliveries(words: readonly string[], ...among: Tail<Parameters<typeof deliveriesOf>>): ReadonlySet<number> {
+export function chosenDeliveries(
+  words: readonly string[],
+  { night, isWanted = () => true }: { readonly night?: string | undefined; readonly isWanted?: (delivery: Delivery) => boolean },
+  ledger: Pick<History, "each">,
+  tools: Pick<Tools, "cwd" | "system">,
+): ReadonlySet<number> {
   const chosen = new Set<number>();
   for (const word of words) {
     let found = false;
-    for (const { id } of deliveriesOf(word, ...among)) {
+    for (const delivery of deliveriesOf(word, { night }, ledger, tools)) {
       found = true;
-      chosen.add(id);
+      if (isWanted(delivery)) chosen.add(delivery.id);
     }
     if (!found) throw new Failure("configuration", `No delivery of "${word}" is known`, { hint: HINT });
   }
   return chosen;
 }
 
-type Tail<All extends readonly unknown[]> = All extends readonly [unknown, ...infer Rest] ? Rest : never;
+/** Whether it failed, or waits for its next attempt. */
+export function isRetryable({ state }: Delivery): boolean {
+  return state.state === "deferred" || (state.state === "failed" && isTrouble(state.failure));
+}
 
 const HINT = 'To find its name: image-transfer history --search TEXT. A pattern must be quoted, like "20261120/*.fits".';
 
