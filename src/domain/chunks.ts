@@ -8,3 +8,14 @@ export function* chunks<T>(items: Iterable<T>, size: number): Generator<T[], voi
   }
   if (chunk.length > 0) yield chunk;
 }
+
+/** Shares items out so that all shares weigh about the same; none is empty where there are as many items. */
+export function shares<T>(items: readonly T[], count: number, weightOf: (item: T) => number): T[][] {
+  const found = Array.from({ length: count }, () => ({ weight: 0, items: [] as T[] }));
+  for (const item of items) {
+    const lightest = found.reduce((least, share) => share.weight < least.weight ? share : least);
+    lightest.weight += weightOf(item);
+    lightest.items.push(item);
+  }
+  return found.map(({ items }) => items);
+}

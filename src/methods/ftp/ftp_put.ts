@@ -3,10 +3,10 @@
  * A part that an earlier attempt left is compared before the rest is appended to it.
  */
 import { join } from "@std/path";
-import { createHash } from "node:crypto";
 import { anySignal } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
+import { shares } from "../../domain/chunks.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { type Failure, failureRecord } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/file_name.ts";
@@ -33,176 +33,139 @@ interface Sending {
   readonly skip: number;
 }
 
-/** A batch under way. */
-interface Batch {
-  readonly base: FtpBase;
-  readonly onBytes: (index: number, bytes: number) => void;
-  readonly outcomes: PutOutcome[];
-  /** Bytes per second; null is no limit. */
-  readonly limit: number | null;
-  readonly signal: AbortSignal;
-}
-
 /** Curl is asked how far it is only with files so large: it tells it for each file. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 const SOURCES_AT_ONCE = 16;
-
-/** Makes `Session.put`. With a limit, there is one run at a time: it has the lease. */
-export function ftpPut(base: FtpBase): Session["put"] {
-  const pace = paceOf(base.destination, base.context);
-  return async (uploads, onBytes, signal) => {
-    if (uploads.length === 0) return [];
-    using lease = await pace.lease(bytesOf(uploads), signal, () => onBytes(0, 0));
-    const batch: Batch = { base, onBytes, outcomes: [], limit: lease.rate, signal };
-    await putAll(batch, uploads);
-    return batch.outcomes;
-  };
-}
-
-async function putAll(batch: Batch, uploads: readonly Upload[]): Promise<void> {
-  const { base, outcomes, signal } = batch;
-  const { context } = base;
-  await checkStagingOnce(base, signal);
-  const skips = await partsOf(base, uploads, batch.onBytes, signal);
-  const sendings = (await mapLimit(uploads, SOURCES_AT_ONCE, async (upload, index): Promise<Sending | null> => {
-    const mode = await modeOf(upload, context.system);
-    if (typeof mode === "number") {
-      return { index, upload, staged: pathOf(base, upload.staged), mode, skip: skips.get(upload) ?? 0 };
-    }
-    outcomes[index] = { put: false, failure: failureRecord(mode) };
-    return null;
-  }, signal)).filter((sending) => sending !== null);
-  if (sendings.length === 0) return;
-  // Microsoft's curl reads its configuration in the code page of the system: it is given safe names.
-  const linked = sendings.map(({ upload }) => upload);
-  await using links = context.system.platform === "windows" || (await exposedUploads(linked, context.system)).size > 0
-    ? await linkUploads(linked, context, signal)
-    : null;
-  const whole = sendings.filter(({ upload, skip }) => skip > 0 && skip === upload.source.size);
-  for (const { index } of whole) outcomes[index] = { put: true };
-  if (whole.length > 0) await command(base, whole.flatMap((sending) => afterwards(base, sending)), signal);
-  await sendSideBySide(batch, sendings.filter((sending) => !whole.includes(sending)), links?.folder);
-}
-
 /** Each connection logs in: it is worth it for so much, at a login of 100 ms. */
 const SHARE_BYTES = 16 * 1024 * 1024;
 /** What a file costs besides its bytes, expressed in bytes. */
 const FILE_BYTES = 256 * 1024;
-
-/** Shares files out among several connections. */
-async function sendSideBySide(batch: Batch, sendings: readonly Sending[], links?: string): Promise<void> {
-  const { base } = batch;
-  const weightOf = ({ upload, skip }: Sending) => upload.source.size - skip + FILE_BYTES;
-  const all = sendings.reduce((sum, sending) => sum + weightOf(sending), 0);
-  const wanted = Math.min(sendings.length, Math.ceil(all / (SHARE_BYTES * Math.max(1, base.loginMs / 100))));
-  using connections = base.connections.take(batch.limit === null ? wanted : 1);
-  const shares = Array.from({ length: connections.count }, () => ({ weight: 0, sendings: [] as Sending[] }));
-  for (const sending of sendings) {
-    const lightest = shares.reduce((least, share) => share.weight < least.weight ? share : least);
-    lightest.weight += weightOf(sending);
-    lightest.sendings.push(sending);
-  }
-  using over = anySignal(batch.signal);
-  // All of them have ended before anyone else may use what they wrote.
-  const ended = await Promise.allSettled(shares.map(async (share) => {
-    try {
-      await sendShare({ ...batch, signal: over.signal }, share.sendings, links);
-    } catch (error) {
-      over.abort(error);
-      throw error;
-    }
-  }));
-  // The first error ended the others.
-  if (ended.some(({ status }) => status === "rejected")) throw over.signal.reason;
-}
-
-async function sendShare(batch: Batch, sendings: readonly Sending[], links?: string): Promise<void> {
-  const { base } = batch;
-  let rest = sendings;
-  let before = foldersOf(base, sendings.map(({ upload }) => upload));
-  while (rest.length > 0) {
-    const done = await sendSome(batch, rest, before, links);
-    before = done === 0 ? before : afterwards(base, rest[done - 1]!);
-    rest = rest.slice(done + 1);
-  }
-}
-
-/** Sends to the first that cannot be sent, and says why it cannot; gives how many were sent. What was sent is read back in the same run. */
-async function sendSome(batch: Batch, sendings: readonly Sending[], before: readonly string[], links?: string): Promise<number> {
-  const { base, outcomes, limit, signal } = batch;
-  const lengths = sendings.map(({ upload }) => upload.source.size);
-  const isProven = base.destination.verify === "checksum" &&
-    (base.features.hash === null || lengths.reduce((sum, bytes) => sum + bytes, 0) <= HASHED_BYTES);
-  const asked = isProven ? sendings : [];
-  // Each piece that is read back is a sign of life.
-  const question = digestQuestion(base, asked.map(({ staged }) => staged), lengths, (number) => {
-    tellBytes(batch, asked[number], Infinity);
-  });
-  const last: Transfer = { kind: "commands", commands: afterwards(base, sendings.at(-1)!) };
-  const transfers = [...sendings.map((_, number) => sendingOf(base, sendings, number, before, links)), last];
-  const large = sendings.some(({ upload }) => upload.source.size >= LARGE_BYTES);
-  const ends = await base.curl.talk([...transfers, ...question.transfers], signal, {
-    onEnd: (number, exit) => exit === 0 && tellBytes(batch, sendings[number], Infinity),
-    ...(large ? { onBytes: (number: number, bytes: number) => tellBytes(batch, sendings[number], bytes) } : {}),
-    onPiece: (number, piece) => question.onPiece(number - transfers.length, piece),
-    bytesPerSecond: limit,
-    ...(links === undefined ? {} : { cwd: links }),
-  });
-  const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;
-  const there = question.answers(ends.slice(transfers.length));
-  for (const [number, { index }] of sendings.slice(0, done).entries()) {
-    outcomes[index] = { put: true, ...(there[number] ? { there: there[number] } : {}) };
-  }
-  const end = ends.at(-1)!;
-  const failing = sendings[done];
-  const lost = connectionFailure(end, base.destination);
-  // A server that cannot write more closes the connection, and curl may hear of that before it hears why.
-  if (lost?.code === "interrupted" && failing && failing.upload.source.size > ROOM_BYTES) await tryForRoom(base, signal);
-  if (lost) throw lost;
-  if (failing) outcomes[failing.index] = { put: false, failure: failureRecord(await failureOf(batch, failing, end)) };
-  return done;
-}
-
-function sendingOf(
-  base: FtpBase,
-  sendings: readonly Sending[],
-  number: number,
-  before: readonly string[],
-  links?: string,
-): Transfer {
-  const { upload, staged, skip } = sendings[number]!;
-  const former = sendings[number - 1];
-  const own = skip > 0 ? aside(staged) : [];
-  return {
-    kind: "send",
-    from: links === undefined ? upload.source.absolutePath : linkName(upload),
-    to: skip > 0 ? appending(staged) : staged,
-    skip,
-    commands: former ? [...afterwards(base, former), ...own] : opening(base, [...before, ...own]),
-  };
-}
-
 /** A server that hashes so much for long tells nothing meanwhile: `Session.digest` has the time for it. */
 const HASHED_BYTES = 64 * 1024 * 1024;
 
-function tellBytes({ onBytes }: Batch, sending: Sending | undefined, bytes: number): void {
-  if (sending && bytes > 0) onBytes(sending.index, Math.min(sending.upload.source.size, sending.skip + bytes));
+/** Makes `Session.put`. With a limit, there is one run at a time: it has the lease. */
+export function ftpPut(base: FtpBase): Session["put"] {
+  const { context, destination, features } = base;
+  const pace = paceOf(destination, context);
+  return async (uploads, onBytes, signal) => {
+    if (uploads.length === 0) return [];
+    using lease = await pace.lease(bytesOf(uploads), signal, () => onBytes(0, 0));
+    await checkStagingOnce(base, signal);
+    const skips = await partsOf(base, uploads, onBytes, signal);
+    const outcomes: PutOutcome[] = [];
+    const modes = await mapLimit(uploads, SOURCES_AT_ONCE, (upload) => modeOf(upload, context.system), signal);
+    const all = uploads.flatMap((upload, index): Sending[] => {
+      const mode = modes[index]!;
+      if (typeof mode === "number") {
+        return [{ index, upload, staged: pathOf(base, upload.staged), mode, skip: skips.get(upload) ?? 0 }];
+      }
+      outcomes[index] = { put: false, failure: failureRecord(mode) };
+      return [];
+    });
+    if (all.length === 0) return outcomes;
+    // Microsoft's curl reads its configuration in the code page of the system: it is given safe names.
+    const sources = all.map(({ upload }) => upload);
+    await using links = context.system.platform === "windows" || (await exposedUploads(sources, context.system)).size > 0
+      ? await linkUploads(sources, context, signal)
+      : null;
+    const whole = all.filter(({ upload, skip }) => skip > 0 && skip === upload.source.size);
+    for (const { index } of whole) outcomes[index] = { put: true };
+    if (whole.length > 0) await command(base, whole.flatMap((sending) => afterwards(base, sending)), signal);
+    await sideBySide(all.filter((sending) => !whole.includes(sending)));
+    return outcomes;
+
+    /** Shares files out among several connections. */
+    async function sideBySide(sendings: readonly Sending[]): Promise<void> {
+      const weightOf = ({ upload, skip }: Sending) => upload.source.size - skip + FILE_BYTES;
+      const sum = sendings.reduce((sum, sending) => sum + weightOf(sending), 0);
+      const wanted = Math.min(sendings.length, Math.ceil(sum / (SHARE_BYTES * Math.max(1, base.loginMs / 100))));
+      using connections = base.connections.take(lease.rate === null ? wanted : 1);
+      using over = anySignal(signal);
+      // All of them have ended before anyone else may use what they wrote.
+      const ended = await Promise.allSettled(
+        shares(sendings, connections.count, weightOf).map(async (share) => {
+          let rest = share;
+          try {
+            let before = foldersOf(base, rest.map(({ upload }) => upload));
+            while (rest.length > 0) {
+              const done = await sendSome(rest, before, over.signal);
+              if (done > 0) before = afterwards(base, rest[done - 1]!);
+              rest = rest.slice(done + 1);
+            }
+          } catch (error) {
+            over.abort(error);
+            throw error;
+          }
+        }),
+      );
+      // The first error ended the others.
+      if (ended.some(({ status }) => status === "rejected")) throw over.signal.reason;
+    }
+
+    /** Sends to the first that cannot be sent, and says why it cannot; gives how many were sent. What was sent is read back in the same run. */
+    async function sendSome(sendings: readonly Sending[], before: readonly string[], signal: AbortSignal): Promise<number> {
+      const tell = (sending: Sending | undefined, bytes: number) => {
+        if (sending && bytes > 0) onBytes(sending.index, Math.min(sending.upload.source.size, sending.skip + bytes));
+      };
+      const lengths = sendings.map(({ upload }) => upload.source.size);
+      const isProven = destination.verify === "checksum" &&
+        (features.hash === null || lengths.reduce((sum, bytes) => sum + bytes, 0) <= HASHED_BYTES);
+      const asked = isProven ? sendings : [];
+      // Each piece that is read back is a sign of life.
+      const question = digestQuestion(base, asked.map(({ staged }) => staged), lengths, (number) => {
+        tell(asked[number], Infinity);
+      });
+      const transfers = sendings.map(({ upload, staged, skip }, number): Transfer => {
+        const former = sendings[number - 1];
+        const aside = skip > 0 ? [`RNFR ${staged}`, `RNTO ${appending(staged)}`] : [];
+        return {
+          kind: "send",
+          from: links === null ? upload.source.absolutePath : linkName(upload),
+          to: skip > 0 ? appending(staged) : staged,
+          skip,
+          commands: former ? [...afterwards(base, former), ...aside] : opening(base, [...before, ...aside]),
+        };
+      });
+      transfers.push({ kind: "commands", commands: afterwards(base, sendings.at(-1)!) });
+      const ends = await base.curl.talk([...transfers, ...question.transfers], signal, {
+        onEnd: (number, exit) => exit === 0 && tell(sendings[number], Infinity),
+        ...(lengths.some((bytes) => bytes >= LARGE_BYTES)
+          ? { onBytes: (number: number, bytes: number) => tell(sendings[number], bytes) }
+          : {}),
+        onPiece: (number, piece) => question.onPiece(number - transfers.length, piece),
+        bytesPerSecond: lease.rate,
+        ...(links === null ? {} : { cwd: links.folder }),
+      });
+      const done = ends.slice(0, sendings.length).filter(({ exit }) => exit === 0).length;
+      const there = question.answers(ends.slice(transfers.length));
+      for (const [number, { index }] of sendings.slice(0, done).entries()) {
+        outcomes[index] = { put: true, ...(there[number] ? { there: there[number] } : {}) };
+      }
+      const end = ends.at(-1)!;
+      const failing = sendings[done];
+      const lost = connectionFailure(end, destination);
+      // A server that cannot write more closes the connection, and curl may hear of that before it hears why.
+      if (lost?.code === "interrupted" && failing && failing.upload.source.size > ROOM_BYTES) await tryForRoom(base, signal);
+      if (lost) throw lost;
+      if (failing) {
+        outcomes[failing.index] = { put: false, failure: failureRecord(await failureOf(base, failing.upload, end, signal)) };
+      }
+      return done;
+    }
+  };
 }
 
 /** What is done with a file that was sent: its name, time and mode. */
 function afterwards({ destination, features }: FtpBase, { upload, staged, mode, skip }: Sending): string[] {
   const { preservePermissions, preserveTimestamps, fileMode } = destination;
   const { size, mtimeMs } = upload.source;
+  // `20260705201500`, UTC.
+  const time = new Date(Math.max(0, mtimeMs)).toISOString().slice(0, 19).replace(/[-:T]/g, "");
   return [
     ...(skip > 0 && skip < size ? [`RNFR ${appending(staged)}`, `RNTO ${staged}`] : []),
     ...(preservePermissions && fileMode === null && mode > 0 ? [chmod(mode, staged)] : []),
-    ...(preserveTimestamps ? [`${features.setsTimes} ${ftpTime(mtimeMs)} ${staged}`] : []),
+    ...(preserveTimestamps ? [`${features.setsTimes} ${time} ${staged}`] : []),
   ];
-}
-
-/** `20260705201500`, UTC. */
-function ftpTime(ms: number): string {
-  return new Date(Math.max(0, ms)).toISOString().slice(0, 19).replace(/[-:T]/g, "");
 }
 
 /** The permissions of a source, or why it cannot be sent; 0 where it has none. */
@@ -222,7 +185,7 @@ async function modeOf({ source, mode }: Upload, system: FtpBase["context"]["syst
 }
 
 /** Why a file was not sent. @throws {Failure} what concerns all files. */
-async function failureOf({ base, signal }: Batch, { upload: { source } }: Sending, ended: Ended): Promise<Failure> {
+async function failureOf(base: FtpBase, { source }: Upload, ended: Ended, signal: AbortSignal): Promise<Failure> {
   const { destination, context: { system } } = base;
   const reply = lastReply(ended);
   const what = `send "${printable(source.path)}" to ${destination.name}`;
@@ -239,7 +202,7 @@ async function failureOf({ base, signal }: Batch, { upload: { source } }: Sendin
     await checkBase(base, signal);
     await tryToWrite(base, signal);
     // Something else can be written there: it is this file's trouble, or one that passes.
-    return failure(CAUSES.refused_once, `Cannot ${what}`, { said: reply === null ? "" : replyText(reply) });
+    return failure(CAUSES.refused_once, `Cannot ${what}`, { said: replyText(reply) });
   }
   if (told.next === "hold") throw told;
   return told;
@@ -294,7 +257,6 @@ async function partsOf(
   return kept;
 }
 
-const COMPARE_BYTES = 1 << 20;
 /** A part that is not read so soon is no help. */
 const PATIENCE_MS = 15_000;
 
@@ -334,17 +296,19 @@ async function digestOfPart(
 async function isPrefix(
   { context: { system } }: FtpBase,
   { source }: Upload,
-  { bytes, sha256 }: { readonly bytes: number; readonly sha256: string },
+  { bytes, sha256 }: Digest,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const sum = createHash("sha256");
-  for (let at = 0; at < bytes; at += COMPARE_BYTES) {
+  try {
+    return await system.readSource(source, async (reader) => {
+      for await (const _piece of reader.read(bytes)) signal.throwIfAborted();
+      return reader.sha256() === sha256;
+    }, signal);
+  } catch {
+    // Sending it says why it cannot be read.
     signal.throwIfAborted();
-    const piece = await system.read(source, at, Math.min(COMPARE_BYTES, bytes - at)).catch(() => new Uint8Array());
-    if (piece.length === 0) return false;
-    sum.update(piece);
+    return false;
   }
-  return sum.digest("hex") === sha256;
 }
 
 /**
@@ -353,10 +317,6 @@ async function isPrefix(
  */
 function appending(staged: string): string {
   return `${staged}.appending`;
-}
-
-function aside(staged: string): string[] {
-  return [`RNFR ${staged}`, `RNTO ${appending(staged)}`];
 }
 
 /** Folders of ours that the batch needs; the base path itself is never made here. */

@@ -2,12 +2,12 @@
  * One `rclone rcd` for a session: rclone as a small server on this computer alone, asked over HTTP. Its password is made for it, and is
  * handed over in its environment. What a run that was killed has left running is ended by the next.
  */
-import { join } from "@std/path";
 import { anySignal } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 import type { Destination, Transport } from "../../config/settings.ts";
 import { Failure } from "../../domain/failure.ts";
 import type { Child, System } from "../../system/system.ts";
+import { runtimePlace } from "../former_runs.ts";
 import type { MethodContext } from "../method.ts";
 import { rcloneFailure } from "./rclone_failures.ts";
 
@@ -61,34 +61,18 @@ export async function startRclone(
   const secret = system.randomHex(32);
   const life = new AbortController();
   stack.defer(() => life.abort());
-  // Before it is started: whatever happens then, the next run finds it.
-  stack.use(await recordRun(destination, { port, secret }, context, signal));
-  const command = {
-    program,
-    args: rcdArgs(destination, port),
-    env: { ...NOT_OURS, RCLONE_RC_USER: USER, RCLONE_RC_PASS: secret },
-  };
-  const child = stack.use(await system.spawn(command, life.signal));
-  await untilServing(child, port, destination, system, signal);
-  const daemon = { call: calls(system, port, secret, child) };
-  await demandNewEnough(daemon, destination, signal);
-  const rest = stack.move();
-  return { ...daemon, [Symbol.asyncDispose]: () => rest.disposeAsync() };
-}
-
-/** What the environment may set for a person's own rclone, as it is without: ours must serve, here, and say so on standard error. */
-const NOT_OURS = {
-  RCLONE_DRY_RUN: "false",
-  RCLONE_INTERACTIVE: "false",
-  RCLONE_VERBOSE: "0",
-  RCLONE_QUIET: "false",
-  RCLONE_LOG_FILE: "",
-  RCLONE_SYSLOG: "false",
-  RCLONE_RC_BASEURL: "",
-};
-
-function rcdArgs({ timeoutMs, transport: { rcloneConfig } }: RcloneDestination, port: number): string[] {
-  return [
+  // The same for the same destination of the same installation, whatever the run.
+  const { job, name, transport: { remote } } = destination;
+  const place = await runtimePlace("rclone-", [context.stagingRoot, job, name, remote], async (left) => {
+    context.log("info", `Ending the rclone for ${name} that an earlier run left`);
+    await quit(JSON.parse(await system.readText(left)) as Run, system, signal);
+  }, system);
+  stack.use(place);
+  // Before it is started: whatever happens then, the next run finds how to end it.
+  const run: Run = { port, secret };
+  await system.writeText(place.path, JSON.stringify(run), 0o600);
+  const { timeoutMs, transport: { rcloneConfig } } = destination;
+  const args = [
     "rcd",
     `--rc-addr=127.0.0.1:${port}`,
     ...(rcloneConfig === null ? [] : [`--config=${rcloneConfig}`]),
@@ -103,7 +87,31 @@ function rcdArgs({ timeoutMs, transport: { rcloneConfig } }: RcloneDestination, 
     // Otherwise large files go to object stores in parts, of which no store tells one hash.
     "--multi-thread-streams=0",
   ];
+  const env = { ...NOT_OURS, RCLONE_RC_USER: USER, RCLONE_RC_PASS: secret };
+  const child = stack.use(await system.spawn({ program, args, env }, life.signal));
+  await untilServing(child, port, destination, system, signal);
+  const daemon = { call: calls(system, port, secret, child) };
+  const { commands } = await daemon.call("rc/list", {}, signal) as { commands: readonly { readonly Path: string }[] };
+  if (!commands.some(({ Path }) => Path === "operations/hashsumfile")) {
+    const { version } = await daemon.call("core/version", {}, signal);
+    throw new Failure("tool_missing", `Cannot reach ${name}: rclone ${version} is too old`, {
+      hint: `Install rclone ${OLDEST} or later from rclone.org/install; those of many Linux distributions are older.`,
+    });
+  }
+  const rest = stack.move();
+  return { ...daemon, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
+
+/** What the environment may set for a person's own rclone, as it is without: ours must serve, here, and say so on standard error. */
+const NOT_OURS = {
+  RCLONE_DRY_RUN: "false",
+  RCLONE_INTERACTIVE: "false",
+  RCLONE_VERBOSE: "0",
+  RCLONE_QUIET: "false",
+  RCLONE_LOG_FILE: "",
+  RCLONE_SYSLOG: "false",
+  RCLONE_RC_BASEURL: "",
+};
 
 async function freePort(system: System, signal: AbortSignal): Promise<number> {
   using over = anySignal(signal);
@@ -164,68 +172,10 @@ function calls(system: System, port: number, secret: string, child: Pick<Child, 
   };
 }
 
-async function demandNewEnough(
-  { call }: Pick<RcloneDaemon, "call">,
-  { name }: RcloneDestination,
-  signal: AbortSignal,
-): Promise<void> {
-  const { commands } = await call("rc/list", {}, signal) as { commands: readonly { readonly Path: string }[] };
-  if (commands.some(({ Path }) => Path === "operations/hashsumfile")) return;
-  const { version } = await call("core/version", {}, signal);
-  throw new Failure("tool_missing", `Cannot reach ${name}: rclone ${version} is too old`, {
-    hint: `Install rclone ${OLDEST} or later from rclone.org/install; those of many Linux distributions are older.`,
-  });
-}
-
-/** How a run is found again. */
+/** How a run is ended, written down for the case that we cannot end it. */
 interface Run {
   readonly port: number;
   readonly secret: string;
-}
-
-/** Writes down how to end this rclone, for the case that we cannot, and ends those that were left. */
-async function recordRun(
-  destination: RcloneDestination,
-  run: Run,
-  context: MethodContext,
-  signal: AbortSignal,
-): Promise<AsyncDisposable> {
-  const { system } = context;
-  const folder = await system.runtimeFolder();
-  const key = await keyOf(destination, context.stagingRoot);
-  await endOrphans(folder, key, destination, context, signal);
-  const path = join(folder, `${key}${system.randomHex(4)}`);
-  const lock = await system.lock(`${path}.lock`);
-  await system.writeText(path, JSON.stringify(run), 0o600);
-  return {
-    async [Symbol.asyncDispose]() {
-      await system.remove(path);
-      await system.remove(`${path}.lock`);
-      await lock?.[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function endOrphans(
-  folder: string,
-  key: string,
-  { name }: RcloneDestination,
-  { system, log }: MethodContext,
-  signal: AbortSignal,
-): Promise<void> {
-  const found = (await system.names(folder)).filter((name) => name.startsWith(key) && name.endsWith(".lock"));
-  for (const lockName of found) {
-    const path = join(folder, lockName.slice(0, -".lock".length));
-    await using lock = await system.lock(`${path}.lock`);
-    // Somebody alive holds it: a session of this process, or a command beside the daemon.
-    if (lock === null) continue;
-    if (await system.facts(path) !== null) {
-      log("info", `Ending the rclone for ${name} that an earlier run left`);
-      await quit(JSON.parse(await system.readText(path)) as Run, system, signal);
-      await system.remove(path);
-    }
-    await system.remove(`${path}.lock`);
-  }
 }
 
 /** Asks it to end, until nothing answers there any more. */
@@ -241,11 +191,4 @@ async function quit({ port, secret }: Run, system: System, signal: AbortSignal):
     if (!alive) return;
     await system.sleep(LOOK_MS, signal);
   }
-}
-
-/** The same for the same destination of the same installation, whatever the run. */
-async function keyOf(destination: RcloneDestination, stagingRoot: string): Promise<string> {
-  const parts = [stagingRoot, destination.job, destination.name, destination.transport.remote];
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)));
-  return `rclone-${new Uint8Array(hash, 0, 4).toHex()}-`;
 }

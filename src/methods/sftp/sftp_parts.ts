@@ -10,14 +10,9 @@ import type { RemoteFiles } from "../shell/shell_files.ts";
 import { flushedEarly, pathOf, refused, type SftpBase } from "./sftp_base.ts";
 import type { Handle, Refusal } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
-import type { SftpConnection } from "./sftp_connection.ts";
 import { readPieces } from "./sftp_files.ts";
 import { flushOpen, removeUnflushed, unflushed } from "./sftp_flush.ts";
-
-/** The mode before the umask there; a mode that is kept is set at the end. */
-const PLAIN_MODE = 0o666;
-/** The largest time that version 3 of the protocol knows, seconds. */
-const LATEST = 2 ** 32 - 1;
+import { FileWrites, keptOf, PLAIN_MODE } from "./sftp_put.ts";
 
 /** How bytes get into a part. */
 export function sftpWriting(
@@ -30,44 +25,30 @@ export function sftpWriting(
     try {
       const { value: file, refusal } = await connection.calls.reopen(path(staged));
       if (file === null) throw cannotWrite(staged, refusal);
-      await writeAll(connection, { staged, file, offset: chunk * CHUNK_BYTES }, content, signal);
+      const { calls, limits, sending } = connection;
+      const writes = new FileWrites(connection, file, chunk * CHUNK_BYTES);
+      let closed: Refusal | null = null;
+      try {
+        for await (const piece of content) {
+          for (let from = 0; from < piece.length && writes.refusal === null; from += limits.writeBytes) {
+            const bytes = piece.subarray(from, from + limits.writeBytes);
+            await sending.take(bytes.length, signal);
+            writes.send(bytes);
+          }
+        }
+        await writes.settled();
+      } finally {
+        const closing = calls.close(file);
+        if (calls.lost === null && !signal.aborted) closed = await closing;
+        else closing.catch(() => undefined); // What is thrown already says why.
+      }
+      const said = writes.refusal ?? closed;
+      if (said !== null) throw cannotWrite(staged, said);
     } finally {
       channels.done(connection, CHUNK_BYTES);
     }
   };
   return { append: write, replace: write };
-}
-
-/** Writes from `offset` on, and closes the file. */
-async function writeAll(
-  { calls, limits, sending }: SftpConnection,
-  { staged, file, offset }: { readonly staged: string; readonly file: Handle; readonly offset: number },
-  content: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): Promise<void> {
-  let at = offset;
-  let refusal: Refusal | null = null;
-  let all: Promise<unknown> = Promise.resolve();
-  try {
-    for await (const piece of content) {
-      for (let from = 0; from < piece.length && refusal === null; from += limits.writeBytes) {
-        const bytes = piece.subarray(from, from + limits.writeBytes);
-        await sending.take(bytes.length, signal);
-        const answered = calls.write(file, at, bytes).then((said) => refusal ??= said).finally(() =>
-          sending.release(bytes.length)
-        );
-        all = Promise.all([all, answered]);
-        all.catch(() => undefined); // Heard below.
-        at += bytes.length;
-      }
-    }
-    await all;
-  } finally {
-    const closed = calls.close(file).then((said) => refusal ??= said);
-    if (calls.lost === null && !signal.aborted) await closed;
-    else closed.catch(() => undefined); // What is thrown already says why.
-  }
-  if (refusal !== null) throw cannotWrite(staged, refusal);
 }
 
 function cannotWrite(staged: string, refusal: Refusal): Failure {
@@ -76,7 +57,8 @@ function cannotWrite(staged: string, refusal: Refusal): Failure {
 
 /** Where the server gives no shell. What an earlier session left is not taken over: its server may still write into it. */
 export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
-  const { calls, destination: { preservePermissions, preserveTimestamps }, context: { system } } = base;
+  const { calls, channels, destination, context: { system } } = base;
+  const { preservePermissions } = destination;
   /** Does it first. */
   const flush = async (staged: string, act: (file: Handle) => Promise<unknown> = () => Promise.resolve()): Promise<void> => {
     const { value: file, refusal } = await calls.reopen(pathOf(base, staged));
@@ -89,7 +71,7 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
     }
   };
   return {
-    ...sftpWriting(base.channels, files),
+    ...sftpWriting(channels, files),
     async begin(staged, _from, signal) {
       await files.prepare([{ staged }], signal);
       const { value: file, refusal } = await calls.create(pathOf(base, staged), PLAIN_MODE);
@@ -101,41 +83,29 @@ export function sftpParts(base: SftpBase, files: RemoteFiles): PartFiles {
       const { value: file } = await calls.open(pathOf(base, staged));
       if (file === null) return wanted.map(() => null);
       const found: (string | null)[] = [];
-      for (const chunk of wanted) found.push(await hashChunk(base, file, chunk, signal));
+      for (const chunk of wanted) {
+        // Read back; null where it begins behind the end.
+        const [from, to] = [chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES];
+        const sum = createHash("sha256");
+        let bytes = 0;
+        for await (const { value } of readPieces({ ...channels.pick(0), calls }, file, { from, size: to, to }, signal)) {
+          if (value === null) break;
+          sum.update(value);
+          bytes += value.length;
+        }
+        found.push(bytes === 0 ? null : sum.digest("hex"));
+      }
       await calls.close(file);
       return found;
     },
     flush: (staged) => flush(staged),
-    async finish(staged, to, { absolutePath, mtimeMs }, signal) {
-      const seconds = Math.min(Math.max(0, Math.floor(mtimeMs / 1000)), LATEST);
-      const mode = preservePermissions ? (await system.followedFacts(absolutePath))?.mode : undefined;
-      const changes = {
-        ...(preserveTimestamps ? { times: { accessed: seconds, modified: seconds } } : {}),
-        ...(mode === undefined ? {} : { permissions: mode & 0o777 }),
-      };
-      await flush(staged, (file) => calls.setAttributes(file, changes));
+    async finish(staged, to, source, signal) {
+      const mode = preservePermissions ? (await system.followedFacts(source.absolutePath))?.mode : undefined;
+      await flush(staged, (file) => calls.setAttributes(file, keptOf(source, mode, destination)));
       await files.prepare([{ staged: to }], signal);
       const path = pathOf(base, to);
       const refusal = await calls.mkdir(flushedEarly(path)) ?? await calls.rename(pathOf(base, staged), path);
       if (refusal) throw cannotWrite(staged, refusal);
     },
   };
-}
-
-/** Reads it back; null where it begins behind the end. */
-async function hashChunk(
-  { channels, calls }: SftpBase,
-  file: Handle,
-  chunk: number,
-  signal: AbortSignal,
-): Promise<string | null> {
-  const [from, to] = [chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES];
-  const sum = createHash("sha256");
-  let bytes = 0;
-  for await (const { value } of readPieces({ ...channels.pick(0), calls }, file, { from, size: to, to }, signal)) {
-    if (value === null) break;
-    sum.update(value);
-    bytes += value.length;
-  }
-  return bytes === 0 ? null : sum.digest("hex");
 }

@@ -10,13 +10,13 @@
 import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import type { System } from "../../system/system.ts";
+import { runtimePlace } from "../former_runs.ts";
 import type { MethodContext } from "../method.ts";
 import { type Answer, openShell, type RemoteShell } from "../shell/remote_shell.ts";
 import { connectSeconds, type Sharing, sshArgs, sshExitArgs, type SshSettings, sshSettings, toolPath } from "./ssh.ts";
 import type { Further } from "./long_line.ts";
 import { noUsableShell } from "./ssh_failures.ts";
 import { type Bell, bell } from "../../async/bell.ts";
-import { join } from "@std/path";
 import { anySignal, untilAborted } from "../../async/abort.ts";
 import { within } from "../../async/deadline.ts";
 
@@ -173,40 +173,17 @@ export async function controlSocket(
 ): Promise<ControlSocket> {
   const none: ControlSocket = { path: null, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (system.platform === "windows") return none;
-  const folder = await system.runtimeFolder();
   // The same for the same destination of the same installation, whatever the run.
   const { job, name, transport: { host, user, port } } = settings.destination;
-  const parts = [stagingRoot, job, name, host, user, port];
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(parts)));
-  const key = `${new Uint8Array(hash, 0, 4).toHex()}-`;
-  const { entries } = await system.list(folder);
-  for (const entry of entries.filter((entry) => entry.name.startsWith(key) && entry.name.endsWith(".lock"))) {
-    const left = join(folder, entry.name.slice(0, -".lock".length));
-    await using lock = await system.lock(`${left}.lock`);
-    // Somebody alive holds it: a session of this process, or a command beside the daemon.
-    if (lock === null) continue;
-    if (await system.facts(left)) {
-      log("info", `Ending the connection to ${name} that an earlier run left open`);
-      using ending = anySignal(signal);
-      const exit = system.run({ program: ssh, args: sshExitArgs(settings, left) }, ending.signal);
-      await untilAborted(within(exit, EXIT_TIMEOUT_MS, system, null), signal);
-      await system.remove(left);
-    }
-    await system.remove(`${left}.lock`);
-  }
-  const path = join(folder, `${key}${system.randomHex(4)}`);
-  if (new TextEncoder().encode(path).length > LONGEST_PATH) {
-    log("debug", `No shared connections to ${name}: the path ${path} is too long for a socket`);
-    return none;
-  }
-  const lock = await system.lock(`${path}.lock`);
-  if (lock === null) return none;
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      await system.remove(path);
-      await system.remove(`${path}.lock`);
-      await lock[Symbol.asyncDispose]();
-    },
-  };
+  const place = await runtimePlace("", [stagingRoot, job, name, host, user, port], async (left) => {
+    log("info", `Ending the connection to ${name} that an earlier run left open`);
+    using ending = anySignal(signal);
+    const exit = system.run({ program: ssh, args: sshExitArgs(settings, left) }, ending.signal);
+    await untilAborted(within(exit, EXIT_TIMEOUT_MS, system, null), signal);
+  }, system);
+  const isTooLong = new TextEncoder().encode(place.path).length > LONGEST_PATH;
+  if (isTooLong) log("debug", `No shared connections to ${name}: the path ${place.path} is too long for a socket`);
+  if (!isTooLong && place.isLocked) return place;
+  await place[Symbol.asyncDispose]();
+  return none;
 }
