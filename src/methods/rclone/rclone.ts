@@ -15,7 +15,7 @@ import { AT_ONCE, type RcloneDestination, RcloneError, startRclone } from "./rcl
 import { checkBase, freeSpace, rcloneFiles, type Sent } from "./rclone_files.ts";
 import { rcloneNaming } from "./rclone_names.ts";
 import { type OnBytes, watched } from "./rclone_progress.ts";
-import { failureOf, keepLimits, openRemote, type Remote } from "./rclone_remote.ts";
+import { failureOf, keepLimits, openRemote } from "./rclone_remote.ts";
 import { hashSource } from "./source_hash.ts";
 
 /** Its `proof` is `checksum` where the store itself hashes what it holds, else `read_back`. */
@@ -66,114 +66,92 @@ const RENEWED_MS = 500;
 
 /** What `Session.put` does: straight at the final name where that can be, else at a staging name. */
 function rclonePut(naming: Naming): Session["put"] {
-  const { remote } = naming;
-  const pace = paceOf(remote.destination, remote.context);
+  const { remote, files, sent } = naming;
+  const { hash, where, context, destination } = remote;
+  const { system } = context;
+  const pace = paceOf(destination, context);
   return async (uploads, onBytes, signal) => {
     if (uploads.length === 0) return [];
     await checkBase(remote, signal);
     using lease = await pace.lease(bytesOf(uploads), signal, () => onBytes(0, 0));
     await keepLimits(remote, { up: lease.rate }, signal, "anew");
     using over = anySignal(signal);
-    if (isLimited(remote.destination)) void keepLease(remote, lease, over.signal);
+    if (isLimited(destination)) void keepLease(lease, over.signal);
     const outcomes = await putAtNames(naming, uploads, onBytes, signal);
     const rest = uploads.flatMap((upload, index) => outcomes[index] === null ? [{ upload, index }] : []);
     if (rest.length === 0) return outcomes.filter((outcome) => outcome !== null);
     const tell: OnBytes = (place, bytes) => onBytes(rest[place]!.index, bytes);
-    const staged = await stage(naming, rest.map(({ upload }) => upload), tell, signal);
+    const staged = await stage(rest.map(({ upload }) => upload), tell, signal);
     return uploads.map((_, index) => outcomes[index] ?? staged[rest.findIndex((one) => one.index === index)]!);
   };
-}
 
-/** Follows the limits, and who else sends. */
-async function keepLease(remote: Remote, lease: Lease, over: AbortSignal): Promise<void> {
-  for (;;) {
-    await remote.context.system.sleep(RENEWED_MS, over);
-    if (over.aborted) return;
-    lease.renew();
-    // The next one tells it again; what is wrong with rclone shows in the call that sends.
-    await keepLimits(remote, { up: lease.rate }, over).catch(() => undefined);
-  }
-}
-
-/** Puts files under their staging names. What arrives is remembered in `sent`. */
-async function stage(
-  { remote, files, sent }: Naming,
-  uploads: readonly Upload[],
-  onBytes: OnBytes,
-  signal: AbortSignal,
-): Promise<PutOutcome[]> {
-  const { context, hash } = remote;
-  await using links = await linkUploads(uploads, context, signal);
-  using over = anySignal(signal);
-  const hashing = mapLimit(
-    uploads,
-    HASHED_AT_ONCE,
-    ({ source }) => hashSource(source, hash, context.system, over.signal),
-  );
-  hashing.catch(() => undefined); // Awaited below, unless sending fails first.
-  const failure = await whyNotSent(remote, uploads, copyAll(remote, links.folder, uploads, onBytes, signal), signal);
-  const hashes = await hashing;
-  // An error is of some files: which of them are there?
-  const found = failure === null ? null : await files.survey(uploads.map(({ staged }) => staged), signal);
-  return await mapLimit(uploads, HASHED_AT_ONCE, async (upload, index): Promise<PutOutcome> => {
-    const hashed = hashes[index]!;
-    if (hashed instanceof Failure) return { put: false, failure: failureRecord(hashed) };
-    if (found && found[index]?.bytes !== upload.source.size) {
-      const fault = await sourceFault(upload.source, false, context.system, signal);
-      return { put: false, failure: failureRecord(fault ?? failure!) };
+  /** Follows the limits, and who else sends. */
+  async function keepLease(lease: Lease, over: AbortSignal): Promise<void> {
+    for (;;) {
+      await system.sleep(RENEWED_MS, over);
+      if (over.aborted) return;
+      lease.renew();
+      // The next one tells it again; what is wrong with rclone shows in the call that sends.
+      await keepLimits(remote, { up: lease.rate }, over).catch(() => undefined);
     }
-    sent.set(upload.staged, hashed);
-    onBytes(index, upload.source.size);
-    return { put: true, sent: { bytes: hashed.bytes, sha256: hashed.sha256 } };
-  });
-}
-
-/** SFTP servers say "Failure" for a full disk: is there room for the files? */
-async function whyNotSent(
-  remote: Remote,
-  uploads: readonly Upload[],
-  copying: Promise<Failure | null>,
-  signal: AbortSignal,
-): Promise<Failure | null> {
-  const told = await copying.catch((error: unknown) => error);
-  if (told === null) return null;
-  if (!(told instanceof Failure) || told.code !== "interrupted" && told.code !== "permission_denied") throw told;
-  const free = await freeSpace(remote, signal);
-  const wanted = uploads.reduce((sum, { source }) => Math.max(sum, source.size), 0);
-  if (free !== null && free < wanted) {
-    throw failure(CAUSES.full, `Cannot send files to ${remote.where}`, { said: `rclone failed: ${told.message}` });
   }
-  if (told.next === "hold") throw told;
-  return told;
-}
 
-/** Sends all of a folder. @throws {Failure} where the whole batch is lost; gives one that may be of some files only. */
-async function copyAll(
-  remote: Remote,
-  folder: string,
-  uploads: readonly Upload[],
-  onBytes: OnBytes,
-  signal: AbortSignal,
-  repeats = 1,
-): Promise<Failure | null> {
-  try {
-    await watched(remote, uploads, linkName, onBytes, signal, (group, over) =>
-      remote.call("sync/copy", {
-        srcFs: { type: "local", _root: folder, copy_links: "true" },
-        dstFs: remote.fs(stagingOf(uploads), "quick"),
-        // Nothing is there yet, under names of ours alone.
-        _config: { NoCheckDest: true, NoTraverse: true, Inplace: true, Transfers: AT_ONCE },
-        _group: group,
-      }, over));
-    return null;
-  } catch (error) {
-    signal.throwIfAborted();
-    // Another session may have made our folder at the same moment, which rclone takes for an error of the server.
-    if (repeats > 0 && error instanceof RcloneError && /mkdir .* failed/.test(error.message)) {
-      return await copyAll(remote, folder, uploads, onBytes, signal, repeats - 1);
+  /** Puts files under their staging names. What arrives is remembered in `sent`. */
+  async function stage(uploads: readonly Upload[], onBytes: OnBytes, signal: AbortSignal): Promise<PutOutcome[]> {
+    await using links = await linkUploads(uploads, context, signal);
+    using over = anySignal(signal);
+    const hashing = mapLimit(uploads, HASHED_AT_ONCE, ({ source }) => hashSource(source, hash, system, over.signal));
+    hashing.catch(() => undefined); // Awaited below, unless sending fails first.
+    const failure = await copyAll(links.folder, uploads, onBytes, signal);
+    const hashes = await hashing;
+    // An error is of some files: which of them are there?
+    const found = failure === null ? null : await files.survey(uploads.map(({ staged }) => staged), signal);
+    return await mapLimit(uploads, HASHED_AT_ONCE, async (upload, index): Promise<PutOutcome> => {
+      const hashed = hashes[index]!;
+      if (hashed instanceof Failure) return { put: false, failure: failureRecord(hashed) };
+      if (found && found[index]?.bytes !== upload.source.size) {
+        const fault = await sourceFault(upload.source, false, system, signal);
+        return { put: false, failure: failureRecord(fault ?? failure!) };
+      }
+      sent.set(upload.staged, hashed);
+      onBytes(index, upload.source.size);
+      return { put: true, sent: { bytes: hashed.bytes, sha256: hashed.sha256 } };
+    });
+  }
+
+  /** Sends all of a folder. @throws {Failure} where the whole batch is lost; gives one that may be of some files only. */
+  async function copyAll(
+    folder: string,
+    uploads: readonly Upload[],
+    onBytes: OnBytes,
+    signal: AbortSignal,
+    repeats = 1,
+  ): Promise<Failure | null> {
+    try {
+      await watched(remote, uploads, linkName, onBytes, signal, (group, over) =>
+        remote.call("sync/copy", {
+          srcFs: { type: "local", _root: folder, copy_links: "true" },
+          dstFs: remote.fs(stagingOf(uploads), "quick"),
+          // Nothing is there yet, under names of ours alone.
+          _config: { NoCheckDest: true, NoTraverse: true, Inplace: true, Transfers: AT_ONCE },
+          _group: group,
+        }, over));
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      // Another session may have made our folder at the same moment, which rclone takes for an error of the server.
+      if (repeats > 0 && error instanceof RcloneError && /mkdir .* failed/.test(error.message)) {
+        return await copyAll(folder, uploads, onBytes, signal, repeats - 1);
+      }
+      const told = failureOf(error, `send files to ${where}`, signal);
+      if (told.code !== "interrupted" && told.code !== "permission_denied") throw told;
+      // SFTP servers say "Failure" for a full disk: is there room for the files?
+      const free = await freeSpace(remote, signal);
+      if (free !== null && free < Math.max(...uploads.map(({ source }) => source.size))) {
+        throw failure(CAUSES.full, `Cannot send files to ${where}`, { said: `rclone failed: ${told.message}` });
+      }
+      if (told.next === "hold") throw told;
+      return told;
     }
-    const failure = failureOf(error, `send files to ${remote.where}`, signal);
-    if (failure.next === "hold" || failure.code === "unreachable" || !(error instanceof RcloneError)) throw failure;
-    return failure;
   }
 }

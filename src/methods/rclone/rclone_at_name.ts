@@ -14,10 +14,10 @@ import { isReservedName, nameKey } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { isFresh, type SourceFile } from "../../domain/source_file.ts";
-import type { BulkFiles, System } from "../../system/system.ts";
+import type { BulkFiles } from "../../system/system.ts";
 import type { PutOutcome, Session, Upload } from "../method.ts";
 import { AT_ONCE, type Fields, RcloneError } from "./rclone_daemon.ts";
-import { folderOf, type Sent } from "./rclone_files.ts";
+import { folderOf, putEmpty, type Sent } from "./rclone_files.ts";
 import { concernsAll, type OnBytes, watched } from "./rclone_progress.ts";
 import { failureOf, type Remote } from "./rclone_remote.ts";
 import { type Hashed, hashSource } from "./source_hash.ts";
@@ -48,62 +48,168 @@ export interface Naming {
 
 /** Gives null for each file that has to be staged. What got its name is remembered in `named`. */
 export async function putAtNames(
-  naming: Naming,
+  { remote, files, sent, named, bulk, onlyNew }: Naming,
   uploads: readonly Upload[],
   onBytes: OnBytes,
   signal: AbortSignal,
 ): Promise<(PutOutcome | null)[]> {
-  const { remote, named } = naming;
+  const { hash, where, context: { system, workFolder } } = remote;
   const outcomes: (PutOutcome | null)[] = uploads.map(() => null);
   // While a fresh file is copied it can be rewritten, and none of its facts shows it.
-  const now = remote.context.system.now();
-  const suitable = uploads.map((upload) => isSuitable(upload) && !isFresh(upload.source, now));
-  if (!remote.putsWhole || !suitable.includes(true)) return outcomes;
-  using claimed = await claimFree(naming, uploads.map(({ target }, index) => suitable[index] ? target! : null), signal);
+  const now = system.now();
+  const suitable = uploads.map(({ target, source }) =>
+    target !== undefined && source.size < MOST_BYTES && isPlain(target) && !isFresh(source, now) ? target : null
+  );
+  const wanted = suitable.filter((target) => target !== null);
+  if (!remote.putsWhole || wanted.length === 0) return outcomes;
+  using claimed = await inTurn(remote, async () => {
+    const stats = await files.survey(wanted, signal);
+    const free = new Set(wanted.filter((_, index) => stats[index] === null));
+    return claim(remote, suitable.map((target) => target !== null && free.has(target) ? target : null));
+  });
   const chosen = claimed.indexes.map((index) => uploads[index]!);
   if (chosen.length === 0) return outcomes;
   const tell: OnBytes = (index, bytes) => onBytes(claimed.indexes[index]!, bytes);
-  const hashes = await watched(
-    remote,
-    chosen,
-    targetOf,
-    tell,
-    signal,
-    (group, over) => sendAll(naming, chosen, group, tell, over),
-  );
-  const proofs = await prove(naming, chosen, hashes, signal);
-  claimed.indexes.forEach((index, place) => {
+  const hashes = await watched(remote, chosen, targetOf, tell, signal, sendAll);
+  const proofs = await prove();
+  for (const [place, index] of claimed.indexes.entries()) {
     const [upload, proof, hashed] = [chosen[place]!, proofs[place]!, hashes[place]!];
-    if (proof === null || hashed === null) return;
+    if (proof === null || hashed === null) continue;
     if (proof instanceof Failure) outcomes[index] = { put: false, failure: failureRecord(proof) };
     else {
       named.set(upload.staged, { target: upload.target!, digest: proof });
       outcomes[index] = { put: true, sent: { bytes: hashed.bytes, sha256: hashed.sha256 } };
     }
-  });
+  }
   return outcomes;
+
+  /** What was sent of each, if it arrived; null where it was not. @throws {Failure} of the store as a whole. */
+  async function sendAll(group: string, signal: AbortSignal): Promise<(Hashed | null)[]> {
+    const folder = join(workFolder, system.randomHex(16));
+    const asking = onlyNew(signal);
+    asking.catch(() => undefined); // Awaited below.
+    try {
+      const groups = await mapLimit(groupsOf(chosen), GROUPS_AT_ONCE, async ({ first, some }) => {
+        const within = join(folder, String(first));
+        const folders = new Set(some.map((upload) => join(within, folderOf(targetOf(upload)))));
+        for (const folder of folders) await system.makeFolder(folder, 0o700);
+        const hashes = await copyAll(some, within, signal);
+        const isNewOnly = await asking;
+        // The names of the first group have just been looked at; others may have been taken since, by another computer.
+        const stats = first > 0 && !isNewOnly ? await files.survey(some.map(targetOf), signal) : [];
+        for (const [index, stat] of stats.entries()) {
+          if (stat === null || hashes[index] === null) continue;
+          hashes[index] = null;
+          await system.remove(join(within, targetOf(some[index]!)));
+        }
+        await send(within, isNewOnly, group, signal);
+        await system.removeTree(within);
+        hashes.forEach((hashed, place) => hashed && tell(first + place, hashed.bytes));
+        return hashes;
+      }, signal);
+      return groups.flat();
+    } finally {
+      await system.removeTree(folder);
+    }
+  }
+
+  /** Copies of the sources; null where there is none: it cannot be made, or its source is not the version that was admitted. */
+  async function copyAll(some: readonly Upload[], folder: string, signal: AbortSignal): Promise<(Hashed | null)[]> {
+    const also = hash === null || hash === "sha256" ? undefined : hash;
+    const copies = some.map((upload) => ({
+      from: upload.source,
+      to: join(folder, targetOf(upload)),
+      mtimeMs: upload.source.mtimeMs,
+      withMode: false,
+      // Of one that grows, enough to be noticed.
+      most: upload.source.size + 1,
+      also,
+    }));
+    const copied = await bulk.copy(copies, () => {}, signal);
+    return await mapLimit(copies, READ_AT_ONCE, async ({ from, to }, index): Promise<Hashed | null> => {
+      const found = copied[index];
+      const hashed = found
+        ? { bytes: found.bytes, sha256: found.sha256, hash: found.also ?? null }
+        : await copyOne(from, to, signal);
+      const facts = await system.facts(from.absolutePath).catch(() => null);
+      const isAdmitted = facts?.kind === "file" && facts.size === from.size && facts.mtimeMs === from.mtimeMs &&
+        facts.ctimeMs === from.ctimeMs && facts.identity === from.identity;
+      if (hashed?.bytes === from.size && isAdmitted) return hashed;
+      await system.remove(to);
+      return null;
+    }, signal);
+  }
+
+  async function copyOne(source: SourceFile, to: string, signal: AbortSignal): Promise<Hashed | null> {
+    try {
+      await using file = await system.createFile(to);
+      const hashed = await hashSource(source, hash, system, signal, (piece) => file.write(piece));
+      await system.setTimes(to, source.mtimeMs);
+      return hashed instanceof Failure ? null : hashed;
+    } catch {
+      // The memory may be full: then it is sent from where it lies.
+      signal.throwIfAborted();
+      return null;
+    }
+  }
+
+  /** One call for all. An error that may be of some files only shows in what is there afterwards. */
+  async function send(folder: string, isNewOnly: boolean, group: string, signal: AbortSignal): Promise<void> {
+    try {
+      await remote.call("sync/copy", {
+        srcFs: { type: "local", _root: folder },
+        dstFs: remote.fs("", "quick"),
+        // What is there is known, and we compare ourselves: rclone would remove what it does not like, whoever's it is.
+        _config: {
+          ...{ NoCheckDest: true, NoTraverse: true, IgnoreChecksum: true, IgnoreSize: true, Transfers: AT_ONCE },
+          ...(isNewOnly ? ONLY_NEW : {}),
+        },
+        _group: group,
+      }, signal);
+    } catch (error) {
+      const failure = failureOf(error, `send files to ${where}`, signal);
+      if (concernsAll(failure) || !(error instanceof RcloneError)) throw failure;
+    }
+  }
+
+  /** What shows that the store holds what was sent; a Failure where it does not, null where nothing is there. */
+  async function prove(): Promise<(Digest | Failure | null)[]> {
+    const put = chosen.filter((_, index) => hashes[index] !== null);
+    if (put.length === 0) return chosen.map(() => null);
+    for (const [index, upload] of chosen.entries()) if (hashes[index]) sent.set(targetOf(upload), hashes[index]);
+    try {
+      const digests = await files.digest(put.map(targetOf), signal);
+      return await mapLimit(chosen, READ_AT_ONCE, async (upload, index) => {
+        const digest = digests[put.indexOf(upload)] ?? null;
+        return digest === null || digest.sha256 === hashes[index]?.sha256 ? digest : await damaged(upload);
+      });
+    } finally {
+      for (const upload of put) sent.delete(targetOf(upload));
+    }
+  }
+
+  /** Removes what arrived damaged: nobody can have taken that for a copy. Null where somebody else has put it there: it stays, and ours is staged. */
+  async function damaged({ source, target }: Upload): Promise<Failure | null> {
+    const at = { fs: remote.fs(), remote: target };
+    try {
+      const { item } = await remote.call("operations/stat", { ...at, opt: { filesOnly: true } }, signal) as {
+        item: Fields | null;
+      };
+      const isOurs = item?.["Size"] === source.size && Math.abs(Date.parse(String(item["ModTime"])) - source.mtimeMs) < 2;
+      if (!isOurs) return null;
+      await remote.call("operations/deletefile", at, signal);
+    } catch (error) {
+      throw failureOf(error, `remove "${printable(target!)}" below ${where}`, signal);
+    }
+    const what = `Cannot send "${printable(source.path)}" to ${where}: what arrived has another checksum`;
+    return new Failure("mismatch", what, {
+      hint: "It is sent again. If this happens often, test memory and disks at both ends.",
+    });
+  }
 }
 
 function targetOf({ target = "" }: Upload): string {
   return target;
-}
-
-function isSuitable({ target, source }: Upload): boolean {
-  return target !== undefined && source.size < MOST_BYTES && isPlain(target);
-}
-
-/** Claims those names at which nothing is, and which nobody else is putting. */
-function claimFree(
-  { remote, files }: Naming,
-  targets: readonly (string | null)[],
-  signal: AbortSignal,
-): Promise<ReturnType<typeof claim>> {
-  return inTurn(remote, async () => {
-    const asked = targets.filter((target) => target !== null);
-    const stats = asked.length === 0 ? [] : await files.survey(asked, signal);
-    const free = new Set(asked.filter((_, index) => stats[index] === null));
-    return claim(remote, targets.map((target) => target !== null && free.has(target) ? target : null));
-  });
 }
 
 /** Names that rclone and every file system here take as they are; it knows other notations of many characters. */
@@ -112,55 +218,6 @@ function isPlain(target: string): boolean {
 }
 
 const PLAIN = /^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_ .,+@=()-]*[\p{L}\p{M}\p{N}_)-])?$/u;
-
-/** What was sent of each, if it arrived; null where it was not. @throws {Failure} of the store as a whole. */
-async function sendAll(
-  naming: Naming,
-  uploads: readonly Upload[],
-  group: string,
-  tell: OnBytes,
-  signal: AbortSignal,
-): Promise<(Hashed | null)[]> {
-  const { remote } = naming;
-  const { system, workFolder } = remote.context;
-  const folder = join(workFolder, system.randomHex(16));
-  const asking = naming.onlyNew(signal);
-  asking.catch(() => undefined); // Awaited below.
-  try {
-    const groups = await mapLimit(groupsOf(uploads), GROUPS_AT_ONCE, async ({ first, some }) => {
-      const within = join(folder, String(first));
-      const folders = new Set(some.map(({ target }) => join(within, folderOf(target!))));
-      for (const folder of folders) await system.makeFolder(folder, 0o700);
-      const hashes = await copyAll(naming, some, within, signal);
-      const onlyNew = await asking;
-      // The names of the first group have just been looked at; others may have been taken since, by another computer.
-      if (first > 0 && !onlyNew) await leaveTaken(naming, some, hashes, within, signal);
-      await send(remote, within, onlyNew, group, signal);
-      await system.removeTree(within);
-      hashes.forEach((hashed, place) => hashed && tell(first + place, hashed.bytes));
-      return hashes;
-    }, signal);
-    return groups.flat();
-  } finally {
-    await system.removeTree(folder);
-  }
-}
-
-/** Sends nothing to names that have something now. */
-async function leaveTaken(
-  { remote: { context: { system } }, files }: Naming,
-  uploads: readonly Upload[],
-  hashes: (Hashed | null)[],
-  folder: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const stats = await files.survey(uploads.map(targetOf), signal);
-  for (const [index, upload] of uploads.entries()) {
-    if (stats[index] === null || hashes[index] === null) continue;
-    hashes[index] = null;
-    await system.remove(join(folder, targetOf(upload)));
-  }
-}
 
 function groupsOf(uploads: readonly Upload[]): { first: number; some: Upload[] }[] {
   const groups: { first: number; some: Upload[]; bytes: number }[] = [];
@@ -173,114 +230,6 @@ function groupsOf(uploads: readonly Upload[]): { first: number; some: Upload[] }
     } else groups.push({ first: index, some: [upload], bytes: upload.source.size });
   }
   return groups;
-}
-
-/** Copies of the sources; null where there is none: it cannot be made, or its source is not the version that was admitted. */
-async function copyAll({ remote, bulk }: Naming, uploads: readonly Upload[], folder: string, signal: AbortSignal) {
-  const { context: { system }, hash } = remote;
-  const also = hash === null || hash === "sha256" ? undefined : hash;
-  const copies = uploads.map(({ source, target }) => ({
-    from: source,
-    to: join(folder, target!),
-    mtimeMs: source.mtimeMs,
-    withMode: false,
-    // Of one that grows, enough to be noticed.
-    most: source.size + 1,
-    also,
-  }));
-  const copied = await bulk.copy(copies, () => {}, signal);
-  return await mapLimit(uploads, READ_AT_ONCE, async ({ source }, index): Promise<Hashed | null> => {
-    const { to } = copies[index]!;
-    const found = copied[index];
-    const hashed = found ? { bytes: found.bytes, sha256: found.sha256, hash: found.also ?? null } : await copyOne(source, to);
-    if (hashed?.bytes === source.size && await isAdmitted(source, system)) return hashed;
-    await system.remove(to);
-    return null;
-  }, signal);
-
-  async function copyOne(source: SourceFile, to: string): Promise<Hashed | null> {
-    try {
-      await using file = await system.createFile(to);
-      const hashed = await hashSource(source, hash, system, signal, (piece) => file.write(piece));
-      await system.setTimes(to, source.mtimeMs);
-      return hashed instanceof Failure ? null : hashed;
-    } catch {
-      // The memory may be full: then it is sent from where it lies.
-      signal.throwIfAborted();
-      return null;
-    }
-  }
-}
-
-async function isAdmitted(source: SourceFile, system: Pick<System, "facts">): Promise<boolean> {
-  const now = await system.facts(source.absolutePath).catch(() => null);
-  return now?.kind === "file" && now.size === source.size && now.mtimeMs === source.mtimeMs && now.ctimeMs === source.ctimeMs &&
-    now.identity === source.identity;
-}
-
-/** One call for all. An error that may be of some files only shows in what is there afterwards. */
-async function send(remote: Remote, folder: string, onlyNew: boolean, group: string, signal: AbortSignal): Promise<void> {
-  try {
-    await remote.call("sync/copy", {
-      srcFs: { type: "local", _root: folder },
-      dstFs: remote.fs("", "quick"),
-      // What is there is known, and we compare ourselves: rclone would remove what it does not like, whoever's it is.
-      _config: {
-        ...{ NoCheckDest: true, NoTraverse: true, IgnoreChecksum: true, IgnoreSize: true, Transfers: AT_ONCE },
-        ...(onlyNew ? ONLY_NEW : {}),
-      },
-      _group: group,
-    }, signal);
-  } catch (error) {
-    const failure = failureOf(error, `send files to ${remote.where}`, signal);
-    if (concernsAll(failure) || !(error instanceof RcloneError)) throw failure;
-  }
-}
-
-/** What shows that the store holds what was sent; a Failure where it does not, null where nothing is there. */
-async function prove(
-  naming: Naming,
-  uploads: readonly Upload[],
-  hashes: readonly (Hashed | null)[],
-  signal: AbortSignal,
-): Promise<(Digest | Failure | null)[]> {
-  const { files, sent } = naming;
-  const hashOf = new Map(uploads.flatMap((upload, index) => hashes[index] ? [[upload, hashes[index]]] : []));
-  const put = [...hashOf.keys()];
-  if (put.length === 0) return uploads.map(() => null);
-  for (const [{ target }, hashed] of hashOf) sent.set(target!, hashed);
-  try {
-    const digests = await files.digest(put.map(({ target }) => target!), signal);
-    const found = new Map(put.map((upload, index) => [upload, digests[index] ?? null]));
-    return await mapLimit(uploads, READ_AT_ONCE, async (upload) => {
-      const digest = found.get(upload) ?? null;
-      if (digest === null || digest.sha256 === hashOf.get(upload)?.sha256) return digest;
-      return await damaged(naming.remote, upload, signal);
-    });
-  } finally {
-    for (const { target } of put) sent.delete(target!);
-  }
-}
-
-/** Removes what arrived damaged: nobody can have taken that for a copy. Null where somebody else has put it there: it stays, and ours is staged. */
-async function damaged(remote: Remote, { source, target }: Upload, signal: AbortSignal): Promise<Failure | null> {
-  const at = { fs: remote.fs(), remote: target };
-  const what = `remove "${printable(target!)}" below ${remote.where}`;
-  try {
-    const { item } = await remote.call("operations/stat", { ...at, opt: { filesOnly: true } }, signal) as { item: Fields | null };
-    const isOurs = item?.["Size"] === source.size && Math.abs(Date.parse(String(item["ModTime"])) - source.mtimeMs) < 2;
-    if (!isOurs) return null;
-    await remote.call("operations/deletefile", at, signal);
-  } catch (error) {
-    throw failureOf(error, what, signal);
-  }
-  return new Failure(
-    "mismatch",
-    `Cannot send "${printable(source.path)}" to ${remote.where}: what arrived has another checksum`,
-    {
-      hint: "It is sent again. If this happens often, test memory and disks at both ends.",
-    },
-  );
 }
 
 // Who gives which final name, over all sessions of a program: two that gave the same one at once would both keep the same former file, or one
@@ -342,38 +291,27 @@ const TAKEN = /\b412\b|PreconditionFailed/;
 /** Tries it with the first call. */
 export function canPutOnlyNew(remote: Remote): (signal: AbortSignal) => Promise<boolean> {
   if (!remote.putsWhole || remote.type !== "s3") return () => Promise.resolve(false);
+  const { system, stagingRoot } = remote.context;
   let known: Promise<boolean> | null = null;
   return (signal) =>
-    known ??= tryTwice(remote, signal).catch((error) => {
+    known ??= tryTwice(signal).catch((error) => {
       known = null;
       throw error;
     });
-}
 
-async function tryTwice(remote: Remote, signal: AbortSignal): Promise<boolean> {
-  const { context: { system, workFolder, stagingRoot } } = remote;
-  const name = system.randomHex(16);
-  const folder = `${stagingRoot}/only-new-${name}`;
-  const put = () =>
-    remote.call("operations/copyfile", {
-      srcFs: { type: "local", _root: workFolder },
-      srcRemote: name,
-      dstFs: remote.fs("", "quick"),
-      dstRemote: `${folder}/once`,
-      _config: { NoCheckDest: true, IgnoreTimes: true, ...ONLY_NEW },
-    }, signal);
-  await system.makeFolder(workFolder, 0o700);
-  await system.writeText(join(workFolder, name), "");
-  try {
-    await put();
-    return await put().then(() => false, (error) => error instanceof RcloneError && TAKEN.test(error.message));
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof RcloneError || error instanceof Failure) return false;
-    throw error;
-  } finally {
-    await system.remove(join(workFolder, name));
-    // What stays is swept with the rest, by the next start at the latest.
-    await remote.call("operations/purge", { fs: remote.fs(), remote: folder }, signal).catch(() => undefined);
+  async function tryTwice(signal: AbortSignal): Promise<boolean> {
+    const folder = `${stagingRoot}/only-new-${system.randomHex(16)}`;
+    const put = () => putEmpty(remote, `${folder}/once`, { IgnoreTimes: true, ...ONLY_NEW }, signal);
+    try {
+      await put();
+      return await put().then(() => false, (error) => error instanceof RcloneError && TAKEN.test(error.message));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof RcloneError || error instanceof Failure) return false;
+      throw error;
+    } finally {
+      // What stays is swept with the rest, by the next start at the latest.
+      await remote.call("operations/purge", { fs: remote.fs(), remote: folder }, signal).catch(() => undefined);
+    }
   }
 }

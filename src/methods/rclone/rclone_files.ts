@@ -8,7 +8,7 @@ import type { Mount, Session, Stat } from "../method.ts";
 import { unsafeStaging } from "../staging.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound } from "./rclone_failures.ts";
-import { failureOf, keepLimits, type Remote, type StoreHash } from "./rclone_remote.ts";
+import { failureOf, keepLimits, type Remote } from "./rclone_remote.ts";
 import type { Hashed } from "./source_hash.ts";
 
 /** Hashes of what this session has sent, by where it was put: what the store's hash is compared with. */
@@ -36,20 +36,110 @@ export function rcloneFiles(
   remote: Remote,
   sent: Sent,
 ): Pick<Session, "attach" | "survey" | "digest" | "modifiedAt"> {
-  const folders = new Map<string, number>();
+  const { hash, where } = remote;
+  const listing = `list files below ${where}`;
+  /** How many names folders had, at most. */
+  const counts = new Map<string, number>();
+
+  /** What is at these paths: by a list of each folder, or of those with very many names, by a question for each path. */
+  async function look(paths: readonly string[], options: Fields, signal: AbortSignal): Promise<Map<string, Entry>> {
+    const found = new Map<string, Entry>();
+    // The lists of some object stores spoil them.
+    const isUnlisted = (path: string) => remote.isObjectStore && CONTROL.test(path);
+    for (const [folder, some] of Map.groupBy(paths, folderOf)) {
+      const inside = some.filter((path) => !isUnlisted(path));
+      const count = counts.get(folder) ?? 0;
+      const isAsked = count > MANY && count > inside.length * MANY_TIMES;
+      const asked = isAsked ? some : some.filter(isUnlisted);
+      const listed = isAsked || inside.length === 0 ? [] : await list(remote, folder, signal, options) ?? [];
+      if (listed.length >= count) counts.set(folder, listed.length);
+      for (const entry of [...await ask(asked, options, signal), ...listed]) found.set(below(folder, entry.Name), entry);
+    }
+    return found;
+  }
+
+  /** The entries of single files. */
+  async function ask(paths: readonly string[], options: Fields, signal: AbortSignal): Promise<Entry[]> {
+    // Of one object of S3, rclone tells the client's word where that lies beside it.
+    const opt = { noModTime: true, noMimeType: true, filesOnly: true, ...options, metadata: options["showHash"] === true };
+    const calls = paths.map((path) => ({ _path: "operations/stat", fs: remote.fs(), remote: path, opt }));
+    return (await remote.callAll(calls, listing, signal)).flatMap((result) => {
+      if (result instanceof RcloneError) throw failureOf(result, listing, signal);
+      return (result["item"] ?? []) as Entry | [];
+    });
+  }
+
+  async function survey(paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
+    const found = await look(paths, {}, signal);
+    return paths.map((path) => {
+      const entry = found.get(path);
+      return entry === undefined ? null : entry.IsDir ? { kind: "folder", bytes: 0 } : { kind: "file", bytes: entry.Size };
+    });
+  }
+
+  async function digest(paths: readonly string[], signal: AbortSignal): Promise<(Digest | null)[]> {
+    const shown = await shownByStore(paths, signal);
+    const rest = paths.filter((path) => !shown.has(path));
+    const stats = rest.length === 0 ? [] : await survey(rest, signal);
+    const files = rest.filter((_, index) => stats[index]?.kind === "file");
+    const back = await readBack(files, signal);
+    const bytes = new Map(rest.map((path, index) => [path, stats[index]?.bytes ?? 0]));
+    // A session that reads everything back need not say so each time; a store that tells SHA-256 was asked for that.
+    const shownBy = hash === null || hash === "sha256" ? {} : { shownBy: "read_back" as const };
+    return paths.map((path) => {
+      const sha256 = back.get(path);
+      return shown.get(path) ?? (sha256 === undefined ? null : { bytes: bytes.get(path) ?? 0, sha256, ...shownBy });
+    });
+  }
+
+  /** What the store's hash shows of what was sent; the bytes of others must be looked at. */
+  async function shownByStore(paths: readonly string[], signal: AbortSignal): Promise<Map<string, Digest>> {
+    if (hash === null) return new Map();
+    // A list of S3 has the ETags themselves.
+    const options = { filesOnly: true, showHash: true, hashTypes: [hash] };
+    const found = await look(paths.filter((path) => sent.has(path)), options, signal);
+    return new Map([...found].flatMap(([path, { Size: bytes, Hashes, Metadata }]): [string, Digest][] => {
+      const value = Hashes?.[hash]?.toLowerCase();
+      if (!value || Metadata?.[CLIENTS_WORD] !== undefined) return [];
+      if (hash === "sha256") return [[path, { bytes, sha256: value }]];
+      const ours = sent.get(path);
+      return ours?.hash === value && ours.bytes === bytes ? [[path, { bytes, sha256: ours.sha256, shownBy: hash }]] : [];
+    }));
+  }
+
+  /** SHA-256 of files, by rclone on this computer where the store does not tell it; what is not there is left out. */
+  async function readBack(paths: readonly string[], signal: AbortSignal): Promise<Map<string, string>> {
+    const asked = { _path: "operations/hashsumfile", fs: remote.fs(), hashType: "sha256", download: hash !== "sha256" };
+    const what = `read files back from ${where}`;
+    const results = await remote.callAll(paths.map((path) => ({ ...asked, remote: path })), what, signal);
+    return new Map(results.flatMap((result, index): [string, string][] => {
+      if (!(result instanceof RcloneError)) return [[paths[index]!, String(result["hash"])]];
+      if (isNotFound(result.message)) return [];
+      throw failureOf(result, what, signal);
+    }));
+  }
+
   return {
     attach: (create, signal, probe) => attach(remote, create, signal, probe),
-    survey: (paths, signal) => survey(remote, folders, paths, signal),
+    survey,
     async digest(paths, signal, calm) {
-      if (calm === undefined) return await digest(remote, folders, sent, paths, signal);
+      if (calm === undefined) return await digest(paths, signal);
       await keepLimits(remote, { down: limitNow(remote.destination, remote.context.system) }, signal);
       try {
-        return await digest(remote, folders, sent, paths, signal);
+        return await digest(paths, signal);
       } finally {
         await keepLimits(remote, { down: null }, signal);
       }
     },
-    modifiedAt: (path, signal) => modifiedAt(remote, path, signal),
+    /** Stores without such a time tell when the file was put there. */
+    async modifiedAt(path, signal) {
+      const opt = { noMimeType: true, filesOnly: true };
+      const { item } = await remote.call("operations/stat", { fs: remote.fs(), remote: path, opt }, signal).catch((error) => {
+        throw failureOf(error, `check a file below ${where}`, signal);
+      });
+      const at = Date.parse(String((item as { ModTime?: string } | null)?.ModTime));
+      return Number.isNaN(at) ? null : at;
+    },
   };
 }
 
@@ -80,7 +170,14 @@ async function attach(remote: Remote, create: boolean, signal: AbortSignal, prob
   }
   if (probe !== undefined) {
     await inStaging(remote, signal);
-    await leaveProbe(remote, `${stagingRoot}/${probe}`, signal);
+    const folder = `${stagingRoot}/${probe}`;
+    // An object store has a folder only where something is in it.
+    if (!remote.isObjectStore) await makeFolder(remote, folder, signal);
+    else {
+      await putEmpty(remote, `${folder}/probe`, {}, signal).catch((error) => {
+        throw failureOf(error, `write a file below ${remote.where}`, signal);
+      });
+    }
   }
   return { freeBytes: await freeSpace(remote, signal), device: null, ...(made ? { made } : {}) };
 }
@@ -103,9 +200,8 @@ async function isThere(remote: Remote, signal: AbortSignal): Promise<boolean> {
   return found !== null;
 }
 
-/** An object store has a folder only where something is in it. */
-async function leaveProbe(remote: Remote, folder: string, signal: AbortSignal): Promise<void> {
-  if (!remote.isObjectStore) return await makeFolder(remote, folder, signal);
+/** Puts an empty file there. @throws {RcloneError} */
+export async function putEmpty(remote: Remote, path: string, config: Fields, signal: AbortSignal): Promise<void> {
   const { context: { system, workFolder } } = remote;
   const name = system.randomHex(16);
   await system.makeFolder(workFolder, 0o700);
@@ -115,11 +211,9 @@ async function leaveProbe(remote: Remote, folder: string, signal: AbortSignal): 
       srcFs: { type: "local", _root: workFolder },
       srcRemote: name,
       dstFs: remote.fs("", "quick"),
-      dstRemote: `${folder}/probe`,
-      _config: { NoCheckDest: true },
+      dstRemote: path,
+      _config: { NoCheckDest: true, ...config },
     }, signal);
-  } catch (error) {
-    throw failureOf(error, `write a file below ${remote.where}`, signal);
   } finally {
     await system.remove(join(workFolder, name));
   }
@@ -148,145 +242,6 @@ export async function freeSpace({ tellsSpace, call, fs }: Remote, signal: AbortS
     if (error instanceof RcloneError) return null;
     throw error;
   }
-}
-
-async function survey(
-  remote: Remote,
-  folders: Map<string, number>,
-  paths: readonly string[],
-  signal: AbortSignal,
-): Promise<(Stat | null)[]> {
-  const found = await look(remote, folders, paths, {}, signal);
-  return paths.map((path) => {
-    const entry = found.get(path);
-    return entry === undefined ? null : entry.IsDir ? { kind: "folder", bytes: 0 } : { kind: "file", bytes: entry.Size };
-  });
-}
-
-/** What is at these paths: by a list of each folder, or of those with very many names, by a question for each path. */
-async function look(
-  remote: Remote,
-  folders: Map<string, number>,
-  paths: readonly string[],
-  options: Fields,
-  signal: AbortSignal,
-): Promise<Map<string, Entry>> {
-  const found = new Map<string, Entry>();
-  // The lists of some object stores spoil them.
-  const isUnlisted = (path: string) => remote.isObjectStore && CONTROL.test(path);
-  for (const [folder, some] of Map.groupBy(paths, folderOf)) {
-    const unlisted = some.filter(isUnlisted);
-    for (const entry of unlisted.length === 0 ? [] : await ask(remote, unlisted, options, signal)) {
-      found.set(below(folder, entry.Name), entry);
-    }
-    const inside = some.filter((path) => !isUnlisted(path));
-    if (inside.length === 0) continue;
-    const count = folders.get(folder) ?? 0;
-    const entries = count > MANY && count > inside.length * MANY_TIMES
-      ? await ask(remote, inside, options, signal)
-      : await list(remote, folder, signal, options) ?? [];
-    if (entries.length >= count) folders.set(folder, entries.length);
-    for (const entry of entries) found.set(below(folder, entry.Name), entry);
-  }
-  return found;
-}
-
-/** The entries of single files. */
-async function ask(remote: Remote, paths: readonly string[], options: Fields, signal: AbortSignal): Promise<Entry[]> {
-  // Of one object of S3, rclone tells the client's word where that lies beside it.
-  const opt = { noModTime: true, noMimeType: true, filesOnly: true, ...options, metadata: options["showHash"] === true };
-  const results = await remote.callAll(
-    paths.map((path) => ({ _path: "operations/stat", fs: remote.fs(), remote: path, opt })),
-    signal,
-  ).catch((error) => {
-    throw failureOf(error, `list files below ${remote.where}`, signal);
-  });
-  return results.flatMap((result) => {
-    if (result instanceof RcloneError) throw failureOf(result, `list files below ${remote.where}`, signal);
-    return (result["item"] ?? []) as Entry | [];
-  });
-}
-
-/** What `Session.modifiedAt` does. Stores without such a time tell when the file was put there. */
-async function modifiedAt(remote: Remote, path: string, signal: AbortSignal): Promise<number | null> {
-  const opt = { noMimeType: true, filesOnly: true };
-  const { item } = await remote.call("operations/stat", { fs: remote.fs(), remote: path, opt }, signal).catch((error) => {
-    throw failureOf(error, `check a file below ${remote.where}`, signal);
-  });
-  const at = Date.parse(String((item as { ModTime?: string } | null)?.ModTime));
-  return Number.isNaN(at) ? null : at;
-}
-
-async function digest(
-  remote: Remote,
-  folders: Map<string, number>,
-  sent: Sent,
-  paths: readonly string[],
-  signal: AbortSignal,
-): Promise<(Digest | null)[]> {
-  const hashes = await hashesOf(remote, folders, sent, paths, signal);
-  const shown = paths.map((path) => {
-    const found = hashes.get(path);
-    return found === undefined ? null : shownBy(remote.hash, found, sent.get(path));
-  });
-  const rest = paths.filter((_, index) => shown[index] === null);
-  const stats = rest.length === 0 ? [] : await survey(remote, folders, rest, signal);
-  const files = rest.filter((_, index) => stats[index]?.kind === "file");
-  const back = await readBack(remote, files, signal);
-  const bytes = new Map(rest.map((path, index) => [path, stats[index]?.bytes ?? 0]));
-  return paths.map((path, index) => {
-    const sha256 = back.get(path);
-    return shown[index] ?? (sha256 === undefined ? null : { bytes: bytes.get(path) ?? 0, sha256, ...shownByReading(remote) });
-  });
-}
-
-/** A session that reads everything back need not say so each time; a store that tells SHA-256 was asked for that. */
-function shownByReading({ hash }: Remote): Pick<Digest, "shownBy"> {
-  return hash === null || hash === "sha256" ? {} : { shownBy: "read_back" };
-}
-
-/** What the store's hash shows; null where it shows nothing, and the bytes must be looked at. */
-function shownBy(
-  kind: StoreHash | null,
-  found: { readonly bytes: number; readonly hash: string },
-  sent: Hashed | undefined,
-): Digest | null {
-  if (kind === "sha256") return { bytes: found.bytes, sha256: found.hash };
-  if (kind === null || sent?.hash !== found.hash || sent.bytes !== found.bytes) return null;
-  return { bytes: found.bytes, sha256: sent.sha256, shownBy: kind };
-}
-
-/** Sizes and the store's hashes, of those paths for which they can show something. */
-async function hashesOf(
-  remote: Remote,
-  folders: Map<string, number>,
-  sent: Sent,
-  paths: readonly string[],
-  signal: AbortSignal,
-): Promise<Map<string, { readonly bytes: number; readonly hash: string }>> {
-  const { hash } = remote;
-  if (hash === null) return new Map();
-  // A list of S3 has the ETags themselves.
-  const options = { filesOnly: true, showHash: true, hashTypes: [hash] };
-  const found = await look(remote, folders, paths.filter((path) => sent.has(path)), options, signal);
-  return new Map([...found].flatMap(([path, { Size, Hashes, Metadata }]) => {
-    const value = Hashes?.[hash];
-    return value && Metadata?.[CLIENTS_WORD] === undefined ? [[path, { bytes: Size, hash: value.toLowerCase() }]] : [];
-  }));
-}
-
-/** SHA-256 of files, by rclone on this computer where the store does not tell it; what is not there is left out. */
-async function readBack(remote: Remote, paths: readonly string[], signal: AbortSignal): Promise<Map<string, string>> {
-  const asked = { _path: "operations/hashsumfile", fs: remote.fs(), hashType: "sha256", download: remote.hash !== "sha256" };
-  const what = `read files back from ${remote.where}`;
-  const results = await remote.callAll(paths.map((path) => ({ ...asked, remote: path })), signal).catch((error) => {
-    throw failureOf(error, what, signal);
-  });
-  return new Map(results.flatMap((result, index): [string, string][] => {
-    if (!(result instanceof RcloneError)) return [[paths[index]!, String(result["hash"])]];
-    if (isNotFound(result.message)) return [];
-    throw failureOf(result, what, signal);
-  }));
 }
 
 /**

@@ -62,11 +62,7 @@ function rcloneNames({ remote, files, sent }: Naming): Names {
         return null;
     }
   };
-  const callAll = async (calls: readonly Call[], signal: AbortSignal) => {
-    return await remote.callAll(calls, signal).catch((error) => {
-      throw failureOf(error, `change names below ${where}`, signal);
-    });
-  };
+  const callAll = (calls: readonly Call[], signal: AbortSignal) => remote.callAll(calls, `change names below ${where}`, signal);
 
   return {
     where,
@@ -159,10 +155,7 @@ function moved(remote: Remote, from: string, to: string, isSmall: boolean): Call
 async function purge(remote: Remote, folders: readonly string[], signal: AbortSignal): Promise<void> {
   const what = `remove folders below ${remote.where}`;
   const calls = folders.map((folder) => ({ _path: "operations/purge", fs: remote.itself(), remote: folder }));
-  const results = await remote.callAll(calls, signal).catch((error) => {
-    throw failureOf(error, what, signal);
-  });
-  for (const result of results) {
+  for (const result of await remote.callAll(calls, what, signal)) {
     // A symlink that somebody has put there stays, and so does its folder.
     const isLeft = result instanceof RcloneError && remote.hasSymlinks && /not empty|SSH_FX_FAILURE|rmdir/i.test(result.message);
     if (result instanceof RcloneError && !isNotFound(result.message) && !isLeft) throw failureOf(result, what, signal);
@@ -175,8 +168,9 @@ async function symlinks(remote: Remote, paths: readonly string[], signal: AbortS
   const folders = [...new Set(paths.map(folderOf))];
   const calls = folders.map((folder) => ({ _path: "operations/list", fs: remote.itself(), remote: folder, opt }));
   const files = new Set<string>();
-  for (const [index, result] of (await remote.callAll(calls, signal)).entries()) {
-    if (result instanceof RcloneError) throw failureOf(result, `list files below ${remote.where}`, signal);
+  const what = `list files below ${remote.where}`;
+  for (const [index, result] of (await remote.callAll(calls, what, signal)).entries()) {
+    if (result instanceof RcloneError) throw failureOf(result, what, signal);
     const entries = (result["list"] ?? []) as readonly { readonly Name: string }[];
     for (const { Name } of entries) files.add(below(folders[index]!, Name));
   }

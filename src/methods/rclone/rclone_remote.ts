@@ -36,8 +36,12 @@ export interface Remote {
   readonly hasSymlinks: boolean;
   /** One call. @throws {RcloneError} */
   call: RcloneDaemon["call"];
-  /** Many calls at once; an error for each that failed, in order. */
-  callAll(calls: readonly (Fields & { readonly _path: string })[], signal: AbortSignal): Promise<(Fields | RcloneError)[]>;
+  /** Many calls at once; an error for each that failed, in order. @throws {Failure} where all did; `what` reads `Cannot <what>: …`. */
+  callAll(
+    calls: readonly (Fields & { readonly _path: string })[],
+    what: string,
+    signal: AbortSignal,
+  ): Promise<(Fields | RcloneError)[]>;
 }
 
 /**
@@ -104,10 +108,14 @@ export async function openRemote(
     itself: () => ({ ...fs(), ...(hasSymlinks ? { skip_links: "true" } : {}) }),
     hasSymlinks,
     call,
-    async callAll(calls, signal) {
+    async callAll(calls, what, signal) {
       if (calls.length === 0) return [];
-      const { results } = await call("job/batch", { inputs: calls, concurrency: AT_ONCE }, signal) as { results: Fields[] };
-      return results.map((result) => typeof result["error"] === "string" ? new RcloneError(result["error"]) : result);
+      const { results } = await call("job/batch", { inputs: calls, concurrency: AT_ONCE }, signal).catch((error) => {
+        throw failureOf(error, what, signal);
+      });
+      return (results as Fields[]).map((result) =>
+        typeof result["error"] === "string" ? new RcloneError(result["error"]) : result
+      );
     },
   };
 }
