@@ -3,6 +3,7 @@
  * name behind ssh. Each session creates a probe folder with a random name at its base path; if it turns up in a watched folder,
  * files would too.
  */
+import { folderOf } from "../domain/names/file_name.ts";
 import { dirname, join } from "@std/path";
 import { within } from "../async/deadline.ts";
 import { Failure } from "../domain/failure.ts";
@@ -11,7 +12,6 @@ import { printable } from "../domain/names/printable.ts";
 import type { LoopCheck, Probe } from "../delivery/destination_context.ts";
 import type { System } from "../system/system.ts";
 import { isDeep, patternsOf } from "../intake/patterns.ts";
-import { folderOf } from "../intake/source_path.ts";
 
 type LookSystem = Pick<System, "followedFacts" | "realPath" | "walk" | "sleep">;
 

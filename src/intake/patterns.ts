@@ -8,9 +8,8 @@
  */
 import type { Job } from "../config/settings.ts";
 import { globs } from "../domain/names/globs.ts";
-import { nameParts } from "../domain/names/file_name.ts";
+import { folderOf, lastPart, nameParts } from "../domain/names/file_name.ts";
 import { nightFolder } from "../domain/night/night.ts";
-import { folderOf, lastPart } from "./source_path.ts";
 
 /** Paths are relative to the watched folder, `/` between the parts. */
 export interface Patterns {

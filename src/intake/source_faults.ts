@@ -2,12 +2,12 @@
  * What is wrong with a source file, or with the watched folder, in words a person can act on; and what was found but cannot be sent,
  * whatever is in it: told once, listed until a scan no longer finds it.
  */
+import { lastPart } from "../domain/names/file_name.ts";
 import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Patterns } from "./patterns.ts";
 import type { Waiting } from "./settle/candidate.ts";
-import { lastPart } from "./source_path.ts";
 import { faultOf, sourceFailure } from "../system/fault.ts";
 import type { Platform } from "../system/system.ts";
 import type { RootLook } from "../system/watching/source_root.ts";

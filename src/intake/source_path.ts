@@ -16,21 +16,6 @@ export function relativePathOf(root: string, absolute: string, separator: "/" | 
   return separator === "/" ? below : below.replaceAll(separator, "/");
 }
 
-/** A name in a folder, as a path. */
-export function pathIn(folder: string, name: string): string {
-  return folder === "" ? name : `${folder}/${name}`;
-}
-
-/** The folder part of a relative path; `""` where there is none. */
-export function folderOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "" : path.slice(0, slash);
-}
-
-export function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
 function endsWithSeparator(root: string, separator: "/" | "\\"): boolean {
   return root.endsWith(separator) || (separator === "\\" && root.endsWith("/"));
 }

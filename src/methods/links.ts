@@ -2,6 +2,7 @@
  * A folder of symlinks with safe names to the sources of a batch. So rsync and scp see neither a hostile name nor a
  * name they would have to change on the way; they follow the links.
  */
+import { folderOf, lastPart } from "../domain/names/file_name.ts";
 import { CAUSES, failure } from "../domain/causes.ts";
 import { dirname, join } from "@std/path";
 import { faultOf } from "../system/fault.ts";
@@ -27,13 +28,12 @@ export function bytesOf(uploads: readonly Pick<Upload, "source">[]): number {
 
 /** The folder, relative to the base path, that holds the staged names of a batch. */
 export function stagingOf(uploads: readonly Pick<Upload, "staged">[]): string {
-  const { staged } = uploads[0]!;
-  return staged.slice(0, staged.lastIndexOf("/"));
+  return folderOf(uploads[0]!.staged);
 }
 
 /** The name in that folder, and of the link. */
 export function linkName({ staged }: Pick<Upload, "staged">): string {
-  return staged.slice(staged.lastIndexOf("/") + 1);
+  return lastPart(staged);
 }
 
 /** Makes the folder. @throws {Failure} `local_disk_full`, or what else keeps us from writing in our own folder. */

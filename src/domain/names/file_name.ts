@@ -32,11 +32,9 @@ const COMPRESSIONS: ReadonlySet<string> = new Set([".gz", ".fz", ".bz2", ".xz", 
  * would grow too long for the 255 bytes that file systems allow lose the end of their stem.
  */
 export function formerNameParts(path: string): { readonly stem: string; readonly ending: string } {
-  const cut = path.lastIndexOf("/") + 1;
-  const name = path.slice(cut);
-  const { stem, ext } = nameParts(name);
+  const { stem, ext } = nameParts(lastPart(path));
   const room = LONGEST_NAME - ".v99999".length - utf8Length(ext);
-  return { stem: path.slice(0, cut) + shortened(stem, room), ending: ext };
+  return { stem: path.slice(0, path.lastIndexOf("/") + 1) + shortened(stem, room), ending: ext };
 }
 
 /** The path of former version `number` (1, 2, …): `m31.fits` → `m31.v1.fits`. */
@@ -87,6 +85,22 @@ export function otherSpellings(path: string): string[] {
   const swapped = [...name].map((letter) => letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase());
   const composed = name === name.normalize() ? name.normalize("NFD") : name.normalize();
   return [...new Set([folder + swapped.join(""), folder + composed])].filter((other) => other !== path);
+}
+
+/** A name in a folder, as a path. */
+export function pathIn(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
+}
+
+/** The folder part of a relative path; `""` where there is none. */
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : path.slice(0, slash);
+}
+
+/** The name at the end of a path. */
+export function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** The folders on the way to a path: `a`, `a/b` of `a/b/c`: the highest first; of an absolute path the empty one first. */

@@ -12,7 +12,7 @@ import type { Delivery } from "../../domain/delivery.ts";
 import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { targetPath } from "../../domain/names/layout.ts";
 import { nightFolder, observingNight } from "../../domain/night/night.ts";
-import { repetitions } from "../../domain/names/file_name.ts";
+import { folderOf, lastPart, repetitions } from "../../domain/names/file_name.ts";
 import { type FileFacts, racyMs, racyUntil, type SourceFile } from "../../domain/source_file.ts";
 import { absolute, type SettleContext } from "../intake_context.ts";
 import { type Candidate, lookAgain, sameVersion } from "../settle/candidate.ts";
@@ -20,7 +20,6 @@ import { refuse } from "../settle/note_files.ts";
 import { type Cards, checkSums, mayHaveSums } from "../settle/inspect.ts";
 import { CLOCKS_DIFFER_MS } from "../settle/settle.ts";
 import { cameBack, corrupt, unreadable } from "../source_faults.ts";
-import { folderOf, lastPart } from "../source_path.ts";
 import type { Admission } from "../../ledger/intake_ledger.ts";
 import { wayTo } from "../../system/way_to.ts";
 

@@ -2,6 +2,7 @@
  * Settles candidates as far as that can be done now, asking {@linkcode settle} with what is known of each, and has those admitted that are
  * finished. One file's failure is that file's alone.
  */
+import { folderOf, lastPart, pathIn } from "../../domain/names/file_name.ts";
 import { sharedDeadline } from "../../async/deadline.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { layoutCards } from "../../domain/names/layout.ts";
@@ -14,7 +15,6 @@ import { isMarked } from "../patterns.ts";
 import { settle, type Settlement } from "./settle.ts";
 import type { WriterOf } from "./writers.ts";
 import { unreadable } from "../source_faults.ts";
-import { folderOf, lastPart, pathIn } from "../source_path.ts";
 import { faultOf } from "../../system/fault.ts";
 
 /**

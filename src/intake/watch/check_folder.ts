@@ -2,6 +2,7 @@
  * Checks a dirty folder: looks at the names that events told of, lists the folder after them, and descends into folders that were
  * just made, as what was put into them before the watch was there gave no event.
  */
+import { folderOf, lastPart, pathIn } from "../../domain/names/file_name.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { chunks } from "../../domain/chunks.ts";
 import { Failure } from "../../domain/failure.ts";
@@ -13,7 +14,6 @@ import { absolute, type IntakeContext } from "../intake_context.ts";
 import { isMarker, markersOf } from "../patterns.ts";
 import { isAll, noteFiles, statFiles } from "../settle/note_files.ts";
 import { settleFiles } from "../settle/settle_files.ts";
-import { folderOf, lastPart, pathIn } from "../source_path.ts";
 import type { FolderWork, Touch } from "./events.ts";
 
 /** Does what is due in one folder; should that fail, all that is in it is due again some seconds later. */

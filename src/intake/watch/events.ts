@@ -2,8 +2,8 @@
  * What is remembered of the events of a watched folder: which folders are to be checked and when, which files were closed lately, and
  * whether events are missing. Pure bookkeeping.
  */
+import { folderOf } from "../../domain/names/file_name.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
-import { folderOf } from "../source_path.ts";
 import type { Clock, WatchEvent } from "../../system/system.ts";
 
 /** What an event told of a name. */

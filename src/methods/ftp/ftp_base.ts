@@ -1,4 +1,5 @@
 /** The base path of a destination as an FTP server shows it: absolute paths below it, and short questions about them. */
+import { folderOf } from "../../domain/names/file_name.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -136,7 +137,7 @@ export function noBase({ where }: FtpBase, reply: Reply | null, exists: boolean)
 export async function survey(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
   const absolute = paths.map((path) => pathIfAny(base, path));
   const missing = await missingFolders(base, unknownFolders(base, absolute.filter((path) => path !== null)), signal);
-  const asked = absolute.map((path) => path === null || missing.has(folderOf(path)) ? null : path);
+  const asked = absolute.map((path) => path === null || missing.has(parentOf(path)) ? null : path);
   const stats = await look(base, asked.filter((path) => path !== null), signal);
   return asked.map((path) => path === null ? null : stats.shift()!);
 }
@@ -148,7 +149,7 @@ const MANY = 16;
 export function unknownFolders(base: FtpBase, paths: readonly string[]): string[] {
   const staging = pathOf(base, base.context.stagingRoot);
   const counts = new Map<string, number>();
-  for (const path of paths) counts.set(folderOf(path), (counts.get(folderOf(path)) ?? 0) + 1);
+  for (const path of paths) counts.set(parentOf(path), (counts.get(parentOf(path)) ?? 0) + 1);
   return [...counts].flatMap(([folder, count]) =>
     count >= MANY && !base.known.has(folder) && !folder.startsWith(staging) ? [folder] : []
   );
@@ -162,8 +163,8 @@ async function missingFolders(base: FtpBase, folders: readonly string[], signal:
 }
 
 /** Of an absolute path. `CWD` without a name is refused everywhere: nothing would seem to be in the root. */
-export function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
+export function parentOf(path: string): string {
+  return folderOf(path) || "/";
 }
 
 /** What is at these absolute paths; null = nothing. Costs one command for each that is not there. */

@@ -1,4 +1,5 @@
 /** What is in folders of an FTP server, whatever the shape of its lists: facts (MLSD), plain names or whole paths (NLST). */
+import { lastPart } from "../../domain/names/file_name.ts";
 import type { Transfer } from "./curl_config.ts";
 import { tooMuch } from "./curl.ts";
 import { connectionFailure } from "./ftp_failures.ts";
@@ -136,7 +137,7 @@ function factNames(lines: readonly string[]): string[] {
 
 function plainNames(lines: readonly string[], folder: string): string[] {
   return proper(
-    lines.map((line) => line.startsWith(`${folder}/`) ? line.slice(folder.length + 1) : line.slice(line.lastIndexOf("/") + 1)),
+    lines.map((line) => line.startsWith(`${folder}/`) ? line.slice(folder.length + 1) : lastPart(line)),
   );
 }
 

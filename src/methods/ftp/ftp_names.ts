@@ -8,7 +8,7 @@ import type { Act, Answer, Answers, Names, Phases } from "../names.ts";
 import { TRASH } from "../removal.ts";
 import { linkRefused } from "../staging.ts";
 import { isYes, type Reply } from "./dialogue.ts";
-import { checkBase, command, folderOf, type FtpBase, look, noBase, pathOf, tryToWrite, unknownFolders } from "./ftp_base.ts";
+import { checkBase, command, type FtpBase, look, noBase, parentOf, pathOf, tryToWrite, unknownFolders } from "./ftp_base.ts";
 import { meaningOfReply, refused } from "./ftp_failures.ts";
 import { chmod, digest } from "./ftp_files.ts";
 import { commandAndList, namesIn } from "./ftp_listing.ts";
@@ -83,9 +83,9 @@ async function act(base: FtpBase, fresh: Set<string>, phases: Phases, signal: Ab
   });
   // Most folders that are not known are made in the same run. Some servers say so of a folder that is there.
   const unknown = unknownFolders(base, steps.flatMap(({ act, path }) => act.do === "free" ? [path] : []));
-  const isUnknown = (path: string) => unknown.includes(folderOf(path));
+  const isUnknown = (path: string) => unknown.includes(parentOf(path));
   const [listed] = fresh;
-  const isListed = (path: string) => folderOf(path) === listed;
+  const isListed = (path: string) => parentOf(path) === listed;
   const enter = `CWD ${base.folder}`;
   const commands = [
     ...unknown.map((folder) => `CWD ${folder}`),
@@ -110,7 +110,7 @@ async function act(base: FtpBase, fresh: Set<string>, phases: Phases, signal: Ab
   const isSeen = (path: string) => isListed(path) && names.has(path.slice(listed!.length + 1));
   const rest = steps.flatMap(({ act, path }) => {
     const isOpen = act.do === "free"
-      ? isUnknown(path) && !fresh.has(folderOf(path))
+      ? isUnknown(path) && !fresh.has(parentOf(path))
       : act.do === "give" && isListed(path) && !isSeen(path) && isYes(replies(`RNTO ${path}`));
     return isOpen ? [question(base, path)] : [];
   });
@@ -123,7 +123,7 @@ async function act(base: FtpBase, fresh: Set<string>, phases: Phases, signal: Ab
   for (const { act, path, commands } of steps) {
     const reply = commands.length === 0 ? null : replies(commands.at(-1)!);
     if (act.do === "free") {
-      answers.set(act, { done: fresh.has(folderOf(path)) || (asked(path) !== null && !isYes(asked(path))) });
+      answers.set(act, { done: fresh.has(parentOf(path)) || (asked(path) !== null && !isYes(asked(path))) });
     } else if (act.do === "stat") answers.set(act, { done: true, stat: found[looks.indexOf(path)]! });
     else if (act.do === "give") {
       // A server may have given another name than it was told.

@@ -1,11 +1,11 @@
 /**
  * `staging.ts` by FTP, as far as the long lists of a server tell: what has the names of our own folders, and links on the way to targets.
  */
-import { ancestors } from "../../domain/names/file_name.ts";
+import { ancestors, lastPart } from "../../domain/names/file_name.ts";
 import { TRASH } from "../removal.ts";
 import { linkRefused, type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
 import { TURN } from "../turn.ts";
-import { command, folderOf, type FtpBase, pathOf } from "./ftp_base.ts";
+import { command, type FtpBase, parentOf, pathOf } from "./ftp_base.ts";
 import { type Listed, longLists } from "./ftp_listing.ts";
 
 /** The first look of a session. @throws {Failure} `staging_unsafe` */
@@ -49,8 +49,8 @@ function ownedOf({ owner, mode }: Listed): Owned<string> {
 
 /** Those of these paths (absolute) that their folders' lists show as links. */
 export async function linksAmong(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const folders = [...new Set(paths.map(folderOf))];
-  const names = new Set(paths.map(nameOf));
+  const folders = [...new Set(paths.map(parentOf))];
+  const names = new Set(paths.map(lastPart));
   const lists = await longLists(base, folders, (name) => names.has(name), signal);
   const links = folders.flatMap((folder, index) =>
     lists[index]!.flatMap(({ kind, name }) => kind === "link" ? [`${folder === "/" ? "" : folder}/${name}`] : [])
@@ -71,8 +71,8 @@ export async function strangersLinks(
   const folders = [...new Set(paths.flatMap((path) => ancestors(path)))].filter((each) => !cleared.has(each));
   if (base.destination.followLinks || folders.length === 0) return new Map();
   const absolute = folders.map((each) => pathOf(base, each));
-  const parents = [...new Set([base.folder, ...absolute.map(folderOf)])];
-  const names = new Set([".", stagingRoot, ...absolute.map(nameOf)]);
+  const parents = [...new Set([base.folder, ...absolute.map(parentOf)])];
+  const names = new Set([".", stagingRoot, ...absolute.map(lastPart)]);
   const lists = await longLists(base, parents, (name) => names.has(name), signal);
   const [first = []] = lists;
   const ownerOf = (name: string) => first.find((each) => each.name === name)?.owner ?? null;
@@ -80,8 +80,8 @@ export async function strangersLinks(
   const trusted = new Set(["0", "root", us, theirs]);
   const isStrange = ({ kind, owner }: Listed) => us !== null && theirs !== null && kind === "link" && !trusted.has(owner);
   const strange = new Set(folders.filter((_, index) => {
-    const list = lists[parents.indexOf(folderOf(absolute[index]!))]!;
-    return list.some((each) => each.name === nameOf(absolute[index]!) && isStrange(each));
+    const list = lists[parents.indexOf(parentOf(absolute[index]!))]!;
+    return list.some((each) => each.name === lastPart(absolute[index]!) && isStrange(each));
   }));
   for (const folder of folders) if (!strange.has(folder)) cleared.add(folder);
   return new Map(paths.flatMap((path) => {
@@ -94,8 +94,4 @@ export async function strangersLinks(
 export async function refuseStrangersLinks(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<void> {
   const [strange] = await strangersLinks(base, paths, signal);
   if (strange !== undefined) throw linkRefused(strange[0], strange[1], base.where, "accept");
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

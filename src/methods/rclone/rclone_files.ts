@@ -1,4 +1,5 @@
 /** What is at a remote: base path, and files with their digests. */
+import { folderOf, pathIn } from "../../domain/names/file_name.ts";
 import { join } from "@std/path";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";
@@ -53,7 +54,7 @@ export function rcloneFiles(
       const asked = isAsked ? some : some.filter(isUnlisted);
       const listed = isAsked || inside.length === 0 ? [] : await list(remote, folder, signal, options) ?? [];
       if (listed.length >= count) counts.set(folder, listed.length);
-      for (const entry of [...await ask(asked, options, signal), ...listed]) found.set(below(folder, entry.Name), entry);
+      for (const entry of [...await ask(asked, options, signal), ...listed]) found.set(pathIn(folder, entry.Name), entry);
     }
     return found;
   }
@@ -260,13 +261,4 @@ export async function inStaging(remote: Remote, signal: AbortSignal): Promise<re
   });
   if (item === null) throw unsafeStaging(where, stagingRoot, "link");
   return entries;
-}
-
-/** The folder of a path, empty for the base path. */
-export function folderOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
-export function below(folder: string, name: string): string {
-  return folder === "" ? name : `${folder}/${name}`;
 }

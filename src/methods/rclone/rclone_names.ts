@@ -1,13 +1,14 @@
 /**
  * Names at a remote: given by a move or copy inside the store, which readers see at once and whole. What was put at its name has it already.
  */
+import { folderOf, pathIn } from "../../domain/names/file_name.ts";
 import type { Session } from "../method.ts";
 import type { Act, Answer, Names } from "../names.ts";
 import { namesSession } from "../naming.ts";
 import { inTurn, type Naming, untilUnclaimed } from "./rclone_at_name.ts";
 import { type Fields, RcloneError } from "./rclone_daemon.ts";
 import { isNotFound, rcloneFailure } from "./rclone_failures.ts";
-import { below, checkBase, folderOf, inStaging, list } from "./rclone_files.ts";
+import { checkBase, inStaging, list } from "./rclone_files.ts";
 import { checked, failureOf, type Remote } from "./rclone_remote.ts";
 
 /** A store copies at most 5 GiB in one request, and only a look at the file tells rclone that it is larger. */
@@ -172,7 +173,7 @@ async function symlinks(remote: Remote, paths: readonly string[], signal: AbortS
   for (const [index, result] of (await remote.callAll(calls, what, signal)).entries()) {
     if (result instanceof RcloneError) throw failureOf(result, what, signal);
     const entries = (result["list"] ?? []) as readonly { readonly Name: string }[];
-    for (const { Name } of entries) files.add(below(folders[index]!, Name));
+    for (const { Name } of entries) files.add(pathIn(folders[index]!, Name));
   }
   return new Set(paths.filter((path) => !files.has(path)));
 }

@@ -5,6 +5,7 @@
  * Where names can be given later, a run is started ahead: only the name of a finished file is missing then. Else a run starts when it is
  * needed.
  */
+import { lastPart } from "../../domain/names/file_name.ts";
 import { untilAborted } from "../../async/abort.ts";
 import type { Destination, Transport } from "../../config/settings.ts";
 import { CAUSES, failure, SILENCE_STARTUP } from "../../domain/causes.ts";
@@ -143,7 +144,7 @@ interface Batch {
 async function sendNames(run: Run, { uploads, prepared, onText }: Batch, signal: AbortSignal): Promise<RsyncEnd> {
   await using it = run;
   const staging = stagingOf(uploads);
-  const attempt = staging.slice(staging.lastIndexOf("/") + 1);
+  const attempt = lastPart(staging);
   // One after the other: where one failed, the folder of the links would be removed while they are made.
   await it.links.fill(uploads, signal, attempt);
   await prepared;

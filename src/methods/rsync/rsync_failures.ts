@@ -2,6 +2,7 @@
  * What rsync's exit codes mean for the whole batch. Where the text on standard error says more than the code (disk full, host key
  * changed), the text decides.
  */
+import { lastPart } from "../../domain/names/file_name.ts";
 import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import type { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
@@ -95,13 +96,9 @@ export function rsyncProgress(names: ReadonlySet<string>, onBytes: Sent["bytes"]
     for (const line of lines) {
       const bytes = /^\s*([\d,.]+)\s+\d+%/.exec(line)?.[1];
       if (bytes !== undefined && current !== null) onBytes(current, Number(bytes.replace(/\D/g, "")));
-      else if (names.has(nameOf(line))) current = nameOf(line);
+      else if (names.has(lastPart(line))) current = lastPart(line);
     }
   };
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /**
@@ -118,9 +115,9 @@ export function rsyncFileFailures(
   const failures = new Map<string, Failure>();
   for (const line of stderr.split(/\r?\n/)) {
     const [, quoted, reason = ""] = /"([^"]+)"(.*)$/.exec(line) ?? [];
-    const upload = quoted === undefined ? undefined : byName.get(nameOf(quoted));
+    const upload = quoted === undefined ? undefined : byName.get(lastPart(quoted));
     if (upload && quoted && isSource(line)) {
-      failures.set(nameOf(quoted), toldOfSource(upload.source.path, line, reason));
+      failures.set(lastPart(quoted), toldOfSource(upload.source.path, line, reason));
       continue;
     }
     // What a file system cannot keep is no reason to send the file again.

@@ -1,6 +1,6 @@
 /** The destination's files through a remote shell: everything of a Session but `put`, one round for a whole batch. */
+import { folderOf } from "../../domain/names/file_name.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
-import { stagingOf } from "../links.ts";
 import type { DestinationFiles, MethodContext, Mount, Upload } from "../method.ts";
 import { isAttemptName, unsafeStaging } from "../staging.ts";
 import type { SshConnection } from "../ssh/ssh_connection.ts";
@@ -146,7 +146,7 @@ export function shellFiles(connection: SshConnection, tools: ShellTools, { stagi
       await inStaging(`remove temporary files below ${where}`, remove, signal);
     },
     async prepare(uploads, signal) {
-      const folders = [...new Set(uploads.map((upload) => stagingOf([upload])))];
+      const folders = [...new Set(uploads.map(({ staged }) => folderOf(staged)))];
       const moves = uploads.filter(({ leftover, staged }) => leftover !== undefined && leftover !== staged);
       const isFresh = (folder: string) => system.monotonic() - (prepared.get(folder) ?? -Infinity) < FRESH_MS;
       const isReady = moves.length === 0 && folders.every(isFresh);

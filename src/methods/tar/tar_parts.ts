@@ -2,6 +2,7 @@
  * Writes parts of files that are still being written through streams of the shared connection: `cat` appends, `dd` replaces. For tar,
  * and for rsync, whose own comparison would read all of a part again.
  */
+import { folderOf, lastPart } from "../../domain/names/file_name.ts";
 import { untilAborted } from "../../async/abort.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { CHUNK_BYTES, type MethodContext, type PartFiles } from "../method.ts";
@@ -41,8 +42,7 @@ async function append(
   content: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
-  const slash = staged.lastIndexOf("/");
-  await using receiver = await receivers.append(staged.slice(0, slash), staged.slice(slash + 1));
+  await using receiver = await receivers.append(folderOf(staged), lastPart(staged));
   let unwritten: unknown = null;
   try {
     for await (const piece of content) {
