@@ -4,14 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import { mapLimit } from "../../async/map_limit.ts";
-import type { Pace } from "../../async/pace.ts";
 import type { Destination } from "../../config/settings.ts";
 import { failureRecord } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Digest } from "../../domain/receipt.ts";
 import { sameFingerprint, type SourceFile } from "../../domain/source_file.ts";
 import { faultOf, sourceFailure, sourceFault } from "../../system/fault.ts";
-import type { System } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import {
   CHUNK_BYTES,
@@ -38,12 +36,16 @@ export const local: Method<"local"> = {
 
 function openLocal(destination: Destination, context: MethodContext): Session {
   const base = localBase(destination, context);
-  const copying: Copying = { base, log: context.log, pace: paceOf(destination, context), toldOfTimes: false };
+  const { system, log } = context;
+  // Shared by all copies: the limit is the destination's.
+  const pace = paceOf(destination, context);
+  const keepsModes = destination.preservePermissions && system.platform !== "windows";
+  let toldOfTimes = false;
   return {
     method: "local",
     proof: "checksum",
     // Windows has no flush for folders.
-    durability: context.system.platform === "windows" ? "ordered" : "flushed",
+    durability: system.platform === "windows" ? "ordered" : "flushed",
     sendsStagedAgain: true,
     hashesSource: true,
     resumes: true,
@@ -52,69 +54,92 @@ function openLocal(destination: Destination, context: MethodContext): Session {
     survey: (paths) => survey(base, paths),
     digest: (paths, signal) => digest(base, paths, signal),
     modifiedAt: (path) => modifiedAt(base, path),
-    put: (uploads, onBytes, signal) => put(copying, uploads, onBytes, signal),
-    parts: localParts(base, (source, to) => keepTimesAndMode(copying, source, to)),
+    async put(uploads, onBytes, signal) {
+      await makeStaging(base, uploads.map(({ staged }) => staged));
+      const atOnce = uploads.every(isSmall) ? SMALL_AT_ONCE : LARGE_AT_ONCE;
+      const sent = await putSmall(uploads, onBytes, signal);
+      return await mapLimit(uploads, atOnce, async (upload, index) => {
+        const digest = sent.get(upload);
+        return digest ? { put: true, sent: digest } : await putOne(upload, (bytes) => onBytes(index, bytes), signal);
+      });
+    },
+    parts: localParts(base, keepTimesAndMode),
     ...namesSession(() => localNames(base, (paths, signal) => digest(base, paths, signal))),
     flush: (paths) => flush(base, paths),
     [Symbol.asyncDispose]: () => Promise.resolve(base.bulk[Symbol.dispose]()),
   };
-}
 
-/** What the copies of a session share. */
-interface Copying {
-  readonly base: LocalBase;
-  readonly log: MethodContext["log"];
-  /** Shared by all copies: the limit is the destination's. */
-  readonly pace: Pace;
-  toldOfTimes: boolean;
-}
-
-async function put(
-  copying: Copying,
-  uploads: readonly Upload[],
-  onBytes: (index: number, bytes: number) => void,
-  signal: AbortSignal,
-): Promise<PutOutcome[]> {
-  const { base } = copying;
-  await makeStaging(base, uploads.map(({ staged }) => staged));
-  const small = uploads.every(isSmall);
-  const sent = await putSmall(copying, uploads, onBytes, signal);
-  return await mapLimit(
-    uploads,
-    small ? SMALL_AT_ONCE : LARGE_AT_ONCE,
-    async (upload, index) => {
-      const digest = sent.get(upload);
-      if (digest) return { put: true, sent: digest };
-      return await putOne(copying, upload, (bytes) => onBytes(index, bytes), signal);
-    },
-  );
-}
-
-/** What can be copied in bulk; the others, and those at fault, are copied one by one. */
-async function putSmall(
-  { base, pace }: Copying,
-  uploads: readonly Upload[],
-  onBytes: (index: number, bytes: number) => void,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<Upload, Digest | null>> {
-  if (pace.atOnce < Infinity) return new Map();
-  const indices = [...uploads.keys()].filter((index) => isSmall(uploads[index]!) && uploads[index]!.leftover === undefined);
-  const { bulk, destination, system } = base;
-  const digests = await bulk.copy(
-    indices.map((index) => {
+  /** What can be copied in bulk; the others, and those at fault, are copied one by one. */
+  async function putSmall(
+    uploads: readonly Upload[],
+    onBytes: (index: number, bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<Upload, Digest | null>> {
+    if (pace.atOnce < Infinity) return new Map();
+    const indices = [...uploads.keys()].filter((index) => isSmall(uploads[index]!) && uploads[index]!.leftover === undefined);
+    const copies = indices.map((index) => {
       const { source, staged } = uploads[index]!;
       return {
         from: source,
         to: pathOf(base, staged),
         mtimeMs: destination.preserveTimestamps ? source.mtimeMs : null,
-        withMode: destination.preservePermissions && system.platform !== "windows",
+        withMode: keepsModes,
         most: mostOf(source),
       };
-    }),
-    (at, bytes) => onBytes(indices[at]!, bytes),
-    signal,
-  );
-  return new Map(indices.map((index, at) => [uploads[index]!, digests[at]!]));
+    });
+    const digests = await base.bulk.copy(copies, (at, bytes) => onBytes(indices[at]!, bytes), signal);
+    return new Map(indices.map((index, at) => [uploads[index]!, digests[at]!]));
+  }
+
+  async function putOne(upload: Upload, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<PutOutcome> {
+    const to = pathOf(base, upload.staged);
+    const from = upload.source;
+    try {
+      let bytes = await takeOver(base, upload, to, signal);
+      if (bytes > 0) onBytes(bytes);
+      const sent = await system.copy(from, to, {
+        from: bytes,
+        most: mostOf(from),
+        pace,
+        // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
+        flush: false,
+        ...(upload.hashedLater ? { hash: false } : {}),
+        onBytes: (more) => onBytes(bytes += more),
+      }, signal);
+      await keepTimesAndMode(from, to);
+      if (!isSmall(upload)) flushBeside(base, to);
+      return { put: true, ...(upload.hashedLater ? {} : { sent }) };
+    } catch (error) {
+      signal.throwIfAborted();
+      const told = faultOf(error);
+      const fault = told === "changed"
+        ? sourceFailure(error, from.absolutePath)
+        : BY_DESTINATION.has(told)
+        ? null
+        : await sourceFault(from, told === "io", system, signal);
+      if (fault) return { put: false, failure: failureRecord(fault) };
+      const failure = await destinationFailure(base, error, `copy "${printable(from.absolutePath)}" to ${destination.name}`);
+      // A hold is the destination's, not this file's: no use in trying the others.
+      if (failure.next === "hold") throw failure;
+      return { put: false, failure: failureRecord(failure) };
+    }
+  }
+
+  /** Some file systems keep neither (FAT, network drives of others): the bytes count, so that is only told. */
+  async function keepTimesAndMode(source: SourceFile, to: string): Promise<void> {
+    try {
+      if (keepsModes) {
+        const facts = await system.facts(source.absolutePath);
+        if (facts?.kind === "file" && sameFingerprint(facts, source)) await system.setMode(to, facts.mode & 0o777);
+      }
+      if (destination.preserveTimestamps) await system.setTimes(to, source.mtimeMs);
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault !== "permission" && fault !== "unsupported") throw error;
+      if (!toldOfTimes) log("warning", `${destination.name}: the file system there does not keep times or modes`);
+      toldOfTimes = true;
+    }
+  }
 }
 
 /** One byte more than it should have, so that one that grows is noticed, and never fills the disk. */
@@ -124,47 +149,6 @@ function mostOf({ size }: SourceFile): number {
 
 function isSmall({ source }: Upload): boolean {
   return source.size < SMALL_BYTES;
-}
-
-async function putOne(
-  copying: Copying,
-  upload: Upload,
-  onBytes: (bytes: number) => void,
-  signal: AbortSignal,
-): Promise<PutOutcome> {
-  const { base } = copying;
-  const { system, destination } = base;
-  const to = pathOf(base, upload.staged);
-  const from = upload.source;
-  try {
-    let bytes = await takeOver(base, upload, to, signal);
-    if (bytes > 0) onBytes(bytes);
-    const sent = await system.copy(from, to, {
-      from: bytes,
-      most: mostOf(upload.source),
-      pace: copying.pace,
-      // Publishing does, once it is proven; a part that is lost in a power cut is copied again.
-      flush: false,
-      ...(upload.hashedLater ? { hash: false } : {}),
-      onBytes: (more) => onBytes(bytes += more),
-    }, signal);
-    await keepTimesAndMode(copying, from, to);
-    if (!isSmall(upload)) flushBeside(base, to);
-    return { put: true, ...(upload.hashedLater ? {} : { sent }) };
-  } catch (error) {
-    signal.throwIfAborted();
-    const told = faultOf(error);
-    const fault = told === "changed"
-      ? sourceFailure(error, from.absolutePath)
-      : BY_DESTINATION.has(told)
-      ? null
-      : await sourceFault(from, told === "io", system, signal);
-    if (fault) return { put: false, failure: failureRecord(fault) };
-    const failure = await destinationFailure(base, error, `copy "${printable(from.absolutePath)}" to ${destination.name}`);
-    // A hold is the destination's, not this file's: no use in trying the others.
-    if (failure.next === "hold") throw failure;
-    return { put: false, failure: failureRecord(failure) };
-  }
 }
 
 /**
@@ -188,49 +172,27 @@ function flushBeside({ flushing, system }: LocalBase, path: string): void {
 const BY_DESTINATION: ReadonlySet<string> = new Set(["no_space", "read_only", "exists", "cross_device"]);
 
 /** Takes an earlier attempt's part as the beginning, where it is one; gives its length. */
-async function takeOver(base: LocalBase, upload: Upload, to: string, signal: AbortSignal): Promise<number> {
+async function takeOver(base: LocalBase, { leftover, source }: Upload, to: string, signal: AbortSignal): Promise<number> {
+  if (leftover === undefined) return 0;
   const { system } = base;
-  if (upload.leftover === undefined) {
-    // A disk that refused the rest of a copy in bulk may have refused to remove its beginning, too.
-    await system.removeTree(to);
-    return 0;
-  }
-  const left = pathOf(base, upload.leftover);
+  const left = pathOf(base, leftover);
   const facts = await system.facts(left);
   if (facts === null) return 0;
   if (left !== to) await system.rename(left, to);
+  const isPrefix = async (size: number) => {
+    for (let at = 0; at < size; at += COMPARE_BYTES) {
+      signal.throwIfAborted();
+      const length = Math.min(COMPARE_BYTES, size - at);
+      const [there, here] = await Promise.all([system.read(to, at, length), system.read(source, at, length)]);
+      if (there.length !== here.length || there.some((byte, index) => byte !== here[index])) return false;
+    }
+    return true;
+  };
   // An empty one is no beginning: the copy makes its file itself. A whole one may have heard of an error of the disk, which is told once.
-  const fits = facts.kind === "file" && facts.size > 0 && facts.size < upload.source.size;
-  if (fits && await isPrefix(to, facts.size, upload.source, system, signal)) return facts.size;
+  const fits = facts.kind === "file" && facts.size > 0 && facts.size < source.size;
+  if (fits && await isPrefix(facts.size)) return facts.size;
   await system.removeTree(to);
   return 0;
-}
-
-async function isPrefix(staged: string, size: number, source: SourceFile, system: System, signal: AbortSignal): Promise<boolean> {
-  for (let at = 0; at < size; at += COMPARE_BYTES) {
-    signal.throwIfAborted();
-    const length = Math.min(COMPARE_BYTES, size - at);
-    const [there, here] = await Promise.all([system.read(staged, at, length), system.read(source, at, length)]);
-    if (there.length !== here.length || there.some((byte, index) => byte !== here[index])) return false;
-  }
-  return true;
-}
-
-/** Some file systems keep neither (FAT, network drives of others): the bytes count, so that is only told. */
-async function keepTimesAndMode(copying: Copying, source: SourceFile, to: string): Promise<void> {
-  const { system, destination } = copying.base;
-  try {
-    if (destination.preservePermissions && system.platform !== "windows") {
-      const facts = await system.facts(source.absolutePath);
-      if (facts?.kind === "file" && sameFingerprint(facts, source)) await system.setMode(to, facts.mode & 0o777);
-    }
-    if (destination.preserveTimestamps) await system.setTimes(to, source.mtimeMs);
-  } catch (error) {
-    const fault = faultOf(error);
-    if (fault !== "permission" && fault !== "unsupported") throw error;
-    if (!copying.toldOfTimes) copying.log("warning", `${destination.name}: the file system there does not keep times or modes`);
-    copying.toldOfTimes = true;
-  }
 }
 
 /** `keep` gives a file the times and the mode of its source. */
