@@ -5,6 +5,7 @@
  * folder that is made in it now. Links on the way to a target count only if they are ours, root's or the owner's of the base path.
  */
 import { Failure } from "../domain/failure.ts";
+import { ancestors } from "../domain/names/file_name.ts";
 import { printable } from "../domain/names/printable.ts";
 
 /** Owner and permissions of a folder; what is not known is left out. */
@@ -47,8 +48,23 @@ const ATTEMPT = /^(?=[0-9-]*[a-z])[a-z0-9][a-z0-9-]*(?:\.flush)?$/;
 export const NOT_AN_ATTEMPT = "-*|*[!a-z0-9-]*";
 export const AN_ATTEMPT = "*[a-z]*";
 
+/** What is to be done with what lies behind a link. */
+export type BehindLink = "write" | "remove" | "accept";
+
+/** By path, why nothing is done with it: the first folder on the way that is a link of another account. Only where there is one. */
+export function strangersOnTheWay(
+  paths: readonly string[],
+  isStrange: (folder: string) => boolean,
+  refuse: (path: string, link: string) => Failure,
+): ReadonlyMap<string, Failure> {
+  return new Map(paths.flatMap((path) => {
+    const link = ancestors(path).find(isStrange);
+    return link === undefined ? [] : [[path, refuse(path, link)]];
+  }));
+}
+
 /** A link of another account is on the way to a target: this file is not delivered. */
-export function linkRefused(target: string, link: string, where: string, act: "write" | "remove" | "accept" = "write"): Failure {
+export function linkRefused(target: string, link: string, where: string, act: BehindLink = "write"): Failure {
   return new Failure(
     "link_refused",
     `Cannot ${act} "${printable(target)}" below ${where}: "${printable(link)}" is a link of another account`,

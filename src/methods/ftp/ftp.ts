@@ -17,7 +17,7 @@ import { connectionFailure } from "./ftp_failures.ts";
 import { attach, digest } from "./ftp_files.ts";
 import { ftpNames } from "./ftp_names.ts";
 import { ftpPut } from "./ftp_put.ts";
-import { refuseStrangersLinks } from "./ftp_staging.ts";
+import { strangers } from "./ftp_staging.ts";
 
 /** FTP in clear: the password, too. */
 export const ftp: Method<"ftp"> = { name: "ftp", connect };
@@ -46,7 +46,10 @@ async function connect(destination: FtpDestination, context: MethodContext, sign
     modifiedAt: (path, signal) => modifiedAt(base, path, signal),
     put: ftpPut(base),
     ...namesSession(() => ftpNames(base)),
-    flush: (paths, signal) => refuseStrangersLinks(base, paths, signal),
+    // FTP flushes nothing, but what is found behind a link of another account is not delivered.
+    async flush(paths, signal) {
+      for (const strange of (await strangers(base, paths, "accept", signal)).values()) throw strange;
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

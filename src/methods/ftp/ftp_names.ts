@@ -6,13 +6,12 @@ import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { Act, Answer, Answers, Names, Phases } from "../names.ts";
 import { TRASH } from "../removal.ts";
-import { linkRefused } from "../staging.ts";
 import { isYes, type Reply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, look, noBase, parentOf, pathOf, tryToWrite, unknownFolders } from "./ftp_base.ts";
 import { meaningOfReply, refused } from "./ftp_failures.ts";
 import { chmod, digest } from "./ftp_files.ts";
 import { commandAndList, namesIn } from "./ftp_listing.ts";
-import { checkStaging, linksAmong, strangersLinks } from "./ftp_staging.ts";
+import { checkStaging, linksAmong, strangers } from "./ftp_staging.ts";
 
 const RETRY_MS = 200;
 
@@ -49,8 +48,7 @@ export function ftpNames(base: FtpBase): Names {
         await checkStaging(base, signal);
       }
       // The trash was looked at with our other folders.
-      const links = await strangersLinks(base, paths.filter((path) => !path.startsWith(`${TRASH}/`)), signal);
-      return new Map([...links].map(([path, link]) => [path, linkRefused(path, link, where, what)]));
+      return await strangers(base, paths.filter((path) => !path.startsWith(`${TRASH}/`)), what, signal);
     },
     async links(paths, signal) {
       const relative = new Map(paths.map((path) => [pathOf(base, path), path]));

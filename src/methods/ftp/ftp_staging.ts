@@ -1,9 +1,10 @@
 /**
  * `staging.ts` by FTP, as far as the long lists of a server tell: what has the names of our own folders, and links on the way to targets.
  */
+import type { Failure } from "../../domain/failure.ts";
 import { ancestors, lastPart } from "../../domain/names/file_name.ts";
 import { TRASH } from "../removal.ts";
-import { linkRefused, type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
+import { type BehindLink, linkRefused, type Owned, strangersOnTheWay, unsafeBeside, unsafeStaging } from "../staging.ts";
 import { TURN } from "../turn.ts";
 import { command, type FtpBase, parentOf, pathOf } from "./ftp_base.ts";
 import { type Listed, longLists } from "./ftp_listing.ts";
@@ -59,15 +60,16 @@ export async function linksAmong(base: FtpBase, paths: readonly string[], signal
 }
 
 /**
- * By path (relative), the first link of another account on the way to it. Folders that were seen not to be one are not looked at again in
+ * Why nothing is done with some of these paths (relative): links of other accounts lead there. Folders that were seen not to be one are not looked at again in
  * this session. Where the lists do not tell owners, nothing is known.
  */
-export async function strangersLinks(
+export async function strangers(
   base: FtpBase,
   paths: readonly string[],
+  act: BehindLink,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const { cleared, context: { stagingRoot } } = base;
+): Promise<ReadonlyMap<string, Failure>> {
+  const { cleared, where, context: { stagingRoot } } = base;
   const folders = [...new Set(paths.flatMap((path) => ancestors(path)))].filter((each) => !cleared.has(each));
   if (base.destination.followLinks || folders.length === 0) return new Map();
   const absolute = folders.map((each) => pathOf(base, each));
@@ -84,14 +86,5 @@ export async function strangersLinks(
     return list.some((each) => each.name === lastPart(absolute[index]!) && isStrange(each));
   }));
   for (const folder of folders) if (!strange.has(folder)) cleared.add(folder);
-  return new Map(paths.flatMap((path) => {
-    const link = ancestors(path).find((each) => strange.has(each));
-    return link === undefined ? [] : [[path, link]];
-  }));
-}
-
-/** What `Session.flush` does: FTP flushes nothing, but what is found behind a link of another account is not delivered. */
-export async function refuseStrangersLinks(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<void> {
-  const [strange] = await strangersLinks(base, paths, signal);
-  if (strange !== undefined) throw linkRefused(strange[0], strange[1], base.where, "accept");
+  return strangersOnTheWay(paths, (each) => strange.has(each), (path, link) => linkRefused(path, link, where, act));
 }

@@ -13,7 +13,7 @@ import { faultOf } from "../../system/fault.ts";
 import type { BulkFiles, PathFacts, System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";
-import { linkRefused, type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
+import { type BehindLink, linkRefused, type Owned, strangersOnTheWay, unsafeBeside, unsafeStaging } from "../staging.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** What all calls of a session share. */
@@ -205,11 +205,13 @@ export async function makeStaging(base: LocalBase, staged: readonly string[]): P
   }
 }
 
-/**
- * The first link on the way to each of these paths that leads out of what is ours, see `staging.ts`; by path, and only where there is one.
- */
-export async function strangersLinks(base: LocalBase, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { destination: { followLinks, noLinks = false }, system, folder } = base;
+/** Why nothing is done with some of these paths: links on the way lead out of what is ours, see `staging.ts`. */
+export async function strangers(
+  base: LocalBase,
+  paths: readonly string[],
+  act: BehindLink,
+): Promise<ReadonlyMap<string, Failure>> {
+  const { destination: { followLinks, noLinks = false }, system, folder, where } = base;
   if ((followLinks && !noLinks) || system.platform === "windows") return new Map();
   const trusted = new Set([0, system.uid, base.staging?.uid, (await system.followedFacts(folder))?.uid]);
   const strange = new Set<string>();
@@ -219,27 +221,16 @@ export async function strangersLinks(base: LocalBase, paths: readonly string[]):
     if (noLinks || (facts.uid != null && !trusted.has(facts.uid))) strange.add(each);
   });
   if (strange.size === 0) return new Map();
-  return new Map(paths.flatMap((path) => {
-    const link = ancestors(path).find((each) => strange.has(each));
-    return link === undefined ? [] : [[path, link]];
-  }));
+  return strangersOnTheWay(paths, (each) => strange.has(each), (path, link) => {
+    if (!noLinks) return linkRefused(path, link, where, act);
+    const message = `Cannot ${act} "${printable(path)}" below ${where}: "${printable(link)}" is a link`;
+    return new Failure("link_refused", `${message}, and jobs of a PocketBase server follow none`, {
+      hint: "Put a folder in its place and run: image-transfer retry. Or write the job into this computer's own file.",
+    });
+  });
 }
 
 const LOOKS_AT_ONCE = 32;
-
-/** That one of {@linkcode strangersLinks} is on the way to a path. */
-export function linkRefusedAt(
-  { destination, where }: LocalBase,
-  path: string,
-  link: string,
-  act?: "write" | "remove" | "accept",
-): Failure {
-  if (destination.noLinks !== true) return linkRefused(path, link, where, act);
-  const message = `Cannot ${act ?? "write"} "${printable(path)}" below ${where}: "${printable(link)}" is a link`;
-  return new Failure("link_refused", `${message}, and jobs of a PocketBase server follow none`, {
-    hint: "Put a folder in its place and run: image-transfer retry. Or write the job into this computer's own file.",
-  });
-}
 
 /** An error at the destination as a Failure, after a look whether the base path is still there. */
 export async function destinationFailure(base: LocalBase, error: unknown, what: string): Promise<Failure> {

@@ -7,7 +7,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Files, PathFacts } from "../../system/system.ts";
 import type { Stat } from "../method.ts";
-import { checkMount, destinationFailure, linkRefusedAt, type LocalBase, pathOf, strangersLinks } from "./local_base.ts";
+import { checkMount, destinationFailure, type LocalBase, pathOf, strangers } from "./local_base.ts";
 import { localFailure } from "./local_failures.ts";
 
 /** Flushes of several files share one journal commit. */
@@ -100,8 +100,7 @@ const OF_ONE_FILE: ReadonlySet<string> = new Set(["permission", "busy", "io"]);
 
 /** What `Session.flush` does. */
 export async function flush(base: LocalBase, paths: readonly string[]): Promise<void> {
-  const [strange] = await strangersLinks(base, paths);
-  if (strange !== undefined) throw linkRefusedAt(base, strange[0], strange[1], "accept");
+  for (const strange of (await strangers(base, paths, "accept")).values()) throw strange;
   const places = new Set(paths.flatMap((relative) => [relative, ...ancestors(relative)]).map((each) => pathOf(base, each)));
   try {
     await mapLimit([base.folder, ...places], FLUSHES_AT_ONCE, (place) => base.system.sync(place));

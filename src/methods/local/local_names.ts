@@ -9,16 +9,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Session } from "../method.ts";
 import type { Act, Answer, Names } from "../names.ts";
-import {
-  checkMount,
-  checkStaging,
-  destinationFailure,
-  linkRefusedAt,
-  type LocalBase,
-  makeBelow,
-  pathOf,
-  strangersLinks,
-} from "./local_base.ts";
+import { checkMount, checkStaging, destinationFailure, type LocalBase, makeBelow, pathOf, strangers } from "./local_base.ts";
 import { localFailure } from "./local_failures.ts";
 import { factsOf, FLUSHES_AT_ONCE, LOOKS_AT_ONCE, statOf } from "./local_files.ts";
 
@@ -60,8 +51,7 @@ export function localNames(base: LocalBase, digest: Session["digest"]): Names {
     checkStaging: () => checkStaging(base).catch(unlisted),
     async strangers(paths, what) {
       await checkMount(base);
-      const links = await strangersLinks(base, paths);
-      return new Map([...links].map(([path, link]) => [path, linkRefusedAt(base, path, link, what)]));
+      return await strangers(base, paths, what);
     },
     async lock(signal) {
       try {

@@ -7,7 +7,7 @@ import { printable } from "../../domain/names/printable.ts";
 import { meaningOf } from "../ssh/error_texts.ts";
 import type { MethodContext, Mount, Stat } from "../method.ts";
 import { checkPath } from "../naming.ts";
-import { type Owned, unsafeBeside, unsafeStaging } from "../staging.ts";
+import { type BehindLink, linkRefused, type Owned, strangersOnTheWay, unsafeBeside, unsafeStaging } from "../staging.ts";
 import type { Refusal, SftpCalls } from "./sftp_calls.ts";
 import type { SftpChannels } from "./sftp_channels.ts";
 import { type Attributes, isLink, kindOf, STATUS } from "./sftp_protocol.ts";
@@ -116,9 +116,13 @@ function ownedOf({ uid, permissions }: Attributes): Owned {
   return { ...(uid === undefined ? {} : { uid }), ...(permissions === undefined ? {} : { mode: permissions & 0o7777 }) };
 }
 
-/** As `strangersLinks` of `local`: by path, the first link of another account on the way to it. */
-export async function strangersLinks(base: SftpBase, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { calls, folder, destination: { followLinks } } = base;
+/** Why nothing is done with some of these paths: links of other accounts lead there. */
+export async function strangers(
+  base: SftpBase,
+  paths: readonly string[],
+  act: BehindLink,
+): Promise<ReadonlyMap<string, Failure>> {
+  const { calls, folder, where, destination: { followLinks } } = base;
   if (followLinks) return new Map();
   const folders = [...new Set(paths.flatMap((path) => ancestors(path)))].filter((each) => each !== base.context.stagingRoot);
   const looks = await Promise.all(folders.map((each) => calls.lstat(`${folder === "/" ? "" : folder}/${each}`)));
@@ -128,10 +132,8 @@ export async function strangersLinks(base: SftpBase, paths: readonly string[]): 
   }));
   if (links.size === 0) return new Map();
   const trusted = new Set([0, base.staging?.uid, (await calls.stat(folder)).value?.uid]);
-  return new Map(paths.flatMap((path) => {
-    const link = ancestors(path).find((each) => links.has(each) && !trusted.has(links.get(each)));
-    return link === undefined ? [] : [[path, link]];
-  }));
+  const isStrange = (each: string) => links.has(each) && !trusted.has(links.get(each));
+  return strangersOnTheWay(paths, isStrange, (path, link) => linkRefused(path, link, where, act));
 }
 
 /** Free bytes in the base folder, and its file system. */

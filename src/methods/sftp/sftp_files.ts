@@ -13,7 +13,6 @@ import type { Mount, Session, Upload } from "../method.ts";
 import type { Act, Answer, Names } from "../names.ts";
 import { namesSession } from "../naming.ts";
 import type { RemoteFiles } from "../shell/shell_files.ts";
-import { linkRefused } from "../staging.ts";
 import {
   checkBase,
   checkStaging,
@@ -26,7 +25,7 @@ import {
   said,
   type SftpBase,
   spaceOf,
-  strangersLinks,
+  strangers,
   tryToWrite,
 } from "./sftp_base.ts";
 import type { Given, Handle, Refusal } from "./sftp_calls.ts";
@@ -234,9 +233,9 @@ export function sftpNames(base: SftpBase, digest: Session["digest"]): Names {
     async strangers(paths, what) {
       // What is removed is made durable by a small file in our folder.
       const preparing = what === "remove" ? calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER) : null;
-      const [links] = await Promise.all([strangersLinks(base, paths), checkBase(base), preparing]);
+      const [found] = await Promise.all([strangers(base, paths, what), checkBase(base), preparing]);
       if (preparing !== null) await checkStaging(base);
-      return new Map([...links].map(([path, link]) => [path, linkRefused(path, link, where, what)]));
+      return found;
     },
     // Folders cannot be flushed: a small flushed file makes journalling file systems write the renames before it.
     flush: async () => {

@@ -8,17 +8,7 @@ import { Failure } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
 import { printable } from "../../domain/names/printable.ts";
 import type { MethodContext } from "../method.ts";
-import { linkRefused } from "../staging.ts";
-import {
-  checkStaging,
-  meaningOfRefusal,
-  pathOf,
-  PRIVATE_FOLDER,
-  refused,
-  said,
-  type SftpBase,
-  strangersLinks,
-} from "./sftp_base.ts";
+import { checkStaging, meaningOfRefusal, pathOf, PRIVATE_FOLDER, refused, said, type SftpBase, strangers } from "./sftp_base.ts";
 import type { Handle, Refusal, SftpCalls } from "./sftp_calls.ts";
 import { STATUS } from "./sftp_protocol.ts";
 
@@ -85,11 +75,10 @@ async function isOfTheDisk(flushing: Flushing, path: string, { code }: Refusal):
 
 /** What `Session.flush` does: files that were found are opened for reading only. The small file comes after all that was done. */
 export async function flush(base: SftpBase, paths: readonly string[]): Promise<void> {
-  const { calls, context: { stagingRoot, system }, where } = base;
+  const { calls, context: { stagingRoot, system } } = base;
   await calls.mkdir(pathOf(base, stagingRoot), PRIVATE_FOLDER);
   await checkStaging(base);
-  const [strange] = await strangersLinks(base, paths);
-  if (strange !== undefined) throw linkRefused(strange[0], strange[1], where, "accept");
+  for (const strange of (await strangers(base, paths, "accept")).values()) throw strange;
   const probe = `${stagingRoot}/found-${system.randomHex(4)}.flush`;
   let readable: Promise<boolean> | null = null;
   await mapLimit(calls.flushes ? paths : [], AT_ONCE, async (relative) => {
