@@ -6,9 +6,9 @@ import { anySignal } from "../../async/abort.ts";
 import { bell } from "../../async/bell.ts";
 import { Failure } from "../../domain/failure.ts";
 import { printable } from "../../domain/names/printable.ts";
-import type { Child, System } from "../../system/system.ts";
+import type { System } from "../../system/system.ts";
 import { commandsOf, curlConfig, type FtpLogin, type Transfer } from "./curl_config.ts";
-import { type DialogueReader, dialogueReader, type Ended } from "./dialogue.ts";
+import { dialogueReader, type Ended } from "./dialogue.ts";
 import { refusesMore } from "./ftp_failures.ts";
 
 /** Curl with one account. */
@@ -67,35 +67,43 @@ export async function findCurl(
       },
     );
   }
-  return curlWith(program, `curl ${version}`, login, timeoutMs, system);
-}
-
-const INSTALL = "Install curl (Windows 10 and later have it: C:\\Windows\\System32\\curl.exe).";
-
-/** The curl that was found, with the account that it uses. */
-interface Found {
-  readonly program: string;
-  readonly login: FtpLogin;
-  readonly connectSeconds: number;
-  readonly system: Pick<System, "spawn" | "randomHex">;
-}
-
-function curlWith(
-  program: string,
-  version: string,
-  login: FtpLogin,
-  timeoutMs: number,
-  system: Pick<System, "spawn" | "randomHex">,
-): Curl {
   const connectSeconds = Math.min(20, Math.max(2, Math.ceil(timeoutMs / 1000)));
-  const found: Found = { program, login, connectSeconds, system };
   return {
-    version,
+    version: `curl ${version}`,
     async talk(transfers, signal, told = {}) {
       if (transfers.length === 0) return [];
-      const { child, ends, dialogue } = await run(found, transfers, told, signal);
+      const { onPiece, onBytes, onEnd, bytesPerSecond = null, fetchedPerSecond = null, cwd } = told;
+      const mark = `image-transfer-${system.randomHex(16)}`;
+      const progress = onBytes !== undefined;
+      const config = curlConfig(login, transfers, { mark, progress, bytesPerSecond, fetchedPerSecond, connectSeconds });
+      const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
+      const ends: Ended[] = [];
+      using over = anySignal(signal);
+      const commands = transfers.reduce((sum, transfer) => sum + commandsOf(transfer).length + OWN_COMMANDS, 0);
+      const most = Math.min(MOST_SAID, FIRST_WORDS + commands * MOST_REPLY);
+      const onExcess = () => over.abort(tooMuch("an endless reply", login));
+      const dialogue = dialogueReader(onBytes && ((bytes) => onBytes(ends.length, bytes)), most, onExcess);
+      const read = contentReader(mark, (piece) => onPiece?.(ends.length, piece), (exit, error) => {
+        ends.push({ exit, error, exchanges: [] });
+        onEnd?.(ends.length - 1, exit);
+      });
+      await using child = await system.spawn(command, over.signal, dialogue.read);
+      const reading = (async () => {
+        for await (const piece of child.stdout) read(piece);
+      })();
+      // Curl may end before it has read all of its configuration: what it says then matters, not that.
+      const writing = child.write(config).then(() => child.closeStdin()).catch((error) => {
+        if (!(error instanceof Deno.errors.BrokenPipe || error instanceof TypeError)) throw error;
+      });
+      await Promise.all([writing, reading]);
+      const { code, signal: endedBy } = await child.finished;
+      over.signal.throwIfAborted();
       const last = ends.pop();
-      if (last === undefined) return await broken(child);
+      if (last === undefined) {
+        const said = printable(child.stderr().trim().split("\n").at(-1) ?? "").slice(0, 300);
+        const what = `curl ended with ${endedBy ?? `code ${code}`} before it did anything${said ? ` (${said})` : ""}`;
+        throw new Failure("interrupted", what, { hint: "It is retried automatically. If it goes on, update curl." });
+      }
       // Only the last can have failed; what was said before its first command belongs to others.
       const [first] = commandsOf(transfers[ends.length]!);
       return [...ends, { ...last, exchanges: ends.length === 0 ? dialogue.exchanges() : dialogue.exchanges(first) }];
@@ -103,40 +111,7 @@ function curlWith(
   };
 }
 
-/** What a run came to. */
-interface Run {
-  /** It has ended. */
-  readonly child: Child;
-  readonly ends: Ended[];
-  readonly dialogue: DialogueReader;
-}
-
-async function run(
-  { program, login, connectSeconds, system }: Found,
-  transfers: readonly Transfer[],
-  { onPiece, onBytes, onEnd, bytesPerSecond = null, fetchedPerSecond = null, cwd }: Told,
-  signal: AbortSignal,
-): Promise<Run> {
-  const mark = `image-transfer-${system.randomHex(16)}`;
-  const progress = onBytes !== undefined;
-  const config = curlConfig(login, transfers, { mark, progress, bytesPerSecond, fetchedPerSecond, connectSeconds });
-  const command = { program, args: ["-q", "--config", "-"], env: { LC_ALL: "C" }, ...(cwd === undefined ? {} : { cwd }) };
-  const ends: Ended[] = [];
-  using over = anySignal(signal);
-  const commands = transfers.reduce((sum, transfer) => sum + commandsOf(transfer).length + OWN_COMMANDS, 0);
-  const most = Math.min(MOST_SAID, FIRST_WORDS + commands * MOST_REPLY);
-  const onExcess = () => over.abort(tooMuch("an endless reply", login));
-  const dialogue = dialogueReader(onBytes && ((bytes) => onBytes(ends.length, bytes)), most, onExcess);
-  const content = contentReader(mark, (piece) => onPiece?.(ends.length, piece), (exit, error) => {
-    ends.push({ exit, error, exchanges: [] });
-    onEnd?.(ends.length - 1, exit);
-  });
-  await using child = await system.spawn(command, over.signal, dialogue.read);
-  await Promise.all([feed(child, config), drain(child, content.read)]);
-  await child.finished;
-  over.signal.throwIfAborted();
-  return { child, ends, dialogue };
-}
+const INSTALL = "Install curl (Windows 10 and later have it: C:\\Windows\\System32\\curl.exe).";
 
 /** What curl tells of a login, and of a reply to one command; and of all of a run, at most. */
 const FIRST_WORDS = 1024 * 1024;
@@ -152,84 +127,41 @@ export function tooMuch(what: string, { host }: Pick<FtpLogin, "host">): Failure
   });
 }
 
-/** Curl may end before it has read all of it: what it says then matters, not that. */
-async function feed(child: Child, config: string): Promise<void> {
-  try {
-    await child.write(config);
-    await child.closeStdin();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe || error instanceof TypeError)) throw error;
-  }
-}
-
-async function drain(child: Child, take: (piece: Uint8Array) => void): Promise<void> {
-  for await (const piece of child.stdout) take(piece);
-}
-
-async function broken(child: Child): Promise<never> {
-  const { code, signal } = await child.finished;
-  const said = printable(child.stderr().trim().split("\n").at(-1) ?? "").slice(0, 300);
-  throw new Failure(
-    "interrupted",
-    `curl ended with ${signal ?? `code ${code}`} before it did anything${said ? ` (${said})` : ""}`,
-    {
-      hint: "It is retried automatically. If it goes on, update curl.",
-    },
-  );
-}
-
-/** Reads the output of one run. */
-interface ContentReader {
-  /** The next bytes of it. */
-  read(piece: Uint8Array): void;
-}
-
 /** Longer than any message of curl. */
 const MOST_LINE_BYTES = 4096;
 
-/** `onPiece` is given the content of the present file, `onEnd` the exit code that ends it. */
+/** Reads the output of one run: `onPiece` is given the content of the present file, `onEnd` the exit code that ends it. */
 export function contentReader(
   mark: string,
   onPiece: (piece: Uint8Array) => void,
   onEnd: (exit: number, error: string) => void,
-): ContentReader {
+): (piece: Uint8Array) => void {
   const pattern = `\n${mark} `;
   let held: Uint8Array = new Uint8Array();
-
-  return {
-    read(piece) {
-      const data = joined(held, piece);
-      // One character for each byte: a text is searched many times faster than bytes are.
-      const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString("latin1");
-      let begin = 0;
-      for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, begin)) {
-        if (at > begin) onPiece(data.subarray(begin, at));
-        const end = text.indexOf("\n", at + pattern.length);
-        if (end < 0) {
-          if (data.length - at > MOST_LINE_BYTES) throw new TypeError("curl's line about a file does not end");
-          held = data.slice(at);
-          return;
-        }
-        const [, exit, error = ""] = /^(\d+) ?(.*)$/.exec(new TextDecoder().decode(data.subarray(at + pattern.length, end))) ??
-          [];
-        onEnd(Number(exit), error);
-        begin = end + 1;
+  return (piece) => {
+    const data = held.length === 0 ? piece : Buffer.concat([held, piece]);
+    // One character for each byte: a text is searched many times faster than bytes are.
+    const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString("latin1");
+    let begin = 0;
+    for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, begin)) {
+      if (at > begin) onPiece(data.subarray(begin, at));
+      const end = text.indexOf("\n", at + pattern.length);
+      if (end < 0) {
+        if (data.length - at > MOST_LINE_BYTES) throw new TypeError("curl's line about a file does not end");
+        held = data.slice(at);
+        return;
       }
-      // The mark may be cut in two.
-      const tail = Math.max(begin, text.lastIndexOf("\n"));
-      const sure = pattern.startsWith(text.slice(tail)) ? tail : data.length;
-      if (sure > begin) onPiece(data.subarray(begin, sure));
-      held = data.slice(sure);
-    },
+      const line = new TextDecoder().decode(data.subarray(at + pattern.length, end));
+      const [, exit, error = ""] = /^(\d+) ?(.*)$/.exec(line) ?? [];
+      onEnd(Number(exit), error);
+      begin = end + 1;
+    }
+    // The mark may be cut in two.
+    const tail = Math.max(begin, text.lastIndexOf("\n"));
+    const sure = pattern.startsWith(text.slice(tail)) ? tail : data.length;
+    if (sure > begin) onPiece(data.subarray(begin, sure));
+    held = data.slice(sure);
   };
-}
-
-function joined(held: Uint8Array, piece: Uint8Array): Uint8Array {
-  if (held.length === 0) return piece;
-  const both = new Uint8Array(held.length + piece.length);
-  both.set(held);
-  both.set(piece, held.length);
-  return both;
 }
 
 export interface Connections {

@@ -114,13 +114,13 @@ for (const size of [1, 2, 7, 64, 100_000]) {
     const all = new TextEncoder().encode(contents.map((content, index) => `${content}\nmark ${index} error ${index}\n`).join(""));
     const found: string[] = [""];
     const ends: [number, string][] = [];
-    const reader = contentReader("mark", (piece) => {
+    const read = contentReader("mark", (piece) => {
       found[found.length - 1] += new TextDecoder().decode(piece);
     }, (exit, error) => {
       ends.push([exit, error]);
       found.push("");
     });
-    for (let at = 0; at < all.length; at += size) reader.read(all.subarray(at, at + size));
+    for (let at = 0; at < all.length; at += size) read(all.subarray(at, at + size));
     assertEquals(found.slice(0, -1), contents);
     assertEquals(ends, contents.map((_, index) => [index, `error ${index}`]));
   });
