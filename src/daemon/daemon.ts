@@ -22,7 +22,7 @@ import { mutex } from "../async/mutex.ts";
 import type { Finish } from "./pipeline.ts";
 import { pipelines } from "./pipelines.ts";
 import { lockState } from "../system/files/lock.ts";
-import { type WorkFolder, workFolder } from "./work_folder.ts";
+import { type PidFile, pidFile, stateWatch, sweepState, type WorkFolder, workFolder } from "./state_directory.ts";
 import type { Lock, System } from "../system/system.ts";
 import { type ControlServer, controlServer } from "./control/control_server.ts";
 import type { DaemonControl } from "../reports/daemon_control.ts";
@@ -31,7 +31,6 @@ import { type DaemonWeb, daemonWeb, pageSource, setupLog } from "./daemon_web.ts
 import type { CheckFinding, PageSource } from "../reports/page_source.ts";
 import { fleetView, pageFleet } from "./fleet_view.ts";
 import { runningControl, runningState } from "./running.ts";
-import { type PidFile, pidFile, stateWatch, sweepState } from "./state_directory.ts";
 
 interface DaemonTools extends Pick<LedgerAccess, "openLedger"> {
   readonly system: System;

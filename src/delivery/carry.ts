@@ -2,22 +2,33 @@
  * Carries one batch through its steps: check → adopt → put → verify → publish → record. Round trips to the
  * destination are per batch, never per file; what happens to one file never decides the fate of another.
  */
-import type { Delivery } from "../domain/delivery.ts";
-import { Failure, type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
+import { defer, deliver, type Delivery, fail, park } from "../domain/delivery.ts";
+import { backOff, Failure, type FailureRecord, failureRecord, isOutage } from "../domain/failure.ts";
 import { attemptOf, stagedName } from "./attempts.ts";
-import { type Batch, failureOf, giveUp, type Item, itemsOf, type OpenSession, undecided, type Unread } from "./batch.ts";
+import {
+  type Batch,
+  failureOf,
+  giveUp,
+  type Item,
+  itemsOf,
+  type OpenSession,
+  type Outcome,
+  sizeOf,
+  undecided,
+  type Unread,
+} from "./batch.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { DestinationContext } from "./destination_context.ts";
 import { adoptExisting, adoptGone } from "./steps/adopt.ts";
-import { checkSources, hashSources, lookForWriters } from "./steps/check.ts";
-import { publish } from "./steps/publish.ts";
+import { checkSources, confirmGone, hashSources, lookForWriters, recheckSources } from "./steps/check.ts";
 import { put } from "./steps/put.ts";
-import { record } from "./steps/record.ts";
-import { verifyStaged } from "./steps/verify.ts";
 import { nameKey } from "../domain/names/file_name.ts";
 import { printable } from "../domain/names/printable.ts";
 import { chunks } from "../domain/chunks.ts";
 import { sendsEarly } from "./ahead/send_ahead.ts";
+import { verify, type WeakerProof } from "../domain/receipt.ts";
+import { isMirror, type Replaced, takeReplaced } from "./mirror/replaced.ts";
+import type { Destination } from "../config/settings.ts";
 
 /** How often a batch is halved to find the file that makes it fail; then the rest shares its failure. */
 const MOST_PASSES = 40;
@@ -205,4 +216,164 @@ async function sweepUnneeded(left: readonly string[], { context, session, hard }
   if (go.length === 0) return;
   await session.sweep(go, hard);
   context.emit({ type: "swept", name: context.destination.name, count: go.length });
+}
+
+/** Gives every item its receipt or its failure. One round trip to the destination, whatever the number of items. */
+async function verifyStaged(batch: Batch, signal: AbortSignal): Promise<void> {
+  const { context: { destination, system }, session, writers } = batch;
+  const items = undecided(batch.items);
+  if (items.length === 0) return;
+  const hashSent = async () => {
+    // What was sent before it was known that no program writes to it is hashed now.
+    await writers.over();
+    if (destination.verify === "checksum") await hashSources(items, batch.context, signal);
+  };
+  const [found] = await Promise.all([digestsOf(items, batch, signal), hashSent()]);
+  await recheckSources({ ...batch, items }, signal);
+  const level = destination.verify === "checksum" ? session.proof : destination.verify;
+  items.forEach((item, index) => {
+    if (item.outcome !== null) return;
+    try {
+      const sent = { bytes: item.delivery.source.size, sha256: item.sha256 };
+      item.receipt = verify(sent, found[index] ?? null, level, system.now());
+    } catch (error) {
+      const { code, message, hint } = failureRecord(error);
+      const what = `Cannot verify "${printable(item.delivery.source.path)}" at ${destination.name}`;
+      giveUp(item, new Failure(code, `${what}: ${message}`, { hint }));
+    }
+  });
+}
+
+/** What the destination has under the staging names, as far as the configured level compares it. */
+async function digestsOf(
+  items: readonly Item[],
+  { context, session }: Batch,
+  signal: AbortSignal,
+): Promise<readonly ({ readonly bytes: number; readonly sha256: string | null; readonly shownBy?: WeakerProof } | null)[]> {
+  const paths = items.map((item) => item.staged);
+  switch (context.destination.verify) {
+    case "checksum": {
+      const unknown = items.filter(({ there }) => there === null);
+      const digests = unknown.length === 0
+        ? []
+        : await session.digest(unknown.map(({ staged }) => staged), sizeOf(unknown), signal);
+      const found = new Map(unknown.map((item, index) => [item, digests[index] ?? null]));
+      return items.map((item) => item.there ?? found.get(item) ?? null);
+    }
+    case "size":
+      return (await session.survey(paths, signal)).map((stat) => stat && { bytes: stat.bytes, sha256: null });
+    case "none":
+      return [];
+  }
+  context.destination.verify satisfies never;
+}
+
+async function publish(batch: Batch, signal: AbortSignal): Promise<void> {
+  const { items, context, session } = batch;
+  const verified = undecided(items).filter((item) => item.receipt !== null);
+  if (verified.length === 0) return;
+  const { destination, emit } = context;
+  const { onConflict, fileMode, directoryMode } = destination;
+  const publications = verified.map((item) => ({
+    staged: item.staged,
+    target: item.delivery.target,
+    onConflict,
+    fileMode,
+    directoryMode,
+  }));
+  const outcomes = await session.publish(publications, signal);
+  const replaced: Replaced[] = [];
+  verified.forEach((item, index) => {
+    const outcome = outcomes[index];
+    if (!outcome) return giveUp(item, new Error("the method gave no outcome for a publication"));
+    if (!outcome.published) {
+      const { code, message, hint, next } = outcome.failure;
+      const isSkipped = code === "exists" && onConflict === "skip";
+      return giveUp(item, new Failure(isSkipped ? "skipped" : code, message, { hint, next }));
+    }
+    const { former } = outcome;
+    if (former !== undefined && isMirror(context)) replaced.push({ item, former });
+    else if (item.receipt) item.outcome = { receipt: item.receipt };
+    if (former === undefined) return;
+    const names = `"${printable(item.delivery.target)}" at ${destination.name}`;
+    const message = `A different file had the name ${names}: kept as "${printable(former)}"`;
+    emit({ type: "notice", level: "info", message });
+  });
+  // Without their outcomes: if the destination goes away now, the next attempt finds them there, and comes here again.
+  await takeReplaced(replaced, batch, signal);
+  for (const { item } of replaced) if (item.receipt) item.outcome = { receipt: item.receipt };
+  context.unflushed.forget(verified.flatMap(({ delivery }, index) => outcomes[index]?.published ? [delivery.target] : []));
+}
+
+const RETRY_MS = 5_000;
+
+/** Records all items. While the ledger cannot be written (its disk is full), it waits and tries again. */
+async function record(batch: Unread, signal: AbortSignal): Promise<void> {
+  const { items, context, session, soft } = batch;
+  const { ledger, system, attempts, destination, once, emit, begun } = context;
+  await confirmGone(batch);
+  const rules = { destination, now: system.now(), random: system.random(), once, stopping: soft.aborted };
+  const deliveries = items.map((item): Delivery => {
+    const outcome = item.outcome ?? { failure: failureRecord(new Error("delivery ended without an outcome")) };
+    return nextState({ ...item.delivery, method: session.method }, outcome, rules);
+  });
+  crashPoint("before_record", system);
+  const reads = new Map(
+    items.flatMap(({ delivery, sha256, readAt }) =>
+      readAt === null || sha256 === null ? [] : [[delivery.id, { at: readAt, sha256 }]]
+    ),
+  );
+  const parts = new Map(items.flatMap(({ delivery }) => {
+    const staged = session.resumes ? attempts.leftover(delivery) : undefined;
+    return staged === undefined ? [] : [[delivery.id, staged]];
+  }));
+  let rewritten: boolean | null = null;
+  for (let told = false; rewritten === null; told = true) {
+    try {
+      rewritten = ledger.record(deliveries, system.now(), reads, parts);
+    } catch (error) {
+      const message = `Cannot write the ledger: ${failureRecord(error).message}. Retrying`;
+      if (!told) emit({ type: "notice", level: "error", message, error });
+      // The next start asks the destination.
+      if (signal.aborted) throw error;
+      await system.sleep(RETRY_MS, signal);
+    }
+  }
+  crashPoint("after_record", system);
+  if (rewritten) context.rewritten?.();
+  deliveries.forEach((delivery, index) => {
+    const { state } = delivery.state;
+    if (state === "sending") return;
+    const { outcome } = items[index]!;
+    const found = outcome !== null && "found" in outcome ? { found: true as const } : {};
+    if (state === "delivered" || state === "failed") begun.delete(delivery.id);
+    emit(state === "delivered" ? { type: state, delivery, ...found } : { type: state, delivery });
+  });
+}
+
+interface StateRules extends Pick<DestinationContext, "once"> {
+  readonly destination: Pick<Destination, "retryAttempts" | "retryDelayMs">;
+  readonly now: number;
+  readonly random: number;
+  /** The daemon is asked to end: connections end with it, sometimes because their programs were asked as well. */
+  readonly stopping: boolean;
+}
+
+/** Outages leave `attempts` as they are; `retryAttempts` counts tries, the first one included, and 0 is taken for 1. */
+export function nextState(delivery: Delivery, outcome: Outcome, rules: StateRules): Delivery {
+  if ("receipt" in outcome) return deliver(delivery, outcome.receipt);
+  const { failure } = outcome;
+  const { retryAttempts, retryDelayMs } = rules.destination;
+  if (failure.code === "stopped" || (rules.stopping && isOutage(failure) && failure.next !== "hold")) return park(delivery);
+  if (failure.next === "never") return fail(delivery, failure);
+  if (isOutage(failure)) return defer(delivery, failure, rules.now + backOff(3, retryDelayMs, rules.random), false);
+  if (outcome.counts === false) return defer(delivery, failure, rules.now + backOff(1, retryDelayMs, rules.random), false);
+  const tried = delivery.attempts + 1;
+  if (tried >= Math.max(1, retryAttempts)) {
+    // The intake admits the new version when it is finished, and that ends the wait of this one.
+    if (failure.code !== "source_changed") return fail(delivery, failure);
+    // The run ends when all is done: a source that keeps changing is left to the next run.
+    if (rules.once) return fail(delivery, { ...failure, code: "superseded", next: "never" });
+  }
+  return defer(delivery, failure, rules.now + backOff(tried, retryDelayMs, rules.random), true);
 }

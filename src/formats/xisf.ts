@@ -2,7 +2,7 @@
  * XISF 1.0, monolithic files (PixInsight, NINA): an XML header that tells where each attached block lies.
  * Declared length = the end of the last of them.
  */
-import { type CardValue, parseCard } from "./fits/fits_header.ts";
+import { type CardValue, parseCard } from "./fits/fits.ts";
 import {
   fill,
   type Format,

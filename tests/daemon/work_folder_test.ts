@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { workFolder } from "../../src/daemon/work_folder.ts";
+import { workFolder } from "../../src/daemon/state_directory.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { needs } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -30,7 +30,7 @@ Deno.test(
     const system = createSystem();
     const instance = () => `test${crypto.randomUUID().slice(0, 8)}`;
     const script = `
-      const { workFolder } = await import("${new URL("../../src/daemon/work_folder.ts", import.meta.url)}");
+      const { workFolder } = await import("${new URL("../../src/daemon/state_directory.ts", import.meta.url)}");
       const { createSystem } = await import("${new URL("../../src/system/create_system.ts", import.meta.url)}");
       const work = await workFolder(${JSON.stringify(state.at("killed"))}, "${instance()}", createSystem());
       await Deno.writeTextFile(work.path + "/link", "left");

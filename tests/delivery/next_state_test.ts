@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Delivery } from "../../src/domain/delivery.ts";
 import { type FailureCode, failureRecord } from "../../src/domain/failure.ts";
 import { verify } from "../../src/domain/receipt.ts";
-import { nextState } from "../../src/delivery/steps/record.ts";
+import { nextState } from "../../src/delivery/carry.ts";
 import { aFailure } from "../support/fake_method.ts";
 
 const NOW = Date.UTC(2026, 0, 15);

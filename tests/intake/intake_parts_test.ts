@@ -20,10 +20,9 @@ import { asideText, leftAside } from "../../src/intake/watch/left_aside.ts";
 import type { AsideMemory } from "../../src/ledger/intake_ledger.ts";
 
 import { recentCloses } from "../../src/intake/watch/events.ts";
-import { foldersTell, isRemoteFolder, isRemoteKind, nfsExports, remotenessOf } from "../../src/intake/watch/remote_folder.ts";
+import { foldersTell, isRemoteFolder, isRemoteKind, nfsExports, remotenessOf, writers } from "../../src/intake/settle/writers.ts";
 import { absolutePathOf, relativePathOf } from "../../src/intake/source_path.ts";
 import type { Stretch, System } from "../../src/system/system.ts";
-import { writers } from "../../src/intake/settle/writers.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aDestination, aJob } from "../support/makers.ts";
 

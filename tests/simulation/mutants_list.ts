@@ -100,7 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the source is not checked after it was sent",
-    file: "delivery/steps/verify.ts",
+    file: "delivery/carry.ts",
     from: "  await recheckSources({ ...batch, items }, signal);\n",
     to: "",
   },
@@ -142,7 +142,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a destination's hash is taken for granted",
-    file: "delivery/steps/verify.ts",
+    file: "delivery/carry.ts",
     from: "return items.map((item) => item.there ?? found.get(item) ?? null);",
     to: "return items.map((item) => ({ bytes: item.delivery.source.size, sha256: item.sha256, ...(found.size < 0 ? {} : {}) }));",
   },
@@ -167,20 +167,20 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "nothing is swept after a crash", file: "delivery/carry.ts", from: "  await session.sweep(go, hard);\n", to: "" },
   {
     name: "an outage uses up attempts",
-    file: "delivery/steps/record.ts",
+    file: "delivery/carry.ts",
     from:
       "  if (isOutage(failure)) return defer(delivery, failure, rules.now + backOff(3, retryDelayMs, rules.random), false);\n",
     to: "",
   },
   {
     name: "an outage is final",
-    file: "delivery/steps/record.ts",
+    file: "delivery/carry.ts",
     from: '  if (failure.next === "never") return fail',
     to: '  if (failure.next === "never" || isOutage(failure)) return fail',
   },
   {
     name: "a write to the ledger is not tried again",
-    file: "delivery/steps/record.ts",
+    file: "delivery/carry.ts",
     from: "      if (signal.aborted) throw error;",
     to: "      throw error;",
   },

@@ -11,7 +11,7 @@ import { reasonOf } from "../../domain/names/reason.ts";
 import { observingNight } from "../../domain/night/night.ts";
 import { nextRun, windowAt } from "../../domain/schedule.ts";
 import { isDeep, patternsOf } from "../../intake/patterns.ts";
-import { isRemoteFolder } from "../../intake/watch/remote_folder.ts";
+import { isRemoteFolder } from "../../intake/settle/writers.ts";
 import { andFound, foundIn, NOTHING_FOUND, unmatchedOf, unmatchedText } from "../../intake/watch/known_files.ts";
 import { unreadablePaths } from "../../intake/source_faults.ts";
 import { faultOf } from "../../system/fault.ts";

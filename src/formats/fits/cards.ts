@@ -1,6 +1,5 @@
 /** The cards of a FITS or XISF file: those that the ledger keeps and a layout names, and all of them for people to read. */
-import { CARD_BYTES, type CardValue, type Header, isEnd, parseCard } from "./fits_header.ts";
-import { walkHdus } from "./fits.ts";
+import { CARD_BYTES, type CardValue, type Header, isEnd, parseCard, walkHdus } from "./fits.ts";
 import { fill, type HeaderUnit, latin1, type RangeReader } from "../format.ts";
 import { plainBeginning } from "../gzip/gzip.ts";
 

@@ -3,8 +3,7 @@
  * tile-compressed. Of a cube, the first plane. Rows are read when they are asked for: a 60-megapixel frame costs what is looked at.
  */
 import { gunzipSync } from "node:zlib";
-import type { Header } from "./fits_header.ts";
-import { type Hdu, walkHdus } from "./fits.ts";
+import { type Hdu, type Header, walkHdus } from "./fits.ts";
 import { fill, type RangeReader } from "../format.ts";
 
 /** The first HDU that is an image of at least two axes; null where there is none that can be shown. */

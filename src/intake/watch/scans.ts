@@ -16,7 +16,7 @@ import { noteFiles } from "../settle/note_files.ts";
 import { settleAgain } from "../settle/settle_files.ts";
 import { unreadableFolder } from "../source_faults.ts";
 import { andFound, type Found, foundIn, NOTHING_FOUND, type Trust } from "./known_files.ts";
-import { foldersTell } from "./remote_folder.ts";
+import { foldersTell } from "../settle/writers.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Clock, Stretch } from "../../system/system.ts";
 

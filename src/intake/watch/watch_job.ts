@@ -12,7 +12,7 @@ import type { System, WatchEvent } from "../../system/system.ts";
 import { sourceRoot } from "../../system/watching/source_root.ts";
 import { isDeep } from "../patterns.ts";
 import { cannotWatch, noRoot } from "../source_faults.ts";
-import { isRemoteFolder } from "./remote_folder.ts";
+import { isRemoteFolder } from "../settle/writers.ts";
 
 /** The part of the system that watching needs. */
 export type WatchSystem = Pick<

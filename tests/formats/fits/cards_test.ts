@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
-import { parseCard } from "../../../src/formats/fits/fits_header.ts";
+import { parseCard } from "../../../src/formats/fits/fits.ts";
 import { readCards } from "../../../src/formats/fits/cards.ts";
 import { card, fitsHeader, joined, over } from "../../support/readers.ts";
 

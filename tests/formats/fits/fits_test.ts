@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { fits, walkHdus } from "../../../src/formats/fits/fits.ts";
-import { MAX_HEADER_BYTES } from "../../../src/formats/fits/fits_header.ts";
+import { fits, MAX_HEADER_BYTES, walkHdus } from "../../../src/formats/fits/fits.ts";
 import type { Verdict } from "../../../src/formats/format.ts";
 import { card, counting, fitsHeader, inspect, joined, over } from "../../support/readers.ts";
 
