@@ -2,6 +2,7 @@
  * All deliveries of a filter as a download: JSON, or CSV (RFC 4180, for spreadsheets; names from the disk are hostile, and none becomes
  * a formula). Read in pieces: a slow reader costs no memory, and no delivery waits for it.
  */
+import { chunks } from "../../domain/chunks.ts";
 import type { DeliveryRow } from "../../ledger/history.ts";
 import type { System } from "../../system/system.ts";
 import { type DeliveryJson, deliveryJson } from "./delivery_json.ts";
@@ -71,30 +72,26 @@ export function exportHeaders(kind: ExportKind): Record<string, string> {
   };
 }
 
-/** Body of the answer. */
+/** Body of the answer; asked for the next piece only when the one before it was taken. */
 export function exportStream(
   kind: ExportKind,
-  rows: IterableIterator<DeliveryRow>,
+  rows: Iterable<DeliveryRow>,
   system: Pick<System, "sleep">,
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const shape: Shape = SHAPES[kind];
-  let begun = false;
-  return new ReadableStream({
-    // Asked again only when the former piece was taken.
-    async pull(controller) {
-      let text = begun ? "" : shape.head;
-      let lines = 0;
-      for (let row = rows.next(); !row.done; row = rows.next()) {
-        text += shape.line(deliveryJson(row.value), !begun);
-        begun = true;
-        if (++lines === PIECE) break;
+  const { head, line, foot }: Shape = SHAPES[kind];
+  async function* pieces(): AsyncGenerator<string, void> {
+    let text = head;
+    let isFirst = true;
+    for (const piece of chunks(rows, PIECE)) {
+      for (const row of piece) {
+        text += line(deliveryJson(row), isFirst);
+        isFirst = false;
       }
-      begun = true;
-      const isLast = lines < PIECE;
-      controller.enqueue(encoder.encode(isLast ? text + shape.foot : text));
-      if (isLast) controller.close();
-      else await system.sleep(1);
-    },
-  }, { highWaterMark: 1 });
+      yield text;
+      text = "";
+      await system.sleep(1);
+    }
+    yield text + foot;
+  }
+  return ReadableStream.from(pieces()).pipeThrough(new TextEncoderStream());
 }

@@ -8,11 +8,7 @@ import { nightToReport } from "../night/night_summary.ts";
 import type { StatusReport } from "../overview/status_json.ts";
 import { waitingImages } from "../overview/trouble.ts";
 
-export interface FleetSums {
-  /** Files that wait for at least one destination of these jobs. */
-  readonly waiting: number;
-  readonly night: NightSums;
-}
+export type FleetSums = ReturnType<typeof fleetSums>;
 
 type SumsLedger = Pick<History, "counts" | "nights" | "nightTotals" | "nightUndelivered" | "waitingImages">;
 
@@ -25,7 +21,7 @@ export function fleetSums(
   jobs: readonly Job[],
   status: Pick<StatusReport, "jobs">,
   now: number,
-): FleetSums {
+): { readonly waiting: number; readonly night: NightSums } {
   const configured = jobs.flatMap(({ name: job, destinations }) =>
     destinations.map(({ name }) => ({ job, name, counts: ledger.counts(job, name) }))
   );
@@ -40,6 +36,7 @@ export function fleetSums(
     ? ledger.nightUndelivered(night)
     : { images: most((one) => one.expected - one.delivered), failed: most((one) => one.failed) };
   return {
+    /** Files that wait for at least one destination of these jobs. */
     waiting: waitingImages(configured, ledger),
     night: {
       night,

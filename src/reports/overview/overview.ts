@@ -115,7 +115,9 @@ export function overviewOf(
   const counts = withoutOrphans(status.deliveries, orphans);
   const failed = counts.failed - status.destinations.reduce((sum, one) => sum + lostAt(one), 0);
   const findings = [...found()].toSorted((a, b) => ORDER.indexOf(a.is) - ORDER.indexOf(b.is));
-  return { level: levelOf(findings, waitingOf(counts)), findings, counts, waitsFor: waitsFor(status) };
+  const worst = (["bad", "warning"] as const).find((severity) => findings.some((one) => severityOf(one) === severity));
+  const level = worst ?? (waitingOf(counts) > 0 ? "busy" : "good");
+  return { level, findings, counts, waitsFor: waitsFor(status) };
 
   function* found(): Generator<Finding, void> {
     if (!status.running) yield { is: "not_running" };
@@ -126,7 +128,11 @@ export function overviewOf(
       if (status.jobs_rejected !== undefined) yield { is: "jobs_rejected", reason: status.jobs_rejected };
     }
     if (failed > 0) yield { is: "failed", count: failed };
-    for (const missing of missingOf(tonight, status.destinations)) yield { is: "missing", missing };
+    for (const { job, name: destination, expected, failed: gone } of tonight.destinations) {
+      const known = status.destinations.find((one) => one.job === job && one.name === destination);
+      // Where deliveries have failed, the ledger counts both as one.
+      if (gone > 0 && known?.failed === 0) yield { is: "missing", missing: { job, destination, expected, gone } };
+    }
     if (fault !== null) yield { is: "misconfigured", fault };
     for (const orphan of orphans) yield { is: "orphaned", orphan };
   }
@@ -181,17 +187,4 @@ function* findingsOfDestination(one: StatusReport["destinations"][number]): Gene
 
 function lostAt({ damaged = 0, vanished = 0 }: Counts): number {
   return damaged + vanished;
-}
-
-function levelOf(findings: readonly Finding[], waiting: number): Overview["level"] {
-  const worst = (["bad", "warning"] as const).find((severity) => findings.some((one) => severityOf(one) === severity));
-  return worst ?? (waiting > 0 ? "busy" : "good");
-}
-
-/** The destinations that delivered images of tonight are gone from. None where deliveries have failed: the ledger counts both as one. */
-function missingOf(tonight: Besides["tonight"], destinations: StatusReport["destinations"]): Missing[] {
-  return tonight.destinations.flatMap(({ job, name, expected, failed }) => {
-    const known = destinations.find((one) => one.job === job && one.name === name);
-    return failed > 0 && known?.failed === 0 ? [{ job, destination: name, expected, gone: failed }] : [];
-  });
 }

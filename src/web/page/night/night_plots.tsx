@@ -231,14 +231,7 @@ function Plot({ times, lines, format, label, outages, zoom, onZoom, logarithmic 
     const place = box.current;
     if (place === null) return;
     const size = () => ({ width: Math.max(200, place.clientWidth), height: place.clientHeight });
-    const made = new uPlot(
-      {
-        ...options({ place, lines, format, logarithmic, zone, shaded, onPoint: setAt, onZoom: (to) => hearZoom.current(to) }),
-        ...size(),
-      },
-      dataOf(times, lines),
-      place,
-    );
+    const made = new uPlot({ ...options(place), ...size() }, dataOf(times, lines), place);
     plot.current = made;
     const watcher = new ResizeObserver(() => made.setSize(size()));
     watcher.observe(place);
@@ -259,6 +252,70 @@ function Plot({ times, lines, format, label, outages, zoom, onZoom, logarithmic 
       <div class="plot" ref={box} role="img" aria-label={label} />
     </>
   );
+
+  function options(place: HTMLElement): Omit<uPlot.Options, "width" | "height"> {
+    const style = getComputedStyle(place);
+    const colour = (name: string) => style.getPropertyValue(name).trim();
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const axis = {
+      stroke: colour("--dim"),
+      font: `${Math.round(rem * AXIS_REM)}px system-ui, sans-serif`,
+      grid: { stroke: colour("--line"), width: 1 },
+      ticks: { show: false },
+    };
+    return {
+      ...(zone === undefined ? {} : { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), zone) }),
+      legend: { show: false },
+      cursor: {
+        sync: { key: "night" },
+        drag: { x: true, y: false, setScale: false },
+        bind: { dblclick: () => () => (hearZoom.current(null), null) },
+        points: { size: 7 },
+        y: false,
+      },
+      padding: [rem, rem * 1.5, 0, 0],
+      scales: {
+        x: { time: true },
+        y: logarithmic ? { distr: 3 } : { range: (_plot, _least, most) => [0, Math.max(1, most * 1.05)] },
+      },
+      axes: [
+        {
+          ...axis,
+          size: rem * 1.7,
+          space: rem * 5,
+          values: (_plot, splits) => {
+            const shape = (splits[1] ?? 0) - (splits[0] ?? 0) < MINUTE ? "clock" : "minute";
+            return splits.map((seconds) => bareTime(seconds * 1000, shape));
+          },
+        },
+        {
+          ...axis,
+          size: (plot, values) => widest(plot, values ?? [], axis.font) + AXIS_GAP_PX,
+          space: rem * 2.2,
+          ...(logarithmic
+            ? {
+              filter: (_plot, splits) => splits,
+              splits: (_plot, _axis, least, most) => [...STEPS.keys()].filter((step) => step >= least && step <= most),
+            }
+            : {}),
+          values: (_plot, splits) =>
+            splits.map((value) => value === null ? "" : logarithmic ? STEPS.get(value) ?? "" : format(value)),
+        },
+      ],
+      series: [{}, ...lines.map((line) => seriesOf(line, colour(`--line-${line.tone % COLOURS}`)))],
+      hooks: {
+        setCursor: [({ cursor }) => setAt(cursor.idx ?? null)],
+        // Only what a person selects changes the zoom, whatever new values do to the scale.
+        setSelect: [(plot) => {
+          const { left, width } = plot.select;
+          if (width < LEAST_SELECT_PX) return;
+          hearZoom.current({ min: plot.posToVal(left, "x"), max: plot.posToVal(left + width, "x") });
+          plot.setSelect({ ...plot.select, width: 0 }, false);
+        }],
+        drawClear: [(plot) => shade(plot, shaded.current, colour("--bad"))],
+      },
+    };
+  }
 }
 
 /** `at` says which value is pointed at; null for the last. */
@@ -284,80 +341,6 @@ function Legend(
 
 function dataOf(times: readonly number[], lines: readonly Line[]): uPlot.AlignedData {
   return [[...times], ...lines.map(({ values }) => [...values])];
-}
-
-interface Drawing extends Pick<PlotProps, "lines" | "format" | "onZoom"> {
-  readonly shaded: { readonly current: readonly Shade[] };
-  readonly place: HTMLElement;
-  readonly logarithmic: boolean;
-  readonly zone: string | undefined;
-  readonly onPoint: (at: number | null) => void;
-}
-
-function options(
-  { place, lines, format, logarithmic, zone, shaded, onPoint, onZoom }: Drawing,
-): Omit<uPlot.Options, "width" | "height"> {
-  const style = getComputedStyle(place);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const axis = {
-    stroke: colour("--dim"),
-    font: `${Math.round(rem * AXIS_REM)}px system-ui, sans-serif`,
-    grid: { stroke: colour("--line"), width: 1 },
-    ticks: { show: false },
-  };
-  return {
-    ...(zone === undefined ? {} : { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), zone) }),
-    legend: { show: false },
-    cursor: {
-      sync: { key: "night" },
-      drag: { x: true, y: false, setScale: false },
-      bind: { dblclick: () => () => (onZoom(null), null) },
-      points: { size: 7 },
-      y: false,
-    },
-    padding: [rem, rem * 1.5, 0, 0],
-    scales: {
-      x: { time: true },
-      y: logarithmic ? { distr: 3 } : { range: (_plot, _least, most) => [0, Math.max(1, most * 1.05)] },
-    },
-    axes: [
-      {
-        ...axis,
-        size: rem * 1.7,
-        space: rem * 5,
-        values: (_plot, splits) => {
-          const shape = (splits[1] ?? 0) - (splits[0] ?? 0) < MINUTE ? "clock" : "minute";
-          return splits.map((seconds) => bareTime(seconds * 1000, shape));
-        },
-      },
-      {
-        ...axis,
-        size: (plot, values) => widest(plot, values ?? [], axis.font) + AXIS_GAP_PX,
-        space: rem * 2.2,
-        ...(logarithmic
-          ? {
-            filter: (_plot, splits) => splits,
-            splits: (_plot, _axis, least, most) => [...STEPS.keys()].filter((step) => step >= least && step <= most),
-          }
-          : {}),
-        values: (_plot, splits) =>
-          splits.map((value) => value === null ? "" : logarithmic ? STEPS.get(value) ?? "" : format(value)),
-      },
-    ],
-    series: [{}, ...lines.map((line) => seriesOf(line, colour(`--line-${line.tone % COLOURS}`)))],
-    hooks: {
-      setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
-      // Only what a person selects changes the zoom, whatever new values do to the scale.
-      setSelect: [(plot) => {
-        const { left, width } = plot.select;
-        if (width < LEAST_SELECT_PX) return;
-        onZoom({ min: plot.posToVal(left, "x"), max: plot.posToVal(left + width, "x") });
-        plot.setSelect({ ...plot.select, width: 0 }, false);
-      }],
-      drawClear: [(plot) => shade(plot, shaded.current, colour("--bad"))],
-    },
-  };
 }
 
 /** Behind the lines: pale for a destination, darker where the daemon did not run. */

@@ -74,26 +74,23 @@ export function StateWord({ one }: { readonly one: ShownState }): JSX.Element {
   return <Sign {...sign} title={one.error?.message ?? one.warning ?? undefined}>{word}</Sign>;
 }
 
+const WORDS = {
+  queued: { glyph: "warning", tone: "dim", word: "queued" },
+  sending: { glyph: "busy", tone: "busy", word: "sending" },
+  deferred: { glyph: "warning", tone: "warning", word: "retrying" },
+  failed: { glyph: "bad", tone: "bad", word: "failed" },
+  // Left alone on purpose, and listed for the record.
+  superseded: { glyph: "next", tone: "dim", word: "replaced" },
+  skipped: { glyph: "next", tone: "dim", word: "skipped" },
+  gone: { glyph: "warning", tone: "warning", word: "gone" },
+} as const;
+
 function wordOf({ state, proof, error, warning }: ShownState): { glyph: GlyphName; tone: string; word: string } {
-  switch (state) {
-    case "queued":
-      return { glyph: "warning", tone: "dim", word: "queued" };
-    case "sending":
-      return { glyph: "busy", tone: "busy", word: "sending" };
-    case "deferred":
-      return { glyph: "warning", tone: "warning", word: "retrying" };
-    case "delivered": {
-      const word = proof === null ? "delivered, not verified" : PROOFS[proof] ?? proof;
-      if (warning !== null) return { glyph: "trouble", tone: "warning", word: `${word}, with a warning` };
-      return { glyph: "good", tone: "good", word };
-    }
-    case "failed":
-      // Left alone on purpose, and listed for the record.
-      if (error?.code === "superseded") return { glyph: "next", tone: "dim", word: "replaced" };
-      if (error?.code === "skipped") return { glyph: "next", tone: "dim", word: "skipped" };
-      if (error?.code === "gone") return { glyph: "warning", tone: "warning", word: "gone" };
-      return { glyph: "bad", tone: "bad", word: "failed" };
-    default:
-      return state satisfies never;
+  if (state === "delivered") {
+    const word = proof === null ? "delivered, not verified" : PROOFS[proof] ?? proof;
+    if (warning !== null) return { glyph: "trouble", tone: "warning", word: `${word}, with a warning` };
+    return { glyph: "good", tone: "good", word };
   }
+  const code = state === "failed" ? error?.code : undefined;
+  return WORDS[code === "superseded" || code === "skipped" || code === "gone" ? code : state];
 }
