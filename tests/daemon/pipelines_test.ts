@@ -9,6 +9,7 @@ import { createSystem } from "../../src/system/create_system.ts";
 import { createFakeClock } from "../support/fake_clock.ts";
 import { aFailure, fakeDestination } from "../support/fake_method.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { aDestination, aJob } from "../support/makers.ts";
 
 /** The settings of these jobs. */
@@ -53,15 +54,6 @@ function pipelinesOn(
   });
 }
 
-/** Lets real time pass until it holds. */
-async function soon(done: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < 4000; turn++) {
-    if (done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`never came to it: ${what}`);
-}
-
 Deno.test("a login that is refused to one account stops no other account of the same host", async () => {
   await using folder = await tempFolder();
   await folder.write("a/a.fits", "alpha");
@@ -82,9 +74,9 @@ Deno.test("a login that is refused to one account stops no other account of the 
     });
   await all.adopt(settingsOf(folder, [job("a", "guest")]));
   const isHeld = () => all.outboxes()[0]?.state().state === "on_hold";
-  await soon(isHeld, "it holds");
+  await until(isHeld, "it holds");
   await all.adopt(settingsOf(folder, [job("a", "guest"), job("b", "observer")]));
-  await soon(() => ledger.counts("b").delivered > 0, "delivered");
+  await until(() => ledger.counts("b").delivered > 0, "delivered");
   assert(isHeld());
   assertEquals(works.texts(), { "b.fits": "beta" });
   await all.stop();
@@ -150,7 +142,7 @@ Deno.test("a file that is rewritten under the same time while it is sent arrives
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   rewritten.resolve();
-  await soon(() => ledger.counts().delivered === 2, "both versions delivered");
+  await until(() => ledger.counts().delivered === 2, "both versions delivered");
   assertEquals(fake.texts()["a.fits"], "omega");
   await all.stop();
 });
@@ -165,7 +157,7 @@ Deno.test("finished() waits for a file that came while the last one was sent, al
     if (step === "publish" && fake.calls.publish === 1) {
       await folder.write("data/b.fits", "beta");
       const waits = () => all.list()[0]!.intake.waiting().some(({ path }) => path.endsWith("b.fits"));
-      await soon(() => waits() || ledger.counts().queued === 1, "the second one is a candidate");
+      await until(() => waits() || ledger.counts().queued === 1, "the second one is a candidate");
     }
     if (step === "put" && fake.calls.put === 2) await goOn.promise;
   };
@@ -174,7 +166,7 @@ Deno.test("finished() waits for a file that came while the last one was sent, al
   await all.adopt(settingsOf(folder, [aJob(folder.at("data"), waits)]));
   let finish: unknown = null;
   const finishing = all.list()[0]!.finished(new AbortController().signal).then((found) => finish = found);
-  await soon(() => fake.calls.put === 2, "the second one is sent");
+  await until(() => fake.calls.put === 2, "the second one is sent");
   await new Promise((resolve) => setTimeout(resolve, 500));
   const tooEarly = finish;
   goOn.resolve();
@@ -213,7 +205,7 @@ Deno.test("a removal that is under way at a reload removes nothing that a new de
   const both = [aDestination(), aDestination({ name: "freya" })];
   // First without removal, so that both files are candidates of one pass.
   await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: one })]));
-  await soon(() => ledger.counts().delivered === 2, "both delivered");
+  await until(() => ledger.counts().delivered === 2, "both delivered");
   await all.adopt(settingsOf(folder, [aJob(folder.at("data"), { destinations: one, deleteSource: true })]));
   await removing.promise;
   // The first one is being removed; now a destination is added.
@@ -221,7 +213,7 @@ Deno.test("a removal that is under way at a reload removes nothing that a new de
   await new Promise((resolve) => setTimeout(resolve, 500));
   slow.resolve();
   await adopting;
-  await soon(() => ledger.counts("spring", "freya").queued + ledger.counts("spring", "freya").deferred >= 1, "waits for freya");
+  await until(() => ledger.counts("spring", "freya").queued + ledger.counts("spring", "freya").deferred >= 1, "waits for freya");
   const left = (await Array.fromAsync(Deno.readDir(folder.at("data")))).map(({ name }) => name);
   await all.stop();
   assertEquals([left.length, removed.length], [1, 1]);
@@ -249,11 +241,11 @@ Deno.test("adopt() starts a changed job anew while another one has not ended yet
   await begun.promise;
   const adopting = all.adopt(settings(2000));
   await folder.write("quick/b.fits", "beta");
-  await soon(() => ledger.counts("quick").delivered === 1, "the quick one delivers");
+  await until(() => ledger.counts("quick").delivered === 1, "the quick one delivers");
   assertEquals(ledger.counts("slow").delivered, 0);
   goOn.resolve();
   await adopting;
-  await soon(() => ledger.counts("slow").delivered === 1, "the slow one delivers");
+  await until(() => ledger.counts("slow").delivered === 1, "the slow one delivers");
   await all.stop();
 });
 
@@ -321,13 +313,13 @@ Deno.test("adopt() goes on with a run that it interrupts: what a person asked fo
   };
   const queued = () => ledger.counts().queued + ledger.counts().sending;
   await all.adopt(settings(0));
-  await soon(() => queued() === names.length, "all are queued");
+  await until(() => queued() === names.length, "all are queued");
   all.list()[0]!.sendNow();
   await begun.promise;
   const adopting = all.adopt(settings(1));
   goOn.resolve();
   await adopting;
-  await soon(() => ledger.counts().delivered === names.length, "the rest is sent as well");
+  await until(() => ledger.counts().delivered === names.length, "the rest is sent as well");
   await all.stop();
 });
 
@@ -371,14 +363,14 @@ Deno.test("a source stays until the other jobs that watch it have delivered it a
     job("quick", { deleteSource: true, filePatterns: ["*.fits", "*.xisf"] }),
     job("slow", { watchPath: folder.at("data/night") }),
   ]));
-  await soon(() => ledger.counts("quick").delivered === 1, "delivered by the one job");
+  await until(() => ledger.counts("quick").delivered === 1, "delivered by the one job");
   // The other job does not want this one, which is removed after all that may be removed of those before.
   await folder.write("data/night/b.xisf", "beta!");
-  await soon(() => removed.includes("night/b.xisf"), "removed");
+  await until(() => removed.includes("night/b.xisf"), "removed");
   assertEquals(removed, ["night/b.xisf"]);
   goOn.resolve();
-  await soon(() => ledger.counts("slow").delivered + ledger.counts("slow").failed === 1, "delivered by the other one, too");
+  await until(() => ledger.counts("slow").delivered + ledger.counts("slow").failed === 1, "delivered by the other one, too");
   assertEquals(ledger.counts("slow").delivered, 1);
-  await soon(() => removed.length === 2, "removed");
+  await until(() => removed.length === 2, "removed");
   await all.stop();
 });

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
 import { needs } from "../support/needs.ts";
-import { bytesIn, everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { bytesIn, everyDelivered, makeRig } from "./rig.ts";
 
 const LIMIT = 4e6;
 const BYTES = 3_000_000;

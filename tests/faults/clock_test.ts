@@ -7,7 +7,7 @@ import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { tempFolder } from "../support/temp.ts";
-import { until } from "./rig.ts";
+import { until } from "../support/until.ts";
 
 const DAY = 86_400_000;
 

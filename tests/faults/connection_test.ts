@@ -4,7 +4,8 @@
  */
 import { assert } from "@std/assert";
 import { needs } from "../support/needs.ts";
-import { each, everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, everyDelivered, makeRig } from "./rig.ts";
 
 const SIZE = 12_000_000;
 

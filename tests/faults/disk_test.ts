@@ -7,7 +7,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 import { finalNames } from "../support/observer.ts";
-import { each, everyDelivered, makeRig, namesIn, tool, troubled, unmounting, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, everyDelivered, makeRig, namesIn, tool, troubled, unmounting } from "./rig.ts";
 
 each(
   ["local", "rsync", "tar", "sftp"],

@@ -6,7 +6,8 @@ import { join } from "@std/path";
 import { exchanging } from "../support/exchanger.ts";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
 import { needs } from "../support/needs.ts";
-import { makeRig, namesIn, type Rig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { makeRig, namesIn, type Rig } from "./rig.ts";
 
 /** An account that nobody has. */
 const STRANGER = 54_321;

@@ -7,7 +7,8 @@ import { assert, assertEquals } from "@std/assert";
 import { needs } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
-import { each, everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, everyDelivered, makeRig } from "./rig.ts";
 
 const PROOF = { proof: "read_back" };
 const POINTS = ["after_claim", "during_put", "after_put", "after_verify", "before_record", "after_publish", "after_record"];

@@ -5,7 +5,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fitsFile } from "../support/fits_maker.ts";
-import { each, everyDelivered, makeRig, needsFor, type Rig, type RigOptions, until } from "./rig.ts";
+import { pause, until } from "../support/until.ts";
+import { each, everyDelivered, makeRig, needsFor, type Rig, type RigOptions } from "./rig.ts";
 
 const MB = 1_000_000;
 const SIZE = 64 * MB;
@@ -330,8 +331,4 @@ async function writeUntil(
     90,
   );
   return at;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

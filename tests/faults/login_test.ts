@@ -4,7 +4,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { finalNames } from "../support/observer.ts";
-import { each, everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, everyDelivered, makeRig } from "./rig.ts";
 
 each(
   ["rsync", "tar", "sftp"],

@@ -3,7 +3,8 @@
  * at a time, and with a daemon that is killed in the middle.
  */
 import { assert, assertEquals, assertNotMatch } from "@std/assert";
-import { each, everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, everyDelivered, makeRig } from "./rig.ts";
 
 const LINE = { roundTripMs: 60, windowBytes: 1 << 17 };
 const FILES = 10;

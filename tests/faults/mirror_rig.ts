@@ -1,5 +1,6 @@
 /** A daemon with a mirror for tests: one job with a local destination, and what lies where. */
 import { dataToNas } from "../support/daemon_process.ts";
+import { until } from "../support/until.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 
 /** Folders `data` and `nas`; nothing runs yet. */
@@ -21,12 +22,7 @@ export async function mirrorRig(changes: Record<string, unknown> = {}, env: Reco
       filesBelow(folder.at("nas")).filter((path) => path.startsWith(".image-transfer-trash/"))
         .map((path) => path.split("/").slice(2).join("/")).sort(),
     /** Waits until it is so. */
-    async until(isSo: () => boolean | Promise<boolean>, what: string, seconds = 40) {
-      for (const deadline = Date.now() + seconds * 1000; !await isSo();) {
-        if (Date.now() > deadline) throw new Error(`not in ${seconds} s: ${what}\n${(await program.log()).slice(-4000)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    },
+    until: (isSo: () => boolean | Promise<boolean>, what: string, seconds = 40) => until(isSo, what, seconds, program.log),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }

@@ -11,7 +11,8 @@ import { mountSmallDisk } from "../support/small_disk.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 import { startProxy, type TcpProxy } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { everyDelivered, tool, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { everyDelivered, tool } from "./rig.ts";
 
 /** So many files wait for the impaired destination, each of them a batch: more than it may send at once. */
 const BACKLOG = 8;

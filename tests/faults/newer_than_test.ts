@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { observingNight } from "../../src/domain/night/night.ts";
 import { dataToNas } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
+import { until } from "../support/until.ts";
 import { filesBelow } from "./mirror_rig.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -25,12 +26,7 @@ async function archive(newer_than: unknown, changes: Record<string, unknown> = {
     ...{ folder, program, write, status },
     shown: () => filesBelow(folder.at("nas")).filter((path) => !path.startsWith(".")),
     aside: async () => (await status()).jobs[0].left_aside,
-    async until(isSo: () => boolean | Promise<boolean>, what: string) {
-      for (const deadline = Date.now() + 40_000; !await isSo();) {
-        if (Date.now() > deadline) throw new Error(`not in 40 s: ${what}\n${(await program.log()).slice(-4000)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    },
+    until: (isSo: () => boolean | Promise<boolean>, what: string) => until(isSo, what, 40, program.log),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }

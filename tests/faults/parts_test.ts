@@ -8,7 +8,8 @@ import type { RunningDaemon } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
-import { configure, each, everyDelivered, makeRig, type Rig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { configure, each, everyDelivered, makeRig, type Rig } from "./rig.ts";
 
 const SIZE = 16_000_000;
 const PART = 9_000_000;

@@ -8,7 +8,8 @@ import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { sha256 } from "../support/fits_maker.ts";
 import type { SshdOptions } from "../support/sshd.ts";
 import { tempFolder } from "../support/temp.ts";
-import { each, makeRig, needsFor, successLines, tool, unmounting, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, makeRig, needsFor, successLines, tool, unmounting } from "./rig.ts";
 
 interface Case {
   readonly what: string;

@@ -4,7 +4,8 @@
  */
 import { assertEquals, assertNotMatch } from "@std/assert";
 import { signalEach, treeOf } from "../support/process_tree.ts";
-import { each, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, makeRig } from "./rig.ts";
 
 each(
   ["rsync", "tar", "sftp", "scp"],

@@ -11,7 +11,8 @@ import { mountSmallDisk, type SmallDisk } from "../support/small_disk.ts";
 import { startSshd } from "../support/sshd.ts";
 import { type ProxyOptions, startProxy, type TcpProxy } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig, type Rig, tool, troubled, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { everyDelivered, makeRig, type Rig, tool, troubled } from "./rig.ts";
 
 const SIZE = 12_000_000;
 const PROOF = ["checksum", "read_back"];

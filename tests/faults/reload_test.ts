@@ -1,6 +1,7 @@
 /** A reload in the middle of a transfer: what is under way gets its time, and nobody wonders why it takes so long. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { everyDelivered, makeRig } from "./rig.ts";
 
 Deno.test("reload while a large file is sent: says what it waits for, and the file goes on under the new configuration", async () => {
   await using rig = await makeRig({

@@ -6,7 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { fitsFile } from "../support/fits_maker.ts";
 import { needs } from "../support/needs.ts";
-import { makeRig, namesIn, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { makeRig, namesIn } from "./rig.ts";
 
 Deno.test(
   "delete_source with one of two destinations down: sources stay until both have proven them; lost and changed ones stay",

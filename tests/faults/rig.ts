@@ -194,15 +194,6 @@ export function bytesIn(folder: string): number {
   return sum;
 }
 
-/** Waits until it holds; throws, saying what was waited for. */
-export async function until(done: () => boolean | Promise<boolean>, what: string, seconds = 30): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!await done()) {
-    if (Date.now() > deadline) throw new Error(`not in ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** Runs a program of the system to its end. @throws where it says that it failed. */
 export async function tool(program: string, ...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();

@@ -5,7 +5,8 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { fitsFile, sha256 } from "../support/fits_maker.ts";
-import { each, everyDelivered, makeRig, type Rig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, everyDelivered, makeRig, type Rig } from "./rig.ts";
 
 const SIZE = 4_000_000;
 

@@ -7,7 +7,8 @@ import { needs } from "../support/needs.ts";
 import { stagingRemains } from "../support/observer.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { each, makeRig, type Rig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, makeRig, type Rig } from "./rig.ts";
 
 /** At 2 MB a second, what is left when it is asked to end takes far longer than it may. */
 const SIZE = 11_000_000;

@@ -4,7 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { needs } from "../support/needs.ts";
-import { everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { everyDelivered, makeRig } from "./rig.ts";
 
 const SMALL = 200;
 const LARGE_BYTES = 300_000_000;

@@ -6,7 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import { theProgram } from "../support/daemon_process.ts";
 import { needs } from "../support/needs.ts";
 import { treeOf } from "../support/process_tree.ts";
-import { each, makeRig, type Rig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { each, makeRig, type Rig } from "./rig.ts";
 
 const SIZE = 6_000_000;
 const CTRL_C = new Uint8Array([3]);

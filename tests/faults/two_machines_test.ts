@@ -9,7 +9,8 @@ import type { Naming } from "../support/naming_process.ts";
 import { stagingRemains } from "../support/observer.ts";
 import { type SshdOptions, startSshd } from "../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
-import { namesIn, needsFor, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { namesIn, needsFor } from "./rig.ts";
 
 const WAYS: readonly { name: string; method: "local" | "rsync" | "sftp"; files: number; everyMs: number; sshd?: SshdOptions }[] =
   [

@@ -20,6 +20,7 @@ import { rcloneConfig, startWebdav } from "../support/rclone_servers.ts";
 import { startSshd } from "../support/sshd.ts";
 import { freePort } from "../support/tcp_proxy.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { loginTo, tool } from "./rig.ts";
 
 const LEFT = fromFileUrl(new URL("upgrade/state-977d155.tar.gz", import.meta.url));
@@ -111,14 +112,6 @@ async function rowsOf({ command }: Installation): Promise<readonly Row[]> {
   return JSON.parse(stdout);
 }
 
-async function until(what: string, done: () => Promise<boolean>, log: () => Promise<string>): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!await done()) {
-    if (Date.now() > deadline) throw new Error(`not in a minute: ${what}\n${(await log()).slice(-6000)}`);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-  }
-}
-
 const isDelivered = ({ state }: Row) => state === "delivered";
 
 /** A FITS file whose data is one block again and again: it compresses well. */
@@ -167,16 +160,21 @@ async function leaveBehind(file: string): Promise<void> {
   await using daemon = await installation.start();
   const expected = (DONE.length + 1) * REACHED.length - 1 + MIRRORED.length + 1;
   const count = async () => (await rowsOf(installation)).filter(isDelivered).length;
-  await until("the first files", async () => await count() === expected, installation.log);
+  await until(async () => await count() === expected, "the first files", 60, installation.log);
   for (const name of MIRRORED.slice(0, 3)) await Deno.remove(folder.at("mirrored", name));
   await installation.untilLog(/REMOVALS WAIT|max_delete is 2/);
   await expose(folder, `camera/${LARGE}`, 3_000_000, 31);
-  await until("a part everywhere", () => {
-    const parts = REACHED.filter((name) =>
-      below(folder.at("far", name)).some((path) => isStaged(path) && Deno.statSync(folder.at("far", name, path)).size > 200_000)
-    );
-    return Promise.resolve(parts.length >= REACHED.length - 1);
-  }, installation.log);
+  await until(
+    () => {
+      const parts = REACHED.filter((name) =>
+        below(folder.at("far", name)).some((path) => isStaged(path) && Deno.statSync(folder.at("far", name, path)).size > 200_000)
+      );
+      return Promise.resolve(parts.length >= REACHED.length - 1);
+    },
+    "a part everywhere",
+    60,
+    installation.log,
+  );
   daemon.kill("SIGKILL");
   await daemon.ended;
   await folder.write("left.json", JSON.stringify({ folder: folder.path, pocketbase: server.url }));
@@ -240,7 +238,7 @@ Deno.test(
     await expose(folder, "guider/second.fits", 9_000, 22);
     const isAll = async () =>
       (await left()).length === 1 && (await rowsOf(installation)).some(({ target }) => target === "second.fits");
-    await until("the rest, the backlog, and the job of the server", isAll, installation.log);
+    await until(isAll, "the rest, the backlog, and the job of the server", 60, installation.log);
 
     const after = await rowsOf(installation);
     const keyOf = ({ job, target, destination }: Row) => `${job}/${target} → ${destination}`;
@@ -260,11 +258,11 @@ Deno.test(
     // Nobody has answered for the removals yet.
     assertEquals(below(folder.at("far/mirror")).filter((path) => !isStaged(path)).sort(), MIRRORED);
     const isHeld = async () => /max_delete is 2/.test((await installation.command(["status"])).stdout);
-    await until("the mirror asks", isHeld, installation.log);
+    await until(isHeld, "the mirror asks", 60, installation.log);
     const accepted = await installation.command(["resume", "--accept", "mirrored/mirror"]);
     assertEquals(accepted.code, 0, accepted.stderr);
     const isRemoved = () => Promise.resolve(MIRRORED.slice(0, 3).every((name) => !below(folder.at("far/mirror")).includes(name)));
-    await until("the removals", isRemoved, installation.log);
+    await until(isRemoved, "the removals", 60, installation.log);
     assertEquals(await daemon.stop(), 0);
   },
 );

@@ -8,7 +8,8 @@ import { fitsFile } from "../support/fits_maker.ts";
 import { has, needs } from "../support/needs.ts";
 import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
-import { everyDelivered, makeRig, namesIn, tool, unmounting, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { everyDelivered, makeRig, namesIn, tool, unmounting } from "./rig.ts";
 
 const MANY = 8000;
 const NIGHTS = ["n0", "n1", "n2", "n3"];

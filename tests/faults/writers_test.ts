@@ -8,7 +8,8 @@ import { fitsFile } from "../support/fits_maker.ts";
 import { needs } from "../support/needs.ts";
 import { python } from "../support/readers.ts";
 import { mountStallingDisk } from "../support/stalled_write.ts";
-import { everyDelivered, makeRig, until } from "./rig.ts";
+import { until } from "../support/until.ts";
+import { everyDelivered, makeRig } from "./rig.ts";
 
 /** Gets the finished content on a path of its own, and where to write it. Every pause is far longer than the quiet time. */
 const WRITERS: Readonly<Record<string, string>> = {

@@ -5,6 +5,7 @@ import { fitsFile } from "../support/fits_maker.ts";
 import { install } from "../support/daemon_process.ts";
 import { has } from "../support/needs.ts";
 import { type PocketbaseProcess, ROOT, startPocketbase } from "../support/pocketbase.ts";
+import { until } from "../support/until.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 
 const QUICK = { debounce_ms: 200, minimum_free_space_gb: 0, copy_safety_margin_gb: 0 };
@@ -54,7 +55,7 @@ Deno.test(
       // Its log is there as well.
       const token = await rootToken(server.url);
       const ask = (path: string, method: string, body?: unknown) => request(server.url, token, path, method, body);
-      await untilTrue(async () => {
+      await until(async () => {
         const { items } = await ask("/api/collections/image_transfer_logs/records?perPage=200", "GET");
         return items.some(({ message }: { message: string }) => message.startsWith("Successfully transferred"));
       });
@@ -76,7 +77,7 @@ Deno.test(
       await camera.untilLog(/PocketBase: .*job "guider" sets "hooks", which only this computer's file may set/);
       const status = JSON.parse((await camera.command(["status", "--json"])).stdout);
       assertEquals(status.jobs.map(({ name }: { name: string }) => name), ["default", "guider"]);
-      await untilTrue(async () => {
+      await until(async () => {
         const [member] = JSON.parse((await camera.command(["fleet", "--json"])).stdout);
         return String(member?.config_error).includes("hooks");
       });
@@ -86,7 +87,7 @@ Deno.test(
       assertMatch(jobs_rejected, /"guider" sets "hooks"/);
       assertMatch((await camera.command(["status"])).stdout, /^SERVER'S JOBS NOT USED: [^]*"guider" sets\s+"hooks"/);
       const level = async () => (await ask("/api/collections/image_transfer_heartbeats/records", "GET")).items[0].level;
-      await untilTrue(async () => await level() === "warning");
+      await until(async () => await level() === "warning");
       const codes = await Promise.all(["status", "fleet"].map(async (name) => (await camera.command([name, "--check"])).code));
       assertEquals(codes, [1, 1]);
 
@@ -106,7 +107,7 @@ Deno.test(
       // It is back, without the job.
       server = await startPocketbase(folder.at("data"), { port: server.port });
       await ask(`${records}/${id}`, "DELETE");
-      await untilTrue(async () => {
+      await until(async () => {
         const { jobs } = JSON.parse((await camera.command(["status", "--json"])).stdout);
         return jobs[1].removed_on_server === true;
       });
@@ -144,7 +145,7 @@ Deno.test(
     assertMatch((await camera.command(["pocketbase", "status"])).stdout, / {2}camera: from the server/);
     await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
     const there = async (path: string) => await Deno.stat(folder.at(path)).then(() => true, () => false);
-    await untilTrue(async () => await there("called") && await there("nas/a.fits") && !await there("camera/a.fits"));
+    await until(async () => await there("called") && await there("nas/a.fits") && !await there("camera/a.fits"));
     // Somebody changes it there: then it is not the file's job any more, and removes nothing.
     const token = await rootToken(server.url);
     const records = "/api/collections/image_transfer_jobs/records";
@@ -167,7 +168,7 @@ Deno.test("the fleet shows every computer, the worst first, and who has gone sil
   assertMatch(added.stdout, /admin_email: autumn\./);
   await using _running = await spring.start();
   let members: { name: string; level: string; headline: string; report: { destinations: unknown[] } | null }[] = [];
-  await untilTrue(async () => {
+  await until(async () => {
     members = JSON.parse((await spring.command(["fleet", "--json"])).stdout);
     return members.length === 2 && members.some(({ level }) => level === "good");
   });
@@ -182,14 +183,14 @@ Deno.test("the fleet shows every computer, the worst first, and who has gone sil
   // Its night, before and after it goes silent: what is not heard of is never well.
   await Deno.writeFile(folder.at("camera/a.fits"), fitsFile(30_000, 1));
   const nights = async () => JSON.parse((await spring.command(["report", "--fleet", "--json"])).stdout).computers;
-  await untilTrue(async () => (await nights())[1].images.delivered === 1);
+  await until(async () => (await nights())[1].images.delivered === 1);
   assertEquals((await nights()).map(({ name, verdict }: { name: string; verdict: string }) => [name, verdict]), [
     ["autumn", "unknown"],
     ["spring", "well"],
   ]);
   // Three heartbeats later.
   await _running[Symbol.asyncDispose]();
-  await untilTrue(async () => (await spring.command(["fleet"])).stdout.includes("spring    OFFLINE"));
+  await until(async () => (await spring.command(["fleet"])).stdout.includes("spring    OFFLINE"));
   const report = await spring.command(["report", "--fleet"]);
   assertEquals(report.code, 1);
   assertMatch(
@@ -299,13 +300,6 @@ function pageOf(url: string): (path: string, body?: unknown) => Promise<any> {
     const question = body === undefined ? { headers } : { headers, method: "POST", body: JSON.stringify(body) };
     return await (await fetch(new URL(path, url), question)).json();
   };
-}
-
-async function untilTrue(look: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !await look(); tries++) {
-    assert(tries < 60, "it does not come true");
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
 }
 
 async function rootToken(url: string): Promise<string> {

@@ -1,10 +1,11 @@
 /** Log lines on their way to the disk: one that cannot write for a moment. */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { bell } from "../../src/async/bell.ts";
 import type { TransferEvent } from "../../src/domain/transfer_event.ts";
 import { keepLogs } from "../../src/fleet/log_upload.ts";
 import type { PocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { createSystem } from "../../src/system/create_system.ts";
+import { until } from "../support/until.ts";
 import { tempFolder } from "../support/temp.ts";
 
 /** Time runs so much faster. */
@@ -39,13 +40,6 @@ async function keeping(folder: string, isFull: () => boolean, during: (say: (mes
   await during((message) => listener({ at: real.now(), type: "notice", level: "info", message }));
   done.abort();
   await kept;
-}
-
-async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-  for (let looks = 0; !await isSo(); looks++) {
-    assert(looks < 500, `it takes too long until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 async function messagesIn(folder: string): Promise<string[]> {

@@ -2,7 +2,7 @@
  * The link of a daemon that does nothing else, at a real server: what it says, loads and sends can be looked at, and its clock and
  * its network replaced.
  */
-import { assert } from "@std/assert";
+
 import { bell } from "../../src/async/bell.ts";
 import { readConfig } from "../../src/config/read/load.ts";
 import type { PocketbaseSettings, Settings } from "../../src/config/settings.ts";
@@ -17,6 +17,7 @@ import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { type PocketbaseProcess, ROOT, startPocketbase } from "../support/pocketbase.ts";
 import type { TempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
 
 export const never = new AbortController().signal;
@@ -142,12 +143,7 @@ export async function linkRig(
     beats: () =>
       events.filter((event) => event.type === "pocketbase" && event.collection === HEARTBEATS && event.result === "ok").length,
     jobs: () => settings.jobs.map(({ name }) => name),
-    async until(done, what) {
-      for (let turn = 0; !await done(); turn++) {
-        assert(turn < 4500, `never came to it: ${what}; ${JSON.stringify(notices().slice(-6))}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
+    until: (done, what) => until(done, what, 90, () => JSON.stringify(notices().slice(-6))),
     async [Symbol.asyncDispose]() {
       ending.abort();
       await running;

@@ -7,6 +7,7 @@ import { install } from "../support/daemon_process.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
 import { tempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { type FleetServer, fleetServer, linkRig, never } from "./link_rig.ts";
 
 const options = { ignore: !has("pocketbase") };
@@ -41,13 +42,13 @@ Deno.test(
       ids.push(await addJob(server, name, { watch_path: folder.at(name), remote_base_path: folder.at(`nas/${name}`) }));
     }
     await using daemon = await camera.start();
-    await untilTrue(async () => (await names()).length === 3);
+    await until(async () => (await names()).length === 3);
     assertEquals((await camera.command(["status", "--check"])).code, 0);
 
     for (const id of ids) await server.root.ask(`${RECORDS}/${id}`, { method: "DELETE" }, never);
     await camera.untilLog(/PocketBase: jobs? guider(, spectro were| was) removed on the server/);
     const marked = async () => (await status()).jobs.filter((one: { removed_on_server?: true }) => one.removed_on_server);
-    await untilTrue(async () => (await marked()).length === 2);
+    await until(async () => (await marked()).length === 2);
     assertEquals((await camera.command(["status", "--check"])).code, 1);
     await Deno.writeFile(folder.at("guider/g.fits"), fitsFile(30_000, 1));
     await camera.until((rows) => rows.some(({ target, state }) => target === "g.fits" && state === "delivered"));
@@ -59,7 +60,7 @@ Deno.test(
     });
     const shown = (await camera.command(["status"])).stdout.replaceAll(/\s+/g, " ");
     assertMatch(shown, /^JOBS REMOVED: .*guider watches \S+ removed on the server: .*pocketbase accept guider/);
-    await untilTrue(async () => (await camera.command(["fleet", "--check"])).code === 1);
+    await until(async () => (await camera.command(["fleet", "--check"])).code === 1);
     assertMatch((await camera.command(["fleet"])).stdout, /spring +WAITING[^]*guider and spectro were removed on the server/);
     assertMatch((await camera.command(["pocketbase", "status"])).stdout, / {2}guider: removed on the server; .*accept guider/);
 
@@ -88,7 +89,7 @@ Deno.test(
     const answer = await fetch(new URL("/api/accept-removed", page), { headers, method: "POST", body: '{"job":"spectro"}' });
     assertEquals(await answer.json(), { jobs: ["spectro"] });
     assertEquals(await names(), ["default"]);
-    await untilTrue(async () => (await camera.command(["fleet", "--check"])).code === 0);
+    await until(async () => (await camera.command(["fleet", "--check"])).code === 0);
     assertEquals(await again.stop(), 0);
   },
 );
@@ -181,13 +182,6 @@ Deno.test("a job that has vanished is marked although another record has an erro
 });
 
 const TOKEN = "a-token-for-the-tests-of-removed-jobs";
-
-async function untilTrue(look: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !await look(); tries++) {
-    assert(tries < 60, "it does not come true");
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
 
 async function copyFolder(from: string, to: string): Promise<void> {
   const { success } = await new Deno.Command("cp", { args: ["-a", from, to] }).output();

@@ -13,6 +13,7 @@ import { has } from "../support/needs.ts";
 import { ROOT, startPocketbase } from "../support/pocketbase.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
+import { until } from "../support/until.ts";
 import { IDLE, linkRig } from "./link_rig.ts";
 
 const never = new AbortController().signal;
@@ -41,7 +42,7 @@ Deno.test("a computer at rest costs a heartbeat, and reads those of others only 
   }
   await saveJob("common", folder, root);
   await Promise.all(all.map((one) => one.inForce("common")));
-  await untilTrue(async () => (await fleetNow(root, never)).every(({ level }) => level === "good"));
+  await until(async () => (await fleetNow(root, never)).every(({ level }) => level === "good"));
   asked.length = 0;
   await new Promise((resolve) => setTimeout(resolve, 6_000));
   // One each two seconds from each, and not one more; the first pause is a short one.
@@ -52,7 +53,7 @@ Deno.test("a computer at rest costs a heartbeat, and reads those of others only 
   // Somebody removes a record: it is written anew.
   const [record] = await root.all<{ id: string }>(HEARTBEATS, {}, never);
   await root.ask(`/api/collections/${HEARTBEATS}/records/${record!.id}`, { method: "DELETE" }, never);
-  await untilTrue(async () => (await fleetNow(root, never)).every(({ level }) => level === "good"));
+  await until(async () => (await fleetNow(root, never)).every(({ level }) => level === "good"));
 });
 
 Deno.test(
@@ -66,9 +67,9 @@ Deno.test(
     await using link = await linkRig(folder, account, { random: () => 0.01 });
     const begin = Date.now();
     const seen = async () => (await fleetNow(server.root, never))[0]?.seen_at ?? null;
-    await untilTrue(async () => await seen() !== null);
+    await until(async () => await seen() !== null);
     const first = await seen();
-    await untilTrue(async () => await seen() !== first);
+    await until(async () => await seen() !== first);
     assert(Date.now() - begin < 50_000, "a hundredth of a minute, not a minute");
     assertEquals(link.notices(), []);
   },
@@ -142,7 +143,7 @@ Deno.test("the server's hook deletes old log lines, and only those", options, as
   age(89, "line 1");
   await root.ask("/api/crons/image_transfer_logs", { method: "POST" }, never);
   const left = async () => (await root.all<{ message: string }>(LOGS, { sort: "message" }, never)).map(({ message }) => message);
-  await untilTrue(async () => (await left()).length === 2);
+  await until(async () => (await left()).length === 2);
   assertEquals(await left(), ["line 1", "line 2"]);
 });
 
@@ -180,11 +181,4 @@ async function saveJob(name: string, folder: TempFolder, root: PocketbaseServer)
   await Deno.mkdir(folder.at(name), { recursive: true });
   const settings = { watch_path: folder.at(name), transfer_method: "local", remote_base_path: folder.at(`${name}-there`) };
   await root.ask(`/api/collections/${JOBS}/records`, { method: "POST", body: { name, enabled: true, settings } }, never);
-}
-
-async function untilTrue(look: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !await look(); tries++) {
-    assert(tries < 100, "it does not come true");
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }

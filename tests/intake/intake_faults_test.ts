@@ -4,7 +4,8 @@ import { Failure } from "../../src/domain/failure.ts";
 import type { WatchEvent } from "../../src/system/system.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
-import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
+import { pause } from "../support/until.ts";
+import { intakeRig, runningIntake } from "./intake_rig.ts";
 import { pathToRead } from "../../src/domain/source_file.ts";
 
 const image = fitsFile(6_000, 3);

@@ -6,7 +6,8 @@ import { createSystem } from "../../src/system/create_system.ts";
 import type { System, WatchEvent } from "../../src/system/system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { has } from "../support/needs.ts";
-import { type IntakeRig, intakeRig, pause, runningIntake } from "./intake_rig.ts";
+import { pause } from "../support/until.ts";
+import { type IntakeRig, intakeRig, runningIntake } from "./intake_rig.ts";
 import { wasRead } from "../ledger/makers.ts";
 import { pathToRead } from "../../src/domain/source_file.ts";
 

@@ -3,7 +3,7 @@
  * admitted. Whatever is admitted must be one of the contents that the test declared whole.
  */
 import { createHash } from "node:crypto";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { Job } from "../../src/config/settings.ts";
 import type { NewEvent } from "../../src/domain/transfer_event.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
@@ -11,6 +11,7 @@ import { openLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { type Intake, intake, type IntakeTools } from "../../src/intake/intake.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import { type TempFolder, tempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { aDestination, aJob } from "../support/makers.ts";
 
 export interface IntakeRig extends AsyncDisposable {
@@ -89,13 +90,7 @@ export async function intakeRig(options: IntakeRigOptions = {}): Promise<IntakeR
     },
     admitted: () => events.flatMap((event) => event.type === "queued" ? [event.delivery.source.path] : []),
     told: (type, path) => events.filter((event) => event.type === type && (path === undefined || pathOf(event) === path)),
-    async until(done, what) {
-      const end = performance.now() + 30_000;
-      while (!done()) {
-        assert(performance.now() < end, `Waited in vain until ${what}; events: ${JSON.stringify(events.slice(-20))}`);
-        await pause(5);
-      }
-    },
+    until: (done, what) => until(done, what, 30, () => `events: ${JSON.stringify(events.slice(-20))}`),
     start() {
       running = made.run(ending.signal);
     },
@@ -124,10 +119,6 @@ export async function runningIntake(options: IntakeRigOptions = {}): Promise<Int
   rig.start();
   await rig.until(() => rig.told("scanned").length > 0, "the first scan is done");
   return rig;
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export function hashOf(bytes: Uint8Array): string {

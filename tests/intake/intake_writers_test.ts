@@ -6,7 +6,8 @@ import { assertEquals } from "@std/assert";
 import { createSystem } from "../../src/system/create_system.ts";
 import { fitsFile } from "../support/fits_maker.ts";
 import { needs, which } from "../support/needs.ts";
-import { intakeRig, pause, runningIntake } from "./intake_rig.ts";
+import { pause } from "../support/until.ts";
+import { intakeRig, runningIntake } from "./intake_rig.ts";
 
 const PAUSE_MS = 700;
 const image = fitsFile(300_000, 7);

@@ -9,6 +9,7 @@ import { openLedger, readLedger } from "../../src/ledger/sqlite/open_ledger.ts";
 import { createSystem } from "../../src/system/create_system.ts";
 import type { System } from "../../src/system/system.ts";
 import { farRollover } from "./far_rollover.ts";
+import { until } from "./until.ts";
 import { type TempFolder, tempFolder } from "./temp.ts";
 
 export interface DaemonRig extends AsyncDisposable {
@@ -77,13 +78,8 @@ export async function daemonRig(
     events,
     system,
     settings,
-    async until(done: () => boolean | Promise<boolean>, what: string) {
-      for (let turn = 0; turn < 2000; turn++) {
-        if (await done()) return;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      throw new Error(`never came to it: ${what}; ${JSON.stringify(events.slice(-6))}`);
-    },
+    until: (done: () => boolean | Promise<boolean>, what: string) =>
+      until(done, what, 20, () => JSON.stringify(events.slice(-6))),
     async [Symbol.asyncDispose]() {
       await daemon[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();

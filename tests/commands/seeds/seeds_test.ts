@@ -8,6 +8,7 @@ import { fitsFile } from "../../support/fits_maker.ts";
 import { has } from "../../support/needs.ts";
 import { startSshd } from "../../support/sshd.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
+import { until } from "../../support/until.ts";
 import { blocks, LINES, listed } from "./documents.ts";
 
 const isWindows = Deno.build.os === "windows";
@@ -75,7 +76,7 @@ async function site(env: Readonly<Record<string, string>> = {}): Promise<Site> {
         for await (const text of stream.pipeThrough(new TextDecoderStream())) printed += text;
       }));
       try {
-        await until(() => / Watching /.test(printed), () => `${line}: did not start\n${printed}`);
+        await until(() => / Watching /.test(printed), `${line}: starts`, 60, () => printed);
         await options.meanwhile();
         if (!options.endsItself) child.kill("SIGTERM");
       } catch (error) {
@@ -88,14 +89,6 @@ async function site(env: Readonly<Record<string, string>> = {}): Promise<Site> {
     },
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
-}
-
-async function until(isSo: () => boolean | Promise<boolean>, why: () => string): Promise<void> {
-  for (let turn = 0; turn < 1200; turn++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(why());
 }
 
 function isThere(path: string): Promise<boolean> {
@@ -145,7 +138,7 @@ Deno.test(
     const arrives = (name: string) => async () => {
       await image(name);
       const path = home.at(`processing/inbox/20261120/${name}`);
-      await until(() => isThere(path), () => `${name} did not arrive`);
+      await until(() => isThere(path), `${name} arrives`);
     };
     await image("first.fits");
     assertStringIncludes(await run(1, "image-transfer --dry-run"), `${home.at("camera/raw/20261120/first.fits")} -> local `);
@@ -277,7 +270,7 @@ Deno.test(
 
     const copied = (name: string) => async () => {
       await home.write(`home/Documents/${name}`, name);
-      await until(() => isThere(home.at(`backup/Documents/${name}`)), () => `${name} did not arrive`);
+      await until(() => isThere(home.at(`backup/Documents/${name}`)), `${name} arrives`);
     };
     for (const folder of ["home/Documents", "var/run"]) await Deno.mkdir(home.at(folder), { recursive: true });
     await foreground(2, start, {
@@ -292,7 +285,7 @@ Deno.test(
       adapt: (line) => line.replace("./target/release/", "").replace("8090", "9"),
       async meanwhile() {
         await copied("jobs of the file.txt")();
-        await until(async () => /127\.0\.0\.1:9|localhost:9/.test(await home.read("var/log/sync-daemon.log")), () => "not asked");
+        await until(async () => /127\.0\.0\.1:9|localhost:9/.test(await home.read("var/log/sync-daemon.log")), "it is asked");
       },
     });
     assertMatch(await foreground(2, debug, { meanwhile: copied("b.txt") }), / DEBUG /);
@@ -388,7 +381,7 @@ pid_file: ${home.at("var/run/ftpmonitor.pid")}\nlog_file: ${home.at("var/log/ftp
     await it.foreground(3, "image-transfer", {
       endsItself: true,
       async meanwhile() {
-        await until(() => isThere(home.at("out/a.txt")), () => "a.txt did not arrive");
+        await until(() => isThere(home.at("out/a.txt")), "a.txt arrives");
         assertMatch(await run(3, cat, { adapt: place }), /^\d+\n?$/);
         await run(3, pid, { adapt: place });
         await run(3, log, { adapt: place });
@@ -397,7 +390,7 @@ pid_file: ${home.at("var/run/ftpmonitor.pid")}\nlog_file: ${home.at("var/log/ftp
           "image-transfer",
         );
         await run(3, kill, { adapt: (line) => place(line.replace("sudo ", "")) });
-        await until(async () => !await isThere(home.at("var/run/ftpmonitor.pid")), () => "it was not ended");
+        await until(async () => !await isThere(home.at("var/run/ftpmonitor.pid")), "it is ended");
       },
     });
     const text = await run(3, tail, { adapt: (line) => `timeout 1 ${place(line)}`, code: 124 });

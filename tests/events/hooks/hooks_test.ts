@@ -9,6 +9,7 @@ import { anAdmission, broken, NOW, proven } from "../../ledger/makers.ts";
 import { aJob } from "../../support/makers.ts";
 import { dice } from "../../support/seeded.ts";
 import { type TempFolder, tempFolder } from "../../support/temp.ts";
+import { until } from "../../support/until.ts";
 import { aCommand, aHook, aWebhook } from "./makers.ts";
 
 /** Pauses of minutes last milliseconds; time limits last as long as they say. */
@@ -34,14 +35,6 @@ function start(ledger: Ledger, ...all: readonly Partial<Hook>[]) {
 function deliver(ledger: Ledger, count: number, prefix = "f"): void {
   const made = ledger.admit(Array.from({ length: count }, (_, i) => anAdmission(`${prefix}${i}`)), NOW);
   ledger.record(made.map((delivery) => proven(delivery)), NOW);
-}
-
-async function until(done: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < 6000; turn++) {
-    if (done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`never came to it: ${what}`);
 }
 
 interface Heard {

@@ -5,7 +5,8 @@ import { verify } from "../../../src/domain/receipt.ts";
 import { createSystem } from "../../../src/system/create_system.ts";
 import type { WatchEvent } from "../../../src/system/system.ts";
 import { fitsFile } from "../../support/fits_maker.ts";
-import { hashOf, type IntakeRig, pause, runningIntake } from "../intake_rig.ts";
+import { pause } from "../../support/until.ts";
+import { hashOf, type IntakeRig, runningIntake } from "../intake_rig.ts";
 
 const [first, second] = [fitsFile(6_000, 3), fitsFile(6_000, 4)];
 const real = createSystem();
