@@ -4,7 +4,7 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { argument, option } from "@optique/core/primitives";
 import { choice, string, type ValueParser } from "@optique/core/valueparser";
 import type { NonEmptyString } from "@optique/core/nonempty";
-import type { Parser, Suggestion } from "@optique/core/parser";
+import type { InferValue, Parser, Suggestion } from "@optique/core/parser";
 import type { OptionName } from "@optique/core/usage";
 import { plain } from "./command.ts";
 
@@ -82,17 +82,6 @@ export const configOption = given(
 
 export const jsonOption = flag("--json", "Print JSON");
 
-const LOG_LEVELS = ["trace", "debug", "info", "warning", "error"] as const;
-
-/** Options of `run` (also without its name) and `start`. */
-export interface RunInput {
-  readonly config: string | undefined;
-  readonly verbose: boolean;
-  readonly dryRun: boolean;
-  readonly once: boolean;
-  readonly logLevel: (typeof LOG_LEVELS)[number] | "warn" | undefined;
-}
-
 /** What `run`, `watch` and `copy` have in common. */
 export const runningOptions = {
   verbose: flag(["-v", "--verbose"], "Log in detail (level debug)"),
@@ -100,12 +89,12 @@ export const runningOptions = {
   /** Where it is not given, as configured. */
   logLevel: given(
     "--log-level",
-    choice([...LOG_LEVELS, "warn"], { caseInsensitive: true, metavar: "LEVEL" }),
+    choice(["trace", "debug", "info", "warning", "error", "warn"], { caseInsensitive: true, metavar: "LEVEL" }),
     "Log level: trace, debug, info, warning or error",
   ),
 } as const;
 
-/** The options of `run`, which also work without `run`: `image-transfer -c FILE -v`. */
+/** The options of `run` and `start`, which also work without their names: `image-transfer -c FILE -v`. */
 export const runOptions = object({
   config: configOption,
   verbose: runningOptions.verbose,
@@ -113,3 +102,5 @@ export const runOptions = object({
   once: flag("--once", "Deliver the files that are there, then exit: 0 if all were delivered, 1 if not"),
   logLevel: runningOptions.logLevel,
 });
+
+export type RunInput = Readonly<InferValue<typeof runOptions>>;
