@@ -11,6 +11,7 @@ import {
   findInstalled,
   kindHere,
   nameOption,
+  nameWords,
   othersBeside,
   reportLines,
   reportOf,
@@ -64,7 +65,7 @@ export const service = defineCommand({
         const report = await untilItRuns(mark.state, tools).catch(notAllowed);
         if (report === null) {
           throw new Failure("internal", `Started ${title}, but the daemon is not responding`, {
-            hint: "See the log: image-transfer service logs",
+            hint: `See the log: image-transfer service logs${nameWords(name, tools)}`,
           });
         }
         const running = report === undefined ? "was started" : `is running: ${reportLines(report).join("\n  ")}`;
@@ -82,7 +83,7 @@ export const service = defineCommand({
         stderr(said.stderr);
         const report = await reportOf(mark.state, tools).catch(notAllowed);
         if (report === undefined) {
-          stderr("The daemon responds only to its own account: sudo image-transfer service status\n");
+          stderr(`The daemon responds only to its own account: sudo image-transfer service status${nameWords(name, tools)}\n`);
           return EXIT.done;
         }
         const running = report === null ? "not running." : `running: ${reportLines(report).join("\n  ")}`;
