@@ -293,12 +293,14 @@ function usualStateDirectory(around: Resolving["around"]): string {
 function webSettings(written: unknown, to: Resolving): WebSettings | null {
   if (written === false) return null;
   const { listen, ...options } = resolveKeys(webShape, isSection(written) ? written : {}, ["web"], to);
-  const address = parseListen(String(listen));
-  if (address === null) {
+  // `host:port`, `[v6]:port`, or a port alone, which means this computer only.
+  const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(String(listen).trim()) ?? [];
+  const [host, port] = [bracketed ?? plain ?? "127.0.0.1", Number(digits ?? NaN)];
+  if (!(port <= 65535 && isHostName(host))) {
     refuse("listen", `must be an address and a port, like 127.0.0.1:9090, not "${listen}"`, ["web"], to);
     return null;
   }
-  const settings = { ...options, ...address };
+  const settings = { ...options, host, port };
   for (const [key, token] of [["token", settings.token], ["metrics_token", settings.metricsToken]] as const) {
     if (token !== null && token.length < 16) refuse(key, "must be text of at least 16 characters", ["web"], to);
   }
@@ -306,19 +308,11 @@ function webSettings(written: unknown, to: Resolving): WebSettings | null {
     const key = settings.tlsCert === null ? "tls_key" : "tls_cert";
     to.report(["web", key], '"web.tls_cert" and "web.tls_key" must be set together; one is missing');
   }
-  if (!isLoopback(address.host) && (settings.token === null || settings.tlsCert === null)) {
-    const what = `lets other computers connect at ${address.host}; this also requires "token", "tls_cert" and "tls_key"`;
+  if (!isLoopback(host) && (settings.token === null || settings.tlsCert === null)) {
+    const what = `lets other computers connect at ${host}; this also requires "token", "tls_cert" and "tls_key"`;
     refuse("listen", what, ["web"], to);
   }
   return settings;
-}
-
-/** `host:port`, `[v6]:port`, or a port alone, which means this computer only; null for anything else. */
-function parseListen(text: string): { host: string; port: number } | null {
-  const match = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text.trim());
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2] ?? "127.0.0.1";
-  return match && port <= 65535 && isHostName(host) ? { host, port } : null;
 }
 
 function isLoopback(host: string): boolean {

@@ -23,7 +23,10 @@ export function resolveDestination(
   const transport = resolveTransport({ ...merged, rsync_options: options.kept }, path, to);
   const common = resolveKeys(commonKeys, merged, path, to);
   const folder = basePath(common.basePath, !isOnThisComputer({ transport }), path, to);
-  const { basePath: base, layout } = splitNight(folder, common.layout);
+  // `/data/NIGHT/raw` with `{path}` is `/data` with `{night}/raw/{path}`.
+  const cut = cutAtNight(folder);
+  const base = cut === null ? folder : cut.base;
+  const layout = cut === null ? common.layout : withNight([...cut.rest, common.layout].join("/"), "{night}");
   // Of the placeholders, only the night has a meaning in the path, and is cut off with what follows it.
   const [placeholder] = /\{(?:header\b[^{}]*|job|path|folder|name|stem|ext)\}/i.exec(base) ?? [];
   const unfit = placeholder !== undefined
@@ -186,13 +189,6 @@ export function splitWatched(path: string): { folder: string; below: string | nu
   return cut === null ? { folder: path, below: null } : { folder: cut.base, below: cut.rest.join("/") };
 }
 
-/** `/data/NIGHT/raw` with `{path}` is `/data` with `{night}/raw/{path}`. */
-function splitNight(basePath: string, layout: string): { basePath: string; layout: string } {
-  const cut = cutAtNight(basePath);
-  if (cut === null) return { basePath, layout };
-  return { basePath: cut.base, layout: withNight([...cut.rest, layout].join("/"), "{night}") };
-}
-
 /** The path before the part that names the night, and the parts from there on. */
 function cutAtNight(path: string): { base: string; rest: string[] } | null {
   const parts = path.split(/[/\\]/);
@@ -270,14 +266,14 @@ export function checkRsyncOptions(options: readonly string[]): CheckedOptions {
   const kept: string[] = [];
   const faults: { index: number; message: string }[] = [];
   options.forEach((written, index) => {
-    const long = written.startsWith("--") ? [written] : shortOptions(written);
-    if (long === null) {
-      faults.push({
-        index,
-        message: `must be an option that begins with -, with its value after =, like --bwlimit=5000, not "${written}"`,
-      });
+    if (!/^--|^-[A-Za-z0-9@]/.test(written)) {
+      const message = `must be an option that begins with -, with its value after =, like --bwlimit=5000, not "${written}"`;
+      faults.push({ index, message });
       return;
     }
+    // `-avn` as its long options.
+    const short = (letter: string) => LETTERS[letter] === undefined ? `-${letter}` : `--${LETTERS[letter]}`;
+    const long = written.startsWith("--") ? [written] : [...written.slice(1)].map(short);
     for (const option of long) {
       if (ALLOWED.test(option)) kept.push(option);
       else if (!DONE_ANYWAY.test(option)) faults.push({ index, message: refusal(written, option) });
@@ -291,10 +287,4 @@ function refusal(written: string, option: string): string {
     `it is not known to be safe. Allowed: ${ALLOWED_TEXT}`;
   const name = written.startsWith("--") ? written : `${option.startsWith("--") ? `${option} in ` : ""}${written}`;
   return `must not contain ${name}: ${reason}`;
-}
-
-/** `-avn` as its long options; null if it is not an option. */
-function shortOptions(written: string): string[] | null {
-  if (!/^-[A-Za-z0-9@]/.test(written)) return null;
-  return [...written.slice(1)].map((letter) => LETTERS[letter] === undefined ? `-${letter}` : `--${LETTERS[letter]}`);
 }

@@ -143,7 +143,8 @@ const hookKeys = z.strictObject({
   command: texts("words: the program and its arguments").min(1, "must name a program").optional()
     .describe("Program and arguments, with placeholders like `{path}`"),
   working_directory: text("a folder").optional().describe("The folder that the program starts in"),
-  url: text(ADDRESS).refine((url) => VARIABLE.test(url) || isAddress(url), `must be ${ADDRESS}`).optional()
+  url: text(ADDRESS).refine((url) => VARIABLE.test(url) || /^https?:$/.test(URL.parse(url)?.protocol ?? ""), `must be ${ADDRESS}`)
+    .optional()
     .meta({ description: "Or a webhook to post to", writeOnly: true }),
   format: oneOf(HOOK_FORMATS).optional()
     .describe("What the webhook gets: `json` (the whole event), or a message as the named service expects it"),
@@ -164,50 +165,29 @@ export const hookKey = {
   ),
 };
 
-type HookKeys = z.output<typeof hookKeys>;
-
-function hookOf(keys: HookKeys, context: z.RefinementCtx): Hook {
+function hookOf(keys: z.output<typeof hookKeys>, context: z.RefinementCtx): Hook {
   // An unknown key may be a misspelt one of these.
   if (context.issues.length > 0) return z.NEVER;
-  const { on, command, url, destinations = null, patterns = null } = keys;
-  const wrong = url === undefined ? wrongCommand(keys) : wrongWebhook(keys);
-  if (wrong !== null) return fail(context, ...wrong);
-  const receiver: Hook["receiver"] = url === undefined
-    ? { kind: "command", argv: command ?? [], cwd: keys.working_directory ?? null }
-    : {
-      kind: "url",
-      url,
-      format: keys.format ?? "json",
-      chatId: keys.chat_id === undefined ? null : String(keys.chat_id),
-      secret: keys.secret ?? null,
-    };
-  return { on, receiver, timeoutMs: keys.timeout_seconds, destinations, patterns };
-}
-
-function isAddress(text: string): boolean {
-  return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
-}
-
-type Wrong = [message: string, path?: string[]];
-
-function wrongCommand({ command, format, secret, chat_id }: HookKeys): Wrong | null {
-  if (command === undefined) return ["must have a command or a url"];
-  const [only] = Object.entries({ format, secret, chat_id }).filter(([, value]) => value !== undefined);
-  if (only !== undefined) return ["must be left out: it is for webhooks", [only[0]]];
-  const unknown = command.map(unknownPlaceholder).find((name) => name !== null);
-  if (unknown === undefined) return null;
-  const known = PLACEHOLDERS.map((name) => `{${name}}`).join(", ");
-  return [`must have known placeholders only, ${known}; {${unknown}} is none`, ["command"]];
-}
-
-function wrongWebhook({ command, working_directory, url, format, chat_id }: HookKeys): Wrong | null {
-  if (command !== undefined) return ["must have a command or a url, not both"];
-  if (working_directory !== undefined) return ["must be left out: it is for commands", ["working_directory"]];
-  if ((format === "telegram") !== (chat_id !== undefined)) {
-    return ["must be set with format: telegram, and only with it", ["chat_id"]];
+  const { on, command, working_directory, url, format, chat_id, secret, destinations = null, patterns = null } = keys;
+  const hook = { on, timeoutMs: keys.timeout_seconds, destinations, patterns };
+  if (url === undefined) {
+    if (command === undefined) return fail(context, "must have a command or a url");
+    const [only] = Object.entries({ format, secret, chat_id }).filter(([, value]) => value !== undefined);
+    if (only !== undefined) return fail(context, "must be left out: it is for webhooks", [only[0]]);
+    const unknown = command.map(unknownPlaceholder).find((name) => name !== null);
+    const known = PLACEHOLDERS.map((name) => `{${name}}`).join(", ");
+    if (unknown === undefined) return { ...hook, receiver: { kind: "command", argv: command, cwd: working_directory ?? null } };
+    return fail(context, `must have known placeholders only, ${known}; {${unknown}} is none`, ["command"]);
   }
-  const isServerOnly = URL.parse(url ?? "")?.pathname.replaceAll("/", "") === "";
-  return format === "ntfy" && isServerOnly ? ["must end with the topic, like https://ntfy.sh/my-topic", ["url"]] : null;
+  if (command !== undefined) return fail(context, "must have a command or a url, not both");
+  if (working_directory !== undefined) return fail(context, "must be left out: it is for commands", ["working_directory"]);
+  if ((format === "telegram") !== (chat_id !== undefined)) {
+    return fail(context, "must be set with format: telegram, and only with it", ["chat_id"]);
+  }
+  const isServerOnly = URL.parse(url)?.pathname.replaceAll("/", "") === "";
+  if (format === "ntfy" && isServerOnly) return fail(context, "must end with the topic, like https://ntfy.sh/my-topic", ["url"]);
+  const chatId = chat_id === undefined ? null : String(chat_id);
+  return { ...hook, receiver: { kind: "url", url, format: format ?? "json", chatId, secret: secret ?? null } };
 }
 
 /** A schedule with times: `type` and `expression` are the words of seed 2. */
@@ -241,9 +221,7 @@ export const scheduleKeys = {
   }),
 };
 
-type TimesOfRuns = z.output<typeof timesOfRuns>;
-
-function timedSchedule(keys: TimesOfRuns, context: z.RefinementCtx): Schedule {
+function timedSchedule(keys: z.output<typeof timesOfRuns>, context: z.RefinementCtx): Schedule {
   // An unknown key may be a misspelt one of these.
   if (context.issues.length > 0) return z.NEVER;
   const { interval, interval_hours, cron, from, to, timezone = null } = keys;
