@@ -13,7 +13,7 @@ import { inWords } from "../schema/values.ts";
 export function check(root: Record<string, unknown>, report: Report): Set<string> {
   const wrong = new Set<string>();
   const result = fileSchema.safeParse(root);
-  for (const issue of result.success ? [] : result.error.issues.flatMap((issue) => unfold(issue, root))) {
+  for (const issue of result.error?.issues.flatMap((issue) => unfold(issue, root)) ?? []) {
     const path = issue.path.filter((part) => typeof part !== "symbol");
     if (issue.code === "unrecognized_keys") {
       const known = knownKeys(path);
@@ -32,7 +32,15 @@ export function check(root: Record<string, unknown>, report: Report): Set<string
       wrong.add(String(path[keyIndex(path)] ?? path[0]));
     }
   }
-  if (!result.success) { for (const issue of result.error.issues) takeOut(root, issue); }
+  // The whole key that an issue lies in is removed, or the unknown keys themselves.
+  for (const issue of result.error?.issues ?? []) {
+    const path = issue.path.filter((part) => typeof part !== "symbol");
+    const section = valueAt(root, path.slice(0, keyIndex(path)));
+    const key = path[keyIndex(path)];
+    if (!isSection(section)) continue;
+    const keys = key !== undefined ? [key] : issue.code === "unrecognized_keys" ? issue.keys : [];
+    for (const one of keys) delete section[one];
+  }
   return wrong;
 }
 
@@ -104,18 +112,6 @@ function knownKeys(path: Path): string[] {
   }
   const keys = Object.keys(keysInside(type));
   return keyIndex(path) === path.length ? [...keys, ...Object.keys(ALIASES)] : keys;
-}
-
-/** Removes the whole key that the issue lies in, or the unknown keys themselves. */
-function takeOut(root: Record<string, unknown>, issue: z.core.$ZodIssue): void {
-  const path = issue.path.filter((part) => typeof part !== "symbol");
-  const index = keyIndex(path);
-  const section = valueAt(root, path.slice(0, index));
-  const key = path[index];
-  if (isSection(section) && key !== undefined) delete section[key];
-  else if (isSection(section) && issue.code === "unrecognized_keys") {
-    for (const unknown of issue.keys) delete section[unknown];
-  }
 }
 
 // Before the check, so that each mistake is reported once.

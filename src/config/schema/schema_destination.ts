@@ -51,15 +51,6 @@ const folderKeys = {
 
 type MaxDelete = { readonly files: number } | { readonly percent: number };
 
-/** A number of files, or a share of those that are there. */
-function mostFiles(standard: number) {
-  return written('must be a number of files, or a share like "10%"', (value): MaxDelete | undefined => {
-    const percent = typeof value === "string" ? /^(\d{1,3})\s?%$/.exec(value.trim())?.[1] : undefined;
-    if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) };
-    return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 1e9 ? { files: value } : undefined;
-  }).prefault(standard);
-}
-
 const timetableEntry = z.strictObject({
   from: timeOfDay("20:00").describe("When the limit begins"),
   to: timeOfDay("06:00").describe("When it ends; an earlier time than `from` is on the next day"),
@@ -102,17 +93,12 @@ const NO_PROOF = 'must be true, false, "checksum", "size" or "none"';
 /** `mtime` of other programs. */
 const TIMES_PROVE_NOTHING = "files with the same modification time may have different bytes; use checksum, or size";
 
-/** A share of the files, like `5%`. */
-function share(standard: string) {
-  return written('must be a share of the delivered files from 0.01% to 100%, like "5%"', (value) => {
-    const percent = typeof value === "string" ? Number(/^(\d{1,3}(?:\.\d+)?)\s?%$/.exec(value.trim())?.[1] ?? NaN) : NaN;
-    return percent >= 0.01 && percent <= 100 ? percent / 100 : undefined;
-  }).prefault(standard);
-}
-
 const auditKeys = z.strictObject({
   every: duration("seconds", 1000, 3650 * DAY).prefault("30d").describe("Time from one audit to the next"),
-  sample: share("5%").describe(
+  sample: written('must be a share of the delivered files from 0.01% to 100%, like "5%"', (value) => {
+    const percent = typeof value === "string" ? Number(/^(\d{1,3}(?:\.\d+)?)\s?%$/.exec(value.trim())?.[1] ?? NaN) : NaN;
+    return percent >= 0.01 && percent <= 100 ? percent / 100 : undefined;
+  }).prefault("5%").describe(
     "Share of the delivered files that is hashed each time, starting with those not hashed for the longest",
   ),
   repair: bool().prefault(AUDIT_PLAN.repair).describe(
@@ -178,7 +164,11 @@ export const placeKeys = {
   delete_destination_files: bool().prefault(false).describe(
     "Keep a mirror: remove delivered files from the destination when they are deleted here. Only files that image-transfer delivered and that were not changed there; `run --dry-run` lists them",
   ),
-  max_delete: mostFiles(50).describe(
+  max_delete: written('must be a number of files, or a share like "10%"', (value): MaxDelete | undefined => {
+    if (typeof value === "number") return Number.isInteger(value) && value >= 0 && value <= 1e9 ? { files: value } : undefined;
+    const percent = Number(/^(\d{1,3})\s?%$/.exec(value.trim())?.[1] ?? NaN);
+    return percent <= 100 ? { percent } : undefined;
+  }).prefault(50).describe(
     "Safety limit of `delete_destination_files`: before more files than this are removed within an hour, as a number or a share like `10%`, image-transfer stops and asks; `resume --accept` allows it. It also asks when nothing is left in `watch_path`, or when that is another folder than before",
   ),
   keep_deleted: setting(duration("seconds", 0, 3650 * DAY).prefault("7d"), {
