@@ -53,7 +53,7 @@ function isShallow(value: unknown, levels: number): boolean {
     (levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1)));
 }
 
-type Files = Pick<System, "read" | "writeText" | "sync" | "rename" | "makeFolder" | "now">;
+type Files = Pick<System, "read" | "writeText" | "makeFolder" | "now">;
 
 interface Kept {
   readonly hasChanged: boolean;
@@ -171,9 +171,7 @@ async function store(kept: RemoteJobs, settings: Settings, system: Files): Promi
   await system.makeFolder(file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"))), 0o700);
   // No shell may ever find a command in what a server has written.
   const text = JSON.stringify(kept).replaceAll("$", "\\u0024").replaceAll("`", "\\u0060");
-  await system.writeText(`${file}.part`, `${text}\n`, 0o600);
-  await system.sync(`${file}.part`);
-  await system.rename(`${file}.part`, file);
+  await system.writeText(file, `${text}\n`, 0o600);
 }
 
 /** Whether something here would be other without it. */

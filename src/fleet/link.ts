@@ -31,7 +31,7 @@ export interface LinkTools {
     & ServerSystem
     & Pick<
       System,
-      "hostname" | "read" | "writeText" | "sync" | "rename" | "makeFolder" | "names" | "remove" | "random" | "randomHex"
+      "hostname" | "read" | "writeText" | "makeFolder" | "names" | "remove" | "random" | "randomHex"
     >;
   readonly daemon: Pick<DaemonControl, "settings" | "status" | "live" | "reload"> & Commanded;
   /** Rung when somebody looks at the fleet: `emit` then tells of it. */

@@ -193,7 +193,7 @@ export interface SpooledLine {
   readonly message: string;
 }
 
-type Files = Pick<System, "names" | "readText" | "writeText" | "sync" | "rename" | "remove" | "makeFolder" | "now" | "randomHex">;
+type Files = Pick<System, "names" | "readText" | "writeText" | "remove" | "makeFolder" | "now" | "randomHex">;
 
 /** So much may wait: about 250,000 lines. */
 const MOST_BYTES = 50_000_000;
@@ -234,11 +234,7 @@ export async function logSpool(folder: string, system: Files, mostBytes = MOST_B
 
   async function store(name: string, lines: readonly SpooledLine[]): Promise<void> {
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    // Always the same name: what a full disk or a crash leaves there is overwritten.
-    const part = `${folder}/next.part`;
-    await system.writeText(part, text, 0o600);
-    await system.sync(part);
-    await system.rename(part, `${folder}/${name}`);
+    await system.writeText(`${folder}/${name}`, text, 0o600);
     note(name, text, lines);
   }
 

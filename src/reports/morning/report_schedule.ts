@@ -19,14 +19,10 @@ import type { DaemonState } from "../page_source.ts";
 import { reportText } from "./report_text.ts";
 import { reasonOf } from "../overview/status_report.ts";
 
-interface ReportTools {
-  readonly source: DaemonState;
-  readonly system: Pick<System, "now" | "sleep" | "walk">;
-}
-
 /** What is reported; `emit` says whether it was sent. */
-interface ReportScheduleTools extends ReportTools {
-  readonly system: ReportTools["system"] & Pick<System, "askRemote">;
+interface ReportScheduleTools {
+  readonly source: DaemonState;
+  readonly system: Pick<System, "now" | "sleep" | "walk" | "askRemote">;
   readonly emit: Emit;
 }
 
@@ -72,7 +68,7 @@ async function everyMorning({ at, to, fleet }: ReportSettings, tools: ReportSche
     await tell(
       to,
       async () => {
-        const report = await reportNow(tools, signal);
+        const report = await reportNow(tools.source, system, signal);
         return { text: reportText(report), verdict: verdictOf(report), data: { report } };
       },
       tools,
@@ -135,7 +131,11 @@ export function nextTime(at: string, now: number): number {
 }
 
 /** The report of the latest night, by the sessions that are open anyway. */
-export async function reportNow({ source, system }: ReportTools, signal: AbortSignal): Promise<MorningReport> {
+export async function reportNow(
+  source: DaemonState,
+  system: Pick<System, "now" | "sleep" | "walk">,
+  signal: AbortSignal,
+): Promise<MorningReport> {
   const jobs = source.jobs().map(({ job }) => job);
   const now = system.now();
   const { status } = judged(source, now);

@@ -28,6 +28,9 @@ interface WebServerTools {
   readonly stateDirectory: string;
   readonly system: AccountSystem & AccessSystem & PreviewSystem & Pick<System, "listen" | "certifies" | "hostname">;
   readonly onError: (error: unknown) => void;
+  readonly emit: Emit;
+  /** Called with the address of the page; null while there is none. */
+  readonly moved: (url: string | null) => void;
 }
 
 /** The server of a page while it listens. */
@@ -87,17 +90,10 @@ function shownHost(host: string, hostname: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** What a server needs, and what is called when its address changes. */
-interface WebPlaceTools extends WebServerTools {
-  readonly emit: Emit;
-  /** Called with the address of the page; null while there is none. */
-  readonly moved: (url: string | null) => void;
-}
-
 const TRY_AGAIN_MS = 30_000;
 
 /** The one web server of a daemon, or none. Listens to nothing before it has settings; tries again every 30 s where it cannot. */
-export function webPlace(tools: WebPlaceTools) {
+export function webPlace(tools: WebServerTools) {
   let settings: WebSettings | null = null;
   let serving: Awaited<ReturnType<typeof serve>> | null = null;
 
@@ -126,7 +122,7 @@ export function webPlace(tools: WebPlaceTools) {
 }
 
 /** Comes back when it listens, or has found that it cannot for now: then it keeps trying, silent until it works, as the reason has been logged. */
-async function serve(settings: WebSettings, tools: WebPlaceTools) {
+async function serve(settings: WebSettings, tools: WebServerTools) {
   const { emit, moved, system } = tools;
   const stopped = new AbortController();
   const { signal } = stopped;

@@ -148,7 +148,7 @@ for (const [what, state] of Object.entries(STATES)) {
     assertEquals(troubles.some(({ severity }) => severity === "bad"), state.level === "bad");
 
     const system = { ...createSystem(), now: () => NOW };
-    const report = await reportNow({ source, system }, new AbortController().signal);
+    const report = await reportNow(source, system, new AbortController().signal);
     assertEquals([report.night, report.all_well], ["20240517", state.report ?? well], JSON.stringify(report));
     // Whatever the report misses, one of the other views lists or is about to deliver.
     if (!report.all_well) assert(overview.findings.length > 0 || overview.level === "busy");
