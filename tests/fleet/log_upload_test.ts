@@ -9,9 +9,10 @@ import { pocketbaseServer } from "../../src/fleet/pocketbase_server.ts";
 import { ServerFailure } from "../../src/fleet/server_failure.ts";
 import { setUp } from "../../src/fleet/setup.ts";
 import { createSystem } from "../../src/system/create_system.ts";
-import { has } from "../support/needs.ts";
+import { has, needs } from "../support/needs.ts";
 import { ROOT, startPocketbase } from "../support/pocketbase.ts";
 import { dice } from "../support/seeded.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
 import { tempFolder } from "../support/temp.ts";
 import { pocketbaseSettings } from "./fleet_rig.ts";
 
@@ -119,13 +120,14 @@ Deno.test("lines that come one by one share a file, but none is added to a file 
   assertEquals((await spool.oldest())?.lines.map(({ id }) => id), lines(30, "info", 30).map(({ id }) => id));
 });
 
-Deno.test("a disk that is full for long is not filled further by the attempts to write", async () => {
+Deno.test("a disk that is full for long is not filled further by the attempts to write", needs("root"), async () => {
   await using folder = await tempFolder();
+  await using disk = await mountSmallDisk(folder.at("disk"), 1);
   const system = createSystem();
-  const full = { ...system, sync: () => Promise.reject(new Error("No space left on device")) };
-  const spool = await logSpool(folder.path, full);
-  for (let attempt = 0; attempt < 5; attempt++) await assertRejects(() => spool.write(lines(3)));
-  assertEquals((await system.names(folder.path)).length, 1);
+  const spool = await logSpool(disk.path, system);
+  await spool.write(lines(3));
+  for (let attempt = 0; attempt < 5; attempt++) await assertRejects(() => spool.write(lines(20_000)));
+  assertEquals([spool.counts().waiting, (await system.names(disk.path)).length], [3, 1]);
 });
 
 Deno.test("what cannot be put on this disk is gathered still, before what comes later", async () => {
