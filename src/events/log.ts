@@ -19,21 +19,14 @@ const MOST_GATHERED = 500;
 const TELL_AGAIN_MS = 10 * 60_000;
 const ARRIVED = /^(?:Successfully transferred|Already at the destination, verified:) /;
 const PHRASE = /^(?:Successfully transferred|Already at the destination, verified:|Failed to transfer) /;
-const LEVELS: Readonly<Record<LogRecord["level"], string>> = {
-  trace: "TRACE",
-  debug: "DEBUG",
-  info: "INFO",
-  warning: "WARNING",
-  error: "ERROR",
-  fatal: "ERROR",
-};
-const MARKS: Readonly<Record<LogRecord["level"], () => string>> = {
-  trace: () => dim("·"),
-  debug: () => dim("·"),
-  info: () => cyan("•"),
-  warning: () => yellow("!"),
-  error: () => bold(red("✗")),
-  fatal: () => bold(red("✗")),
+/** How a level is written, and marked in colours. */
+const LEVELS: Readonly<Record<LogRecord["level"], readonly [name: string, mark: () => string]>> = {
+  trace: ["TRACE", () => dim("·")],
+  debug: ["DEBUG", () => dim("·")],
+  info: ["INFO", () => cyan("•")],
+  warning: ["WARNING", () => yellow("!")],
+  error: ["ERROR", () => bold(red("✗"))],
+  fatal: ["ERROR", () => bold(red("✗"))],
 };
 
 interface ConsoleOutput {
@@ -56,10 +49,11 @@ export async function openLog(
   system: Pick<System, "makeFolder" | "sleep">,
   trouble: (message: string) => void,
 ): Promise<Log> {
-  const file = await fileSink(settings, system, trouble);
+  const plain = settings.format === "json" ? jsonLine : (record: LogRecord) => textLine(record, settings.namesDestinations);
+  const file = await fileSink(settings, plain, system, trouble);
   const sinks: Record<string, Sink> = { trouble: troubleSink(settings, trouble, () => file?.reopen()) };
   if (output) {
-    const format = settings.format === "json" ? jsonLine : output.pretty ? prettyLine : textOf(settings);
+    const format = output.pretty && settings.format !== "json" ? prettyLine : plain;
     sinks.console = (record) => output.write(format(record));
   }
   if (file) sinks.file = file;
@@ -91,18 +85,15 @@ export async function openLog(
   };
 }
 
-function textOf({ namesDestinations }: LogSettings): (record: LogRecord) => string {
-  return (record) => textLine(record, namesDestinations);
-}
-
 async function fileSink(
   settings: LogSettings,
+  formatter: (record: LogRecord) => string,
   system: Pick<System, "makeFolder" | "sleep">,
   trouble: (message: string) => void,
 ): Promise<FileSink | null> {
   const open = () =>
     getRotatingFileSink(logFileOf(settings), {
-      formatter: settings.format === "json" ? jsonLine : textOf(settings),
+      formatter,
       maxSize: settings.maxBytes,
       maxFiles: settings.backupCount,
       nonBlocking: true,
@@ -199,7 +190,7 @@ function textLine(record: LogRecord, namesDestinations: boolean): string {
   const message = messageOf(record);
   const named = namesDestinations && typeof destination === "string" && PHRASE.test(message);
   const name = named ? `[${printable(destination)}] ` : "";
-  return `${localTime(record.timestamp)} ${LEVELS[record.level]} ${name}${message}\n${stackOf(record)}`;
+  return `${localTime(record.timestamp)} ${LEVELS[record.level][0]} ${name}${message}\n${stackOf(record)}`;
 }
 
 /** One JSON object: `time` (ISO 8601, UTC), `level`, `message`, and the fields of the event. */
@@ -208,7 +199,7 @@ function jsonLine(record: LogRecord): string {
   const stack = error instanceof Error ? { stack: error.stack ?? error.message } : {};
   return JSON.stringify({
     time: new Date(record.timestamp).toISOString(),
-    level: LEVELS[record.level],
+    level: LEVELS[record.level][0],
     message: messageOf(record),
     ...fields,
     ...stack,
@@ -221,7 +212,7 @@ function prettyLine(record: LogRecord): string {
   const { destination } = record.properties;
   const text = ARRIVED.test(message)
     ? `${green("✓")} ${message}${typeof destination === "string" ? dim(` → ${printable(destination)}`) : ""}`
-    : `${MARKS[record.level]()} ${record.level === "debug" || record.level === "trace" ? dim(message) : message}`;
+    : `${LEVELS[record.level][1]()} ${record.level === "debug" || record.level === "trace" ? dim(message) : message}`;
   return `${dim(localTime(record.timestamp).slice(11))} ${text}\n${stackOf(record)}`;
 }
 

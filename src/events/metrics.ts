@@ -53,14 +53,102 @@ interface MetricsSources {
 export function metrics({ startedAt, version, read, logLevel }: MetricsSources) {
   const registry = new Registry();
   const all = metricSet(registry);
-  const known: Known = { begun: new Map(), places: new Set() };
+  /** When the attempts under way began, by delivery. */
+  const begun = new Map<number, number>();
+  /** The destinations whose histograms exist. */
+  const places = new Set<string>();
   /** Processor time at the last scrape, and when that was. */
   let [cpuSeconds, cpuAt] = [0, startedAt];
+
+  function count(event: TransferEvent): void {
+    switch (event.type) {
+      case "queued":
+        begun.delete(event.delivery.id);
+        return;
+      case "sending":
+        begun.set(event.delivery.id, event.at);
+        return;
+      case "hook":
+        return all.hookCalls.inc({ sync_job: event.job, event: event.on, result: event.result });
+      case "pocketbase":
+        all.pocketbaseRequests.inc({ collection: event.collection, result: event.result === "ok" ? "ok" : "error" });
+        if (event.result === "unreachable") all.pocketbaseErrors.inc();
+        return all.pocketbaseDuration.observe({ collection: event.collection }, event.milliseconds / 1000);
+      case "log_upload":
+        all.logBuffer.set(event.waiting);
+        return event.failed ? all.logUploadErrors.inc() : undefined;
+      case "run_ended":
+        all.runs.inc({ sync_job: event.job });
+        return all.runDuration.observe({ sync_job: event.job }, event.milliseconds / 1000);
+      case "delivered":
+      case "deferred":
+      case "failed": {
+        const { id, source, destination, state, queuedAt } = event.delivery;
+        const place = { sync_job: source.job, destination };
+        // One image is one delivery: what was there already has been counted, or was not sent by us.
+        const result = event.type === "delivered" && event.found ? "found" : event.type;
+        all.operations.inc({ ...place, result });
+        places.add(`${source.job}\0${destination}`);
+        const since = begun.get(id);
+        if (since !== undefined) all.duration.observe(place, Math.max(0, event.at - since) / 1000);
+        begun.delete(id);
+        if (state.state === "deferred" || state.state === "failed") all.errors.inc({ ...place, code: state.failure.code });
+        if (event.type === "deferred") return;
+        all.files.inc({ ...place, result });
+        if (state.state !== "delivered" || result === "found") return;
+        all.bytes.inc(place, state.receipt.bytes);
+        all.latency.observe(place, Math.max(0, event.at - queuedAt) / 1000);
+      }
+    }
+  }
+
+  function observePlaces({ now, jobs, destinations, hooks }: Gauges): void {
+    // A job or destination that a reload took away must not stay.
+    const ofJobs = [all.waiting, all.nextRun, all.lastImage, all.usualInterval, all.hookBacklog];
+    const ofDestinations = [all.depth, all.oldest, all.state, all.free, all.lost];
+    const ofAudits = [all.auditFiles, all.auditSentAgain, all.auditGoal, all.auditBegun, all.auditEnded];
+    for (const gauge of [...ofJobs, ...ofDestinations, ...ofAudits]) gauge.reset();
+    for (const { name, filesWaiting, nextRun, lastImage, usualMs } of jobs) {
+      all.waiting.set({ sync_job: name }, filesWaiting);
+      if (lastImage !== null) all.lastImage.set({ sync_job: name }, lastImage / 1000);
+      if (usualMs !== null) all.usualInterval.set({ sync_job: name }, usualMs / 1000);
+      if (nextRun !== null) all.nextRun.set({ sync_job: name }, nextRun / 1000);
+    }
+    // Two hooks of a job may have the same address.
+    for (const { job, hook, waiting } of hooks) all.hookBacklog.inc({ sync_job: job, hook }, waiting);
+    for (const one of destinations) {
+      const place = { sync_job: one.job, destination: one.name };
+      all.lost.set({ ...place, found: "damaged" }, one.damaged ?? 0);
+      all.lost.set({ ...place, found: "vanished" }, one.vanished ?? 0);
+      if (one.audit !== null) {
+        const { found, sentAgain, goal, begunAt, endedAt } = one.audit;
+        for (const verdict of AUDIT_VERDICTS) all.auditFiles.set({ ...place, found: verdict }, found[verdict]);
+        all.auditSentAgain.set(place, sentAgain);
+        all.auditGoal.set(place, goal);
+        all.auditBegun.set(place, begunAt / 1000);
+        if (endedAt !== null) all.auditEnded.set(place, endedAt / 1000);
+      }
+      for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);
+      for (const state of DESTINATION_STATES) all.state.set({ ...place, state }, one.state === state ? 1 : 0);
+      all.oldest.set(place, one.oldestWaiting === null ? 0 : Math.max(0, now - one.oldestWaiting) / 1000);
+      if (one.freeBytes !== null) all.free.set(place, one.freeBytes);
+      // There from the first scrape on, so that the first delivery is seen as an increase.
+      for (const result of ["delivered", "failed"]) all.files.inc({ ...place, result }, 0);
+      for (const result of ["delivered", "deferred", "failed"]) all.operations.inc({ ...place, result }, 0);
+      all.bytes.inc(place, 0);
+      const key = `${one.job}\0${one.name}`;
+      if (places.has(key)) continue;
+      places.add(key);
+      all.duration.zero(place);
+      all.latency.zero(place);
+    }
+  }
+
   return {
     /** The media type of Prometheus' text exposition format. */
     type: registry.contentType,
     listen(event: TransferEvent): void {
-      count(event, all, known);
+      count(event);
       const level = logLine(event, logLevel())?.level;
       if (level !== undefined && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel())) all.logEntries.inc({ level });
     },
@@ -75,103 +163,10 @@ export function metrics({ startedAt, version, read, logLevel }: MetricsSources) 
       all.activeJobs.set(new Set(destinations.filter(({ sending }) => sending > 0).map(({ job }) => job)).size);
       all.watchers.set(jobs.filter(({ watched }) => watched).length);
       for (const level of LOG_LEVELS) all.logEntries.inc({ level }, 0);
-      observePlaces(gauges, all, known);
+      observePlaces(gauges);
       return await registry.metrics();
     },
   };
-}
-
-type All = ReturnType<typeof metricSet>;
-
-interface Known {
-  /** When the attempts under way began, by delivery. */
-  readonly begun: Map<number, number>;
-  /** The destinations whose histograms exist. */
-  readonly places: Set<string>;
-}
-
-function count(event: TransferEvent, all: All, { begun, places }: Known): void {
-  switch (event.type) {
-    case "queued":
-      begun.delete(event.delivery.id);
-      return;
-    case "sending":
-      begun.set(event.delivery.id, event.at);
-      return;
-    case "hook":
-      return all.hookCalls.inc({ sync_job: event.job, event: event.on, result: event.result });
-    case "pocketbase":
-      all.pocketbaseRequests.inc({ collection: event.collection, result: event.result === "ok" ? "ok" : "error" });
-      if (event.result === "unreachable") all.pocketbaseErrors.inc();
-      return all.pocketbaseDuration.observe({ collection: event.collection }, event.milliseconds / 1000);
-    case "log_upload":
-      all.logBuffer.set(event.waiting);
-      return event.failed ? all.logUploadErrors.inc() : undefined;
-    case "run_ended":
-      all.runs.inc({ sync_job: event.job });
-      return all.runDuration.observe({ sync_job: event.job }, event.milliseconds / 1000);
-    case "delivered":
-    case "deferred":
-    case "failed": {
-      const { id, source, destination, state, queuedAt } = event.delivery;
-      const place = { sync_job: source.job, destination };
-      // One image is one delivery: what was there already has been counted, or was not sent by us.
-      const result = event.type === "delivered" && event.found ? "found" : event.type;
-      all.operations.inc({ ...place, result });
-      places.add(`${source.job}\0${destination}`);
-      const since = begun.get(id);
-      if (since !== undefined) all.duration.observe(place, Math.max(0, event.at - since) / 1000);
-      begun.delete(id);
-      if (state.state === "deferred" || state.state === "failed") all.errors.inc({ ...place, code: state.failure.code });
-      if (event.type === "deferred") return;
-      all.files.inc({ ...place, result });
-      if (state.state !== "delivered" || result === "found") return;
-      all.bytes.inc(place, state.receipt.bytes);
-      all.latency.observe(place, Math.max(0, event.at - queuedAt) / 1000);
-    }
-  }
-}
-
-function observePlaces({ now, jobs, destinations, hooks }: Gauges, all: All, { places }: Known): void {
-  // A job or destination that a reload took away must not stay.
-  const ofJobs = [all.waiting, all.nextRun, all.lastImage, all.usualInterval, all.hookBacklog];
-  const ofDestinations = [all.depth, all.oldest, all.state, all.free, all.lost];
-  const ofAudits = [all.auditFiles, all.auditSentAgain, all.auditGoal, all.auditBegun, all.auditEnded];
-  for (const gauge of [...ofJobs, ...ofDestinations, ...ofAudits]) gauge.reset();
-  for (const { name, filesWaiting, nextRun, lastImage, usualMs } of jobs) {
-    all.waiting.set({ sync_job: name }, filesWaiting);
-    if (lastImage !== null) all.lastImage.set({ sync_job: name }, lastImage / 1000);
-    if (usualMs !== null) all.usualInterval.set({ sync_job: name }, usualMs / 1000);
-    if (nextRun !== null) all.nextRun.set({ sync_job: name }, nextRun / 1000);
-  }
-  // Two hooks of a job may have the same address.
-  for (const { job, hook, waiting } of hooks) all.hookBacklog.inc({ sync_job: job, hook }, waiting);
-  for (const one of destinations) {
-    const place = { sync_job: one.job, destination: one.name };
-    all.lost.set({ ...place, found: "damaged" }, one.damaged ?? 0);
-    all.lost.set({ ...place, found: "vanished" }, one.vanished ?? 0);
-    if (one.audit !== null) {
-      const { found, sentAgain, goal, begunAt, endedAt } = one.audit;
-      for (const verdict of AUDIT_VERDICTS) all.auditFiles.set({ ...place, found: verdict }, found[verdict]);
-      all.auditSentAgain.set(place, sentAgain);
-      all.auditGoal.set(place, goal);
-      all.auditBegun.set(place, begunAt / 1000);
-      if (endedAt !== null) all.auditEnded.set(place, endedAt / 1000);
-    }
-    for (const state of DELIVERY_STATES) all.depth.set({ ...place, state }, one[state]);
-    for (const state of DESTINATION_STATES) all.state.set({ ...place, state }, one.state === state ? 1 : 0);
-    all.oldest.set(place, one.oldestWaiting === null ? 0 : Math.max(0, now - one.oldestWaiting) / 1000);
-    if (one.freeBytes !== null) all.free.set(place, one.freeBytes);
-    // There from the first scrape on, so that the first delivery is seen as an increase.
-    for (const result of ["delivered", "failed"]) all.files.inc({ ...place, result }, 0);
-    for (const result of ["delivered", "deferred", "failed"]) all.operations.inc({ ...place, result }, 0);
-    all.bytes.inc(place, 0);
-    const key = `${one.job}\0${one.name}`;
-    if (places.has(key)) continue;
-    places.add(key);
-    all.duration.zero(place);
-    all.latency.zero(place);
-  }
 }
 
 /** Not `job`: Prometheus itself gives that label to all that it scrapes. */

@@ -51,6 +51,12 @@ export function undeclared(warning: string): Verdict {
   return { verdict: "undeclared", warning };
 }
 
+/** Where nothing is written of a file of which these are the first bytes: `missing` is what is to come first. Null where something is. */
+export function notBegun(opening: Uint8Array, missing = "its header is not written yet"): Verdict | null {
+  if (!isBlank(opening)) return null;
+  return short(null, opening.length === 0 ? "the file is empty" : `the file begins with zeros: ${missing}`);
+}
+
 /** `400 of 694 kB written`; the exact numbers where the rounded ones would look the same. `least` where more may be declared. */
 export function written(size: number, declared: number, least = ""): string {
   const [part, whole] = [format(size), format(declared)];

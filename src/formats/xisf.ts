@@ -3,18 +3,7 @@
  * Declared length = the end of the last of them.
  */
 import { type CardValue, parseCard } from "./fits/fits.ts";
-import {
-  fill,
-  type Format,
-  type HeaderUnit,
-  isBlank,
-  latin1,
-  type RangeReader,
-  short,
-  undeclared,
-  type Verdict,
-  written,
-} from "./format.ts";
+import { fill, type Format, latin1, notBegun, short, undeclared, type Verdict, written } from "./format.ts";
 
 /** `.xisf`: short until header and attached blocks are there; distributed units (`.xish`, `.xisb`) are not known. */
 export const xisf: Format = {
@@ -23,16 +12,10 @@ export const xisf: Format = {
   inspect: declaredLength,
 };
 
-async function declaredLength(
-  read: RangeReader,
-  size: number,
-  signal: AbortSignal,
-  onHdu?: (hdu: HeaderUnit) => void,
-): Promise<Verdict> {
+async function declaredLength(...[read, size, signal, onHdu]: Parameters<Format["inspect"]>): Promise<Verdict> {
   const opening = await fill(read, 0, Math.min(PREAMBLE_BYTES, size));
-  if (isBlank(opening)) {
-    return short(null, size === 0 ? "the file is empty" : "the file begins with zeros: its header is not written yet");
-  }
+  const blank = notBegun(opening);
+  if (blank !== null) return blank;
   const signature = latin1(opening.subarray(0, SIGNATURE.length));
   if (!SIGNATURE.startsWith(signature)) return undeclared('not an XISF file: it does not begin with "XISF0100"');
   if (opening.length < PREAMBLE_BYTES) return short(null, "the header is not complete");

@@ -5,8 +5,8 @@
 import {
   type Format,
   type HeaderUnit,
-  isBlank,
   latin1,
+  notBegun,
   type RangeReader,
   short,
   undeclared,
@@ -23,22 +23,15 @@ export const BLOCK_BYTES = 2880;
 export const fits: Format = {
   name: "FITS",
   claims: (name) => /\.(fits|fit|fts|fz)$/.test(name),
-  inspect: declaredLength,
+  async inspect(read, size, signal, onHdu) {
+    const walk = walkHdus(read, size, signal);
+    while (true) {
+      const step = await walk.next();
+      if (step.done) return step.value;
+      onHdu?.(step.value);
+    }
+  },
 };
-
-async function declaredLength(
-  read: RangeReader,
-  size: number,
-  signal: AbortSignal,
-  onHdu?: (hdu: HeaderUnit) => void,
-): Promise<Verdict> {
-  const walk = walkHdus(read, size, signal);
-  while (true) {
-    const step = await walk.next();
-    if (step.done) return step.value;
-    onHdu?.(step.value);
-  }
-}
 
 /** One HDU whose header is whole; its data may not be there yet. Offsets from the beginning of the file, in bytes. */
 export interface Hdu extends HeaderUnit {
@@ -53,8 +46,12 @@ export interface Hdu extends HeaderUnit {
 /** Yields each HDU in order; what the walk returns is what the file says of its own length. Never throws for content. */
 export async function* walkHdus(read: RangeReader, size: number, signal?: AbortSignal): AsyncGenerator<Hdu, Verdict, undefined> {
   const window = windowed(read, size, WINDOW_BYTES);
-  const opening = openingVerdict((await window(0, BLOCK_BYTES)).subarray(0, BLOCK_BYTES));
-  if (opening !== null) return opening;
+  const block = (await window(0, BLOCK_BYTES)).subarray(0, BLOCK_BYTES);
+  const blank = notBegun(block);
+  if (blank !== null) return blank;
+  const beginning = latin1(block.subarray(0, SIMPLE.length));
+  if (!SIMPLE.startsWith(beginning)) return undeclared('not a FITS file: it does not begin with "SIMPLE  ="');
+  if (beginning !== SIMPLE) return short(null, "the primary header is not complete");
 
   let offset = 0;
   for (let index = 0; index < MAX_HDUS; index++) {
@@ -84,7 +81,9 @@ export async function* walkHdus(read: RangeReader, size: number, signal?: AbortS
       return short(end, written(size, end) + where);
     }
     if (size <= end) return { verdict: "reached", declaredBytes: size < end ? needed : end };
-    if (!beginsHdu(await window(end, XTENSION.length))) {
+    // Where the file ends inside the word, an extension is being written.
+    const following = latin1((await window(end, XTENSION.length)).subarray(0, XTENSION.length));
+    if (!XTENSION.startsWith(following)) {
       return {
         verdict: "reached",
         declaredBytes: end,
@@ -94,20 +93,6 @@ export async function* walkHdus(read: RangeReader, size: number, signal?: AbortS
     offset = end;
   }
   return undeclared(`it has more than ${MAX_HDUS} HDUs`);
-}
-
-/** What the first block alone says; null where a primary header may begin. */
-function openingVerdict(block: Uint8Array): Verdict | null {
-  if (block.length === 0) return short(null, "the file is empty");
-  if (isBlank(block)) return short(null, "the file begins with zeros: its header is not written yet");
-  const beginning = latin1(block.subarray(0, SIMPLE.length));
-  if (!SIMPLE.startsWith(beginning)) return undeclared('not a FITS file: it does not begin with "SIMPLE  ="');
-  return beginning === SIMPLE ? null : short(null, "the primary header is not complete");
-}
-
-/** True also where the file ends inside the word: an extension is being written. */
-function beginsHdu(rest: Uint8Array): boolean {
-  return XTENSION.startsWith(latin1(rest.subarray(0, XTENSION.length)));
 }
 
 /** As messages name it. */
@@ -207,7 +192,7 @@ async function readHeader(window: WindowReader, offset: number): Promise<HeaderR
       // Less than a card: the file ends here. A zero is no character of a header: reserved and not yet written.
       if (line + CARD_BYTES > block.length || block.charCodeAt(line) === 0) return { found: "cut" };
       const text = block.slice(line, line + CARD_BYTES);
-      if (isEnd(text)) return { found: "header", header: readable(header), bytes: at + line + CARD_BYTES };
+      if (isEnd(text)) return { found: "header", header: fromUtf8(header), bytes: at + line + CARD_BYTES };
       const { keyword, value } = parseCard(text);
       if (keyword === "CONTINUE") {
         continued = extend(header, continued, value);
@@ -232,20 +217,17 @@ function extend(header: Map<string, CardValue>, keyword: string | null, more: Ca
 }
 
 /** FITS knows ASCII only; programs write UTF-8 all the same, and some Latin-1. */
-function readable(header: Map<string, CardValue>): Header {
+function fromUtf8(header: Map<string, CardValue>): Header {
   for (const [keyword, value] of header) {
     if (typeof value !== "string" || !/[\x80-\xff]/.test(value)) continue;
-    header.set(keyword, fromUtf8(value) ?? value);
+    try {
+      const bytes = Uint8Array.from(value, (character) => character.charCodeAt(0));
+      header.set(keyword, new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch {
+      // It is Latin-1, as it was read.
+    }
   }
   return header;
-}
-
-function fromUtf8(text: string): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(text, (character) => character.charCodeAt(0)));
-  } catch {
-    return null;
-  }
 }
 
 /** True for the END card, also where something else than blanks follows: astropy reads such files. */
@@ -258,23 +240,13 @@ export function parseCard(text: string): Card {
   const keyword = text.slice(0, 8).trimEnd();
   // A continued string has no value indicator (§4.2.1.2).
   if (text.slice(8, 10) !== "= " && keyword !== "CONTINUE") return { keyword, value: undefined };
-  return { keyword, value: parseValue(text.slice(10)) };
-}
-
-function parseValue(text: string): CardValue | undefined {
-  const rest = text.trimStart();
-  if (rest.startsWith("'")) return parseString(rest);
-  const slash = rest.indexOf("/");
-  const word = (slash < 0 ? rest : rest.slice(0, slash)).trim();
-  if (word === "T") return true;
-  if (word === "F") return false;
-  return NUMBER.test(word) ? Number(word.replace(/[Dd]/, "E")) : undefined;
-}
-
-/** A quote inside is doubled; blanks at the end say nothing. A missing last quote is forgiven. */
-function parseString(text: string): string {
-  const inside = /^'((?:[^']|'')*)/.exec(text)?.[1] ?? "";
-  return inside.replaceAll("''", "'").trimEnd();
+  const rest = text.slice(10).trimStart();
+  // A quote inside is doubled; blanks at the end say nothing. A missing last quote is forgiven.
+  const inside = /^'((?:[^']|'')*)/.exec(rest)?.[1];
+  if (inside !== undefined) return { keyword, value: inside.replaceAll("''", "'").trimEnd() };
+  const word = rest.split("/")[0]!.trim();
+  if (word === "T" || word === "F") return { keyword, value: word === "T" };
+  return { keyword, value: NUMBER.test(word) ? Number(word.replace(/[Dd]/, "E")) : undefined };
 }
 
 /** Nobody reads on; and joining without end takes time that grows with its square. */

@@ -7,6 +7,7 @@ import {
   fill,
   type Format,
   isBlank,
+  notBegun,
   type RangeReader,
   short,
   undeclared,
@@ -26,8 +27,8 @@ export const gzip: Format = {
 async function decompress(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
   const window = windowed(read, size, WINDOW_BYTES);
   const opening = (await window(0, 2)).subarray(0, WINDOW_BYTES);
-  if (size === 0) return short(null, "the file is empty");
-  if (isBlank(opening)) return short(null, "the file begins with zeros: nothing is written yet");
+  const blank = notBegun(opening, "nothing is written yet");
+  if (blank !== null) return blank;
   if (!beginsMember(opening)) return undeclared("not a gzip file");
 
   let offset = 0;
@@ -35,9 +36,9 @@ async function decompress(read: RangeReader, size: number, signal: AbortSignal):
     const member = await readMember(window, offset, size, signal);
     if (member.found === "cut") return short(null, "the compressed data ends early");
     if (member.found === "corrupt") {
-      return await endIsBlank(read, size)
-        ? short(null, "the end is not written yet")
-        : { verdict: "corrupt", reason: member.reason };
+      // It may have been made long in advance.
+      const isUnwritten = isBlank(await read(Math.max(0, size - 16), Math.min(16, size)));
+      return isUnwritten ? short(null, "the end is not written yet") : { verdict: "corrupt", reason: member.reason };
     }
     offset = member.end;
     if (offset === size) return { verdict: "reached", declaredBytes: offset };
@@ -48,10 +49,10 @@ async function decompress(read: RangeReader, size: number, signal: AbortSignal):
   }
 }
 
-type Member =
-  | { readonly found: "member"; readonly end: number }
-  | { readonly found: "cut" }
-  | { readonly found: "corrupt"; readonly reason: string };
+/** The file ends within it, or has something else there. */
+type NoMember = { readonly found: "cut" } | { readonly found: "corrupt"; readonly reason: string };
+
+type Member = NoMember | { readonly found: "member"; readonly end: number };
 
 async function readMember(window: WindowReader, offset: number, size: number, signal: AbortSignal): Promise<Member> {
   const header = await gzipHeaderLength(window, offset, size);
@@ -68,12 +69,7 @@ async function readMember(window: WindowReader, offset: number, size: number, si
   return { found: "member", end: data.end + 8 };
 }
 
-type Inflated = Exclude<Member, { found: "member" }> | {
-  readonly found: "data";
-  readonly end: number;
-  readonly crc: number;
-  readonly bytes: number;
-};
+type Inflated = NoMember | { readonly found: "data"; readonly end: number; readonly crc: number; readonly bytes: number };
 
 /** Decompresses from `start` until the deflate stream says that it ends; the output is counted and dropped. */
 async function inflate(window: WindowReader, start: number, size: number, signal: AbortSignal): Promise<Inflated> {
@@ -120,12 +116,6 @@ function beginsMember(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && (bytes.length === 1 || bytes[1] === 0x8b);
 }
 
-/** True where the file was made long in advance and its end is still empty. */
-async function endIsBlank(read: RangeReader, size: number): Promise<boolean> {
-  const length = Math.min(16, size);
-  return isBlank(await read(size - length, length));
-}
-
 async function restIsBlank(window: WindowReader, from: number, size: number, signal: AbortSignal): Promise<boolean> {
   for (let offset = from; offset < size;) {
     signal.throwIfAborted();
@@ -142,25 +132,17 @@ const PIECE_BYTES = 64 * 1024;
 
 // The header of a gzip member (RFC 1952, §2.3): how long it is.
 
-/** The file ends within the header, or has something else there. */
-type NoHeader = { readonly found: "cut" } | { readonly found: "corrupt"; readonly reason: string };
-
 /** The length in bytes of the header that begins at `offset`, or why there is none. */
-async function gzipHeaderLength(window: WindowReader, offset: number, size: number): Promise<number | NoHeader> {
+async function gzipHeaderLength(window: WindowReader, offset: number, size: number): Promise<number | NoMember> {
   // Name and comment have no declared length; what does not fit even into a mebibyte is none.
-  const little = await window(offset, USUAL_BYTES);
-  const length = measure(little);
-  if (length !== "cut" || offset + little.length >= size) return asHeader(length);
-  const much = await window(offset, MAX_BYTES);
-  const longer = measure(much);
-  return longer === "cut" && offset + much.length < size
-    ? { found: "corrupt", reason: "the gzip header does not end" }
-    : asHeader(longer);
-}
-
-function asHeader(length: number | "cut" | "unknown"): number | NoHeader {
-  if (length === "cut") return { found: "cut" };
-  return length === "unknown" ? { found: "corrupt", reason: "the gzip header is of an unknown kind" } : length;
+  for (const atMost of [USUAL_BYTES, MAX_BYTES]) {
+    const bytes = await window(offset, atMost);
+    const length = measure(bytes);
+    if (length === "unknown") return { found: "corrupt", reason: "the gzip header is of an unknown kind" };
+    if (length !== "cut") return length;
+    if (offset + bytes.length >= size) return { found: "cut" };
+  }
+  return { found: "corrupt", reason: "the gzip header does not end" };
 }
 
 function measure(bytes: Uint8Array): number | "cut" | "unknown" {

@@ -2,36 +2,23 @@
  * TIFF 6.0 and BigTIFF: the end of the last directory, value, strip or tile that the directories tell of.
  * Programs write the directory last or first; either way the length is declared once it is there.
  */
-import {
-  type Format,
-  isBlank,
-  type RangeReader,
-  short,
-  undeclared,
-  type Verdict,
-  windowed,
-  type WindowReader,
-  written,
-} from "../format.ts";
+import { type Format, notBegun, short, undeclared, type Verdict, windowed, type WindowReader, written } from "../format.ts";
 
 /** `.tif`, `.tiff`: short until the end of all that the directories point to is there. */
 export const tiff: Format = {
   name: "TIFF",
   claims: (name) => /\.tiff?$/.test(name),
-  inspect: declaredLength,
+  async inspect(read, size, signal) {
+    const window = windowed(read, size, WINDOW_BYTES);
+    const opening = (await window(0, 16)).slice(0, 16);
+    const blank = notBegun(opening);
+    if (blank !== null) return blank;
+    const kind = tiffKind(opening);
+    if (kind === "cut") return short(null, "the header is not complete");
+    if (kind === null) return undeclared("not a TIFF file");
+    return await followDirectories(kind, { window, size, signal, budget: { valuesLeft: MAX_VALUES } });
+  },
 };
-
-async function declaredLength(read: RangeReader, size: number, signal: AbortSignal): Promise<Verdict> {
-  const window = windowed(read, size, WINDOW_BYTES);
-  const opening = (await window(0, 16)).slice(0, 16);
-  if (isBlank(opening)) {
-    return short(null, size === 0 ? "the file is empty" : "the file begins with zeros: its header is not written yet");
-  }
-  const kind = tiffKind(opening);
-  if (kind === "cut") return short(null, "the header is not complete");
-  if (kind === null) return undeclared("not a TIFF file");
-  return await followDirectories(kind, { window, size, signal, budget: { valuesLeft: MAX_VALUES } });
-}
 
 async function followDirectories(kind: TiffKind, file: TiffFile): Promise<Verdict> {
   const { size, signal } = file;
