@@ -8,11 +8,11 @@ import { failureRecord } from "../../domain/failure.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Destination, Job } from "../../config/settings.ts";
 import { type MirrorState, NEW_MIRROR, type OutboxLedger } from "../../ledger/outbox_ledger.ts";
-import { TRASH, trashFolder } from "../../methods/removal.ts";
+import { TRASH } from "../../methods/removal.ts";
 import { shellQuote } from "../../methods/shell/shell_quote.ts";
 import type { System } from "../../system/system.ts";
 import type { Outbox } from "../outbox.ts";
-import { clockAt } from "./replaced.ts";
+import { clockAt, newTrash } from "./replaced.ts";
 import { removeThere, type RemovingTools } from "./remove_there.ts";
 import { faultOf } from "../../system/fault.ts";
 import { counted } from "../../domain/words.ts";
@@ -109,9 +109,7 @@ export function mirrors(job: Job, outboxes: readonly Outbox[], tools: RemovingTo
       const session = outbox.session();
       // The destination is not there now.
       if (session === null) return void (again = true);
-      const folder = keepDeletedMs === 0 ? null : trashFolder(system);
-      // First: a folder that nobody knows of would never be emptied.
-      if (folder !== null) ledger.addTrash(job.name, name, folder, after.clockMs);
+      const folder = newTrash(outbox.destination, ledger, system, after.clockMs);
       const files = await removeThere({ outbox, session, deliveries, folder }, tools, signal);
       lately.set(name, [...recent, { at: system.monotonic(), files }]);
     }

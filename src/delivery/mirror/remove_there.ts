@@ -15,7 +15,7 @@ import type { System } from "../../system/system.ts";
 import { crashPoint } from "../crash_point.ts";
 import { demandKnownPlace } from "../mount.ts";
 import type { Outbox } from "../outbox.ts";
-import { lookThere } from "./replaced.ts";
+import { lookThere, removalsTo } from "./replaced.ts";
 import { nameKey } from "../../domain/names/file_name.ts";
 
 export interface RemovingTools {
@@ -24,16 +24,6 @@ export interface RemovingTools {
   readonly emit: Emit;
   /** All destinations of all jobs: some may have the same folder. */
   readonly everywhere: () => readonly Destination[];
-}
-
-type Session = NonNullable<ReturnType<Outbox["session"]>>;
-
-interface Removing {
-  readonly outbox: Outbox;
-  readonly session: Session;
-  readonly deliveries: readonly Delivery[];
-  /** The folder of the trash; null removes for good. */
-  readonly folder: string | null;
 }
 
 const AT_ONCE = 200;
@@ -45,102 +35,143 @@ interface Ended {
   readonly hint?: string;
 }
 
-/** Removes them; returns how many were. @throws {Failure} what the destination says: what was not recorded is looked at again. */
-export async function removeThere(removing: Removing, tools: RemovingTools, signal: AbortSignal): Promise<number> {
-  let removed = 0;
-  for (const some of chunks(removing.deliveries, AT_ONCE)) {
-    signal.throwIfAborted();
-    removed += await removeSome(some, removing, tools, signal);
-  }
-  return removed;
-}
-
-async function removeSome(
-  some: readonly Delivery[],
-  removing: Removing,
-  tools: RemovingTools,
+/**
+ * Removes these from the destination of an outbox; returns how many were. `folder` is one of the trash; null removes for good.
+ *
+ * @throws {Failure} what the destination says: what was not recorded is looked at again.
+ */
+export async function removeThere(
+  { outbox: { destination, reserve }, session, deliveries: all, folder }: {
+    readonly outbox: Outbox;
+    readonly session: NonNullable<ReturnType<Outbox["session"]>>;
+    readonly deliveries: readonly Delivery[];
+    readonly folder: string | null;
+  },
+  { system, ledger, emit, everywhere }: RemovingTools,
   signal: AbortSignal,
 ): Promise<number> {
-  const { outbox: { destination, reserve }, session, folder } = removing;
-  const { system, ledger, emit } = tools;
-  const ended: Ended[] = [];
-  const leave = (delivery: Delivery, why: string) => {
-    const source = printable(delivery.source.absolutePath);
-    emit({ type: "notice", level: "warning", message: `"${source}" was deleted, but stays at ${destination.name}: ${why}` });
-    ended.push({ delivery, message: `It was deleted at the source, but stays at ${destination.name}: ${why}` });
-  };
-  // Nothing of ours may be given one of these names meanwhile.
-  using reserved = reserve(some.map(({ target }) => target));
-  const free = some.filter(({ target }) => reserved.has(target));
-  const claimed = await claimedByOthers(free, removing, tools, signal);
-  for (const delivery of free) {
-    if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
+  let removed = 0;
+  for (const some of chunks(all, AT_ONCE)) {
+    signal.throwIfAborted();
+    removed += await removeSome(some);
   }
-  const looked = await lookThere(free.filter(({ target }) => !claimed.has(target)), session, signal);
-  ended.push(...await findAbsent(looked.absent, removing, ledger, signal));
-  for (const delivery of looked.changed) {
-    leave(delivery, "it was changed there since it was delivered. Remove it yourself if it is not needed");
-  }
-  // Hashing may have taken long: a source that is there again keeps its copy.
-  const gone: Delivery[] = [];
-  for (const delivery of looked.same) {
-    if (await system.facts(delivery.source.absolutePath).then((facts) => facts === null, () => false)) gone.push(delivery);
-  }
-  const items = gone.map(({ target, source }) => ({
-    path: target,
-    bytes: source.size,
-    to: folder === null ? null : inTrash(folder, target),
-  }));
-  crashPoint("before_removal", system);
-  const outcomes = await session.remove(items, signal);
-  crashPoint("after_removal", system);
-  let outage: FailureRecord | undefined;
-  gone.forEach((delivery, index) => {
-    const [outcome, to = null] = [outcomes[index], items[index]?.to];
-    // Not for ever: it is looked at again when the destination is back.
-    if (outcome && !outcome.removed && isOutage(outcome.failure) && outcome.failure.code !== "permission_denied") {
-      return void (outage ??= outcome.failure);
-    }
-    if (!outcome?.removed) return outcome && leave(delivery, outcome.failure.message);
-    const forGood = { delivery, message: `It was deleted at the source, and removed at ${destination.name}` };
-    ended.push(to === null ? forGood : toTrash(delivery, destination, to));
-    const where = to === null ? "" : `; it is kept as "${printable(to)}" for ${span(destination)}`;
-    emit({ type: "removed_there", delivery, where });
-  });
-  ledger.recordRemovals(ended.map(({ delivery: { id }, message, hint = "" }) => ({ id, message, hint })), system.now());
-  if (outage !== undefined) throw new Failure(outage.code, outage.message, outage);
-  return outcomes.filter(({ removed }) => removed).length;
-}
+  return removed;
 
-/**
- * Of what was not found, what is not there now either, when the right disk is known to be mounted: it may have been away for a moment.
- * It may also have been moved to the trash by a process that ended before it could record it.
- */
-async function findAbsent(
-  missed: readonly Delivery[],
-  { outbox: { destination }, session }: Removing,
-  ledger: RemovingTools["ledger"],
-  signal: AbortSignal,
-): Promise<Ended[]> {
-  if (missed.length === 0) return [];
-  await demandKnownPlace(session, { destination, ledger }, signal);
-  const now = await session.survey(missed.map(({ target }) => target), signal);
-  const absent = missed.filter((_, index) => now[index] === null);
-  const ended = new Map<Delivery, Ended>(
-    absent.map((delivery) => [
-      delivery,
-      { delivery, message: `It was deleted at the source, and was no longer at ${destination.name}` },
-    ]),
-  );
-  const folders = absent.length === 0 ? [] : ledger.trash(destination.job, destination.name).slice(-LAST_FOLDERS);
-  for (const { folder } of folders) {
-    const paths = absent.map(({ target }) => inTrash(folder, target));
-    const stats = await session.survey(paths, signal);
-    absent.forEach((delivery, index) => {
-      if (stats[index]?.bytes === delivery.source.size) ended.set(delivery, toTrash(delivery, destination, paths[index]!));
+  async function removeSome(some: readonly Delivery[]): Promise<number> {
+    const ended: Ended[] = [];
+    const leave = (delivery: Delivery, why: string) => {
+      const source = printable(delivery.source.absolutePath);
+      emit({ type: "notice", level: "warning", message: `"${source}" was deleted, but stays at ${destination.name}: ${why}` });
+      ended.push({ delivery, message: `It was deleted at the source, but stays at ${destination.name}: ${why}` });
+    };
+    // Nothing of ours may be given one of these names meanwhile.
+    using reserved = reserve(some.map(({ target }) => target));
+    const free = some.filter(({ target }) => reserved.has(target));
+    const claimed = await claimedByOthers(free);
+    for (const delivery of free) {
+      if (claimed.has(delivery.target)) leave(delivery, "another delivered file has the same name there");
+    }
+    const looked = await lookThere(free.filter(({ target }) => !claimed.has(target)), session, signal);
+    ended.push(...await findAbsent(looked.absent));
+    for (const delivery of looked.changed) {
+      leave(delivery, "it was changed there since it was delivered. Remove it yourself if it is not needed");
+    }
+    // Hashing may have taken long: a source that is there again keeps its copy.
+    const gone: Delivery[] = [];
+    for (const delivery of looked.same) {
+      if (await system.facts(delivery.source.absolutePath).then((facts) => facts === null, () => false)) gone.push(delivery);
+    }
+    const items = removalsTo(folder, gone);
+    crashPoint("before_removal", system);
+    const outcomes = await session.remove(items, signal);
+    crashPoint("after_removal", system);
+    let outage: FailureRecord | undefined;
+    gone.forEach((delivery, index) => {
+      const [outcome, to = null] = [outcomes[index], items[index]?.to];
+      // Not for ever: it is looked at again when the destination is back.
+      if (outcome && !outcome.removed && isOutage(outcome.failure) && outcome.failure.code !== "permission_denied") {
+        return void (outage ??= outcome.failure);
+      }
+      if (!outcome?.removed) return outcome && leave(delivery, outcome.failure.message);
+      const forGood = { delivery, message: `It was deleted at the source, and removed at ${destination.name}` };
+      ended.push(to === null ? forGood : toTrash(delivery, destination, to));
+      const where = to === null ? "" : `; it is kept as "${printable(to)}" for ${span(destination)}`;
+      emit({ type: "removed_there", delivery, where });
     });
+    ledger.recordRemovals(ended.map(({ delivery: { id }, message, hint = "" }) => ({ id, message, hint })), system.now());
+    if (outage !== undefined) throw new Failure(outage.code, outage.message, outage);
+    return outcomes.filter(({ removed }) => removed).length;
   }
-  return [...ended.values()];
+
+  /**
+   * Of what was not found, what is not there now either, when the right disk is known to be mounted: it may have been away for a moment.
+   * It may also have been moved to the trash by a process that ended before it could record it.
+   */
+  async function findAbsent(missed: readonly Delivery[]): Promise<Ended[]> {
+    if (missed.length === 0) return [];
+    await demandKnownPlace(session, { destination, ledger }, signal);
+    const now = await session.survey(missed.map(({ target }) => target), signal);
+    const absent = missed.filter((_, index) => now[index] === null);
+    const ended = new Map<Delivery, Ended>(
+      absent.map((delivery) => [
+        delivery,
+        { delivery, message: `It was deleted at the source, and was no longer at ${destination.name}` },
+      ]),
+    );
+    const folders = absent.length === 0 ? [] : ledger.trash(destination.job, destination.name).slice(-LAST_FOLDERS);
+    for (const { folder } of folders) {
+      const paths = absent.map(({ target }) => inTrash(folder, target));
+      const stats = await session.survey(paths, signal);
+      absent.forEach((delivery, index) => {
+        if (stats[index]?.bytes === delivery.source.size) ended.set(delivery, toTrash(delivery, destination, paths[index]!));
+      });
+    }
+    return [...ended.values()];
+  }
+
+  /**
+   * Targets of these deliveries that belong to other ones as well: of this destination, and of all that may have the same folder. Names that
+   * the destination takes for one count as one.
+   */
+  async function claimedByOthers(deliveries: readonly Delivery[]): Promise<ReadonlySet<string>> {
+    const claims = claimsOf(deliveries);
+    const alone = deliveries.map(({ target }) => target).filter((target) => !claims.get(target)?.has(target));
+    const doubtful = alone.flatMap((target) => {
+      const spelled = claims.get(target);
+      return spelled === undefined ? [] : [{ target, other: unclaimedSpelling(target, spelled) }];
+    });
+    const asked = doubtful.filter(({ other }) => other !== null);
+    const stats = asked.length === 0 ? [] : await session.survey(asked.map(({ other }) => other!), signal);
+    // A spelling that nobody has used leads to a file only where the destination takes several for one.
+    const distinct = new Set(asked.filter((_, index) => stats[index] === null).map(({ target }) => target));
+    return new Set([...claims.keys()].filter((target) => !distinct.has(target)));
+  }
+
+  /** By target, how other deliveries spell its name; none where nobody has it in any spelling. */
+  function claimsOf(deliveries: readonly Delivery[]): Map<string, Set<string>> {
+    // Former versions of a file had its name as well; those that are removed together claim nothing from each other.
+    const keyOf = ({ source: { job, path } }: Pick<Delivery, "source">, at: string) => JSON.stringify([job, at, path]);
+    const mine = new Set(all.map((delivery) => keyOf(delivery, destination.name)));
+    const claims = new Map<string, Set<string>>();
+    const here = folderOf(destination);
+    for (const other of everywhere()) {
+      if (hostOf(other) !== hostOf(destination)) continue;
+      const there = folderOf(other);
+      // The same place, seen from the other base path.
+      const wanted = deliveries.map(({ target }) => ({ target, path: `${here}${target}` }))
+        .filter(({ path }) => path.startsWith(there)).map(({ target, path }) => ({ target, seen: path.slice(there.length) }));
+      if (wanted.length === 0) continue;
+      const targetsOf = Map.groupBy(wanted, ({ seen }) => nameKey(seen));
+      for (const claimant of ledger.claimants(other.job, other.name, wanted.map(({ seen }) => seen))) {
+        if (mine.has(keyOf(claimant, other.name))) continue;
+        for (const { target, seen } of targetsOf.get(nameKey(claimant.target)) ?? []) {
+          const spelled = seen === claimant.target ? target : `${there}${claimant.target}`.slice(here.length);
+          claims.set(target, (claims.get(target) ?? new Set()).add(spelled));
+        }
+      }
+    }
+    return claims;
+  }
 }
 
 /** The folders of the trash that the last removals may have been made into. */
@@ -159,59 +190,6 @@ function toTrash(delivery: Delivery, destination: Destination, to: string): Ende
 
 function span({ keepDeletedMs }: Destination): string {
   return ms(keepDeletedMs, { long: true });
-}
-
-/**
- * Targets of these deliveries that belong to other ones as well: of this destination, and of all that may have the same folder. Names that
- * the destination takes for one count as one.
- */
-async function claimedByOthers(
-  deliveries: readonly Delivery[],
-  removing: Removing,
-  tools: RemovingTools,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const claims = claimsOf(deliveries, removing, tools);
-  const alone = deliveries.map(({ target }) => target).filter((target) => !claims.get(target)?.has(target));
-  const doubtful = alone.flatMap((target) => {
-    const spelled = claims.get(target);
-    return spelled === undefined ? [] : [{ target, other: unclaimedSpelling(target, spelled) }];
-  });
-  const asked = doubtful.filter(({ other }) => other !== null);
-  const stats = asked.length === 0 ? [] : await removing.session.survey(asked.map(({ other }) => other!), signal);
-  // A spelling that nobody has used leads to a file only where the destination takes several for one.
-  const distinct = new Set(asked.filter((_, index) => stats[index] === null).map(({ target }) => target));
-  return new Set([...claims.keys()].filter((target) => !distinct.has(target)));
-}
-
-/** By target, how other deliveries spell its name; none where nobody has it in any spelling. */
-function claimsOf(
-  deliveries: readonly Delivery[],
-  { outbox: { destination }, deliveries: together }: Removing,
-  { ledger, everywhere }: RemovingTools,
-): Map<string, Set<string>> {
-  // Former versions of a file had its name as well; those that are removed together claim nothing from each other.
-  const keyOf = ({ source: { job, path } }: Pick<Delivery, "source">, at: string) => JSON.stringify([job, at, path]);
-  const mine = new Set(together.map((delivery) => keyOf(delivery, destination.name)));
-  const claims = new Map<string, Set<string>>();
-  const here = folderOf(destination);
-  for (const other of everywhere()) {
-    if (hostOf(other) !== hostOf(destination)) continue;
-    const there = folderOf(other);
-    // The same place, seen from the other base path.
-    const wanted = deliveries.map(({ target }) => ({ target, path: `${here}${target}` }))
-      .filter(({ path }) => path.startsWith(there)).map(({ target, path }) => ({ target, seen: path.slice(there.length) }));
-    if (wanted.length === 0) continue;
-    const targetsOf = Map.groupBy(wanted, ({ seen }) => nameKey(seen));
-    for (const claimant of ledger.claimants(other.job, other.name, wanted.map(({ seen }) => seen))) {
-      if (mine.has(keyOf(claimant, other.name))) continue;
-      for (const { target, seen } of targetsOf.get(nameKey(claimant.target)) ?? []) {
-        const spelled = seen === claimant.target ? target : `${there}${claimant.target}`.slice(here.length);
-        claims.set(target, (claims.get(target) ?? new Set()).add(spelled));
-      }
-    }
-  }
-  return claims;
 }
 
 /** The same name with the case of one letter changed; null where that tells nothing: accents may be the only difference. */

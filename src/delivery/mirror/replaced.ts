@@ -3,11 +3,12 @@
  * one first, so no name is ever without its file; only what was delivered under that name before is taken away from there.
  */
 import ms from "ms";
+import type { Destination } from "../../config/settings.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import { failureRecord, isOutage } from "../../domain/failure.ts";
 import { formerName } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
-import { type MirrorState, NEW_MIRROR } from "../../ledger/outbox_ledger.ts";
+import { type MirrorState, NEW_MIRROR, type OutboxLedger } from "../../ledger/outbox_ledger.ts";
 import { inTrash, trashFolder } from "../../methods/removal.ts";
 import type { Batch, Item } from "../batch.ts";
 import type { DestinationContext } from "../destination_context.ts";
@@ -29,7 +30,8 @@ export async function takeReplaced(
   { context, session }: Pick<Batch, "context" | "session">,
   signal: AbortSignal,
 ): Promise<void> {
-  const { ledger, system, emit, destination: { job, name, keepDeletedMs } } = context;
+  const { ledger, system, emit, destination } = context;
+  const { job, name, keepDeletedMs } = destination;
   const tell = (level: "info" | "warning", message: string) => emit({ type: "notice", level, message });
   const candidates = replaced.flatMap(({ item, former }) => {
     const before = ledger.replacedBy(item.delivery);
@@ -40,17 +42,8 @@ export async function takeReplaced(
   try {
     const { same } = await lookThere(candidates, session, signal);
     if (same.length === 0) return;
-    const folder = keepDeletedMs === 0 ? null : trashFolder(system);
-    if (folder !== null) {
-      const { clockMs } = clockAt(ledger.mirrorOf(job, name) ?? NEW_MIRROR, system.now(), null);
-      // First: a folder that nobody knows of would never be emptied.
-      ledger.addTrash(job, name, folder, clockMs);
-    }
-    const items = same.map(({ target, source }) => ({
-      path: target,
-      bytes: source.size,
-      to: folder === null ? null : inTrash(folder, target),
-    }));
+    const { clockMs } = clockAt(ledger.mirrorOf(job, name) ?? NEW_MIRROR, system.now(), null);
+    const items = removalsTo(newTrash(destination, ledger, system, clockMs), same);
     const outcomes = await session.remove(items, signal);
     outcomes.forEach((outcome, index) => {
       const { path, to } = items[index]!;
@@ -63,6 +56,29 @@ export async function takeReplaced(
     if (isOutage(failure)) throw error;
     tell("warning", `A previous version stays at ${name} beside the newer one: ${failure.message}`);
   }
+}
+
+/** A new folder of the trash of a destination; null where what is removed is not kept. */
+export function newTrash(
+  { job, name, keepDeletedMs }: Destination,
+  ledger: Pick<OutboxLedger, "addTrash">,
+  clock: Parameters<typeof trashFolder>[0],
+  clockMs: number,
+): string | null {
+  if (keepDeletedMs === 0) return null;
+  const folder = trashFolder(clock);
+  // First: a folder that nobody knows of would never be emptied.
+  ledger.addTrash(job, name, folder, clockMs);
+  return folder;
+}
+
+/** What a session is asked to remove, to that folder. */
+export function removalsTo(folder: string | null, deliveries: readonly Delivery[]) {
+  return deliveries.map(({ target, source }) => ({
+    path: target,
+    bytes: source.size,
+    to: folder === null ? null : inTrash(folder, target),
+  }));
 }
 
 /** How the files at a destination compare with what was delivered. */
