@@ -83,7 +83,6 @@ export async function startDaemon(first: Settings, tools: DaemonTools, { once = 
   let broken = false;
   let web: DaemonWeb | null = null;
   let channel: ControlServer | null = null;
-  /** Aborted to ask for the end. */
   const ending = new AbortController();
   /** Aborted when the jobs have stopped: commands are answered until then. */
   const closing = new AbortController();

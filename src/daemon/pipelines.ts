@@ -47,7 +47,6 @@ export type Pipelines = ReturnType<typeof pipelines>;
 /** The pipelines that run now; none before `adopt`. */
 export function pipelines(tools: PipelinesTools) {
   const { system, ledger, emit } = tools;
-  /** By job, in the order of the configuration. */
   const running = new Map<string, Running>();
   let settings: Settings | null = null;
   const jobsNow = () => settings?.jobs ?? [];

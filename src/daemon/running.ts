@@ -96,7 +96,6 @@ export function runningState(
   };
 }
 
-/** With what has been sent of them already. */
 function withAhead(waiting: readonly Waiting[], outboxes: readonly Outbox[]): JobNow["waiting"] {
   const parts = outboxes.flatMap((box) => box.ahead().map((part) => ({ destination: box.destination.name, ...part })));
   if (parts.length === 0) return waiting;

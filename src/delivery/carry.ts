@@ -111,7 +111,6 @@ async function pass(unread: Unread, attempt: string, budget: { left: number }): 
   }
 }
 
-/** The failure of the destination as a whole, if it has one. */
 function destinationFailure(items: readonly Item[]): FailureRecord | null {
   const works = items.some((item) => item.outcome && "receipt" in item.outcome);
   let found: FailureRecord | null = null;

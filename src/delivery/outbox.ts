@@ -36,7 +36,6 @@ export interface Idleness {
   readonly failure: FailureRecord | null;
 }
 
-/** The sending half for one destination. */
 export type Outbox = ReturnType<typeof outbox>;
 
 /** Makes the outbox of a destination; nothing happens before `run`. */

@@ -94,7 +94,6 @@ function attributesOf(text: string): Record<string, string> {
   );
 }
 
-/** With the entities of XML as their characters. */
 function unescaped(text: string): string {
   return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(lt|gt|amp|quot|apos));/gi, (found, decimal, hex, name) => {
     if (name !== undefined) return ENTITIES[String(name).toLowerCase()] ?? found;

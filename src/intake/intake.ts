@@ -28,7 +28,6 @@ import type { IntakeLedger } from "../ledger/intake_ledger.ts";
 import type { EarlyLooks } from "../system/processes/early_looks.ts";
 import type { Clock, System, WatchEvent } from "../system/system.ts";
 
-/** What an intake is handed. */
 export interface IntakeTools {
   readonly system: IntakeContext["system"] & WatchSystem & WriterSystem & Pick<System, "random">;
   readonly ledger: IntakeLedger;
@@ -45,7 +44,6 @@ export interface IntakeTools {
   readonly chosenMethod?: (destination: string) => string | null;
 }
 
-/** The intake of one job. */
 export type Intake = ReturnType<typeof intake>;
 
 /** Looks at nothing before `run`. */

@@ -47,7 +47,6 @@ export function withoutOrphans(all: Counts, without: readonly Orphan[]): Counts 
   };
 }
 
-/** Files that are to be delivered still. */
 export function waitingOf({ queued, sending, deferred }: Counts): number {
   return queued + sending + deferred;
 }

@@ -175,7 +175,6 @@ function deviceOf(identity: string): string {
   return identity.split(":")[0]!;
 }
 
-/** What a person runs to allow the removals. */
 export function acceptCommand(job: string, destination: string): string {
   return `image-transfer resume --accept ${shellQuote(`${job}/${destination}`)}`;
 }
@@ -245,7 +244,6 @@ function folderNames(system: Pick<System, "names">) {
 
 const MOST_FOLDERS = 16;
 
-/** What a mirror would do. */
 interface Intended {
   readonly files: number;
   readonly lately: number;

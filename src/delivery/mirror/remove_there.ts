@@ -28,7 +28,6 @@ export interface RemovingTools {
 
 const AT_ONCE = 200;
 
-/** What is known of a removal at its end. */
 interface Ended {
   readonly delivery: Delivery;
   readonly message: string;

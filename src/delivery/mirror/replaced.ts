@@ -72,7 +72,6 @@ export function newTrash(
   return folder;
 }
 
-/** What a session is asked to remove, to that folder. */
 export function removalsTo(folder: string | null, deliveries: readonly Delivery[]) {
   return deliveries.map(({ target, source }) => ({
     path: target,

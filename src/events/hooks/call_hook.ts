@@ -13,7 +13,6 @@ const LONGEST_ANSWER = 64 * 1024;
 /** Discord refuses longer messages, ntfy makes a file of them. */
 const LONGEST_TEXT = 1900;
 
-/** What hooks are called with. */
 export type HookSystem = Pick<System, "now" | "monotonic" | "sleep" | "random" | "run" | "hearRemote">;
 
 /**

@@ -35,7 +35,6 @@ interface Running {
   readonly hook: Hook;
   /** Its position in the ledger is kept under it. */
   readonly key: string;
-  /** How people call it. */
   readonly name: string;
   readonly wants: (event: HookEvent) => boolean;
   readonly queue: { readonly event: HookEvent; readonly id: string }[];
@@ -48,7 +47,6 @@ interface Running {
 
 export type Hooks = ReturnType<typeof hooks>;
 
-/** The hooks of a daemon. */
 export function hooks(
   { system, ledger, emit }: {
     readonly system: HookSystem;
@@ -269,7 +267,6 @@ function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEvent | n
   }
 }
 
-/** An event that was kept. */
 function keptEvent(note: HookNote): HookEvent {
   if (note.event === "report") return { ...nothing("report", note.at), text: note.text };
   const { source: { job, absolutePath, path, size }, destination, target, method, night, state } = note.delivery;

@@ -64,7 +64,6 @@ export function keptCards(named: readonly string[] = []): KeptCards {
 /** Continued strings can be as long as the header. */
 const MAX_TEXT = 200;
 
-/** One HDU as text. */
 interface HeaderCards {
   /** `primary`, `extension 2 (SCI)`. */
   readonly name: string;

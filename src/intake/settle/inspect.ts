@@ -15,14 +15,12 @@ import type { Files, System } from "../../system/system.ts";
 /** Header cards worth keeping in the ledger. */
 export type Cards = NonNullable<Admission["cards"]>;
 
-/** What a look into the content gave. */
 export interface Content {
   readonly verdict: Verdict;
   /** It holds checksums of its contents; null where that was not looked for. */
   readonly hasSums: boolean | null;
   /** Its end is nothing but zeros, as in space that was set aside and not written yet; only asked of what may be all there. */
   readonly emptyTail: boolean;
-  /** Header cards; null where the format has none. */
   readonly cards: Cards | null;
 }
 

@@ -23,7 +23,6 @@ export interface NoteOptions {
   readonly news?: (path: string) => "created" | "changed";
 }
 
-/** Paths of the files that were noted. */
 interface Noted {
   /** To be settled: not known to the ledger, and not given up. */
   readonly open: string[];

@@ -11,7 +11,6 @@ import { sameVersion } from "./candidate.ts";
 import { mapLimit } from "../../async/map_limit.ts";
 import { absolutePathOf } from "../source_path.ts";
 
-/** The rereads of one job. */
 export type Rereads = ReturnType<typeof rereads>;
 
 /** Nothing is read before `run`; nothing is kept in memory. */
@@ -27,7 +26,6 @@ export function rereads(job: Job, { system, ledger, settle, certain, onError }: 
   const wakeUp = bell(system);
   let busy = false;
 
-  /** Reads some of what is due. */
   async function readDue(signal: AbortSignal): Promise<void> {
     busy = true;
     try {

@@ -32,10 +32,8 @@ export interface Observation {
   readonly content?: Pick<Content, "verdict" | "emptyTail">;
 }
 
-/** The job's say in it. */
 export type SettleRules = Pick<Job, "completeness" | "minFileAgeMs" | "incompleteAfterMs" | "deliverIncomplete" | "verifySource">;
 
-/** What a file is being waited for. */
 export type WaitReason = "growing" | "quiet" | "writer open" | "short" | "marker" | "checking";
 
 /** What is to be done with the file now. */

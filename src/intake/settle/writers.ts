@@ -17,7 +17,6 @@ export type WriterOf = (path: string, local: boolean) => WriterState;
 /** What is remembered is which devices are remote. */
 export type Writers = ReturnType<typeof writers>;
 
-/** The part of the system that the look needs. */
 export type WriterSystem = Pick<
   System,
   "openForWriting" | "seesEveryWriter" | "run" | "platform" | "sleep" | "monotonic" | "readText" | "realPath"

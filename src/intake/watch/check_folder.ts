@@ -94,7 +94,6 @@ async function factsOf(context: IntakeContext, path: string): Promise<PathFacts 
   }
 }
 
-/** Files that wait for this marker. */
 function markedBy({ job, candidates }: IntakeContext, marker: string): string[] {
   const inFolder = candidates.waiting().filter(({ path }) => folderOf(path) === folderOf(marker));
   return inFolder.map(({ path }) => path).filter((path) => markersOf(lastPart(path), job.marker).includes(lastPart(marker)));

@@ -6,16 +6,13 @@ import { folderOf } from "../../domain/names/file_name.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { Clock, WatchEvent } from "../../system/system.ts";
 
-/** What an event told of a name. */
 export type Touch = "create" | "write" | "close" | "remove" | "rename" | "chmod";
 
-/** What is to be done in one folder now. */
 export interface FolderWork {
   /** Relative to the watched folder with `/`; empty for that folder itself. */
   readonly folder: string;
   /** Names that were touched since the last check, and how. */
   readonly names: ReadonlyMap<string, ReadonlySet<Touch>>;
-  /** List the whole folder. */
   readonly whole: boolean;
   /** Descend into its folders too: it is new, and what was made in it before gave no event. */
   readonly deep: boolean;
@@ -103,7 +100,6 @@ const LISTING_SHARE = 50;
 /** Absolute paths, the newest 1000. */
 export type RecentCloses = ReturnType<typeof recentCloses>;
 
-/** One for each watched folder. */
 export function recentCloses() {
   const closed = new Set<string>();
   return {

@@ -12,7 +12,6 @@ import type { FormerWalks, Stretch } from "../../system/system.ts";
 
 /** Files were found, and none that is wanted. */
 export interface Unmatched {
-  /** How many there are. */
   readonly files: number;
   /** One of them, relative to the watched folder. */
   readonly example: string;
@@ -29,15 +28,12 @@ export interface Found {
   readonly asideBytes: number;
 }
 
-/** Before a walk. */
 export const NOTHING_FOUND: Found = { all: 0, wanted: 0, example: "", aside: 0, asideBytes: 0 };
 
-/** Some files, of which so many are wanted. */
 export function foundIn(files: readonly { readonly path: string }[], wanted: number): Found {
   return { ...NOTHING_FOUND, all: files.length, wanted, example: files[0]?.path ?? "" };
 }
 
-/** With what was found later. */
 export function andFound(found: Found, more: Found): Found {
   const { example } = found.all > 0 ? found : more;
   return {
@@ -63,13 +59,11 @@ interface KnownStretch {
 
 interface KnownFolder {
   readonly found: Found;
-  /** The digests of its stretches. */
   readonly stretches: readonly string[];
   /** The last scan that looked at its files. */
   readonly lookedAt: number;
 }
 
-/** What one scan has found. */
 interface Memory {
   readonly stretches: Map<string, KnownStretch>;
   readonly folders: Map<string, KnownFolder>;
@@ -172,7 +166,6 @@ export function patternWatch(job: Job, emit: Emit) {
   };
 }
 
-/** What to say, and what a person may do. */
 export function unmatchedText(
   { watchPath, filePatterns, excludePatterns }: Pick<Job, "watchPath" | "filePatterns" | "excludePatterns">,
   { files, example }: Unmatched,

@@ -17,7 +17,6 @@ export interface AsideNow {
   readonly bytes: number;
 }
 
-/** What `newer_than` of one job comes to. */
 export type LeftAside = ReturnType<typeof leftAside>;
 
 /** `system` tells the time of the first start: now. */
@@ -106,7 +105,6 @@ function inFuture(olderThan: number, timezone: string | null): string {
   return `newer_than is in the future, ${shownIn(olderThan, timezone)}: new images are left aside, too. Correct the date.`;
 }
 
-/** Why one file is not sent. */
 export function asideFailure(olderThan: number, timezone: string | null): FailureRecord {
   const message = `It was last changed before ${shownIn(olderThan, timezone)}, so it is left aside (newer_than)`;
   const hint =

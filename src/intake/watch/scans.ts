@@ -167,7 +167,6 @@ interface Scan {
   readonly milliseconds: number;
 }
 
-/** How a scan is done. */
 interface ScanRequest {
   readonly trust: Trust;
   /** Events tell of changes. */

@@ -14,7 +14,6 @@ import { isDeep } from "../patterns.ts";
 import { cannotWatch, noRoot } from "../source_faults.ts";
 import { isRemoteFolder } from "../settle/writers.ts";
 
-/** The part of the system that watching needs. */
 export type WatchSystem = Pick<
   System,
   "watch" | "followedFacts" | "realPath" | "run" | "platform" | "sleep" | "monotonic"
