@@ -29,7 +29,7 @@ export async function startS3(folder: string, port: number = freePort(), ...opti
 export async function startSimpleS3(folder: string): Promise<RcloneServer> {
   await Deno.mkdir(folder, { recursive: true });
   const port = freePort();
-  const args = ["serve", "s3", "--addr", `127.0.0.1:${port}`, "--auth-key", `${KEY},${SECRET}`, "--dir-cache-time", "0", folder];
+  const args = ["serve", "s3", "--addr", `127.0.0.1:${port}`, "--auth-key", `${KEY},${SECRET}`, folder];
   return { ...await startServer("rclone", args, {}, port), section: s3Section(port) };
 }
 

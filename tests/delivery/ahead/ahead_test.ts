@@ -28,34 +28,41 @@ async function growingRig(options: RigOptions = {}) {
       ...changes,
     });
   };
-  return { rig, show, finish: () => void growing.splice(0) };
+  /** It has grown by three chunks, which are sent. */
+  const sendAhead = async () => {
+    await show();
+    rig.start();
+    await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
+  };
+  const finish = async () => {
+    growing.splice(0);
+    await rig.admit("cube.ser", CONTENT);
+    rig.outbox.wake();
+  };
+  return { rig, show, sendAhead, finish };
 }
 
 const chunksThere = ({ outbox }: OutboxRig) => (outbox.ahead()[0]?.bytes ?? 0) / CHUNK_BYTES;
 
-function arrived({ fake }: OutboxRig): boolean {
+async function arrives({ fake, state, until }: OutboxRig): Promise<void> {
+  await until(() => state("cube.ser") === "delivered", "it is delivered");
   const there = fake.files.get("cube.ser")?.bytes;
-  return there !== undefined && there.length === CONTENT.length && there.every((byte, index) => byte === CONTENT[index]);
+  assert(there?.length === CONTENT.length && there.every((byte, index) => byte === CONTENT[index]));
 }
 
 Deno.test("an outbox sends whole chunks of a growing file, and completes them when it is finished", async () => {
-  const { rig, show, finish } = await growingRig();
+  const { rig, sendAhead, finish } = await growingRig();
   await using _rig = rig;
-  await show();
-  rig.start();
-  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
+  await sendAhead();
   assertEquals(rig.fake.texts(), {});
-  finish();
-  await rig.admit("cube.ser", CONTENT);
-  rig.outbox.wake();
-  await rig.until(() => rig.state("cube.ser") === "delivered", "it is delivered");
-  assert(arrived(rig));
+  await finish();
+  await arrives(rig);
   assertEquals(rig.fake.calls.put, 0);
   assertEquals(rig.outbox.ahead(), []);
 });
 
 Deno.test("a chunk that arrived garbled while the file grew is sent again", async () => {
-  const { rig, show, finish } = await growingRig();
+  const { rig, sendAhead, finish } = await growingRig();
   await using _rig = rig;
   let garbled = false;
   rig.fake.garbleChunk = (chunk, bytes) => {
@@ -63,70 +70,48 @@ Deno.test("a chunk that arrived garbled while the file grew is sent again", asyn
     garbled = true;
     return bytes.map((byte, index) => index === CHUNK_BYTES + 9 ? byte ^ 1 : byte);
   };
-  await show();
-  rig.start();
-  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
-  finish();
-  await rig.admit("cube.ser", CONTENT);
-  rig.outbox.wake();
-  await rig.until(() => rig.state("cube.ser") === "delivered", "it is delivered");
-  assert(arrived(rig));
+  await sendAhead();
+  await finish();
+  await arrives(rig);
   assertEquals([garbled, rig.fake.calls.put], [true, 0]);
 });
 
 Deno.test("a part whose flush failed is not published: the system tells of it once, and the whole file is sent", async () => {
-  const { rig, show, finish } = await growingRig();
+  const { rig, sendAhead, finish } = await growingRig();
   await using _rig = rig;
-  await show();
-  rig.start();
-  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
+  await sendAhead();
   rig.fake.failFlushes = 1;
-  finish();
-  await rig.admit("cube.ser", CONTENT);
-  rig.outbox.wake();
+  await finish();
   await rig.until(() => rig.fake.failFlushes <= 0, "the flush has failed");
-  await rig.until(() => rig.state("cube.ser") === "delivered", "it is delivered");
-  assert(arrived(rig));
+  await arrives(rig);
   assertEquals(rig.fake.calls.put, 1);
 });
 
 Deno.test("what arrives garbled when the file is finished is never published; then the whole file is sent, and no attempt is lost", async () => {
-  const { rig, show, finish } = await growingRig();
+  const { rig, sendAhead, finish } = await growingRig();
   await using _rig = rig;
   rig.fake.garbleChunk = (chunk, bytes) => chunk === 3 ? bytes.map((byte) => byte ^ 1) : bytes;
-  await show();
-  rig.start();
-  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
-  finish();
-  await rig.admit("cube.ser", CONTENT);
-  rig.outbox.wake();
+  await sendAhead();
+  await finish();
   await rig.until(() => rig.state("cube.ser") === "deferred", "it is put off");
   assertEquals(rig.fake.texts(), {});
-  await rig.until(() => rig.state("cube.ser") === "delivered", "it is delivered");
-  assert(arrived(rig));
+  await arrives(rig);
   assertEquals([rig.fake.calls.put, rig.delivery("cube.ser").attempts], [1, 0]);
 });
 
 Deno.test("bytes that the source has changed since they were sent are never delivered as they were", async () => {
-  const { rig, show, finish } = await growingRig();
+  const { rig, sendAhead, finish } = await growingRig();
   await using _rig = rig;
-  await show();
-  rig.start();
-  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
-  finish();
+  await sendAhead();
   for (const at of [0, CHUNK_BYTES + 7, 2 * CHUNK_BYTES]) CONTENT[at]! ^= 0xff;
-  await rig.admit("cube.ser", CONTENT);
-  rig.outbox.wake();
-  await rig.until(() => rig.state("cube.ser") === "delivered", "it is delivered");
-  assert(arrived(rig));
+  await finish();
+  await arrives(rig);
 });
 
 Deno.test("a file that has stopped growing is told once, and nothing more of it is sent until it grows again", async () => {
-  const { rig, show } = await growingRig();
+  const { rig, show, sendAhead } = await growingRig();
   await using _rig = rig;
-  await show();
-  rig.start();
-  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
+  await sendAhead();
   await show({ stalled: true });
   await rig.until(() => rig.outbox.ahead()[0]?.stalled === true, "it is shown");
   const told = rig.events.flatMap((event) =>
@@ -157,11 +142,9 @@ for (
 }
 
 Deno.test("after an outage the next session goes on with the whole chunks that are there", async () => {
-  const { rig, show, finish } = await growingRig();
+  const { rig, sendAhead, finish } = await growingRig();
   await using _rig = rig;
-  await show();
-  rig.start();
-  await rig.until(() => chunksThere(rig) === 3, "three chunks are there");
+  await sendAhead();
   let isAway = true;
   rig.fake.before = () => {
     if (isAway) throw aFailure("interrupted");
@@ -169,10 +152,7 @@ Deno.test("after an outage the next session goes on with the whole chunks that a
   rig.outbox.attachAgain();
   await rig.until(() => rig.outbox.state().state === "backing_off", "the outage is noticed");
   isAway = false;
-  finish();
-  await rig.admit("cube.ser", CONTENT);
-  rig.outbox.wake();
-  await rig.until(() => rig.state("cube.ser") === "delivered", "it is delivered");
-  assert(arrived(rig));
+  await finish();
+  await arrives(rig);
   assertEquals(rig.fake.calls.put, 0);
 });
