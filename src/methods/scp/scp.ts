@@ -21,7 +21,6 @@ import {
   type SenderParts,
 } from "../shell/shell_session.ts";
 import { remoteBase, remoteSpec, sshOptions, toolPath } from "../ssh/ssh.ts";
-import type { SshConnection } from "../ssh/ssh_connection.ts";
 import { sshFailure } from "../ssh/ssh_failures.ts";
 
 /**
@@ -35,21 +34,18 @@ export const scp: Method<"scp"> = {
     const { system } = context;
     const path = await toolPath("scp", system);
     const ssh = await toolPath("ssh", system);
-    const version = openSshVersion((await system.run({ program: ssh, args: ["-V"] }, signal)).stderr);
+    // `OpenSSH_9.2p1 Debian…`, `OpenSSH_for_Windows_8.1p1`: the letter and number behind it do not matter.
+    const { stderr } = await system.run({ program: ssh, args: ["-V"] }, signal);
+    const [, major, minor] = /OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)/.exec(stderr) ?? [];
+    const version = major === undefined ? null : { major: Number(major), minor: Number(minor) };
     return await openShellSession(destination, context, signal, (parts) => Promise.resolve(scpSender(parts, path, version)));
   },
 };
 
-/** Of the programs on this side; the letter and number behind it (`p1`) do not matter. */
+/** Of the programs on this side. */
 interface OpenSshVersion {
   readonly major: number;
   readonly minor: number;
-}
-
-/** Reads `OpenSSH_9.2p1 Debian…` and `OpenSSH_for_Windows_8.1p1`. */
-function openSshVersion(text: string): OpenSshVersion | null {
-  const found = /OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)/.exec(text);
-  return found ? { major: Number(found[1]), minor: Number(found[2]) } : null;
 }
 
 /** How often it is looked how far the files are: scp tells nothing without a terminal. */
@@ -61,7 +57,21 @@ function scpSender(
   version: OpenSshVersion | null,
 ): Sender {
   const { system, log } = context;
+  const { settings, sharing, ssh } = connection;
+  const { preservePermissions, preserveTimestamps } = destination;
   const pace = paceOf(destination, context);
+  // SFTP is the only mode from 9.0 on, must be asked for in 8.7 to 8.9, and is not there before: then a shell reads the path.
+  const { major, minor } = version ?? { major: 9, minor: 0 };
+  const isAsked = major === 8 && minor >= 7;
+  const isReadByShell = major < 9 && !isAsked;
+  const options = [
+    ...sshOptions(settings, sharing),
+    // scp would take the ssh that it was built with.
+    "-S",
+    ssh,
+    ...(isAsked ? ["-s"] : []),
+    ...(preservePermissions || preserveTimestamps ? ["-p"] : []),
+  ];
   let toldAnew = false;
   return {
     method: "scp",
@@ -84,8 +94,11 @@ function scpSender(
       using lease = await pace.lease(bytesOf(uploads), signal, sent.alive);
       // Windows allows 32,767 characters on a command line.
       const groups = wordGroups(regular, 20_000);
+      const limit = lease.rate === null ? [] : ["-l", String(Math.max(8, Math.floor(lease.rate * 8 / 1024)))];
+      const into = `${remoteBase(destination)}/${stagingOf(uploads)}/`;
+      const spec = remoteSpec(destination, isReadByShell ? shellQuote(into) : into);
       for (let names = groups.shift(); names !== undefined; names = groups.shift()) {
-        const args = scpArgs(connection, version, stagingOf(uploads), names, lease.rate);
+        const args = [...options, ...limit, "--", ...names, spec];
         const finished = await system.run({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, signal);
         if (finished.code === 0) continue;
         const said = scpFileFailures(finished.stderr, uploads);
@@ -103,38 +116,10 @@ function scpSender(
     },
     // `scp -p` keeps times and modes, and without it modes all the same: what was not asked for is taken back.
     async finish(uploads, signal) {
-      if (!destination.preservePermissions) await changeAll(PLAIN_MODES, uploads, files, signal);
-      else if (!destination.preserveTimestamps) await changeAll(["touch"], uploads, files, signal);
+      if (!preservePermissions) await changeAll(PLAIN_MODES, uploads, files, signal);
+      else if (!preserveTimestamps) await changeAll(["touch"], uploads, files, signal);
     },
   };
-}
-
-/** To be run in the folder of links, with names of links behind `./`; `limit` in bytes per second. */
-function scpArgs(
-  { settings, sharing, ssh }: SshConnection,
-  version: OpenSshVersion | null,
-  staging: string,
-  names: readonly string[],
-  limit: number | null,
-): string[] {
-  const { destination } = settings;
-  const path = `${remoteBase(destination)}/${staging}/`;
-  // SFTP is the only mode from 9.0 on, must be asked for in 8.7 to 8.9, and is not there before: then a shell reads the path.
-  const { major, minor } = version ?? { major: 9, minor: 0 };
-  const isAsked = major === 8 && minor >= 7;
-  const isReadByShell = major < 9 && !isAsked;
-  return [
-    ...sshOptions(settings, sharing),
-    // scp would take the ssh that it was built with.
-    "-S",
-    ssh,
-    ...(isAsked ? ["-s"] : []),
-    ...(destination.preservePermissions || destination.preserveTimestamps ? ["-p"] : []),
-    ...(limit === null ? [] : ["-l", String(Math.max(8, Math.floor(limit * 8 / 1024)))]),
-    "--",
-    ...names,
-    remoteSpec(destination, isReadByShell ? shellQuote(path) : path),
-  ];
 }
 
 /** The links that do not lead to a regular file, which scp would send in its own manner, and why they are not sent. */

@@ -2,6 +2,7 @@
  * What rsync, scp and tar have in common: a connection with a shell, and a Session whose `put` prepares the staging folder,
  * sends a batch, and finds out which file it was when the tool reports trouble.
  */
+import { mapLimit } from "../../async/map_limit.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure, failureRecord } from "../../domain/failure.ts";
 import type { SshDestination } from "../../config/settings.ts";
@@ -99,79 +100,58 @@ export async function openShellSession(
     hashesSource: sender.hashesSource,
     about: `${sender.about}; ${aboutTools(tools)}`,
     ...(sender.streams ? { streams: sender.streams } : {}),
-    put: (uploads, onBytes, signal) => put(uploads, onBytes, signal, sender, files, context.system),
+    async put(uploads, onBytes, signal) {
+      if (uploads.length === 0) return [];
+      // What is not resumed stays where it is: a server of that attempt may still be writing into it.
+      const prepared = files.prepare(sender.resumes ? uploads : uploads.map(({ staged }) => ({ staged })), signal);
+      prepared.catch(() => undefined); // Awaited by the sender, when its own preparations are done as well.
+      const indices = new Map(uploads.map((upload, index) => [linkName(upload), index]));
+      const digests = new Map<string, Digest>();
+      const there = new Map<string, string>();
+      const sent: Sent = {
+        bytes(name, bytes) {
+          const index = indices.get(name);
+          if (index !== undefined) onBytes(index, bytes);
+        },
+        alive: () => onBytes(0, 0),
+        digest: (name, digest) => digests.set(name, digest),
+        there: (name, sha256) => there.set(name, sha256),
+      };
+      const failures = await sender.send(uploads, prepared, sent, signal);
+      const faults = failures === null ? [] : await faultsAmong(uploads, failures, signal);
+      const outcomes = uploads.map((upload, index): PutOutcome => {
+        const fault = faults[index] ?? null;
+        if (fault !== null) return { put: false, failure: failureRecord(fault) };
+        onBytes(index, upload.source.size);
+        const digest = digests.get(linkName(upload));
+        if (!digest) return { put: true };
+        // Another hash is looked into by who asks for the digest.
+        return { put: true, sent: digest, ...(there.get(linkName(upload)) === digest.sha256 ? { there: digest } : {}) };
+      });
+      await sender.finish?.(uploads.filter((_, index) => outcomes[index]!.put), signal);
+      return outcomes;
+    },
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };
-}
 
-async function put(
-  uploads: readonly Upload[],
-  onBytes: (index: number, bytes: number) => void,
-  signal: AbortSignal,
-  sender: Sender,
-  files: ShellFiles,
-  system: MethodContext["system"],
-): Promise<PutOutcome[]> {
-  if (uploads.length === 0) return [];
-  // What is not resumed stays where it is: a server of that attempt may still be writing into it.
-  const prepared = files.prepare(sender.resumes ? uploads : uploads.map(({ staged }) => ({ staged })), signal);
-  prepared.catch(() => undefined); // Awaited by the sender, when its own preparations are done as well.
-  const indices = new Map(uploads.map((upload, index) => [linkName(upload), index]));
-  const digests = new Map<string, Digest>();
-  const there = new Map<string, string>();
-  const sent: Sent = {
-    bytes(name, bytes) {
-      const index = indices.get(name);
-      if (index !== undefined) onBytes(index, bytes);
-    },
-    alive: () => onBytes(0, 0),
-    digest: (name, digest) => digests.set(name, digest),
-    there: (name, sha256) => there.set(name, sha256),
-  };
-  const failures = await sender.send(uploads, prepared, sent, signal);
-  const outcomes =
-    (failures === null
-      ? uploads.map((): PutOutcome => ({ put: true }))
-      : await outcomesOf(uploads, failures, sender, files, system, signal)).map((outcome, index) => {
-        const name = linkName(uploads[index]!);
-        const digest = digests.get(name);
-        if (!outcome.put || !digest) return outcome;
-        // Another hash is looked into by who asks for the digest.
-        return { ...outcome, sent: digest, ...(there.get(name) === digest.sha256 ? { there: digest } : {}) };
-      });
-  outcomes.forEach(({ put }, index) => {
-    if (put) onBytes(index, uploads[index]!.source.size);
-  });
-  await sender.finish?.(uploads.filter((_, index) => outcomes[index]!.put), signal);
-  return outcomes;
-}
-
-/** After trouble: what the tool said of a file decides, or else whether all of it is there. */
-async function outcomesOf(
-  uploads: readonly Upload[],
-  failures: FileFailures,
-  sender: Sender,
-  files: ShellFiles,
-  system: MethodContext["system"],
-  signal: AbortSignal,
-): Promise<PutOutcome[]> {
-  const found = await files.survey(uploads.map(({ staged }) => staged), signal);
-  const outcomes: PutOutcome[] = [];
-  for (const [index, upload] of uploads.entries()) {
-    const said = failures.get(linkName(upload));
-    const stat = found[index];
-    if (said === undefined && stat?.kind === "file" && stat.bytes === upload.source.size) {
-      outcomes.push({ put: true });
-      continue;
-    }
-    // A tool passes over what is no file any more without a word, and finds no copy of what is another file now.
-    const known = said && said.code !== "source_gone" ? said : await sourceFault(upload.source, false, system, signal) ?? said;
-    // The tool may have left it out without naming it.
-    const what = `Cannot send "${printable(upload.source.path)}"`;
-    const told = known ?? failure(CAUSES.not_all_sent, what, { words: { method: sender.method } });
-    outcomes.push({ put: false, failure: failureRecord(told) });
+  /** After trouble: what the tool said of a file decides, or else whether all of it is there; null for what is. */
+  async function faultsAmong(
+    uploads: readonly Upload[],
+    failures: FileFailures,
+    signal: AbortSignal,
+  ): Promise<(Failure | null)[]> {
+    const found = await files.survey(uploads.map(({ staged }) => staged), signal);
+    return await mapLimit(uploads, 1, async ({ source, staged }, index) => {
+      const said = failures.get(linkName({ staged }));
+      const stat = found[index];
+      if (said === undefined && stat?.kind === "file" && stat.bytes === source.size) return null;
+      // A tool passes over what is no file any more without a word, and finds no copy of what is another file now.
+      const known = said && said.code !== "source_gone" ? said : await sourceFault(source, false, context.system, signal) ?? said;
+      // The tool may have left it out without naming it.
+      const words = { method: sender.method };
+      return known ?? failure(CAUSES.not_all_sent, `Cannot send "${printable(source.path)}"`, { words });
+    });
   }
-  return outcomes;
 }
 
 /**
