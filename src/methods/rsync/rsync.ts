@@ -14,7 +14,7 @@ import { printable } from "../../domain/names/printable.ts";
 import type { Child } from "../../system/system.ts";
 import { paceOf } from "../bandwidth.ts";
 import { bytesOf, linkName, type Links, linkUploads, makeLinks, stagingOf } from "../links.ts";
-import type { Method, MethodContext, Upload } from "../method.ts";
+import type { Method, Upload } from "../method.ts";
 import { shellQuote } from "../shell/shell_quote.ts";
 import { changeAll, diskTrouble, openShellSession, PLAIN_MODES, type Sender, type SenderParts } from "../shell/shell_session.ts";
 import { sshForRsync, toolPath } from "../ssh/ssh.ts";
@@ -57,10 +57,24 @@ async function rsyncSender(
   const pace = paceOf(destination, context);
 
   /** With these links, into a folder relative to the base path. */
-  const start = (links: Links, into: string, resumes: boolean, limit: number | null): Promise<Run> => {
+  const start = async (links: Links, into: string, resumes: boolean, limit: number | null): Promise<Run> => {
     const shell = sshForRsync(connection.ssh, connection.settings, connection.sharing);
     const args = rsyncArgs({ destination, pair, shell, remotePath: there.path, into, resumes, limit });
-    return startRun(here.path, args, links, context);
+    const command = { program: here.path, args, cwd: links.folder, env: { LC_ALL: "C" } };
+    const child = await context.system.spawn(command, new AbortController().signal).catch(async (error) => {
+      await links[Symbol.asyncDispose]();
+      throw error;
+    });
+    return {
+      links,
+      child,
+      async [Symbol.asyncDispose]() {
+        // Also after it has exited: its pipes are closed here.
+        await child.end();
+        await child.finished;
+        await links[Symbol.asyncDispose]();
+      },
+    };
   };
   /** A run that is told the names later. */
   const startUnnamed = async (resumes: boolean, limit: number | null) =>
@@ -69,8 +83,7 @@ async function rsyncSender(
   const most = pair.readsNames && connection.sharing !== null ? Math.min(2, destination.parallelTransfers) : 0;
   const ahead = startedAhead(most, () => startUnnamed(false, null), (message) => context.log("debug", message));
 
-  async function sendBatch(batch: Batch, signal: AbortSignal): Promise<RsyncEnd> {
-    const { uploads, prepared, limit, onText } = batch;
+  async function sendBatch({ uploads, prepared, limit, onText }: Batch, signal: AbortSignal): Promise<RsyncEnd> {
     const resumes = uploads.some(({ leftover }) => leftover !== undefined);
     if (!pair!.readsNames) {
       const links = await linkUploads(uploads, context, signal);
@@ -82,15 +95,29 @@ async function rsyncSender(
       await run.child.closeStdin();
       return await endOf(run.child, onText, signal);
     }
+    /** Names are read as soon as they are written, so everything they stand for must be there before. */
+    const sendNames = async (run: Run, onText: (text: string) => void): Promise<RsyncEnd> => {
+      await using it = run;
+      const attempt = lastPart(stagingOf(uploads));
+      // One after the other: where one failed, the folder of the links would be removed while they are made.
+      await it.links.fill(uploads, signal, attempt);
+      await prepared;
+      const names = uploads.map((upload) => `${attempt}/${linkName(upload)}\n`).join("");
+      // It may end before it has read them all; its exit code says why.
+      const written = it.child.write(names).then(() => it.child.closeStdin()).catch(() => undefined);
+      const end = await endOf(it.child, onText, signal);
+      await written;
+      return end;
+    };
     const waiting = resumes || limit !== null ? undefined : await ahead.take();
     if (waiting) {
       let moved = false;
-      const end = await sendNames(waiting, { ...batch, onText: (text) => onText((moved = true, text)) }, signal);
+      const end = await sendNames(waiting, (text) => onText((moved = true, text)));
       // One that died while it waited says nothing about the files: they go with a new one.
       if (end.code === 0 || PARTIAL.has(end.code) || moved) return end;
       context.log("debug", `rsync started ahead ended with code ${end.code}: ${end.stderr.trim().split("\n").at(-1) ?? ""}`);
     }
-    return await sendNames(await startUnnamed(resumes, limit), batch, signal);
+    return await sendNames(await startUnnamed(resumes, limit), onText);
   }
 
   return {
@@ -138,42 +165,6 @@ interface Batch {
   /** Bytes per second; null is no limit. */
   readonly limit: number | null;
   readonly onText: (text: string) => void;
-}
-
-/** Names are read as soon as they are written, so everything they stand for must be there before. */
-async function sendNames(run: Run, { uploads, prepared, onText }: Batch, signal: AbortSignal): Promise<RsyncEnd> {
-  await using it = run;
-  const staging = stagingOf(uploads);
-  const attempt = lastPart(staging);
-  // One after the other: where one failed, the folder of the links would be removed while they are made.
-  await it.links.fill(uploads, signal, attempt);
-  await prepared;
-  const names = uploads.map((upload) => `${attempt}/${linkName(upload)}\n`).join("");
-  // It may end before it has read them all; its exit code says why.
-  const written = it.child.write(names).then(() => it.child.closeStdin()).catch(() => undefined);
-  const end = await endOf(it.child, onText, signal);
-  await written;
-  return end;
-}
-
-async function startRun(program: string, args: string[], links: Links, { system }: MethodContext): Promise<Run> {
-  const life = new AbortController();
-  try {
-    const child = await system.spawn({ program, args, cwd: links.folder, env: { LC_ALL: "C" } }, life.signal);
-    return {
-      links,
-      child,
-      async [Symbol.asyncDispose]() {
-        // Also after it has exited: its pipes are closed here.
-        await child.end();
-        await child.finished;
-        await links[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await links[Symbol.asyncDispose]();
-    throw error;
-  }
 }
 
 /** Reads to the end. Once aborted, ends the run and throws the signal's reason. */

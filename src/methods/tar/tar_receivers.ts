@@ -77,7 +77,7 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
 
   async function receive(folder: string, task: string, channel: Channel): Promise<Receiver> {
     open++;
-    const end = () => {
+    const close = () => {
       open--;
       channel.leave();
     };
@@ -87,9 +87,9 @@ export function tarReceivers(connection: SshConnection, options: ReceiverOptions
       const told = child.write(`${remoteBase(destination)}/${folder}\n${task}\n`);
       told.catch(() => undefined); // Heard at the next write.
       channel.begin();
-      return receiver(child, channel, system, end);
+      return receiver(child, channel, system, close);
     } catch (error) {
-      end();
+      close();
       throw error;
     }
   }
