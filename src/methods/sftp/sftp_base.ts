@@ -63,13 +63,24 @@ export async function isFolder({ calls }: Pick<SftpBase, "calls">, path: string)
  *
  * @throws {Failure} where that cannot be known.
  */
-export async function look({ calls }: Pick<SftpBase, "calls">, path: string): Promise<Stat | null> {
-  const [followed, itself] = await Promise.all([calls.stat(path), calls.lstat(path)]);
-  const { value, refusal } = followed.value ? followed : itself;
-  if (value) return { kind: kindOf(value), bytes: value.bytes ?? 0 };
-  // A name that cannot be there is not there.
-  if (refusal.code === STATUS.NO_SUCH_FILE || refusal.code === STATUS.BAD_MESSAGE) return null;
+export async function look(base: Pick<SftpBase, "calls">, path: string): Promise<Stat | null> {
+  const { value, refusal } = await statAt(base, path, "followed");
+  if (refusal === null) return value;
   throw failure(meaningOfRefusal(refusal) ?? CAUSES.said, `Cannot access "${printable(path)}"`, { said: said(refusal) });
+}
+
+/** The same, with a refusal where it cannot be known; or of what is there itself. */
+export async function statAt(
+  { calls }: Pick<SftpBase, "calls">,
+  path: string,
+  what: "followed" | "itself",
+): Promise<{ readonly value: Stat | null; readonly refusal: Refusal | null }> {
+  const [followed, itself] = await Promise.all([what === "followed" ? calls.stat(path) : null, calls.lstat(path)]);
+  const { value, refusal } = followed?.value ? followed : itself;
+  if (value !== null) return { value: { kind: kindOf(value), bytes: value.bytes ?? 0 }, refusal: null };
+  // A name that cannot be there is not there.
+  const isMissing = refusal.code === STATUS.NO_SUCH_FILE || refusal.code === STATUS.BAD_MESSAGE;
+  return { value: null, refusal: isMissing ? null : refusal };
 }
 
 /** @throws {Failure} `device_missing` or `not_a_folder` where the base path is not a folder. */

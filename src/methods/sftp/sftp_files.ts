@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { untilAborted } from "../../async/abort.ts";
 import { mapLimit } from "../../async/map_limit.ts";
-import type { Pace } from "../../async/pace.ts";
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { ancestors } from "../../domain/names/file_name.ts";
@@ -25,6 +24,7 @@ import {
   said,
   type SftpBase,
   spaceOf,
+  statAt,
   strangers,
   tryToWrite,
 } from "./sftp_base.ts";
@@ -41,7 +41,10 @@ export function sftpFiles(base: SftpBase): RemoteFiles {
     attach: (create, signal, probe) => untilAborted(attach(base, create, probe), signal),
     survey: (paths, signal) => untilAborted(Promise.all(paths.map((path) => look(base, pathOf(base, path)))), signal),
     digest: (paths, signal, calm) => untilAborted(digest(base, paths, signal, calm), signal),
-    modifiedAt: (path, signal) => untilAborted(modifiedAt(base, path), signal),
+    async modifiedAt(path, signal) {
+      const { value } = await untilAborted(base.calls.stat(pathOf(base, path)), signal);
+      return value?.times === undefined ? null : value.times.modified * 1000;
+    },
     publish: (items, signal) => untilAborted(publish(items, signal), signal),
     flush: (paths, signal) => untilAborted(flush(base, paths), signal),
     remove: (items, signal) => untilAborted(remove(items, signal), signal),
@@ -53,11 +56,6 @@ export function sftpFiles(base: SftpBase): RemoteFiles {
     tryToWrite: (signal) => untilAborted(tryToWrite(base), signal),
     path: (relative) => pathOf(base, relative),
   };
-}
-
-async function modifiedAt(base: SftpBase, path: string): Promise<number | null> {
-  const { value } = await base.calls.stat(pathOf(base, path));
-  return value?.times === undefined ? null : value.times.modified * 1000;
 }
 
 async function attach(base: SftpBase, create: boolean, probe?: string): Promise<Mount> {
@@ -116,38 +114,27 @@ export async function digest(
     const stat = stats[index]!;
     if (stat?.kind !== "file") return null;
     const connection = channels.pick(stat.bytes);
+    const { calls } = connection;
+    let file: Handle | null = null;
     try {
-      return await readBack(base, connection, path, stat.bytes, limit, signal);
+      const opened = await calls.open(pathOf(base, path));
+      file = opened.value;
+      if (file === null) return notRead(base, path, opened.refusal!);
+      const sum = createHash("sha256");
+      let bytes = 0;
+      const range = { from: 0, size: stat.bytes, to: stat.bytes + MORE_BYTES };
+      for await (const { value, refusal } of readPieces(connection, file, range, signal)) {
+        if (value === null) return notRead(base, path, refusal);
+        sum.update(value);
+        bytes += value.length;
+        await limit?.next(value.length, signal);
+      }
+      return { bytes, sha256: sum.digest("hex") };
     } finally {
+      if (file !== null) calls.close(file).catch(() => undefined); // A lost connection shows in the next call.
       channels.done(connection, stat.bytes);
     }
   }, signal);
-}
-
-async function readBack(
-  base: SftpBase,
-  connection: SftpConnection,
-  relative: string,
-  size: number,
-  limit: Pace | null,
-  signal: AbortSignal,
-): Promise<Digest | null> {
-  const { calls } = connection;
-  const { value: file, refusal } = await calls.open(pathOf(base, relative));
-  if (file === null) return notRead(base, relative, refusal);
-  try {
-    const sum = createHash("sha256");
-    let bytes = 0;
-    for await (const { value, refusal } of readPieces(connection, file, { from: 0, size, to: size + MORE_BYTES }, signal)) {
-      if (value === null) return notRead(base, relative, refusal);
-      sum.update(value);
-      bytes += value.length;
-      await limit?.next(value.length, signal);
-    }
-    return { bytes, sha256: sum.digest("hex") };
-  } finally {
-    calls.close(file).catch(() => undefined); // A lost connection shows in the next call.
-  }
 }
 
 /** A range of a file: what is asked for behind `size` shows whether that is its end. */
@@ -218,7 +205,7 @@ export function sftpNames(base: SftpBase, digest: Session["digest"]): Names {
       const answers = new Map<Act, Answer>();
       for (const acts of phases) {
         signal.throwIfAborted();
-        await Promise.all(acts.map(async (act) => answers.set(act, await doOne(base, act))));
+        await Promise.all(acts.map(async (act) => answers.set(act, await answerTo(act))));
       }
       return answers;
     },
@@ -252,45 +239,40 @@ export function sftpNames(base: SftpBase, digest: Session["digest"]): Names {
     tryToWrite: () => tryToWrite(base),
     isLost: () => calls.lost !== null,
   };
-}
 
-async function doOne(base: SftpBase, act: Act): Promise<Answer> {
-  const { calls } = base;
-  const path = pathOf(base, "path" in act ? act.path : act.to);
-  const answer = async (order: Promise<Refusal | null>): Promise<Answer> => {
-    const refusal = await order;
-    return refusal === null ? { done: true } : { done: false, refusal };
-  };
-  switch (act.do) {
-    case "free":
-      return { done: (await calls.lstat(path)).refusal?.code === STATUS.NO_SUCH_FILE };
-    case "folder": {
+  async function answerTo(act: Act): Promise<Answer> {
+    const path = pathOf(base, "path" in act ? act.path : act.to);
+    if (act.do === "free") return { done: (await calls.lstat(path)).refusal?.code === STATUS.NO_SUCH_FILE };
+    if (act.do === "folder") {
       const { value } = await calls.lstat(path);
       return { done: value !== null && kindOf(value) === "folder" };
     }
-    case "stat": {
-      const [followed, itself] = await Promise.all([act.follow ? calls.stat(path) : null, calls.lstat(path)]);
-      const { value, refusal } = followed?.value ? followed : itself;
-      if (value) return { done: true, stat: { kind: kindOf(value), bytes: value.bytes ?? 0 } };
-      // A name that cannot be there is not there.
-      const isMissing = refusal.code === STATUS.NO_SUCH_FILE || refusal.code === STATUS.BAD_MESSAGE;
-      return isMissing ? { done: true, stat: null } : { done: false, refusal };
+    if (act.do === "stat") {
+      const { value: stat, refusal } = await statAt(base, path, act.follow ? "followed" : "itself");
+      return refusal === null ? { done: true, stat } : { done: false, refusal };
     }
-    case "mkdir":
-      return await answer(calls.mkdir(path));
-    case "rmdir":
-      return await answer(calls.rmdir(path));
-    case "remove":
-      return await answer(calls.remove(path));
-    case "mode":
-      return await answer(calls.setMode(path, act.mode));
-    case "link":
-      return await answer(calls.link(pathOf(base, act.from), path));
-    case "replace":
-      return await answer(calls.rename(pathOf(base, act.from), path));
-    case "give":
-    case "rename":
-      return await answer(calls.plainRename(pathOf(base, act.from), path));
+    const refusal = await order(act, path);
+    return refusal === null ? { done: true } : { done: false, refusal };
+  }
+
+  function order(act: Exclude<Act, { readonly do: "free" | "stat" | "folder" }>, path: string): Promise<Refusal | null> {
+    switch (act.do) {
+      case "mkdir":
+        return calls.mkdir(path);
+      case "rmdir":
+        return calls.rmdir(path);
+      case "remove":
+        return calls.remove(path);
+      case "mode":
+        return calls.setMode(path, act.mode);
+      case "link":
+        return calls.link(pathOf(base, act.from), path);
+      case "replace":
+        return calls.rename(pathOf(base, act.from), path);
+      case "give":
+      case "rename":
+        return calls.plainRename(pathOf(base, act.from), path);
+    }
   }
 }
 
