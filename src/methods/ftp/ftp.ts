@@ -17,7 +17,7 @@ import { connectionFailure } from "./ftp_failures.ts";
 import { attach, digest } from "./ftp_files.ts";
 import { ftpNames } from "./ftp_names.ts";
 import { ftpPut } from "./ftp_put.ts";
-import { strangers } from "./ftp_staging.ts";
+import { strangers } from "./ftp_listing.ts";
 
 /** FTP in clear: the password, too. */
 export const ftp: Method<"ftp"> = { name: "ftp", connect };

@@ -22,7 +22,7 @@ import {
   statIn,
 } from "./ftp_base.ts";
 import { connectionFailure, refused } from "./ftp_failures.ts";
-import { checkStagingOnce } from "./ftp_staging.ts";
+import { checkStagingOnce } from "./ftp_listing.ts";
 
 /** What `Session.attach` does. FTP tells neither the device nor how much room there is. */
 export async function attach(base: FtpBase, create: boolean, signal: AbortSignal, probe?: string): Promise<Mount> {

@@ -10,8 +10,7 @@ import { isYes, type Reply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, look, noBase, parentOf, pathOf, tryToWrite, unknownFolders } from "./ftp_base.ts";
 import { meaningOfReply, refused } from "./ftp_failures.ts";
 import { chmod, digest } from "./ftp_files.ts";
-import { commandAndList, namesIn } from "./ftp_listing.ts";
-import { checkStaging, linksAmong, strangers } from "./ftp_staging.ts";
+import { checkStaging, commandAndList, linksAmong, namesIn, strangers } from "./ftp_listing.ts";
 
 const RETRY_MS = 200;
 

@@ -21,7 +21,7 @@ import { type Ended, isYes, lastReply } from "./dialogue.ts";
 import { checkBase, command, type FtpBase, opening, pathOf, tryToWrite } from "./ftp_base.ts";
 import { connectionFailure, meaningOfReply, refused, replyText } from "./ftp_failures.ts";
 import { chmod, digest, digestQuestion } from "./ftp_files.ts";
-import { checkStagingOnce } from "./ftp_staging.ts";
+import { checkStagingOnce } from "./ftp_listing.ts";
 
 /** A file on its way: absolute paths there. */
 interface Sending {

@@ -4,17 +4,17 @@
  */
 import { dirname, join } from "@std/path";
 import { mapLimit } from "../../async/map_limit.ts";
-import { CAUSES, failure } from "../../domain/causes.ts";
+import { type Cause, CAUSES, failure } from "../../domain/causes.ts";
 import { Failure } from "../../domain/failure.ts";
 import { type Destination, isOnThisComputer, type Job } from "../../config/settings.ts";
 import { ancestors } from "../../domain/names/file_name.ts";
 import { printable } from "../../domain/names/printable.ts";
+import { reasonOf } from "../../domain/names/reason.ts";
 import { faultOf } from "../../system/fault.ts";
-import type { BulkFiles, PathFacts, System } from "../../system/system.ts";
+import type { BulkFiles, Fault, PathFacts, System } from "../../system/system.ts";
 import type { MethodContext, Mount } from "../method.ts";
 import { checkPath } from "../naming.ts";
 import { type BehindLink, linkRefused, type Owned, strangersOnTheWay, unsafeBeside, unsafeStaging } from "../staging.ts";
-import { localFailure } from "./local_failures.ts";
 
 /** What all calls of a session share. */
 export interface LocalBase {
@@ -69,22 +69,17 @@ export async function attach(base: LocalBase, create: boolean, probe?: string): 
     const facts = await system.followedFacts(folder);
     base.device = facts?.device ?? null;
     if (probe !== undefined) await leaveProbe(base, probe);
-    const born = probe !== undefined && facts !== null && system.platform === "linux" ? bornOn(facts) : {};
-    const mount = made ? { ...space, ...born, made } : { ...space, ...born };
+    // Disks that follow each other at one port have one device number. Those of network shares and the like have the major number 0
+    // (`makedev(3)`): such a server may make up times.
+    const isTold = probe !== undefined && facts !== null && system.platform === "linux" &&
+      facts.bornMs !== 0 && (Number(facts.device) & 0xfff00) !== 0;
+    const mount = { ...space, ...(isTold ? { born: String(facts.bornMs / 1000) } : {}), ...(made ? { made } : {}) };
     // Asked at the first contact only; this is looked at every few seconds.
     if (!create || system.platform === "windows") return mount;
     return { ...mount, onSystemDisk: base.device === (await system.followedFacts("/"))?.device };
   } catch (error) {
     throw await destinationFailure(base, error, `access the folder ${where}`);
   }
-}
-
-/**
- * Disks that follow each other at one port have one device number. Those of network shares and the like have the major number 0
- * (`makedev(3)`): such a server may make up times.
- */
-function bornOn({ bornMs, device }: PathFacts): Pick<Mount, "born"> {
-  return bornMs === 0 || (Number(device) & 0xfff00) === 0 ? {} : { born: String(bornMs / 1000) };
 }
 
 async function makeBase({ system, folder, where, destination }: LocalBase): Promise<void> {
@@ -243,6 +238,33 @@ export async function destinationFailure(base: LocalBase, error: unknown, what: 
   }
   return localFailure(error, what);
 }
+
+/** A Failure for an error at the destination's side. `what` reads `Cannot <what>: reason`. */
+export function localFailure(error: unknown, what: string): Failure {
+  if (error instanceof Failure) return error;
+  const said = error instanceof Error ? printable(reasonOf(error)) : "";
+  return failure(MEANING[faultOf(error)], `Cannot ${what}`, { said, cause: error });
+}
+
+const MEANING: Readonly<Record<Fault, Cause>> = {
+  not_found: CAUSES.not_there,
+  changed: CAUSES.place_taken,
+  exists: CAUSES.name_taken,
+  permission: CAUSES.permission_denied,
+  no_space: CAUSES.full,
+  read_only: CAUSES.read_only,
+  busy: CAUSES.in_use_there,
+  not_a_folder: CAUSES.file_blocks_folder,
+  is_a_folder: CAUSES.folder_has_name,
+  name_too_long: CAUSES.name_too_long,
+  bad_name: CAUSES.name_refused,
+  too_many_open_files: CAUSES.too_many_files,
+  cross_device: CAUSES.other_file_system,
+  unsupported: CAUSES.unsupported,
+  io: CAUSES.disk_error,
+  aborted: CAUSES.aborted,
+  other: CAUSES.system_error,
+};
 
 /** The base path in this system's notation; relative ones start at home, as on a remote host. */
 function nativeBase(basePath: string, system: Pick<System, "home" | "platform">): string {

@@ -7,8 +7,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Files, PathFacts } from "../../system/system.ts";
 import type { Stat } from "../method.ts";
-import { checkMount, destinationFailure, type LocalBase, pathOf, strangers } from "./local_base.ts";
-import { localFailure } from "./local_failures.ts";
+import { checkMount, destinationFailure, type LocalBase, localFailure, pathOf, strangers } from "./local_base.ts";
 
 /** Flushes of several files share one journal commit. */
 export const FLUSHES_AT_ONCE = 8;

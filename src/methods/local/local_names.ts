@@ -9,8 +9,16 @@ import { printable } from "../../domain/names/printable.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Session } from "../method.ts";
 import type { Act, Answer, Names } from "../names.ts";
-import { checkMount, checkStaging, destinationFailure, type LocalBase, makeBelow, pathOf, strangers } from "./local_base.ts";
-import { localFailure } from "./local_failures.ts";
+import {
+  checkMount,
+  checkStaging,
+  destinationFailure,
+  type LocalBase,
+  localFailure,
+  makeBelow,
+  pathOf,
+  strangers,
+} from "./local_base.ts";
 import { factsOf, FLUSHES_AT_ONCE, LOOKS_AT_ONCE, statOf } from "./local_files.ts";
 
 /** For one call of a session: `flush` flushes the folders whose entries have changed since. */

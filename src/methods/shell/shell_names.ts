@@ -119,19 +119,19 @@ function refusal(line: string, item: Publication, where: string): Failure {
   return cannotWrite(item, where, meaning.code, meaning.reason, meaning.hint);
 }
 
-/** One call: `p staged target policy stem ending fileMode folderMode parent depth`. Prints the same lines as the perl program. */
-export const PUBLISH_SH = `
-nl='
-'
+/** `say LINE`; `fail TEXT`: the last words of an error message, on one line; its first words may hold hostile names. */
+const SAY = `
 say() { printf '%s\\n' "$1"; }
-# The last words of an error message, on one line; its first words may hold hostile names.
 fail() {
   e=$(printf '%s' "$1" | tr '\\n\\r' '  '); e=\${e##*: }
   case $e in
-    *[Pp]ermission\\ denied*|*[Nn]ot\\ permitted*) if [ "$deep" -gt 0 ] && [ -w . ]; then say "denied $deep"; return; fi ;;
+    *[Pp]ermission\\ denied*|*[Nn]ot\\ permitted*) if [ "\${deep:-0}" -gt 0 ] && [ -w . ]; then say "denied $deep"; return; fi ;;
   esac
   say "fail $e"
-}
+}`;
+
+/** One call: `p staged target policy stem ending fileMode folderMode parent depth`. Prints the same lines as the perl program. */
+export const PUBLISH_SH = `${SAY}
 folders() {
   [ -d "$1" ] && [ "$1" = "$seen" ] && return 0
   if strange "$1"; then say "link $depth"; return 1; fi
@@ -263,10 +263,7 @@ export function shellEmptyTrash(inBase: RunInBase, where: string, follow: boolea
 }
 
 /** One call: `r path to bytes folder folder-of-to`. */
-const REMOVE = `
-say() { printf '%s\\n' "$1"; }
-# The last words of an error message, on one line; its first words may hold hostile names.
-fail() { e=$(printf '%s' "$1" | tr '\\n\\r' '  '); say "fail \${e##*: }"; }
+const REMOVE = `${SAY}
 r() {
   if strange "$4"; then say "link $depth"; return; fi
   if [ -L "$1" ]; then say "no file"; return; fi
