@@ -136,8 +136,11 @@ export function noBase({ where }: FtpBase, reply: Reply | null, exists: boolean)
 /** What `Session.survey` does. Of many names in a folder that is not there, none is. */
 export async function survey(base: FtpBase, paths: readonly string[], signal: AbortSignal): Promise<(Stat | null)[]> {
   const absolute = paths.map((path) => pathIfAny(base, path));
-  const missing = await missingFolders(base, unknownFolders(base, absolute.filter((path) => path !== null)), signal);
-  const asked = absolute.map((path) => path === null || missing.has(parentOf(path)) ? null : path);
+  const unknown = unknownFolders(base, absolute.filter((path) => path !== null));
+  const entered = unknown.length === 0 ? null : await command(base, unknown.map((folder) => `CWD ${folder}`), signal);
+  for (const folder of unknown) if (isYes(entered!(`CWD ${folder}`))) base.known.add(folder);
+  const isMissing = (folder: string) => unknown.includes(folder) && entered!(`CWD ${folder}`)?.code === 550;
+  const asked = absolute.map((path) => path === null || isMissing(parentOf(path)) ? null : path);
   const stats = await look(base, asked.filter((path) => path !== null), signal);
   return asked.map((path) => path === null ? null : stats.shift()!);
 }
@@ -153,13 +156,6 @@ export function unknownFolders(base: FtpBase, paths: readonly string[]): string[
   return [...counts].flatMap(([folder, count]) =>
     count >= MANY && !base.known.has(folder) && !folder.startsWith(staging) ? [folder] : []
   );
-}
-
-async function missingFolders(base: FtpBase, folders: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-  if (folders.length === 0) return new Set();
-  const replies = await command(base, folders.map((folder) => `CWD ${folder}`), signal);
-  for (const folder of folders) if (isYes(replies(`CWD ${folder}`))) base.known.add(folder);
-  return new Set(folders.filter((folder) => replies(`CWD ${folder}`)?.code === 550));
 }
 
 /** Of an absolute path. `CWD` without a name is refused everywhere: nothing would seem to be in the root. */

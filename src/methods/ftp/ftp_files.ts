@@ -8,7 +8,7 @@ import type { Digest } from "../../domain/receipt.ts";
 import { limitNow } from "../bandwidth.ts";
 import type { Mount } from "../method.ts";
 import type { Transfer } from "./curl_config.ts";
-import { type Ended, isYes, lastReply, repliesIn, type Reply } from "./dialogue.ts";
+import { type Ended, isYes, lastReply, repliesIn } from "./dialogue.ts";
 import {
   command,
   factsCommand,
@@ -65,10 +65,20 @@ export async function digest(
   const known = paths.map((path) => pathIfAny(base, path));
   const absolute = known.filter((path) => path !== null);
   const { hash } = base.features;
-  const digests = hash === null
-    ? await readBack(base, absolute, signal, onBytes, calm)
-    : await hashesThere(base, hash, absolute, signal, calm);
-  return known.map((path) => path === null ? null : digests.shift()!);
+  if (hash === null || absolute.length === 0) {
+    const digests = await readBack(base, absolute, signal, onBytes, calm);
+    return known.map((path) => path === null ? null : digests.shift()!);
+  }
+  const replies = await command(base, hashCommands(base, hash, absolute), signal);
+  const found = hashesIn(base, hash, absolute, replies);
+  // Some servers hash no large files, or take a space in a name for its end.
+  const rest = absolute.filter((path) => !found.has(path) && isYes(replies(factsCommand(base, path))));
+  const back = await readBack(base, rest, signal, undefined, calm);
+  return known.map((path) => {
+    if (path === null) return null;
+    const read = back[rest.indexOf(path)];
+    return found.get(path) ?? (read ? { ...read, shownBy: "read_back" } : null);
+  });
 }
 
 /** The end of a run, which asks for the digests of files: its transfers, and what they tell. */
@@ -111,18 +121,14 @@ function contentQuestion(paths: readonly string[], onBytes: OnBytes, lengths: re
       sum.hash.update(piece);
       onBytes(index, sum.bytes += piece.length);
       const most = lengths[index] ?? Infinity;
-      if (sum.bytes > most) throw tooLong(most);
+      if (sum.bytes <= most) return;
+      // It is the file's own trouble: all others are sent without it.
+      const what = `Cannot verify a file: the server sends back more than the ${most} bytes that it was sent`;
+      throw new Failure("mismatch", what, { hint: "It is sent again. If it persists, check the FTP server and its disk." });
     },
     answers: (ends) =>
       sums.map(({ bytes, hash }, index) => ends[index]?.exit === 0 ? { bytes, sha256: hash.digest("hex") } : null),
   };
-}
-
-/** It is the file's own trouble: all others are sent without it. */
-function tooLong(bytes: number): Failure {
-  return new Failure("mismatch", `Cannot verify a file: the server sends back more than the ${bytes} bytes that it was sent`, {
-    hint: "It is sent again. If it persists, check the FTP server and its disk.",
-  });
 }
 
 /** Bytes and hashes of files that are fetched for it. */
@@ -143,48 +149,22 @@ async function readBack(
       fetchedPerSecond: calm === undefined ? null : limitNow(base.destination, base.context.system),
     });
     const last = ends.at(-1)!;
-    if (last.exit !== 0 && !isMissing(last)) {
-      const path = paths[first + ends.length - 1]!;
-      throw connectionFailure(last, base.destination) ?? notRead(base, path, lastReply(last));
+    const isMissing = last.exit === 78 || (last.exit === 19 && lastReply(last)?.code === 550);
+    if (last.exit !== 0 && !isMissing) {
+      // A file's own trouble (a bad sector, no permission to read) must not hold all others.
+      const what = `read "${printable(paths[first + ends.length - 1]!)}" back from ${base.destination.name}`;
+      throw connectionFailure(last, base.destination) ?? failure(CAUSES.not_read_back, refused(what, lastReply(last)).message);
     }
     digests.push(...question.answers(ends).slice(0, ends.length));
     // One that is missing ended the run: there may be more of them.
     const behind = paths.slice(digests.length);
-    if (last.exit !== 0 && behind.length > 0) digests.push(...await readBackWhatIsThere(base, behind, signal, calm));
+    if (!isMissing || behind.length === 0) continue;
+    const stats = await look(base, behind, signal);
+    const files = behind.filter((_, index) => stats[index]?.kind === "file");
+    const found = await readBack(base, files, signal, undefined, calm);
+    digests.push(...behind.map((path) => found[files.indexOf(path)] ?? null));
   }
   return digests;
-}
-
-async function readBackWhatIsThere(
-  base: FtpBase,
-  paths: readonly string[],
-  signal: AbortSignal,
-  calm?: "calm",
-): Promise<(Digest | null)[]> {
-  const stats = await look(base, paths, signal);
-  const files = paths.filter((_, index) => stats[index]?.kind === "file");
-  const digests = await readBack(base, files, signal, undefined, calm);
-  const found = new Map(files.map((path, index) => [path, digests[index]!]));
-  return paths.map((path) => found.get(path) ?? null);
-}
-
-/** The server's own hashes; what it does not hash is read back: some hash no large files, or take a space in a name for its end. */
-async function hashesThere(
-  base: FtpBase,
-  hash: Hash,
-  paths: readonly string[],
-  signal: AbortSignal,
-  calm?: "calm",
-): Promise<(Digest | null)[]> {
-  if (paths.length === 0) return [];
-  const replies = await command(base, hashCommands(base, hash, paths), signal);
-  const found = hashesIn(base, hash, paths, replies);
-  const rest = paths.filter((path) => !found.has(path) && isYes(replies(factsCommand(base, path))));
-  const back = await readBack(base, rest, signal, undefined, calm);
-  return paths.map((path) => {
-    const read = back[rest.indexOf(path)];
-    return found.get(path) ?? (read ? { ...read, shownBy: "read_back" } : null);
-  });
 }
 
 type Hash = NonNullable<FtpBase["features"]["hash"]>;
@@ -204,14 +184,4 @@ function hashesIn(base: FtpBase, hash: Hash, paths: readonly string[], replies: 
     if (stat?.kind === "file" && stat.bytes >= 0 && sha256) found.set(path, { bytes: stat.bytes, sha256: sha256.toLowerCase() });
   }
   return found;
-}
-
-/** Its own trouble (a bad sector, no permission to read): it must not hold all others. */
-function notRead({ destination }: FtpBase, path: string, reply: Reply | null): Failure {
-  return failure(CAUSES.not_read_back, refused(`read "${printable(path)}" back from ${destination.name}`, reply).message);
-}
-
-/** Nothing was there to be fetched. */
-function isMissing(ended: Ended): boolean {
-  return ended.exit === 78 || (ended.exit === 19 && lastReply(ended)?.code === 550);
 }

@@ -8,7 +8,6 @@ import type { Transfer } from "./curl_config.ts";
 import { tooMuch } from "./curl.ts";
 import { repliesIn } from "./dialogue.ts";
 import { command, converse, type FtpBase, opening, parentOf, pathOf, type RepliesOf } from "./ftp_base.ts";
-import { connectionFailure } from "./ftp_failures.ts";
 
 /** Sends commands and lists a folder (absolute), in one run. The server may leave names out. */
 export async function commandAndList(
@@ -90,11 +89,7 @@ async function listsOf(
       path,
       commands: index === 0 ? opening(base, ["NOOP"]) : [],
     }));
-    const ends = await base.curl.talk(transfers, signal, {
-      onPiece: (index, piece) => found[index]!.read(piece),
-    });
-    const failure = connectionFailure(ends.at(-1)!, base.destination);
-    if (failure) throw failure;
+    const ends = await converse(base, transfers, signal, { onPiece: (index, piece) => found[index]!.read(piece) });
     // Many servers say of an empty folder, or of none, that there are no files.
     texts.push(...ends.map(({ exit }, index) => exit === 0 ? found[index]!.text() : ""));
   }
