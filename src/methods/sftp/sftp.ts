@@ -33,10 +33,8 @@ const askAgainAt = perOwner(() => new Map<string, number>());
 
 async function connect(destination: SshDestination, context: MethodContext, signal: AbortSignal): Promise<Session> {
   await using stack = new AsyncDisposableStack();
-  const shell = await tryShell(destination, context, stack, signal);
-  const { files, channels, flushes, ...stated } = shell
-    ? withShell(shell, context, stack)
-    : await withoutShell(destination, context, stack, signal);
+  const { files, channels, flushes, ...stated } = await withShell(destination, context, stack, signal) ??
+    await withoutShell(destination, context, stack, signal);
   const rest = stack.move();
   return {
     ...stated,
@@ -56,45 +54,39 @@ async function connect(destination: SshDestination, context: MethodContext, sign
 interface Parts
   extends Pick<Session, "proof" | "durability" | "about" | "parts">, Pick<SftpSending, "files" | "channels" | "flushes"> {}
 
-interface Shell {
-  readonly connection: SshConnection;
-  readonly tools: ShellTools;
-}
-
-/** A connection with a shell that can do what is needed; null where there is none. */
-async function tryShell(
+/** Null where no shell there can do what is needed. */
+async function withShell(
   destination: SshDestination,
   context: MethodContext,
   stack: AsyncDisposableStack,
   signal: AbortSignal,
-): Promise<Shell | null> {
+): Promise<Parts | null> {
+  const { system } = context;
   const { host, user, port } = destination.transport;
   const login = `${user ?? ""}@${host}:${port ?? ""}`;
-  if (context.system.monotonic() < (askAgainAt(context.system).get(login) ?? -Infinity)) return null;
+  if (system.monotonic() < (askAgainAt(system).get(login) ?? -Infinity)) return null;
+  let connection: SshConnection;
+  let tools: ShellTools;
   await using trial = new AsyncDisposableStack();
   try {
-    const connection = trial.use(await connectSsh(destination, context, signal));
-    const tools = await probeShell(connection, signal);
-    stack.use(trial.move());
-    return { connection, tools };
+    connection = trial.use(await connectSsh(destination, context, signal));
+    tools = await probeShell(connection, signal);
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "tool_missing") throw error;
-    askAgainAt(context.system).set(login, context.system.monotonic() + ASK_AGAIN_MS);
+    askAgainAt(system).set(login, system.monotonic() + ASK_AGAIN_MS);
     return null;
   }
-}
-
-function withShell({ connection, tools }: Shell, context: MethodContext, stack: AsyncDisposableStack): Parts {
-  const { ssh, destination } = connection;
+  stack.use(trial.move());
+  const { ssh, settings } = connection;
   const line = stack.use(sessionLine(connection, context));
   const channels = stack.use(
-    new SftpChannels(line, null, ({ sharing }, signal) => openSftp(ssh, connection.settings, sharing, context.system, signal)),
+    new SftpChannels(line, null, ({ sharing }, signal) => openSftp(ssh, settings, sharing, system, signal)),
   );
   const files = shellFiles(connection, tools, context);
   return {
     channels,
     files,
-    parts: shellParts({ files, tools, destination, system: context.system }, sftpWriting(channels, files)),
+    parts: shellParts(files, tools, { destination, system }, sftpWriting(channels, files)),
     flushes: false,
     proof: "checksum",
     durability: durabilityOf(tools),

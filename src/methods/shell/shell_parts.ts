@@ -15,85 +15,71 @@ import type { ShellTools } from "./shell_tools.ts";
 /** Copied or hashed with one script: it must end long before it is given up. */
 const CHUNKS_AT_ONCE = 32;
 
-/** What they work with. */
-interface ShellPartTools {
-  readonly files: ShellFiles;
-  readonly tools: Pick<ShellTools, "hash" | "perl" | "flush">;
-  readonly destination: Pick<SshDestination, "preservePermissions" | "preserveTimestamps">;
-  readonly system: Pick<System, "followedFacts">;
-}
-
 /** `writing` sends the bytes. */
-export function shellParts(parts: ShellPartTools, writing: Pick<PartFiles, "append" | "replace">): PartFiles {
-  const { files } = parts;
+export function shellParts(
+  files: ShellFiles,
+  tools: Pick<ShellTools, "hash" | "perl" | "flush">,
+  keep: Kept,
+  writing: Pick<PartFiles, "append" | "replace">,
+): PartFiles {
   const script = (what: string, text: string, signal: AbortSignal) => files.inBase(`${what} at the destination`, text, signal);
   return {
     ...writing,
     async begin(staged, from, signal) {
       await files.prepare([{ staged }], signal);
       await script("make the part of a file", `: > ${staged} 2>&1`, signal);
-      return from === null ? 0 : await copyChunks(parts, from, staged, signal);
+      if (from === null) return 0;
+      const [there] = await files.survey([from], signal);
+      const count = there?.kind === "file" ? Math.floor(there.bytes / CHUNK_BYTES) : 0;
+      for (let at = 0; at < count; at += CHUNKS_AT_ONCE) {
+        const some = Math.min(CHUNKS_AT_ONCE, count - at);
+        const copy = `dd if=${from} of=${staged} bs=${CHUNK_BYTES} skip=${at} seek=${at} count=${some} conv=notrunc 2>&1`;
+        await script("copy the part of a file", copy, signal);
+      }
+      return count;
     },
-    digests: (staged, wanted, signal) => digests(parts, staged, wanted, signal),
-    flush: async (staged, signal) =>
-      void await files.inBase("flush a file at the destination", flushOrRemove(parts.tools, staged), signal),
+    async digests(staged, wanted, signal) {
+      const found = new Map<number, string>();
+      for (const some of chunks(wanted, CHUNKS_AT_ONCE)) {
+        const hash = `dd if=${staged} bs=${CHUNK_BYTES} skip=$c count=1 2>/dev/null | ${shellWords(tools.hash)}`;
+        const text = await script("hash files", `for c in ${some.join(" ")}; do s=$(${hash}); echo "$c \${s%% *}"; done`, signal);
+        for (const [, chunk, sum] of text.matchAll(/^(\d+) ([0-9a-f]{64})$/gm)) found.set(Number(chunk), sum!);
+      }
+      return wanted.map((chunk) => found.get(chunk) === OF_NOTHING ? null : found.get(chunk) ?? null);
+    },
+    flush: async (staged, signal) => void await script("flush a file", flushOrRemove(tools, staged), signal),
     async finish(staged, to, source, signal) {
-      await finishPart(parts, staged, source, signal);
+      await finishPart(files, keep, staged, source, signal);
       await files.prepare([{ staged: to }], signal);
       await script("move the part of a file", `mv -f ${shellWords([staged, to])} 2>&1`, signal);
     },
   };
 }
 
+/** What is kept of a source, and how that is known. */
+interface Kept {
+  readonly destination: Pick<SshDestination, "preservePermissions" | "preserveTimestamps">;
+  readonly system: Pick<System, "followedFacts">;
+}
+
 /** Gives it the times and the mode of a file that was sent as a whole. */
 export async function finishPart(
-  { files, destination: { preservePermissions, preserveTimestamps }, system }: Omit<ShellPartTools, "tools">,
+  files: Pick<ShellFiles, "inBase">,
+  { destination: { preservePermissions, preserveTimestamps }, system }: Kept,
   staged: string,
   { absolutePath, mtimeMs }: SourceFile,
   signal: AbortSignal,
 ): Promise<void> {
   const mode = preservePermissions ? (await system.followedFacts(absolutePath))?.mode : undefined;
+  // `[[CC]YY]MMDDhhmm.SS` in UTC, as POSIX has it.
+  const time = new Date(mtimeMs).toISOString().replace(/\D/g, "").replace(/^(\d{12})(\d\d).*/, "$1.$2");
   const lines = [
     ...(mode === undefined ? [] : [`chmod ${(mode & 0o777).toString(8)} ${staged} 2>/dev/null`]),
-    ...(preserveTimestamps ? [`TZ=UTC0 touch -t ${touchTime(mtimeMs)} ${staged} 2>/dev/null`] : []),
+    ...(preserveTimestamps ? [`TZ=UTC0 touch -t ${time} ${staged} 2>/dev/null`] : []),
   ];
   // As with the other methods, a time that cannot be kept is no reason to send the file again.
   if (lines.length > 0) await files.inBase("set the time of a file at the destination", `${lines.join("\n")}\n:`, signal);
 }
 
-/** Copies the whole chunks of one part to another one that is empty; gives how many there are. */
-async function copyChunks({ files }: ShellPartTools, from: string, to: string, signal: AbortSignal): Promise<number> {
-  const [there] = await files.survey([from], signal);
-  const count = there?.kind === "file" ? Math.floor(there.bytes / CHUNK_BYTES) : 0;
-  for (let at = 0; at < count; at += CHUNKS_AT_ONCE) {
-    const some = Math.min(CHUNKS_AT_ONCE, count - at);
-    const copy = `dd if=${from} of=${to} bs=${CHUNK_BYTES} skip=${at} seek=${at} count=${some} conv=notrunc 2>&1`;
-    await files.inBase("copy the part of a file at the destination", copy, signal);
-  }
-  return count;
-}
-
-async function digests(
-  { files, tools }: ShellPartTools,
-  staged: string,
-  wanted: readonly number[],
-  signal: AbortSignal,
-): Promise<(string | null)[]> {
-  const found = new Map<number, string>();
-  for (const some of chunks(wanted, CHUNKS_AT_ONCE)) {
-    const hash = `dd if=${staged} bs=${CHUNK_BYTES} skip=$c count=1 2>/dev/null | ${shellWords(tools.hash)}`;
-    const script = `for c in ${some.join(" ")}; do s=$(${hash}); echo "$c \${s%% *}"; done`;
-    const text = await files.inBase("hash files at the destination", script, signal);
-    for (const [, chunk, sum] of text.matchAll(/^(\d+) ([0-9a-f]{64})$/gm)) found.set(Number(chunk), sum!);
-  }
-  return wanted.map((chunk) => found.get(chunk) === OF_NOTHING ? null : found.get(chunk) ?? null);
-}
-
 /** SHA-256 of no bytes: there is no such chunk, or no file. */
 const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/** `[[CC]YY]MMDDhhmm.SS` in UTC, as POSIX has it. */
-function touchTime(mtimeMs: number): string {
-  const digits = new Date(mtimeMs).toISOString().replace(/\D/g, "");
-  return `${digits.slice(0, 12)}.${digits.slice(12, 14)}`;
-}

@@ -90,7 +90,7 @@ export async function openShellSession(
       sender.makeReady?.();
       return outcomes;
     },
-    ...(sender.writing ? { parts: shellParts({ files, tools, destination, system: context.system }, sender.writing) } : {}),
+    ...(sender.writing ? { parts: shellParts(files, tools, { destination, system: context.system }, sender.writing) } : {}),
     method: sender.method,
     resumes: sender.resumes,
     proof: "checksum",

@@ -149,7 +149,7 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
           }, signal);
           if (bytes < source.size) throw changed(source.path);
           sent.digest(name, { bytes, sha256: reader.sha256() });
-          await finishPart({ files, destination, system }, staged, source, signal);
+          await finishPart(files, { destination, system }, staged, source, signal);
           return true;
         }, signal);
       } catch (error) {
