@@ -118,26 +118,22 @@ export async function checkStaging(base: LocalBase): Promise<boolean> {
   if (facts === null) return false;
   if (facts.kind !== "folder") throw unsafeStaging(where, stagingRoot, "link");
   if (base.staging !== null && base.staging.identity === facts.identity && facts.identity !== "") return true;
-  const made = await ownerNow(base, root);
+  const probe = join(root, `check-${system.randomHex(4)}`);
+  let made: Owned | null = null;
+  try {
+    await system.makeInside(probe, 0o700);
+    made = await system.facts(probe);
+  } catch (error) {
+    if (!UNWRITABLE.has(faultOf(error))) throw error;
+  } finally {
+    await system.remove(probe).catch(() => undefined);
+  }
+  // Where none can be made, nothing will be written there either.
   if (made === null) return true;
   const unsafe = unsafeBeside(facts, made);
   if (unsafe !== null) throw unsafeStaging(where, stagingRoot, unsafe);
   base.staging = { identity: facts.identity, uid: made.uid ?? null };
   return true;
-}
-
-/** Owner and mode of a folder that is made now in our staging folder; null where none can be made: nothing will be written there either. */
-async function ownerNow({ system }: LocalBase, root: string): Promise<Owned | null> {
-  const folder = join(root, `check-${system.randomHex(4)}`);
-  try {
-    await system.makeInside(folder, 0o700);
-    return await system.facts(folder);
-  } catch (error) {
-    if (!UNWRITABLE.has(faultOf(error))) throw error;
-    return null;
-  } finally {
-    await system.remove(folder).catch(() => undefined);
-  }
 }
 
 const UNWRITABLE: ReadonlySet<string> = new Set(["permission", "read_only", "no_space"]);

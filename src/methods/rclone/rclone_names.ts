@@ -47,12 +47,20 @@ export function rcloneNaming(
 function rcloneNames({ remote, files, sent }: Naming): Names {
   const { where, context: { system, stagingRoot }, destination: { timeoutMs } } = remote;
   const sizes = new Map<string, number>();
+  /** Gives a file another name, whatever has that. */
+  const moved = (from: string, to: string): Call => {
+    const isSmall = (sent.get(from)?.bytes ?? sizes.get(from) ?? Infinity) < LARGE_BYTES;
+    const fs = remote.fs("", isSmall ? "quick" : undefined);
+    // What is there is known, and the store copies as a whole.
+    const config = { NoCheckDest: true, IgnoreChecksum: true, IgnoreSize: true };
+    return { _path: "operations/movefile", srcFs: fs, srcRemote: from, dstFs: fs, dstRemote: to, _config: config };
+  };
   const callOf = (act: Act): Call | null => {
     switch (act.do) {
       case "give":
       case "rename":
       case "replace":
-        return moved(remote, act.from, act.to, (sent.get(act.from)?.bytes ?? sizes.get(act.from) ?? Infinity) < LARGE_BYTES);
+        return moved(act.from, act.to);
       case "remove":
         return { _path: "operations/deletefile", fs: remote.fs(), remote: act.path };
       case "rmdir":
@@ -130,28 +138,13 @@ function rcloneNames({ remote, files, sent }: Naming): Names {
   async function copied({ from, to }: { readonly from: string; readonly to: string }, signal: AbortSignal): Promise<Answer> {
     const [taken] = remote.copies ? await files.survey([to], signal) : [];
     if (!remote.copies || taken) return { done: false };
-    const isSmall = (sizes.get(from) ?? Infinity) < LARGE_BYTES;
-    const [result] = await callAll([{ ...moved(remote, from, to, isSmall), _path: "operations/copyfile" }], signal);
+    const [result] = await callAll([{ ...moved(from, to), _path: "operations/copyfile" }], signal);
     return result instanceof RcloneError ? { done: false, refusal: result } : { done: true };
   }
 }
 
 /** How stores say that they do not replace. */
 const TAKEN = /exist|overwrit|precondition|conflict/i;
-
-/** The call that gives a file another name, whatever has that. */
-function moved(remote: Remote, from: string, to: string, isSmall: boolean): Call {
-  const fs = remote.fs("", isSmall ? "quick" : undefined);
-  return {
-    _path: "operations/movefile",
-    srcFs: fs,
-    srcRemote: from,
-    dstFs: fs,
-    dstRemote: to,
-    // What is there is known, and the store copies as a whole.
-    _config: { NoCheckDest: true, IgnoreChecksum: true, IgnoreSize: true },
-  };
-}
 
 async function purge(remote: Remote, folders: readonly string[], signal: AbortSignal): Promise<void> {
   const what = `remove folders below ${remote.where}`;

@@ -158,17 +158,15 @@ export function failureOf(error: unknown, what: string, signal: AbortSignal): Fa
 /** The path, if it can be a name there. @throws {Failure} `name_refused` */
 export function checked({ where, type, isObjectStore }: Pick<Remote, "where" | "type" | "isObjectStore">, path: string): string {
   checkPath(path, where, false);
-  if (isObjectStore && NOT_XML.test(path)) {
-    const what = `Cannot use "${printable(path)}" below ${where}: the store cannot list names with control characters`;
-    throw new Failure("name_refused", what, { hint: "Rename the file, or change the layout." });
-  }
-  if (type !== "sftp" && path.includes(QUOTE)) {
-    const what = `Cannot use "${
-      printable(path)
-    }" below ${where}: rclone stores the character ${QUOTE} (U+201B) under another name`;
-    throw new Failure("name_refused", what, { hint: "Rename the file, or change the layout." });
-  }
-  return path;
+  const why = isObjectStore && NOT_XML.test(path)
+    ? "the store cannot list names with control characters"
+    : type !== "sftp" && path.includes(QUOTE)
+    ? `rclone stores the character ${QUOTE} (U+201B) under another name`
+    : null;
+  if (why === null) return path;
+  throw new Failure("name_refused", `Cannot use "${printable(path)}" below ${where}: ${why}`, {
+    hint: "Rename the file, or change the layout.",
+  });
 }
 
 /** Marks in rclone's own spelling of names what a store cannot hold; it doubles this one in turn, but where names are spelled alike. */

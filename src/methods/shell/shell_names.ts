@@ -27,23 +27,23 @@ const MANY = 24;
 /** So many files are named on a command line. */
 const FEW = 4;
 
-interface NamingPlace {
-  readonly where: string;
-  readonly follow: boolean;
-  /** The same for all destinations that give names in the same folder. */
-  readonly place: string;
-  readonly system: MethodContext["system"];
-}
-
-export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, follow, place, system }: NamingPlace) {
-  return async (items: readonly Publication[], signal: AbortSignal): Promise<PublishOutcome[]> => {
+/** Makes `Session.publish`; `place` is the same for all destinations that give names in the same folder. */
+export function shellPublish(
+  inBase: RunInBase,
+  tools: ShellTools,
+  { where, follow, place, system }: {
+    readonly where: string;
+    readonly follow: boolean;
+    readonly place: string;
+    readonly system: MethodContext["system"];
+  },
+): Session["publish"] {
+  return async (items, signal) => {
     if (items.length === 0) return [];
     const script = tools.perl ? perlScript(items, tools, follow) : shScript(items, tools, follow);
     const output = await nameLock(system)(place, () => inBase(`publish files below ${where}`, script, signal));
-    const answers = answersIn(output, /^(?:ok|exists|folder|former \d+|link \d+|denied \d+|fail .*)$/s);
-    if (answers.length !== items.length) {
-      throw failure(CAUSES.noisy_shell, `Unexpected response while publishing files below ${where}`);
-    }
+    const known = /^(?:ok|exists|folder|former \d+|link \d+|denied \d+|fail .*)$/s;
+    const answers = answersIn(output, known, items, `publishing files below ${where}`);
     return items.map((item, index): PublishOutcome => {
       const answer = answers[index]!;
       if (answer === "ok") return { published: true };
@@ -55,8 +55,10 @@ export function shellPublish(inBase: RunInBase, tools: ShellTools, { where, foll
 }
 
 /** What the programs say of each file. Something that runs there may print into it: a line more would give each file its neighbour's. */
-function answersIn(output: string, answer: RegExp): string[] {
-  return output.split("\n").filter((line) => answer.test(line));
+function answersIn(output: string, answer: RegExp, items: readonly unknown[], doing: string): string[] {
+  const answers = output.split("\n").filter((line) => answer.test(line));
+  if (answers.length !== items.length) throw failure(CAUSES.noisy_shell, `Unexpected response while ${doing}`);
+  return answers;
 }
 
 /** Two that give the same name at once would both keep the same former file: one after the other, over all sessions. */
@@ -225,10 +227,8 @@ export function shellRemove(inBase: RunInBase, tools: ShellTools, where: string,
       flushScript(tools.flush, [...folders]),
     ].join("");
     const output = await inBase(`remove files below ${where}`, script, signal);
-    const answers = answersIn(output, /^(?:removed|none|no file|changed|taken|link \d+|fail .*)$/s);
-    if (answers.length !== items.length) {
-      throw failure(CAUSES.noisy_shell, `Unexpected response while removing files below ${where}`);
-    }
+    const known = /^(?:removed|none|no file|changed|taken|link \d+|fail .*)$/s;
+    const answers = answersIn(output, known, items, `removing files below ${where}`);
     return items.map((item, index): RemovalOutcome => {
       const answer = answers[index]!;
       if (answer === "removed") return { removed: true };
