@@ -115,10 +115,7 @@ function transferLines(login: FtpLogin, transfer: Transfer, { bytesPerSecond, fe
         ...(transfer.skip === 0 ? [] : [line("continue-at", String(transfer.skip))]),
       ];
     case "fetch":
-      return [
-        line("url", urlOf(login, transfer.path)),
-        ...limit(fetchedPerSecond),
-      ];
+      return [line("url", urlOf(login, transfer.path)), ...limit(fetchedPerSecond)];
     case "list":
       return [line("url", urlOf(login, `${transfer.path}/`)), line("request", transfer.request)];
   }
@@ -132,12 +129,10 @@ function limit(bytesPerSecond: number | null): string[] {
 /** The address of an absolute path: `%2F` for its first slash, as a plain one would begin at the home folder. */
 function urlOf({ host, port, tls }: FtpLogin, path: string): string {
   const place = `${host.includes(":") ? `[${host}]` : host}${port === null ? "" : `:${port}`}`;
-  const parts = path.replace(/^\//, "").split("/").map(percentEncoded);
+  const encoded = (name: string) =>
+    encodeURIComponent(name).replace(/[!'()*.~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  const parts = path.replace(/^\//, "").split("/").map(encoded);
   return `${tls?.mode === "implicit" ? "ftps" : "ftp"}://${place}/%2F${parts.join("/")}`;
-}
-
-function percentEncoded(name: string): string {
-  return encodeURIComponent(name).replace(/[!'()*.~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** A line of the file: between quotes a backslash and a quote have one before them, and control characters their letters. */

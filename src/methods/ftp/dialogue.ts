@@ -40,8 +40,8 @@ export function dialogueReader(onBytes?: (bytes: number) => void, most = Infinit
   let pieces: Uint8Array[] = [];
   let kept = 0;
   const meter = onBytes && lineReader((line) => {
-    const sent = sentBytes(line);
-    if (sent !== null) onBytes(sent);
+    const [, sent, unit] = SENT.exec(line) ?? [];
+    if (sent !== undefined) onBytes(Math.floor(Number(sent) * 1024 ** " kMGTP".indexOf(unit || " ")));
   });
   return {
     read(piece) {
@@ -71,6 +71,9 @@ function textOf(pieces: readonly Uint8Array[]): string {
 
 /** The progress meter where something else follows on its line: curl does not end it before it says more. */
 const METER = /(?<=^|[\r\n]) *\d[^<>*\r\n]*(?=[<>*] )/g;
+
+/** The sixth column of a line of that meter: ` 40 9.8M    0     0   40 4096k      0  9.9M  0:00:01 …`. */
+const SENT = /^ *\d+ +\S+ +\d+ +\S+ +\d+ +(\d+(?:\.\d+)?)([kMGTP]?) /;
 
 /** Where the last line is that reads so; -1 without one. */
 function lastLine(text: string, line: string): number {
@@ -146,12 +149,4 @@ export function lastReply({ exchanges }: Pick<Ended, "exchanges">): Reply | null
 /** True for replies that say that it was done, or that it goes on. */
 export function isYes(reply: Reply | null): boolean {
   return reply !== null && reply.code < 400;
-}
-
-/** A line of curl's progress meter, for instance ` 40 9.8M    0     0   40 4096k      0  9.9M  0:00:01 …`: its sixth column. */
-function sentBytes(line: string): number | null {
-  const match = /^ *\d+ +\S+ +\d+ +\S+ +\d+ +(\d+(?:\.\d+)?)([kMGTP]?) /.exec(line);
-  if (!match) return null;
-  const power = " kMGTP".indexOf(match[2] || " ");
-  return Math.floor(Number(match[1]) * 1024 ** power);
 }

@@ -126,10 +126,13 @@ async function act(base: FtpBase, fresh: Set<string>, phases: Phases, signal: Ab
       // A server may have given another name than it was told.
       const done = isYes(reply) && (isSeen(path) || isYes(asked(path)));
       const isForbidden = meaningOfReply(replies(commands[0]!))?.code === "permission_denied";
-      answers.set(
-        act,
-        !done && isForbidden ? { done, refusal: mayNotRename(base, act.to), final: true } : { done, refusal: reply },
-      );
+      if (!isForbidden || done) answers.set(act, { done, refusal: reply });
+      else {
+        const what = `Cannot write "${printable(act.to)}" below ${base.where}: the account may not rename`;
+        const hint =
+          "Give the account there permission to write, to make folders and to rename in that folder, or change the layout.";
+        answers.set(act, { done, refusal: new Failure("permission_denied", what, { hint }), final: true });
+      }
     } else answers.set(act, { done: isYes(reply), refusal: reply });
   }
   return answers;
@@ -163,10 +166,4 @@ function commandsFor(base: FtpBase, act: Act, path: string): string[] {
 /** The command that is refused where nothing has the name. */
 function question({ features }: FtpBase, path: string): string {
   return `${features.mlst ? "MLST" : "RNFR"} ${path}`;
-}
-
-function mayNotRename({ where }: FtpBase, target: string): Failure {
-  return new Failure("permission_denied", `Cannot write "${printable(target)}" below ${where}: the account may not rename`, {
-    hint: "Give the account there permission to write, to make folders and to rename in that folder, or change the layout.",
-  });
 }

@@ -59,18 +59,16 @@ export async function tryFlush(base: SftpBase, relative: string): Promise<void> 
 
 /** Removes a file if the refusal of its flush means that its bytes may not have reached the disk; tells whether it did. */
 export async function removeUnflushed(flushing: Flushing, path: string, refusal: Refusal | null): Promise<boolean> {
-  if (refusal === null || !await isOfTheDisk(flushing, path, refusal)) return false;
+  if (refusal === null || refusal.code === STATUS.UNSUPPORTED) return false;
+  if (!hasWorked(flushing)) {
+    if (refusal.code !== STATUS.FAILURE) return false;
+    const probe = `${path}.flush`;
+    const { notFlushed } = await makeEmptyFile(flushing, probe);
+    await flushing.calls.remove(probe);
+    if (notFlushed !== null && !hasWorked(flushing)) return false;
+  }
   await flushing.calls.remove(path);
   return true;
-}
-
-async function isOfTheDisk(flushing: Flushing, path: string, { code }: Refusal): Promise<boolean> {
-  if (hasWorked(flushing)) return code !== STATUS.UNSUPPORTED;
-  if (code !== STATUS.FAILURE) return false;
-  const probe = `${path}.flush`;
-  const { notFlushed } = await makeEmptyFile(flushing, probe);
-  await flushing.calls.remove(probe);
-  return notFlushed === null || hasWorked(flushing);
 }
 
 /** What `Session.flush` does: files that were found are opened for reading only. The small file comes after all that was done. */
