@@ -11,8 +11,6 @@ import type { StoreHash } from "./rclone_remote.ts";
 /** What was read; `hash` is of the kind that the store tells, null where it tells none, or SHA-256 itself. */
 export type Hashed = Digest & { readonly hash: string | null };
 
-const PIECE_BYTES = 1 << 20;
-
 /** Gives a Failure where it cannot be read. `write` is given what was read, in order. */
 export async function hashSource(
   source: SourceFile,
@@ -23,22 +21,12 @@ export async function hashSource(
 ): Promise<Failure | Hashed> {
   const other = kind === null || kind === "sha256" ? null : createHash(kind);
   try {
-    const small = await system.readSmall(source, null, signal);
-    if (small !== null) {
-      other?.update(small.content);
-      await write?.(small.content);
-      return { bytes: small.content.length, sha256: small.sha256, hash: other?.digest("hex") ?? null };
-    }
     return await system.readSource(source, async (reader) => {
       let bytes = 0;
-      while (bytes < reader.bytes) {
-        const before = bytes;
-        for await (const piece of reader.read(Math.min(PIECE_BYTES, reader.bytes - bytes))) {
-          other?.update(piece);
-          await write?.(piece);
-          bytes += piece.length;
-        }
-        if (bytes === before) break;
+      for await (const piece of reader.read(reader.bytes)) {
+        other?.update(piece);
+        await write?.(piece);
+        bytes += piece.length;
       }
       return { bytes, sha256: reader.sha256(), hash: other?.digest("hex") ?? null };
     }, signal);
