@@ -55,9 +55,22 @@ const FEW = 8;
 
 /** What the look showed, in the order of the paths. @throws {Failure} where one could not be looked at. */
 export function stats(output: string, paths: readonly string[], tools: ShellTools): (Stat | null)[] {
-  if (!tools.perl) return fromStat(output, paths, tools.statRadix);
+  if (!tools.perl) {
+    return byName(output, paths, (line) => {
+      const [, mode, bytes, name] = /^([0-9a-f]+) (\d+) (.*)$/.exec(line) ?? [];
+      return name === undefined ? null : [name, stat(parseInt(mode!, tools.statRadix), Number(bytes))];
+    });
+  }
   const lines = output.split("\n");
-  return paths.map((path, index) => statOf(lines[index] ?? "? no answer", path));
+  return paths.map((path, index) => {
+    const line = lines[index] ?? "? no answer";
+    if (line === "-") return null;
+    if (line.startsWith("?")) {
+      throw failure(meaningOf(line) ?? CAUSES.said, `Cannot access "${printable(path)}"`, { said: line.slice(2) });
+    }
+    const [mode = "", bytes = ""] = line.split(" ");
+    return stat(parseInt(mode, 8), Number(bytes));
+  });
 }
 
 /** Prints the words with a NUL behind each, by a shell that may limit the length of a command line. */
@@ -74,15 +87,6 @@ function isPlain(name: string): boolean {
 /** One line a path: `<octal mode> <bytes>`, `-`, or `? <error>`. */
 const LOOK =
   `'binmode STDIN; $/="\\0"; while (defined($_ = <STDIN>)) { chomp; my @s = stat; @s = lstat unless @s; printf "%s\\n", @s ? sprintf("%o %s", $s[2], $s[7]) : $!{ENOENT} || $!{ENOTDIR} || $!{ENAMETOOLONG} || $!{ELOOP} || $!{EINVAL} || $!{EILSEQ} ? "-" : "? $!" }'`;
-
-function statOf(line: string, path: string): Stat | null {
-  if (line === "-") return null;
-  if (line.startsWith("?")) {
-    throw failure(meaningOf(line) ?? CAUSES.said, `Cannot access "${printable(path)}"`, { said: line.slice(2) });
-  }
-  const [mode = "", bytes = ""] = line.split(" ");
-  return stat(parseInt(mode, 8), Number(bytes));
-}
 
 function stat(mode: number, bytes: number): Stat {
   const type = mode & 0o170000;
@@ -109,15 +113,6 @@ function statScript(paths: readonly string[], { stat, statRadix }: ShellTools): 
   return `${lines.join("")}:\n`;
 }
 
-function fromStat(output: string, paths: readonly string[], radix: 16 | 8): (Stat | null)[] {
-  const found = new Map<string, Stat>();
-  for (const line of output.split("\n")) {
-    const parts = /^([0-9a-f]+) (\d+) (.*)$/.exec(line);
-    if (parts) found.set(parts[3]!, stat(parseInt(parts[1]!, radix), Number(parts[2])));
-  }
-  return paths.map((path, index) => found.get(isPlain(path) ? `./${path}` : String(index)) ?? null);
-}
-
 /** Makes `Session.digest`. One round: each shell looks at its share of the files and hashes them. */
 export function shellDigest(inBase: RunInBase, tools: ShellTools) {
   return async (paths: readonly string[], signal: AbortSignal, calm?: "calm"): Promise<(Digest | null)[]> => {
@@ -132,7 +127,10 @@ export function shellDigest(inBase: RunInBase, tools: ShellTools) {
       const output = await inBase("hash files at the destination", script, signal);
       const border = output.indexOf(`${DONE}\n`);
       const stat = stats(output.slice(0, border), mine, tools);
-      const hashes = fromHashes(output.slice(border), mine);
+      const hashes = byName(output.slice(border), mine, (line) => {
+        const [, sha256, name] = /^([0-9a-f]{64}) [ *]?(.+)$/.exec(line) ?? [];
+        return name === undefined ? null : [name, sha256!];
+      });
       share.forEach((index, at) => {
         const found = stat[at];
         if (found?.kind !== "file") return;
@@ -183,11 +181,8 @@ g() {
   return `${lines.join("")}:`;
 }
 
-function fromHashes(output: string, paths: readonly string[]): (string | null)[] {
-  const found = new Map<string, string>();
-  for (const line of output.split("\n")) {
-    const parts = /^([0-9a-f]{64}) [ *]?(.+)$/.exec(line);
-    if (parts) found.set(parts[2]!, parts[1]!);
-  }
+/** By path, what `read` finds in the lines that tell its name, or its number in place of that. */
+function byName<T>(output: string, paths: readonly string[], read: (line: string) => readonly [string, T] | null): (T | null)[] {
+  const found = new Map(output.split("\n").map(read).filter((one) => one !== null));
   return paths.map((path, index) => found.get(isPlain(path) ? `./${path}` : String(index)) ?? null);
 }
