@@ -2,6 +2,7 @@
  * The jobs that a server keeps for this computer: fetched, checked, and kept on this disk. A bad record changes nothing, and one that
  * has vanished removes nothing: a deleted account or an old backup would end jobs that nobody meant to end.
  */
+import { dirname } from "@std/path";
 import * as z from "zod";
 import { mutex } from "../async/mutex.ts";
 import { ConfigError } from "../config/read/parse_settings.ts";
@@ -168,7 +169,7 @@ export async function pushJobs(
 
 async function store(kept: RemoteJobs, settings: Settings, system: Files): Promise<void> {
   const file = keptJobsFile(settings);
-  await system.makeFolder(file.slice(0, Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"))), 0o700);
+  await system.makeFolder(dirname(file), 0o700);
   // No shell may ever find a command in what a server has written.
   const text = JSON.stringify(kept).replaceAll("$", "\\u0024").replaceAll("`", "\\u0060");
   await system.writeText(file, `${text}\n`, 0o600);

@@ -123,7 +123,7 @@ function troubles(overview: Overview): readonly [string, readonly string[]] {
   ].filter((part) => part !== "");
   const unmatched = only(overview, "unmatched").map(({ job }) => printable(job));
   const held = only(overview, "removals_held").map(({ destination }) => destination);
-  const gone = only(overview, "missing").reduce((sum, { missing }) => sum + missing.gone, 0);
+  const gone = only(overview, "missing").reduce((sum, one) => sum + one.gone, 0);
   const [was, is] = gone === 1 ? ["was", "is"] : ["were", "are"];
   const words: readonly [string, boolean][] = [
     ["TROUBLE", troubles.length > 0 || only(overview, "stopped").length > 0],

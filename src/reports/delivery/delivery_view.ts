@@ -43,9 +43,6 @@ export function hasPreview(path: string): boolean {
 
 /** The first of each file, `most` of them: a file that went to three destinations is shown once. */
 export function eachFileOnce(rows: readonly DeliveryRow[], most: number): DeliveryView[] {
-  const seen = new Set<string>();
-  return rows.filter(({ delivery: { source } }) => {
-    const key = `${source.job}\0${source.path}`;
-    return !seen.has(key) && seen.add(key);
-  }).slice(0, most).map(deliveryView);
+  const files = Map.groupBy(rows, ({ delivery: { source } }) => `${source.job}\0${source.path}`);
+  return [...files.values()].slice(0, most).map(([first]) => deliveryView(first!));
 }

@@ -17,7 +17,9 @@ export function sentNext(
     const deferred = ledger.query({ job, destination, states: ["deferred"], sort: "retry_at", limit: most });
     const due = deferred.filter((row) => isDue(row, now));
     const sign = descending ? -1 : 1;
-    const first = [...queued, ...due].sort((a, b) => sign * (changedAt(a) - changedAt(b) || a.delivery.id - b.delivery.id));
+    const first = [...queued, ...due].sort(({ delivery: a }, { delivery: b }) =>
+      sign * (a.source.mtimeMs - b.source.mtimeMs || a.id - b.id)
+    );
     return [...first, ...deferred.filter((row) => !isDue(row, now))].slice(0, most);
   });
   const ranks = Array.from({ length: most }, (_, rank) => queues.flatMap((queue) => queue[rank] ?? []));
@@ -26,8 +28,4 @@ export function sentNext(
 
 function isDue({ delivery: { state } }: DeliveryRow, now: number): boolean {
   return state.state !== "deferred" || state.retryAt <= now;
-}
-
-function changedAt({ delivery: { source } }: DeliveryRow): number {
-  return source.mtimeMs;
 }

@@ -63,7 +63,7 @@ export async function morningReport(night: string, tools: ReportTools): Promise<
   const destinations: ReportDestination[] = [];
   const slow: Slow[] = [];
   const undelivered: DeliveryRow[] = [];
-  const order = configuredOrder<Place>(tools.jobs, (place) => place);
+  const order = configuredOrder(tools.jobs);
   for (const place of totals.places.toSorted(order)) {
     const seen = await gather(night, place, frames, tools);
     slow.push(...seen.slowest);

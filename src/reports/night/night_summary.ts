@@ -24,7 +24,7 @@ export function nightSummary(
   night: string,
 ) {
   const { files, bytes, places } = source.ledger.nightTotals(night);
-  const order = configuredOrder<typeof places[number]>(source.jobs().map(({ job }) => job), (place) => place);
+  const order = configuredOrder(source.jobs().map(({ job }) => job));
   return {
     night,
     files,
@@ -36,15 +36,14 @@ export function nightSummary(
 }
 
 /** For `sort`: what is not configured any more comes last, in the order in which it was given. */
-export function configuredOrder<T>(
-  jobs: readonly Pick<Job, "name" | "destinations">[],
-  placeOf: (one: T) => { readonly job: string; readonly destination: string },
-): (a: T, b: T) => number {
+export function configuredOrder(jobs: readonly Pick<Job, "name" | "destinations">[]) {
   const places = jobs.flatMap(({ name: job, destinations }) => destinations.map(({ name }) => JSON.stringify([job, name])));
   const ranks = new Map(places.map((key, rank) => [key, rank]));
-  const rankOf = (one: T) => {
-    const { job, destination } = placeOf(one);
-    return ranks.get(JSON.stringify([job, destination])) ?? ranks.size;
-  };
-  return (a, b) => rankOf(a) - rankOf(b);
+  const rankOf = ({ job, destination }: Place) => ranks.get(JSON.stringify([job, destination])) ?? ranks.size;
+  return (a: Place, b: Place): number => rankOf(a) - rankOf(b);
+}
+
+interface Place {
+  readonly job: string;
+  readonly destination: string;
 }

@@ -94,9 +94,7 @@ function sentenceOf(worst: Overview["findings"][number]["is"], overview: Overvie
         advice: "Nothing is sent from there. See Trouble for an example.",
       };
     case "missing": {
-      const parts = only(overview, worst).map(({ missing: { destination, expected, gone } }) =>
-        `${gone} of ${expected} from ${destination}`
-      );
+      const parts = only(overview, worst).map(({ destination, expected, gone }) => `${gone} of ${expected} from ${destination}`);
       return { text: `Images of tonight are missing: ${listed(parts)}`, advice: "See History for the files and the reasons." };
     }
     case "removals_held": {
@@ -182,7 +180,7 @@ function sentences(first: string, second: string): string {
 }
 
 function notWatched(overview: Overview, { jobs }: HeadlineParts): Sentence {
-  const names: string[] = only(overview, "not_watched").map(({ job }) => job);
+  const names = only(overview, "not_watched").map(({ job }) => job);
   const failed = jobs.some(({ job, failure }) => failure !== null && names.includes(job.name));
   const folders = names.length === 1 ? `The folder of ${names[0]} is` : `The folders of ${listed(names)} are`;
   if (!failed) return { text: `${folders} not watched yet`, advice: "" };

@@ -8,25 +8,24 @@ import { type Orphan, waitingOf, withoutOrphans } from "../../ledger/orphans.ts"
 import type { NightSummary } from "../night/night_summary.ts";
 import type { Headline, StatusReport } from "./status_json.ts";
 
+/** A destination of a job. */
+interface Place {
+  readonly job: string;
+  readonly destination: string;
+}
+
 /** Something that is not as it should be. */
 export type Finding =
   | { readonly is: "not_running" }
   /** The daemon itself cannot work. */
   | { readonly is: "stopped"; readonly trouble: NonNullable<StatusReport["trouble"]> }
-  | { readonly is: "on_hold" | "backing_off" | "paused"; readonly job: string; readonly destination: string }
+  | Place & { readonly is: "on_hold" | "backing_off" | "paused" }
   | { readonly is: "not_watched" | "unmatched" | "events_missing"; readonly job: string }
   | { readonly is: "failed"; readonly count: number }
   /** Delivered files that an audit found damaged, or no longer there. */
-  | {
-    readonly is: "lost";
-    readonly job: string;
-    readonly destination: string;
-    readonly damaged: number;
-    readonly vanished: number;
-  }
+  | Place & { readonly is: "lost"; readonly damaged: number; readonly vanished: number }
   /** What the last audit could not read, and what somebody may have changed on purpose. */
-  | { readonly is: "unreadable"; readonly job: string; readonly destination: string; readonly count: number }
-  | { readonly is: "changed"; readonly job: string; readonly destination: string; readonly count: number }
+  | Place & { readonly is: "unreadable" | "changed"; readonly count: number }
   /** Files that were seen and are left alone until they change. */
   | {
     readonly is: "not_sent";
@@ -35,15 +34,10 @@ export type Finding =
     readonly rejected: number;
     readonly folders: number;
   }
-  | { readonly is: "missing"; readonly missing: Missing }
+  /** Images of tonight that were delivered, and are known to be gone from their destination. */
+  | Place & { readonly is: "missing"; readonly expected: number; readonly gone: number }
   /** A mirror waits for a person before it removes files. */
-  | {
-    readonly is: "removals_held";
-    readonly job: string;
-    readonly destination: string;
-    readonly reason: string;
-    readonly accept: string;
-  }
+  | Place & { readonly is: "removals_held"; readonly reason: string; readonly accept: string }
   /** The server no longer has the job; it runs until a person accepts that. */
   | { readonly is: "removed_on_server"; readonly job: string }
   /** The jobs of the server cannot be used. */
@@ -53,14 +47,6 @@ export type Finding =
 
 /** Ends a job that the server no longer has; with its name after it, this one alone. */
 export const ACCEPT_REMOVED = "image-transfer pocketbase accept";
-
-/** Images of tonight that were delivered, and are known to be gone from their destination. */
-interface Missing {
-  readonly job: string;
-  readonly destination: string;
-  readonly expected: number;
-  readonly gone: number;
-}
 
 /** `bad`: a person is needed. `warning`: something waits, or resumes automatically. `note`: worth knowing; all is well with it. */
 type Severity = "bad" | "warning" | "note";
@@ -131,7 +117,7 @@ export function overviewOf(
     for (const { job, name: destination, expected, failed: gone } of tonight.destinations) {
       const known = status.destinations.find((one) => one.job === job && one.name === destination);
       // Where deliveries have failed, the ledger counts both as one.
-      if (gone > 0 && known?.failed === 0) yield { is: "missing", missing: { job, destination, expected, gone } };
+      if (gone > 0 && known?.failed === 0) yield { is: "missing", job, destination, expected, gone };
     }
     if (fault !== null) yield { is: "misconfigured", fault };
     for (const orphan of orphans) yield { is: "orphaned", orphan };
@@ -159,8 +145,8 @@ export function severityOf({ is }: Finding): Severity {
 export function only<Kind extends Finding["is"]>(
   { findings }: Pick<Overview, "findings">,
   ...kinds: Kind[]
-): Extract<Finding, { is: Kind }>[] {
-  return findings.filter((one): one is Extract<Finding, { is: Kind }> => (kinds as string[]).includes(one.is));
+): (Finding & { readonly is: Kind })[] {
+  return findings.filter((one): one is Finding & { readonly is: Kind } => (kinds as string[]).includes(one.is));
 }
 
 function* findingsOfJob(one: StatusReport["jobs"][number]): Generator<Finding, void> {

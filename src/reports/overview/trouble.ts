@@ -135,10 +135,10 @@ function itemsOf(finding: Finding, parts: TroubleParts, failed: readonly Deliver
       return [ofDestination(finding, `audit ${finding.is}`, message, hint)];
     }
     case "missing": {
-      const { expected, gone } = finding.missing;
+      const { expected, gone } = finding;
       const message = `${gone} of the ${expected} images of tonight are no longer there`;
       const hint = "History lists them. To send them again: image-transfer verify --retry";
-      return [ofDestination(finding.missing, "missing", message, hint)];
+      return [ofDestination(finding, "missing", message, hint)];
     }
     case "removals_held": {
       const hint = `The destination keeps everything. If the files were deleted on purpose, run: ${finding.accept}`;

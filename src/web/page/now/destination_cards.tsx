@@ -221,9 +221,8 @@ export interface DestinationGroup extends Condition {
 }
 
 export function destinationGroups(all: readonly DestinationView[]): DestinationGroup[] {
-  const names = [...new Set(all.map(({ name }) => name))];
-  const groups = names.map((name) => {
-    const rows = all.filter((one) => one.name === name).toSorted((a, b) => rank(conditionOf(a)) - rank(conditionOf(b)));
+  const groups = [...Map.groupBy(all, ({ name }) => name)].map(([name, its]) => {
+    const rows = its.toSorted((a, b) => rank(conditionOf(a)) - rank(conditionOf(b)));
     return { name, rows, ...conditionOf(rows[0]!) };
   });
   // What is being sent stays in its place: cards that jump cannot be read.
