@@ -4,8 +4,9 @@
  * no configuration, so root asks about the services of this computer, each with the configuration and the state that install-service has
  * written down; what uses keys or leaves files runs as the service's account.
  */
-import { object, or } from "@optique/core/constructs";
-import { map, withDefault } from "@optique/core/modifiers";
+import { or } from "@optique/core/constructs";
+import { map, optional } from "@optique/core/modifiers";
+import { flag as must } from "@optique/core/primitives";
 import { type InstalledService, installedServices, type Mark, readMark } from "../../config/read/service_mark.ts";
 import { type DaemonClient, findDaemon } from "../../daemon/control/control_client.ts";
 import { Failure } from "../../domain/failure.ts";
@@ -15,8 +16,8 @@ import type { Account, PlannedFile, Scope, ServiceKind, ServicePlace, Step } fro
 import { accountFor, callingAccount, commandAs, isOther, runAs } from "../../services/service_account.ts";
 import { faultOf } from "../../system/fault.ts";
 import type { Command } from "../../system/system.ts";
-import type { Tools } from "../command.ts";
-import { flag, given, text } from "../options.ts";
+import { plain, type Tools } from "../command.ts";
+import { given, text } from "../options.ts";
 import { absolutePath, CONFIG_VARIABLE, findConfigFile } from "../../config/read/find_config.ts";
 import { SERVICES } from "../../services/services.ts";
 
@@ -80,21 +81,14 @@ export const nameOption = given(
 );
 
 /** `--system` or `--user`; undefined: depends on who calls. */
-export const scopeOption = withDefault(
-  or(
-    map(
-      object({
-        system: flag("--system", "For the whole computer, from boot, without anyone logged on (default for root)"),
-      }),
-      ({ system }): Scope | undefined => system ? "system" : undefined,
-    ),
-    map(
-      object({ user: flag("--user", "For the calling user (default for everyone else)") }),
-      ({ user }): Scope | undefined => user ? "user" : undefined,
-    ),
-  ),
-  undefined,
-);
+export const scopeOption = optional(or(
+  scope("system", "For the whole computer, from boot, without anyone logged on (default for root)"),
+  scope("user", "For the calling user (default for everyone else)"),
+));
+
+function scope(scope: Scope, help: string) {
+  return map(must(`--${scope}`, { description: plain(help) }), () => scope);
+}
 
 /** Writes a file unless it already has this content; true if it was written. */
 export async function writePlanned(file: PlannedFile, { system }: Pick<Tools, "system">): Promise<boolean> {
