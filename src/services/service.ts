@@ -89,7 +89,7 @@ export interface Step {
 }
 
 /** How an installed service is started, stopped and asked. */
-export interface Controls {
+interface Controls {
   readonly start: readonly Step[];
   readonly stop: readonly Step[];
   readonly restart: readonly Step[];
@@ -105,7 +105,7 @@ export interface Controls {
 type Definition = { readonly file: string; readonly print?: undefined } | { readonly print: Command };
 
 /** What to do to install. */
-export interface ServicePlan {
+interface ServicePlan {
   readonly files: readonly PlannedFile[];
   /** Make the system know the definition and start it at boot or log-on. */
   readonly enable: readonly Step[];
