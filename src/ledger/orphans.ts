@@ -35,16 +35,7 @@ export function orphans(ledger: Pick<History, "places" | "counts">, jobs: Config
 export function withoutOrphans(all: Counts, without: readonly Orphan[]): Counts {
   const less = (key: "queued" | "sending" | "deferred" | "failed") =>
     Math.max(0, all[key] - without.reduce((sum, { counts }) => sum + counts[key], 0));
-  return {
-    queued: less("queued"),
-    sending: less("sending"),
-    deferred: less("deferred"),
-    delivered: all.delivered,
-    failed: less("failed"),
-    ...(all.gone === undefined ? {} : { gone: all.gone }),
-    ...(all.damaged === undefined ? {} : { damaged: all.damaged }),
-    ...(all.vanished === undefined ? {} : { vanished: all.vanished }),
-  };
+  return { ...all, queued: less("queued"), sending: less("sending"), deferred: less("deferred"), failed: less("failed") };
 }
 
 export function waitingOf({ queued, sending, deferred }: Counts): number {

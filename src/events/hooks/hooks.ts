@@ -6,7 +6,7 @@
  */
 import { type Bell, bell } from "../../async/bell.ts";
 import type { Job, Settings } from "../../config/settings.ts";
-import { backOff, failureRecord, withHint } from "../../domain/failure.ts";
+import { backOff, type FailureRecord, failureRecord, withHint } from "../../domain/failure.ts";
 import { type Hook, type HookEvent, type HookEventName, KEPT_EVENTS } from "../../domain/hook.ts";
 import { globs } from "../../domain/names/globs.ts";
 import type { Emit, TransferEvent } from "../../domain/transfer_event.ts";
@@ -246,18 +246,16 @@ function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEvent | n
     }
     case "trouble": {
       if (event.failure === null) return { ...nothing("resumed", event.at), text: "image-transfer is delivering again" };
-      const { code, message, hint } = event.failure;
-      const text = `image-transfer cannot deliver: ${withHint({ message, hint })}`;
-      return { ...nothing("held", event.at), error: { code, message, hint }, text };
+      const text = `image-transfer cannot deliver: ${withHint(event.failure)}`;
+      return { ...nothing("held", event.at), error: errorOf(event.failure), text };
     }
     case "destination": {
       const { now, before, name: destination, job } = event;
       if (now.state === "on_hold") {
         // Another message about the same hold is no news.
         if (before.state === "on_hold" && before.failure.code === now.failure.code) return null;
-        const { code, message, hint } = now.failure;
-        const text = `${destination} is on hold: ${withHint({ message, hint })}`;
-        return { ...nothing("held", event.at), job, destination, error: { code, message, hint }, text };
+        const text = `${destination} is on hold: ${withHint(now.failure)}`;
+        return { ...nothing("held", event.at), job, destination, error: errorOf(now.failure), text };
       }
       if (before.state !== "on_hold" || now.state !== "open") return null;
       return { ...nothing("resumed", event.at), job, destination, text: `${destination} is accepting files again` };
@@ -277,13 +275,15 @@ function keptEvent(note: HookNote): HookEvent {
     const sha256 = state.state === "delivered" ? state.receipt.sha256 : null;
     return { ...nothing("delivered", note.at), ...about, sha256, text: `${shown} is on ${destination}` };
   }
-  const { message, hint } = note.failure;
   // Found by an audit: its message says what became of it.
   const isLost = note.failure.code === "damaged" || note.failure.code === "vanished";
-  const text = isLost
-    ? `${shown}: ${withHint({ message, hint })}`
-    : `${shown} could not be delivered to ${destination}: ${withHint({ message, hint })}`;
+  const what = isLost ? shown : `${shown} could not be delivered to ${destination}`;
+  const text = `${what}: ${withHint(note.failure)}`;
   return { ...nothing("failed", note.at), ...about, error: note.failure, text };
+}
+
+function errorOf({ code, message, hint }: FailureRecord): HookEvent["error"] {
+  return { code, message, hint };
 }
 
 function nothing(event: HookEvent["event"], at: number): Omit<HookEvent, "text"> {

@@ -2,7 +2,7 @@
  * Opens the ledger's file for writing, sound or not at all. A damaged ledger is moved aside, never deleted, and a new one is
  * created: what was delivered is found again at the destinations by survey and digest.
  */
-import { Failure, type FailureRecord, failureRecord } from "../../domain/failure.ts";
+import { Failure, type FailureCode, type FailureRecord, failureRecord } from "../../domain/failure.ts";
 import { join } from "@std/path";
 import { Database, isDamage } from "./database.ts";
 import type { LedgerCare, LedgerTrouble, OnNotice } from "../ledger.ts";
@@ -38,7 +38,7 @@ export function openSound(folder: string, onNotice: OnNotice): SoundLedger {
     if (message !== undefined) onNotice(`Cannot mark the ledger as damaged in "${folder}": ${message}`);
   };
   const open = (thorough: boolean): SoundLedger => {
-    const db = openChecked(path, { onDamage: markSuspect, thorough, onNotice });
+    const db = openChecked(path, markSuspect, thorough, onNotice);
     removeIfThere(suspect);
     return { db, care: ledgerCare(db, folder, markSuspect) };
   };
@@ -68,14 +68,8 @@ export function markDamaged(folder: string): FailureRecord | null {
   }
 }
 
-interface Opening {
-  readonly onDamage: () => void;
-  /** Whatever its size. */
-  readonly thorough: boolean;
-  readonly onNotice: OnNotice;
-}
-
-function openChecked(path: string, { onDamage, thorough, onNotice }: Opening): Database {
+/** `thorough` checks all of it, whatever its size. */
+function openChecked(path: string, onDamage: () => void, thorough: boolean, onNotice: OnNotice): Database {
   const db = new Database(path, false, { onDamage, admit: refuseForeign });
   try {
     const isChecked = thorough || !isLarge(db);
@@ -95,17 +89,14 @@ function openChecked(path: string, { onDamage, thorough, onNotice }: Opening): D
     return db;
   } catch (error) {
     db[Symbol.dispose]();
-    throw isConflict(error) ? damage(failureRecord(error).message) : error;
+    // An index cannot be made of rows that contradict each other.
+    const isConflict = error instanceof Error && /constraint failed/i.test(error.message);
+    throw isConflict ? damage(failureRecord(error).message) : error;
   }
 }
 
 function damage(problem: string): Error {
   return new Error(`database disk image is malformed: ${problem}`);
-}
-
-/** An index cannot be made of rows that contradict each other. */
-function isConflict(error: unknown): boolean {
-  return error instanceof Error && /constraint failed/i.test(error.message);
 }
 
 /** Too large to be checked whole by every start. */
@@ -126,8 +117,14 @@ function ledgerCare(db: Database, folder: string, markSuspect: () => void): Ledg
     lookAfter() {
       reason = null;
       const isMoved = paths.some((path, n) => opened[n] !== null && identityOf(path) !== opened[n]);
-      if (isMoved) return { failure: moved(folder), ends: true };
-      if (isThere(join(folder, SUSPECT_FILE))) return { failure: damaged(db.path), ends: true };
+      if (isMoved) {
+        const hint =
+          "image-transfer stops, because nothing it records would be found again. Mount the right disk there, then start it.";
+        return ends("device_missing", `The state directory "${folder}" was emptied, or another disk is mounted there`, hint);
+      }
+      if (isThere(join(folder, SUSPECT_FILE))) {
+        return ends("internal", `The ledger "${db.path}" is damaged`, "image-transfer stops; its next start repairs the ledger.");
+      }
       if (db.trouble() !== null) tryToWrite(db);
       const trouble = last();
       const why = trouble === null || trouble.ends ? null : whyNot(folder);
@@ -169,20 +166,8 @@ function tryToWrite(db: Database): void {
 const PROBE_BYTES = 128 * 1024;
 const FORGET_PROBE = "DELETE FROM meta WHERE key = 'probe'";
 
-function moved(folder: string): FailureRecord {
-  return failureRecord(
-    new Failure("device_missing", `The state directory "${folder}" was emptied, or another disk is mounted there`, {
-      hint: "image-transfer stops, because nothing it records would be found again. Mount the right disk there, then start it.",
-    }),
-  );
-}
-
-function damaged(path: string): FailureRecord {
-  return failureRecord(
-    new Failure("internal", `The ledger "${path}" is damaged`, {
-      hint: "image-transfer stops; its next start repairs the ledger.",
-    }),
-  );
+function ends(code: FailureCode, message: string, hint: string): LedgerTrouble {
+  return { failure: failureRecord(new Failure(code, message, { hint })), ends: true };
 }
 
 /** SQLite's own check, and ours: the totals and the sums of the nights agree with the rows. Empty when sound. */
