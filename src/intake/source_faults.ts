@@ -3,7 +3,7 @@
  * whatever is in it: told once, listed until a scan no longer finds it.
  */
 import { lastPart } from "../domain/names/file_name.ts";
-import { Failure, type FailureRecord, failureRecord } from "../domain/failure.ts";
+import { Failure, type FailureCode, type FailureRecord, failureRecord, type NextStep } from "../domain/failure.ts";
 import { reasonOf } from "../domain/names/reason.ts";
 import type { Emit } from "../domain/transfer_event.ts";
 import type { Patterns } from "./patterns.ts";
@@ -20,52 +20,38 @@ export function unreadable(path: string, error: unknown): FailureRecord {
     : failure;
 }
 
+function fault(code: FailureCode, message: string, hint: string, next?: NextStep): FailureRecord {
+  return failureRecord(new Failure(code, message, { hint, ...(next === undefined ? {} : { next }) }));
+}
+
 /** A file that contradicts itself. */
 export function corrupt(path: string, reason: string): FailureRecord {
-  return failureRecord(
-    new Failure("source_corrupt", `Cannot send "${path}": ${reason}`, {
-      hint: "Write the file again, or set verify_source: warn to send it as it is.",
-    }),
-  );
+  const hint = "Write the file again, or set verify_source: warn to send it as it is.";
+  return fault("source_corrupt", `Cannot send "${path}": ${reason}`, hint);
 }
 
 /** A file that was delivered, and came back one folder deeper. */
 export function cameBack(path: string, former: string): FailureRecord {
-  return failureRecord(
-    new Failure("loop", `Cannot send "${path}": it is "${former}" that came back, so every image would be sent again and again`, {
-      next: "later",
-      hint:
-        "A destination leads back to this folder, perhaps through another computer. Correct that, remove the copies here, then resume.",
-    }),
-  );
+  const message = `Cannot send "${path}": it is "${former}" that came back, so every image would be sent again and again`;
+  const hint =
+    "A destination leads back to this folder, perhaps through another computer. Correct that, remove the copies here, then resume.";
+  return fault("loop", message, hint, "later");
 }
 
-/** A name that cannot be carried on, because its bytes are not UTF-8. */
-function badName(path: string): FailureRecord {
-  return failureRecord(
-    new Failure("bad_name", `Cannot send "${path}": its name is not valid UTF-8`, {
-      hint: "Rename the file; it is then sent under its new name.",
-    }),
-  );
-}
+const RENAME = "Rename the file; it is then sent under its new name.";
 
 /** A name that is kept for folders and temporary files of ours. */
 export function reservedName(path: string): FailureRecord {
-  return failureRecord(
-    new Failure("bad_name", `Cannot send "${path}": names that begin with .image-transfer- are reserved for temporary files`, {
-      hint: "Rename the file; it is then sent under its new name.",
-    }),
-  );
+  const why = "names that begin with .image-transfer- are reserved for temporary files";
+  return fault("bad_name", `Cannot send "${path}": ${why}`, RENAME);
 }
 
 /** A folder that cannot be looked into; one `below` the watched one may be left out. */
 export function unreadableFolder(path: string, reason: string, below: boolean): FailureRecord {
   const leave = below ? ", or leave it out with exclude_patterns" : "";
-  return failureRecord(
-    new Failure("source_unreadable", `Cannot list "${path}": ${reason}`, {
-      hint: `Give the account that runs image-transfer permission to read the folder${leave}; it is retried at the next rescan.`,
-    }),
-  );
+  const hint =
+    `Give the account that runs image-transfer permission to read the folder${leave}; it is retried at the next rescan.`;
+  return fault("source_unreadable", `Cannot list "${path}": ${reason}`, hint);
 }
 
 /** A watched folder that is not there, is not a folder, lies below a disk that is gone, or does not respond. */
@@ -154,5 +140,7 @@ export function whyUnreadable(path: string, reason: string, patterns: Patterns):
   const isName = lastPart(path).includes("\uFFFD");
   // A file, or a folder above some.
   if (!patterns.wants(path) && (isName || !patterns.enters(path))) return null;
-  return isName ? badName(path) : unreadableFolder(path, reason, true);
+  // Its bytes are not UTF-8.
+  if (isName) return fault("bad_name", `Cannot send "${path}": its name is not valid UTF-8`, RENAME);
+  return unreadableFolder(path, reason, true);
 }

@@ -39,17 +39,23 @@ const SETTLE_MS = 3_000;
  * @throws {Failure} `permission_denied` when its `control.json` belongs to another account, `timeout` when it hangs,
  * `unreachable` when a process uses the state directory but does not respond.
  */
-export async function findDaemon(options: ControlClientOptions, signal: AbortSignal): Promise<DaemonClient | null> {
-  const { system, stateDirectory } = options;
+export async function findDaemon(
+  { stateDirectory, system, timeoutMs = 10_000 }: ControlClientOptions,
+  signal: AbortSignal,
+): Promise<DaemonClient | null> {
   const start = system.monotonic();
   for (;;) {
-    const file = await readControlFile(options);
-    const ask = file === null ? null : asker(file, options, signal);
+    const file = await readControlFile();
     // Nobody is listening, or another program has the port: the file is from a daemon that was killed.
-    if (file !== null && ask !== null && await ask("GET", "/status") !== null) return client(file, ask, options, signal);
-    if (await isFree(options)) return null;
+    if (file !== null && await ask(file, "GET", "/status") !== null) return client(file);
+    if (await isFree()) return null;
     if (system.monotonic() - start > SETTLE_MS) {
-      await refuseFolder(options);
+      const path = controlPath(stateDirectory);
+      if ((await system.facts(path))?.kind === "folder") {
+        throw new Failure("exists", `Cannot read "${path}": a folder has that name`, {
+          hint: "Move the folder away, then stop the daemon and start it again.",
+        });
+      }
       throw new Failure("unreachable", `A daemon uses "${stateDirectory}" but is not responding`, {
         hint: "It may be starting or stopping, or was started with --once. Try again in a moment.",
       });
@@ -57,64 +63,36 @@ export async function findDaemon(options: ControlClientOptions, signal: AbortSig
     signal.throwIfAborted();
     await system.sleep(100, signal);
   }
-}
 
-/** @throws {Failure} where a daemon cannot tell where it listens. */
-async function refuseFolder({ stateDirectory, system }: ControlClientOptions): Promise<void> {
-  const path = controlPath(stateDirectory);
-  if ((await system.facts(path))?.kind !== "folder") return;
-  throw new Failure("exists", `Cannot read "${path}": a folder has that name`, {
-    hint: "Move the folder away, then stop the daemon and start it again.",
-  });
-}
-
-/** True when no process holds the state directory: the lock ends with its process, however that ends. */
-async function isFree({ stateDirectory, system }: ControlClientOptions): Promise<boolean> {
-  const path = join(stateDirectory, "lock");
-  try {
-    if (await system.facts(path) === null) return true;
-    const lock = await system.lock(path);
-    await lock?.[Symbol.asyncDispose]();
-    return lock !== null;
-  } catch (cause) {
-    // On a disk that became read-only no daemon can start, and one that runs has left its control.json.
-    if (faultOf(cause) === "read_only") return true;
-    if (faultOf(cause) === "permission") throw notAllowed(path, cause);
-    throw unusableLock(path, cause);
+  async function readControlFile(): Promise<ControlFile | null> {
+    const path = controlPath(stateDirectory);
+    try {
+      return parseControlFile(await system.readText(path));
+    } catch (cause) {
+      const fault = faultOf(cause);
+      if (fault === "not_found" || fault === "not_a_folder" || fault === "is_a_folder") return null;
+      throw notAllowed(path, cause);
+    }
   }
-}
 
-function client(file: ControlFile, ask: Ask, options: ControlClientOptions, signal: AbortSignal): DaemonClient {
-  return {
-    pid: file.pid,
-    version: file.version,
-    url: file.url,
-    async ask<T>(name: string, body?: unknown): Promise<T> {
-      const answer = await ask(body === undefined ? "GET" : "POST", `/${name}`, body);
-      if (answer === null) throw new Failure("unreachable", `The daemon (process ${file.pid}) has exited`);
-      return answer as T;
-    },
-    async stop(waitMs) {
-      const { system } = options;
-      const start = system.monotonic();
-      await ask("POST", "/stop", {});
-      // The lock is released last; a new daemon, with another secret, may take it at once.
-      while (!await isFree(options)) {
-        const now = await readControlFile(options);
-        if (now !== null && now.secret !== file.secret) return true;
-        if (signal.aborted || system.monotonic() - start >= waitMs) return false;
-        await system.sleep(100, signal);
-      }
-      return true;
-    },
-  };
-}
+  /** True when no process holds the state directory: the lock ends with its process, however that ends. */
+  async function isFree(): Promise<boolean> {
+    const path = join(stateDirectory, "lock");
+    try {
+      if (await system.facts(path) === null) return true;
+      const lock = await system.lock(path);
+      await lock?.[Symbol.asyncDispose]();
+      return lock !== null;
+    } catch (cause) {
+      // On a disk that became read-only no daemon can start, and one that runs has left its control.json.
+      if (faultOf(cause) === "read_only") return true;
+      if (faultOf(cause) === "permission") throw notAllowed(path, cause);
+      throw unusableLock(path, cause);
+    }
+  }
 
-/** Asks once; null if this daemon has exited. */
-type Ask = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unknown>;
-
-function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientOptions, signal: AbortSignal): Ask {
-  return async (method, path, body) => {
+  /** Asks once; null if this daemon has exited. */
+  async function ask(file: ControlFile, method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
     const patience = method === "GET" ? timeoutMs : 6 * timeoutMs;
     using limit = deadline(patience, system, signal);
     const headers = { authorization: `Bearer ${file.secret}`, "content-type": "application/json" };
@@ -122,26 +100,46 @@ function asker(file: ControlFile, { system, timeoutMs = 10_000 }: ControlClientO
     try {
       const answer = await system.askLocal(file.port, question, limit.signal);
       if (answer.headers.get(PID_HEADER) !== String(file.pid)) return null;
-      if (answer.status === 404) throw otherVersion(file.version);
+      if (answer.status === 404) {
+        throw new Failure("configuration", `The running daemon, version ${file.version}, does not support this request`, {
+          hint: "Restart it: its version differs from this command's.",
+        });
+      }
       const content: unknown = JSON.parse(answer.text);
       if (answer.status === 200) return content;
-      throw failureOf(content);
+      const { code, message, hint } = (content as { error: SentFailure }).error;
+      throw new Failure(code satisfies FailureCode, message, { hint });
     } catch (error) {
       if (limit.passed) throw hangs(file.pid, patience);
       if (error instanceof TypeError) return null;
       throw error;
     }
-  };
-}
+  }
 
-async function readControlFile({ stateDirectory, system }: ControlClientOptions): Promise<ControlFile | null> {
-  const path = controlPath(stateDirectory);
-  try {
-    return parseControlFile(await system.readText(path));
-  } catch (cause) {
-    const fault = faultOf(cause);
-    if (fault === "not_found" || fault === "not_a_folder" || fault === "is_a_folder") return null;
-    throw notAllowed(path, cause);
+  function client(file: ControlFile): DaemonClient {
+    const { pid, version, url } = file;
+    return {
+      pid,
+      version,
+      url,
+      async ask<T>(name: string, body?: unknown): Promise<T> {
+        const answer = await ask(file, body === undefined ? "GET" : "POST", `/${name}`, body);
+        if (answer === null) throw new Failure("unreachable", `The daemon (process ${pid}) has exited`);
+        return answer as T;
+      },
+      async stop(waitMs) {
+        const start = system.monotonic();
+        await ask(file, "POST", "/stop", {});
+        // The lock is released last; a new daemon, with another secret, may take it at once.
+        while (!await isFree()) {
+          const now = await readControlFile();
+          if (now !== null && now.secret !== file.secret) return true;
+          if (signal.aborted || system.monotonic() - start >= waitMs) return false;
+          await system.sleep(100, signal);
+        }
+        return true;
+      },
+    };
   }
 }
 
@@ -157,15 +155,4 @@ function hangs(pid: number, ms: number): Failure {
   return new Failure("timeout", `The daemon (process ${pid}) has not responded for ${ms / 1000} s: it hangs or is very busy`, {
     hint: "Try again. If this persists, end that process and start it again; nothing is lost.",
   });
-}
-
-function otherVersion(version: string): Failure {
-  return new Failure("configuration", `The running daemon, version ${version}, does not support this request`, {
-    hint: "Restart it: its version differs from this command's.",
-  });
-}
-
-function failureOf(content: unknown): Failure {
-  const { code, message, hint } = (content as { error: SentFailure }).error;
-  return new Failure(code satisfies FailureCode, message, { hint });
 }
