@@ -189,7 +189,7 @@ export async function workFolder(stateDirectory: string, instance: string, syste
 }
 
 /** The compiled program may not use `/dev` at all: there it is in the folder for sockets. */
-async function inMemory(instance: string, system: WorkSystem): Promise<InMemory | null> {
+async function inMemory(instance: string, system: WorkSystem): Promise<Omit<WorkFolder, "onDisk"> | null> {
   if (system.platform !== "linux") return null;
   for (const memory of [() => Promise.resolve(EVERYBODYS_MEMORY), system.runtimeFolder]) {
     try {
@@ -204,11 +204,7 @@ async function inMemory(instance: string, system: WorkSystem): Promise<InMemory 
   return null;
 }
 
-interface InMemory extends AsyncDisposable {
-  readonly path: string;
-}
-
-async function makeIn(memory: string, instance: string, system: WorkSystem): Promise<InMemory | null> {
+async function makeIn(memory: string, instance: string, system: WorkSystem): Promise<Omit<WorkFolder, "onDisk"> | null> {
   const own = `${PREFIX}${instance}-`;
   if ((await system.followedFacts(memory))?.kind !== "folder") return null;
   for (const name of await system.names(memory)) {

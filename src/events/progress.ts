@@ -6,7 +6,7 @@ import type { Delivery } from "../domain/delivery.ts";
 import type { TransferEvent } from "../domain/transfer_event.ts";
 
 /** A transfer under way, from its first byte until it is verified. `bytes` have arrived as far as the tool tells. */
-export interface Transfer {
+interface Transfer {
   readonly delivery: Delivery;
   readonly bytes: number;
   /** When it began, milliseconds since 1970 UTC. */

@@ -17,7 +17,7 @@ import {
 } from "../format.ts";
 
 /** Everything in FITS comes in blocks of this many bytes. */
-export const BLOCK_BYTES = 2880;
+const BLOCK_BYTES = 2880;
 
 /** `.fits`, `.fit`, `.fts`, `.fz`: a file that begins like FITS is short until its last declared HDU is there. */
 export const fits: Format = {

@@ -88,10 +88,11 @@ function within(rows: readonly Row[], { maxFiles, maxBytes }: ClaimRequest): Row
 const SELECT_DUE = `${SELECT_WITHOUT_STATE}, d.state, d.sort_ms`;
 
 // The indices are named: a wrong guess of the planner would cost seconds with a long backlog.
-const FROM_SENDING = `FROM deliveries d INDEXED BY deliveries_sending JOIN versions v ON v.id = d.version_id
-  WHERE d.job = ? AND d.destination = ? AND d.state = 'sending'`;
+const from = (state: "queued" | "sending" | "deferred") =>
+  `FROM deliveries d INDEXED BY deliveries_${state} JOIN versions v ON v.id = d.version_id
+  WHERE d.job = ? AND d.destination = ? AND d.state = '${state}'`;
 
-const SENDING = `${SELECT_DELIVERY} ${FROM_SENDING} ORDER BY d.id`;
+const SENDING = `${SELECT_DELIVERY} ${from("sending")} ORDER BY d.id`;
 
 /** Another version of the file is being sent there. */
 const IS_BEING_SENT = `EXISTS (
@@ -99,11 +100,11 @@ const IS_BEING_SENT = `EXISTS (
     WHERE o.job = v.job AND o.path = v.path AND o.id <> v.id)`;
 
 const queuedSql = (direction: "ASC" | "DESC") =>
-  `${SELECT_DUE} FROM deliveries d INDEXED BY deliveries_queued JOIN versions v ON v.id = d.version_id
-   WHERE d.job = ? AND d.destination = ? AND d.state = 'queued' AND NOT ${IS_BEING_SENT} ORDER BY d.sort_ms ${direction}, d.id ${direction} LIMIT ?`;
+  `${SELECT_DUE} ${from("queued")} AND NOT ${IS_BEING_SENT} ORDER BY d.sort_ms ${direction}, d.id ${direction} LIMIT ?`;
 
-const DEFERRED = `${SELECT_DUE} FROM deliveries d INDEXED BY deliveries_deferred JOIN versions v ON v.id = d.version_id
-  WHERE d.job = ? AND d.destination = ? AND d.state = 'deferred' AND d.retry_at <= ? AND NOT ${IS_BEING_SENT} ORDER BY d.retry_at, d.id LIMIT ?`;
+const DEFERRED = `${SELECT_DUE} ${
+  from("deferred")
+} AND d.retry_at <= ? AND NOT ${IS_BEING_SENT} ORDER BY d.retry_at, d.id LIMIT ?`;
 
 // What is queued has nothing else to be reset, and indices of columns that are not named stay as they are.
 const CLAIM_QUEUED = "UPDATE deliveries SET state = 'sending', attempt = ? WHERE id IN (SELECT value FROM json_each(?))";
@@ -112,8 +113,7 @@ const CLAIM_DEFERRED = `UPDATE deliveries SET state = 'sending', attempt = ?, re
   failure_code = NULL, failure_next = NULL, failure_message = NULL, failure_hint = NULL WHERE id IN (SELECT value FROM json_each(?))`;
 
 /** Something queued that does not wait for an older version of the same file. */
-const CLAIMABLE = `SELECT 1 FROM deliveries d INDEXED BY deliveries_queued JOIN versions v ON v.id = d.version_id
-  WHERE d.job = ? AND d.destination = ? AND d.state = 'queued' AND NOT ${IS_BEING_SENT} LIMIT 1`;
+const CLAIMABLE = `SELECT 1 ${from("queued")} AND NOT ${IS_BEING_SENT} LIMIT 1`;
 
 const FIRST_DUE = `SELECT min(retry_at) AS due FROM deliveries INDEXED BY deliveries_deferred
   WHERE job = ? AND destination = ? AND state = 'deferred'`;
