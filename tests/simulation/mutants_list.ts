@@ -93,8 +93,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what failed to be copied counts as put",
     file: "methods/local/local.ts",
-    from: '    if (failure.next === "hold") throw failure;\n    return { put: false, failure: failureRecord(failure) };',
-    to: '    if (failure.next === "hold") throw failure;\n    return { put: true };',
+    from: '      if (failure.next === "hold") throw failure;\n      return { put: false, failure: failureRecord(failure) };',
+    to: '      if (failure.next === "hold") throw failure;\n      return { put: true };',
     unseen:
       "what was put is read back and compared before it gets a name: a failed copy is then a wrong one, and is sent again all the same",
   },
