@@ -122,10 +122,7 @@ interface Sent {
 }
 
 function aWorld() {
-  const turn = async () => {
-    for (let i = 0; i < 10; i++) await null;
-  };
-  const clock = createFakeClock({ turn });
+  const clock = createFakeClock();
   const sent: Sent[] = [];
   return {
     clock,

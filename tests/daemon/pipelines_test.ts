@@ -85,7 +85,7 @@ Deno.test("a login that is refused to one account stops no other account of the 
 Deno.test("stop() comes to an end although a dead network disk never answers", async () => {
   await using folder = await tempFolder();
   await folder.write("data/a.fits", "alpha");
-  const clock = createFakeClock({ startMs: Date.now() });
+  const clock = createFakeClock({ realFiles: true, startMs: Date.now() });
   const asked = Promise.withResolvers<void>();
   const system = {
     ...createSystem(),
@@ -262,7 +262,7 @@ Deno.test("adopt() gives transfers the time they began with, not the shorter one
     begun.resolve();
     await goOn.promise;
   };
-  const clock = createFakeClock({ startMs: Date.now() });
+  const clock = createFakeClock({ realFiles: true, startMs: Date.now() });
   const events: NewEvent[] = [];
   const all = pipelinesOn(folder, ledger, () => nas.method, {
     system: { ...createSystem(), ...clock },

@@ -52,7 +52,7 @@ export interface RigOptions {
 export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
   const folder = await tempFolder();
   await Deno.mkdir(folder.at("data"));
-  const clock = createFakeClock({ startMs: Date.now() });
+  const clock = createFakeClock({ realFiles: true, startMs: Date.now() });
   const system: System = { ...createSystem(), ...clock, openForWriting: () => Promise.resolve(new Set()), ...options.system };
   const ledger = openLedger(folder.at("state"));
   const fake = fakeDestination();

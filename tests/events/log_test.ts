@@ -169,7 +169,7 @@ Deno.test("the log rotates and keeps as many old files as asked", async () => {
 
 Deno.test("the log writes its lines half a second after the first, or when there are many, and has no timer while it is idle", async () => {
   await using folder = await tempFolder();
-  const clock = createFakeClock({ startMs: 0 });
+  const clock = createFakeClock({ realFiles: true, startMs: 0 });
   await using log = await openLog(
     settings(folder.path),
     null,
@@ -228,7 +228,7 @@ Deno.test({
   async fn() {
     await using folder = await tempFolder();
     const troubles: string[] = [];
-    const clock = createFakeClock({ startMs: 0 });
+    const clock = createFakeClock({ realFiles: true, startMs: 0 });
     const files = { makeFolder: system.makeFolder, sleep: clock.sleep };
     await using log = await openLog(settings(folder.path, { maxBytes: 300 }), null, files, (message) => troubles.push(message));
     const file = join(folder.path, "image_transfer.log");

@@ -1,5 +1,4 @@
 /** A day without a network, on a clock that the test moves; then the real server is back. */
-import { setImmediate } from "node:timers";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { JOBS, LOGS } from "../../src/fleet/collections.ts";
 import { createSystem } from "../../src/system/create_system.ts";
@@ -21,7 +20,6 @@ Deno.test(
     const clock = createFakeClock({
       startMs: Date.now(),
       random: [0.1, 0.9, 0.5],
-      turn: () => new Promise((resolve) => setImmediate(resolve)),
     });
     const { askRemote, hearRemote } = createSystem();
     const asked: number[] = [];

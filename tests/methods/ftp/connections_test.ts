@@ -61,7 +61,7 @@ Deno.test("connections().curl does not wait where none of ours is open: others h
 });
 
 Deno.test("connections().curl gives up soon where the server refuses all of ours, however slowly: runs do not keep each other waiting", async () => {
-  const clock = createFakeClock();
+  const clock = createFakeClock({ realFiles: true });
   let logins = 0;
   const replies = [{ code: 421, lines: ["Too many users"] }];
   const talk: Curl["talk"] = async () => {
