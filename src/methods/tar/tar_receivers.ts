@@ -36,8 +36,6 @@ export interface Receiver extends AsyncDisposable {
 /** The server takes no more channels than are open: what was meant for this one goes through another one. */
 export class ChannelRefused extends Error {}
 
-export type Receivers = ReturnType<typeof tarReceivers>;
-
 /** Exit status where the folder cannot be entered. */
 const NO_FOLDER = 91;
 /** Exit status where something else read the lines that were meant for us. */
