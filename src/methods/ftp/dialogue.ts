@@ -23,19 +23,11 @@ export interface Ended {
   readonly exchanges: readonly Exchange[];
 }
 
-/** Keeps what curl says during one run. */
-export interface DialogueReader {
-  /** The next bytes of it. */
-  read(piece: Uint8Array): void;
-  /** All that was said so far; with `since`, from the last time that this command was sent, if it was. */
-  exchanges(since?: string): Exchange[];
-}
-
 /**
- * `onBytes` is called with about how much of the present file has been sent; it costs time to listen to that. Of a server that says more than
+ * Keeps what curl says during one run. `onBytes` is called with about how much of the present file has been sent; it costs time to listen to that. Of a server that says more than
  * `most` bytes, the rest is not kept, and `onExcess` is called.
  */
-export function dialogueReader(onBytes?: (bytes: number) => void, most = Infinity, onExcess = () => {}): DialogueReader {
+export function dialogueReader(onBytes?: (bytes: number) => void, most = Infinity, onExcess = () => {}) {
   // Most of it is never asked for: it is taken apart only then.
   let pieces: Uint8Array[] = [];
   let kept = 0;
@@ -44,7 +36,8 @@ export function dialogueReader(onBytes?: (bytes: number) => void, most = Infinit
     if (sent !== undefined) onBytes(Math.floor(Number(sent) * 1024 ** " kMGTP".indexOf(unit || " ")));
   });
   return {
-    read(piece) {
+    /** The next bytes of it. */
+    read(piece: Uint8Array): void {
       meter?.(piece);
       if (kept > most) return;
       pieces.push(piece);
@@ -56,7 +49,8 @@ export function dialogueReader(onBytes?: (bytes: number) => void, most = Infinit
       pieces = [said, new TextEncoder().encode("\n")];
       kept = said.length + 1;
     },
-    exchanges(since) {
+    /** All that was said so far; with `since`, from the last time that this command was sent, if it was. */
+    exchanges(since?: string): Exchange[] {
       const text = textOf(pieces);
       const begin = since === undefined ? -1 : lastLine(text, `> ${since}`);
       return exchangesIn(begin < 0 ? text : text.slice(begin));
