@@ -277,6 +277,9 @@ async function runGroup({ paths, run }: Group, quick: Quick = {}): Promise<Tally
 /** What tests import must have the hashes that are written there. */
 const LOCK: readonly string[] = [`--lock=${fromFileUrl(new URL("deno.lock", import.meta.url))}`, "--frozen"];
 
+/** Files that run in parallel: more than there are processors, as tests wait most of the time. */
+const JOBS = navigator.hardwareConcurrency + 1;
+
 /** Runs tests in a process of their own, or only those that are called so; gives what it printed where many processes run at a time. */
 async function runTests(
   paths: readonly string[],
@@ -287,7 +290,8 @@ async function runTests(
   if (run === "parallel") args.push("--parallel");
   if (tests !== undefined) args.push(`--filter=/${tests}/`);
   const stdio = typeof run === "string" ? "inherit" : "piped";
-  const ended = await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: stdio, stderr: stdio }).output();
+  const env = { DENO_JOBS: String(JOBS) };
+  const ended = await new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stdout: stdio, stderr: stdio }).output();
   const counts = chosen(count(await Deno.readTextFile(report)), new RegExp(tests ?? ""));
   await Deno.remove(report);
   const output = stdio === "inherit" ? new Uint8Array() : new Uint8Array([...ended.stdout, ...ended.stderr]);
