@@ -100,7 +100,7 @@ async function rulesOf({ mayWatch, maySendTo, cacheDir }: PocketbaseSettings, ow
   };
 }
 
-/** How the folders of `work_folder.ts` begin. */
+/** How the folders of links and batch files begin (`daemon/state_directory.ts`). */
 const MEMORY = "/dev/shm/image-transfer-";
 
 async function judge(job: Job, rules: Rules, system: LookSystem): Promise<Omit<HeldJob, "name">> {
