@@ -167,9 +167,7 @@ async function editConfig(named: string | undefined, tools: Tools): Promise<numb
       hint: `Your draft is kept in "${draft}".`,
     });
   }
-  await system.writeText(`${draft}.part`, await system.readText(draft), facts === null ? 0o600 : facts.mode & 0o777);
-  await system.sync(`${draft}.part`);
-  await system.rename(`${draft}.part`, path);
+  await system.writeText(path, await system.readText(draft), facts === null ? 0o600 : facts.mode & 0o777);
   await system.remove(draft);
   stderr(`Changed ${path}\n`);
   const { daemon } = await seekQuietly(named, tools);

@@ -2,6 +2,7 @@
  * `install-service`: makes the system start the daemon. Checks first that it can work, repeats nothing that is already done, and
  * ends by showing that the daemon runs.
  */
+import { jsonOf } from "../domain/json.ts";
 import { object } from "@optique/core/constructs";
 import type { InferValue } from "@optique/core/parser";
 import { dirname, join } from "@std/path";
@@ -277,9 +278,8 @@ export async function checkDestinations(checks: ServiceChecks, program: string):
       // The state directory of the service does not exist yet, and this must not create another one for its account.
       const state = `/tmp/image-transfer-${system.randomHex(16)}`;
       const words = ["env", `STATE_DIRECTORY=${state}`, program, "doctor", "--json", "--config", settings.file ?? ""];
-      const { stdout } = await runAs(account, words, system, limit.signal);
-      await system.removeTree(state);
-      all = printed.safeParse(JSON.parse(stdout || "[]")).data ?? [];
+      const { stdout } = await runAs(account, words, system, limit.signal).finally(() => system.removeTree(state));
+      all = printed.safeParse(jsonOf(stdout)).data ?? [];
     } else {
       const destinations = settings.jobs.flatMap((job) => job.destinations);
       const tools = { ...checks, signal: limit.signal };

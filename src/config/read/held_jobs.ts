@@ -2,6 +2,7 @@
  * Which jobs of a PocketBase server this computer's file does not allow (`may_set`, `may_watch`, `may_send_to`), and what it would have
  * to say to allow them. Folders are compared as they are once links are followed: the server may know of one that leads elsewhere.
  */
+import { bracketed } from "../../domain/names/printable.ts";
 import { dirname as posixDirname } from "@std/path/posix";
 import { dirname as windowsDirname } from "@std/path/windows";
 import {
@@ -211,10 +212,6 @@ function placeOf(destination: Destination): string {
   const server = serverOf(transport) ?? "";
   const user = loginOf(transport)?.user ?? null;
   return server === "" ? "" : `${user === null ? "" : `${user}@`}${bracketed(server)}:${basePath}`;
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** The path with its links followed, as far as it exists; null where they cannot be. */

@@ -1,6 +1,7 @@
 /**
  * What curl is told, as its configuration file: it is written to curl's standard input, so that no password is ever an argument.
  */
+import { bracketed } from "../../domain/names/printable.ts";
 
 /** The account, and how it is reached. */
 export interface FtpLogin {
@@ -128,7 +129,7 @@ function limit(bytesPerSecond: number | null): string[] {
 
 /** The address of an absolute path: `%2F` for its first slash, as a plain one would begin at the home folder. */
 function urlOf({ host, port, tls }: FtpLogin, path: string): string {
-  const place = `${host.includes(":") ? `[${host}]` : host}${port === null ? "" : `:${port}`}`;
+  const place = `${bracketed(host)}${port === null ? "" : `:${port}`}`;
   const encoded = (name: string) =>
     encodeURIComponent(name).replace(/[!'()*.~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
   const parts = path.replace(/^\//, "").split("/").map(encoded);

@@ -6,7 +6,7 @@
 import { CAUSES, failure } from "../../domain/causes.ts";
 import { bareHost, isHostName } from "../../domain/names/host_name.ts";
 import type { SshDestination } from "../../config/settings.ts";
-import { printable } from "../../domain/names/printable.ts";
+import { bracketed, printable } from "../../domain/names/printable.ts";
 import type { System } from "../../system/system.ts";
 
 /**
@@ -99,7 +99,7 @@ export function sshForRsync(ssh: string, settings: SshSettings, sharing: Sharing
 /** `host:path` as scp and rsync want it; an IPv6 address goes into brackets. */
 export function remoteSpec(destination: SshDestination, path: string): string {
   const host = hostOf(destination);
-  return `${host.includes(":") ? `[${host}]` : host}:${path}`;
+  return `${bracketed(host)}:${path}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Everything a person should look at, worst first, each with what helps: the findings of the overview, one by one. */
+import { bracketed } from "../../domain/names/printable.ts";
 import { causeOf, failedBecause, ownCauseOf } from "../../domain/failure.ts";
 import type { Counts, DeliveryRow, History } from "../../ledger/history.ts";
 import { type Destination, loginOf } from "../../config/settings.ts";
@@ -275,7 +276,7 @@ export function placeOf({ transport, basePath }: Pick<Destination, "transport" |
   if (transport.method === "rclone") return `${transport.remote}:${path === "." ? "" : path}`;
   const login = loginOf(transport);
   if (login === null) return path;
-  return `${login.user === null ? "" : `${login.user}@`}${login.host}:${path}`;
+  return `${login.user === null ? "" : `${login.user}@`}${bracketed(login.host)}:${path}`;
 }
 
 // Trouble by cause: one full disk with four thousand waiting images is one cause, and so is one reason that a hundred deliveries have.

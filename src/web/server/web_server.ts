@@ -2,9 +2,10 @@
  * The web server, kept in step with the configuration. If it cannot listen, because the port is taken or a certificate is missing, it
  * says so once and keeps trying; delivery never waits for it.
  */
+import { bracketed } from "../../domain/names/printable.ts";
 import type { WebSettings } from "../../config/settings.ts";
 import type { Fault, System } from "../../system/system.ts";
-import { type AccountSystem, isLoopback, isOwnAccount } from "../auth/access.ts";
+import { type AccountSystem, isOwnAccount } from "../auth/access.ts";
 import type { Opening } from "../../reports/daemon_control.ts";
 import { authentication } from "../auth/authentication.ts";
 import { liveHub } from "../live/live_hub.ts";
@@ -86,8 +87,7 @@ async function startWebServer(settings: WebSettings, tools: WebServerTools, sign
 
 function shownHost(host: string, hostname: string): string {
   if (host === "0.0.0.0" || host === "::") return hostname;
-  if (isLoopback(host) && !host.includes(":")) return host;
-  return host.includes(":") ? `[${host}]` : host;
+  return bracketed(host);
 }
 
 const TRY_AGAIN_MS = 30_000;
@@ -194,7 +194,7 @@ async function readPem(key: string, path: string, system: Pick<System, "readText
 
 /** Where it was tried to listen: `127.0.0.1:9090`. */
 export function placeOf({ host, port }: Pick<WebSettings, "host" | "port">): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `${bracketed(host)}:${port}`;
 }
 
 /** What listening with these settings failed of. */
