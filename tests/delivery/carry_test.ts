@@ -32,9 +32,7 @@ Deno.test("carry() does not take a file without a hash whose ctime moved while i
     await new Promise((resolve) => setTimeout(resolve, 1100));
     await Deno.chmod(rig.folder.at("data", "a.fits"), 0o600);
   };
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.becomes("a.fits", "alpha", "delivered");
   assertEquals(puts.length, 2);
 });
 
@@ -63,9 +61,7 @@ Deno.test("carry() sends a file without a hash no sooner than a rewrite would sh
   await using rig = await outboxRig({ destination: { verify: "size" } });
   let sentAt = 0;
   rig.fake.before = (step) => void (step === "put" && (sentAt = rig.clock.now()));
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.becomes("a.fits", "alpha", "delivered");
   assertEquals(sentAt >= racyUntil(rig.delivery("a.fits").source), true);
 });
 
@@ -84,9 +80,7 @@ Deno.test("carry() publishes nothing while an attempt with an unknown end could 
     late = () => staged.forEach(([path, file]) => rig.fake.files.has(path) && rig.fake.files.set("a.fits", file));
     throw aFailure("interrupted");
   };
-  await rig.admit("a.fits", "old");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "the answer is lost");
+  await rig.soonBecomes("a.fits", "old", "deferred");
   await rig.admit("a.fits", "newer");
   await rig.until(() => rig.state("a.fits") === "delivered", "the newer version is delivered");
   late();

@@ -18,9 +18,7 @@ Deno.test("accept() counts also while a pass looks whether the disk is mounted",
     },
   });
   const { ledger, tools: { emit, system }, folder, job } = rig;
-  await rig.admit("sub/a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("sub/a.fits") === "delivered", "delivered");
+  await rig.becomes("sub/a.fits", "alpha", "delivered");
   await Deno.remove(folder.at("data/sub/a.fits"));
   const mirror = mirrors(job, [rig.outbox], {
     ...{ ledger, emit, everywhere: () => job.destinations },

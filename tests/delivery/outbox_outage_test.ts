@@ -96,9 +96,7 @@ Deno.test("outbox() finds a published file again when the answer was lost, and d
       throw aFailure("interrupted");
     }
   };
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.becomes("a.fits", "alpha", "delivered");
   assertEquals([rig.fake.calls.put, rig.fake.texts()], [1, { "a.fits": "alpha" }]);
 });
 
@@ -223,9 +221,7 @@ Deno.test("about() tells the free space of the right disk, nothing while that is
   await using rig = await outboxRig({ destination: { minimumFreeBytes: 1e9 } });
   const free = () => rig.outbox.about().freeBytes;
   rig.fake.freeBytes = 7e9;
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.soonBecomes("a.fits", "alpha", "delivered");
   assertEquals(free(), 7e9);
   const mounted = new Map(rig.fake.files);
   rig.fake.files.clear();
@@ -251,9 +247,7 @@ Deno.test("outbox() sends what fits, and holds for a file that does not", async 
   await using rig = await outboxRig({ destination: { minimumFreeBytes: 1000 } });
   rig.fake.freeBytes = 2000;
   await rig.admit("big.fits", new Uint8Array(5000));
-  await rig.admit("small.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("small.fits") === "delivered", "small delivered");
+  await rig.becomes("small.fits", "alpha", "delivered");
   await rig.until(() => rig.outbox.state().state === "on_hold", "on hold");
   const tries = rig.fake.calls.connect;
   const told = rig.events.filter(({ type }) => type === "destination").length;
@@ -266,9 +260,7 @@ Deno.test("outbox() sends what fits, and holds for a file that does not", async 
 
 Deno.test("outbox() never fills the mount point of a disk that is not mounted", async () => {
   await using rig = await outboxRig();
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.soonBecomes("a.fits", "alpha", "delivered");
   const mounted = new Map(rig.fake.files);
   rig.fake.files.clear();
   rig.fake.device = "root:0";
@@ -283,9 +275,7 @@ Deno.test("outbox() never fills the mount point of a disk that is not mounted", 
 
 Deno.test("resume() takes another disk for the right one only where the destination was named, and holds for that", async () => {
   await using rig = await outboxRig();
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.soonBecomes("a.fits", "alpha", "delivered");
   const looks = async (): Promise<void> => {
     const before = rig.fake.calls.attach;
     await rig.soon(() => rig.fake.calls.attach > before && rig.outbox.state().state === "on_hold", "looked at again");
@@ -316,9 +306,7 @@ for (const isThere of [true, false]) {
   Deno.test(`outbox() that is told no disk ${isThere ? "trusts the place of" : "warns where it finds none of"} the delivered files`, async () => {
     await using rig = await outboxRig();
     rig.fake.device = null;
-    await rig.admit("a.fits", "alpha");
-    rig.start();
-    await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+    await rig.soonBecomes("a.fits", "alpha", "delivered");
     await rig.stop();
     if (!isThere) rig.fake.files.clear();
     const later = outbox(rig.tools);
@@ -337,9 +325,7 @@ for (const isThere of [true, false]) {
 
 Deno.test("outbox() knows the disk again by its files when only the device's name changed", async () => {
   await using rig = await outboxRig();
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.soonBecomes("a.fits", "alpha", "delivered");
   rig.fake.device = "fake:2";
   await rig.clock.advance(10_000);
   await rig.admit("b.fits", "beta");
@@ -371,9 +357,7 @@ Deno.test("outbox() goes on when the clock was set back by a day", async () => {
   await using rig = await outboxRig();
   let garbled = true;
   rig.fake.garble = (_parcel, bytes) => garbled ? new Uint8Array(bytes.length) : bytes;
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "deferred");
+  await rig.soonBecomes("a.fits", "alpha", "deferred");
   garbled = false;
   rig.clock.jump(-86_400_000);
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");

@@ -35,6 +35,10 @@ export interface OutboxRig extends AsyncDisposable {
   until(done: () => boolean, what: string, stepMs?: number): Promise<void>;
   /** Lets only real time pass (files are read and written) until `done` holds. */
   soon(done: () => boolean, what: string): Promise<void>;
+  /** Admits a file, starts the outbox, and waits as {@linkcode until} does for the state of its delivery. */
+  becomes(name: string, content: string, state: Delivery["state"]["state"]): Promise<void>;
+  /** The same, as {@linkcode soon} waits. */
+  soonBecomes(name: string, content: string, state: Delivery["state"]["state"]): Promise<void>;
   /** The delivery of a path. */
   delivery(path: string): Delivery;
   state(path: string): string;
@@ -102,7 +106,12 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     await wait(() => over, "the outbox stops", 1000);
   };
 
-  return {
+  const become = (stepMs: number): OutboxRig["becomes"] => async (name, content, state) => {
+    await rig.admit(name, content);
+    rig.start();
+    await wait(() => rig.state(name) === state, `${name} is ${state}`, stepMs);
+  };
+  const rig: OutboxRig = {
     folder,
     clock,
     ledger,
@@ -129,6 +138,8 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
     stop,
     until: (done, what, stepMs = 250) => wait(done, what, stepMs),
     soon: (done, what) => wait(done, what, 0),
+    becomes: become(250),
+    soonBecomes: become(0),
     delivery,
     state: (path) => delivery(path).state.state,
     async [Symbol.asyncDispose]() {
@@ -137,6 +148,7 @@ export async function outboxRig(options: RigOptions = {}): Promise<OutboxRig> {
       await folder[Symbol.asyncDispose]();
     },
   };
+  return rig;
 }
 
 const HOUR_MS = 3_600_000;

@@ -7,9 +7,7 @@ import { outboxRig } from "./outbox_rig.ts";
 Deno.test("outbox() delivers what is queued, proven, and leaves nothing staged", async () => {
   await using rig = await outboxRig();
   await rig.admit("20260115/a.fits", "alpha");
-  await rig.admit("20260115/b.fits", "beta");
-  rig.start();
-  await rig.soon(() => rig.state("20260115/b.fits") === "delivered", "delivered");
+  await rig.soonBecomes("20260115/b.fits", "beta", "delivered");
   assertEquals(rig.fake.texts(), { "20260115/a.fits": "alpha", "20260115/b.fits": "beta" });
   const { state } = rig.delivery("20260115/a.fits");
   assert(state.state === "delivered");
@@ -52,27 +50,21 @@ Deno.test("outbox() looks at the place once before a file is sent, however many 
 Deno.test("outbox() takes what is there already and proven equal for delivered, without sending it", async () => {
   await using rig = await outboxRig();
   rig.fake.files.set("a.fits", { bytes: new TextEncoder().encode("alpha"), mtimeMs: 0, mode: null });
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.soonBecomes("a.fits", "alpha", "delivered");
   assertEquals(rig.fake.calls.put, 0);
 });
 
 Deno.test("outbox() never takes a file of the same size for the same file, even with verify: size", async () => {
   await using rig = await outboxRig({ destination: { verify: "size" } });
   rig.fake.files.set("a.fits", { bytes: new TextEncoder().encode("other"), mtimeMs: 0, mode: null });
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.becomes("a.fits", "alpha", "delivered");
   assertEquals(rig.fake.texts(), { "a.fits": "alpha", "a.v1.fits": "other" });
 });
 
 Deno.test("outbox() claims no more than was compared: verify size and none", async () => {
   for (const verify of ["size", "none"] as const) {
     await using rig = await outboxRig({ destination: { verify } });
-    await rig.admit("a.fits", "alpha");
-    rig.start();
-    await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+    await rig.becomes("a.fits", "alpha", "delivered");
     const { state } = rig.delivery("a.fits");
     assertEquals(state.state === "delivered" && [state.receipt.level, state.receipt.sha256], [verify, null]);
   }
@@ -87,9 +79,7 @@ Deno.test("outbox() claims read_back where the bytes were fetched back, also for
   rig.fake.after = (step) => {
     if (step === "publish" && rig.fake.calls.publish === 1) throw aFailure("interrupted");
   };
-  await rig.admit("gone.fits", "beta");
-  rig.start();
-  await rig.soon(() => rig.state("gone.fits") === "deferred", "the answer is lost");
+  await rig.soonBecomes("gone.fits", "beta", "deferred");
   await Deno.remove(rig.folder.at("data", "gone.fits"));
   await rig.until(() => rig.ledger.counts().delivered === 2, "found there");
   await rig.admit("sent.fits", "alpha");
@@ -105,9 +95,7 @@ Deno.test("outbox() never publishes what arrived garbled; it sends it again", as
   await using rig = await outboxRig();
   let garbled = 0;
   rig.fake.garble = (_parcel, bytes) => garbled++ === 0 ? new TextEncoder().encode("alphX") : bytes;
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "deferred");
+  await rig.soonBecomes("a.fits", "alpha", "deferred");
   assertEquals(rig.fake.texts(), {});
   assertEquals(rig.delivery("a.fits").attempts, 1);
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
@@ -125,9 +113,7 @@ Deno.test("outbox() reads a source again that did not match: what was remembered
       },
     },
   });
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.becomes("a.fits", "alpha", "delivered");
   assertEquals([rig.fake.texts(), reads, rig.fake.calls.put], [{ "a.fits": "alpha" }, 2, 2]);
 });
 
@@ -145,9 +131,7 @@ Deno.test("outbox() that stops leaves nothing of a search for loops that was sti
     },
   });
   left = (path) => rig.fake.files.set(path, { bytes: new Uint8Array(), mtimeMs: 0, mode: 0o700 });
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.soonBecomes("a.fits", "alpha", "delivered");
   await rig.stop();
   assertEquals([...rig.fake.files.keys()], ["a.fits"]);
 });
@@ -166,9 +150,7 @@ Deno.test("outbox() sends together no more than fits into the free space there",
 Deno.test("outbox() gives a file up after retry_attempts failures of its own", async () => {
   await using rig = await outboxRig({ destination: { retryAttempts: 3 } });
   rig.fake.garble = () => new Uint8Array(5);
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "failed", "failed");
+  await rig.becomes("a.fits", "alpha", "failed");
   assertEquals(rig.fake.calls.put, 3);
   assertEquals(rig.delivery("a.fits").attempts, 3);
 });
@@ -216,9 +198,7 @@ Deno.test("outbox() fails a file whose source is gone, and defers one that chang
 Deno.test("outbox() takes no file for gone that is there, whatever the method says", async () => {
   await using rig = await outboxRig();
   rig.fake.refuse = () => rig.fake.calls.put === 1 ? failureRecord(aFailure("source_gone")) : null;
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "it waits");
+  await rig.soonBecomes("a.fits", "alpha", "deferred");
   assertEquals(rig.delivery("a.fits").attempts, 0);
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
 });
@@ -282,9 +262,7 @@ Deno.test("outbox() leaves a different file alone with skip and fail, and never 
   for (const [policy, expected] of [["skip", "skipped"], ["fail", "exists"]] as const) {
     await using rig = await outboxRig({ destination: { onConflict: policy } });
     rig.fake.files.set("a.fits", { bytes: new TextEncoder().encode("older"), mtimeMs: 0, mode: null });
-    await rig.admit("a.fits", "alpha");
-    rig.start();
-    await rig.soon(() => rig.state("a.fits") === "failed", "failed");
+    await rig.soonBecomes("a.fits", "alpha", "failed");
     assertEquals([code(rig, "a.fits"), rig.fake.texts(), rig.fake.calls.put], [expected, { "a.fits": "older" }, 0]);
   }
 });

@@ -13,9 +13,7 @@ import { pathToRead } from "../../src/domain/source_file.ts";
 const never = new AbortController().signal;
 
 async function delivered(rig: OutboxRig): Promise<void> {
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.becomes("a.fits", "alpha", "delivered");
 }
 
 function removal(rig: OutboxRig, changes: Partial<Job> = {}, tools: Partial<Parameters<typeof sourceRemoval>[2]> = {}) {
@@ -209,9 +207,7 @@ Deno.test("sourceRemoval() keeps a source whose target was given to another file
 Deno.test("sourceRemoval() leaves alone what was moved elsewhere and is only linked into the watched folder", async () => {
   await using rig = await outboxRig();
   await Deno.mkdir(rig.folder.at("data", "night"));
-  await rig.admit("night/a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("night/a.fits") === "delivered", "delivered");
+  await rig.soonBecomes("night/a.fits", "alpha", "delivered");
   await Deno.rename(rig.folder.at("data", "night"), rig.folder.at("archive"));
   await Deno.symlink(rig.folder.at("archive"), rig.folder.at("data", "night"));
   await removal(rig).pass(never);

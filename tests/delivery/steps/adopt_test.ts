@@ -72,9 +72,7 @@ Deno.test("adoptGone() asks again when the destination was away just when it was
       throw aFailure("interrupted");
     }
   };
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "the answer is lost");
+  await rig.soonBecomes("a.fits", "alpha", "deferred");
   await Deno.remove(rig.folder.at("data", "a.fits"));
   away = true;
   await rig.until(() => ["failed", "delivered"].includes(rig.state("a.fits")), "an end");
@@ -199,9 +197,7 @@ Deno.test("adoptGone() takes nothing for delivered that could not be flushed, an
   rig.fake.before = (step) => {
     if (step === "flush" && rig.fake.calls.flush === 1) throw aFailure("interrupted", "Input/output error");
   };
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "the answer is lost");
+  await rig.soonBecomes("a.fits", "alpha", "deferred");
   await Deno.remove(rig.folder.at("data", "a.fits"));
   await rig.until(() => ["failed", "delivered"].includes(rig.state("a.fits")), "an end");
   const { state } = rig.delivery("a.fits");

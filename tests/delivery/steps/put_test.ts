@@ -35,9 +35,7 @@ async function readsOf(options: RigOptions, prepare: (rig: OutboxRig) => void = 
   const { reads, system } = counting();
   await using rig = await outboxRig({ ...options, system });
   prepare(rig);
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
+  await rig.becomes("a.fits", "alpha", "delivered");
   const { state } = rig.delivery("a.fits");
   return { reads: reads.toSorted(), sha256: state.state === "delivered" ? state.receipt.sha256 : undefined };
 }
@@ -68,9 +66,7 @@ Deno.test("put() believes the method's hash of the source no more than its own: 
   await using rig = await outboxRig();
   rig.fake.hashesSource = true;
   rig.fake.garble = (_upload, bytes) => rig.fake.calls.put === 1 ? new TextEncoder().encode("alphX") : bytes;
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.soon(() => rig.state("a.fits") === "deferred", "deferred");
+  await rig.soonBecomes("a.fits", "alpha", "deferred");
   assertEquals([rig.fake.texts(), rig.delivery("a.fits").attempts], [{}, 1]);
   await rig.until(() => rig.state("a.fits") === "delivered", "delivered");
   assertEquals(rig.fake.texts(), { "a.fits": "alpha" });

@@ -10,9 +10,7 @@ Deno.test("lookForWriters() has a source sent once no program has it open for wr
   await using rig = await outboxRig({
     system: { openForWriting: (paths) => Promise.resolve(open ? new Set(paths) : NOBODY) },
   });
-  await rig.admit("a.fits", "alpha");
-  rig.start();
-  await rig.until(() => rig.state("a.fits") === "deferred", "it is open for writing");
+  await rig.becomes("a.fits", "alpha", "deferred");
   const { state, attempts } = rig.delivery("a.fits");
   assertEquals([state.state === "deferred" && state.failure.code, attempts], ["source_unreadable", 0]);
   open = false;
