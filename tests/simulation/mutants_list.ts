@@ -251,4 +251,40 @@ export const MUTANTS: readonly Mutant[] = [
     from: "  const wanted = files.filter(({ path }) => patterns.wants(path));",
     to: "  const wanted = files.filter(({ path }) => patterns.wants(path)).slice(0, 3);",
   },
+  {
+    name: "a link that another account put in the place of our folder is followed",
+    file: "methods/local/local_base.ts",
+    from: '  if (facts.kind !== "folder") throw unsafeStaging(where, stagingRoot, "link");\n',
+    to: '  if (facts.kind !== "folder") return true;\n',
+  },
+  {
+    name: "a source behind an exchanged folder is removed",
+    file: "delivery/remove_source.ts",
+    from: '    if ((await system.facts(folder))?.kind !== "folder") return false;\n',
+    to: "    if (await system.facts(folder) === null) return false;\n",
+  },
+  {
+    name: "a source that a program has open is removed",
+    file: "delivery/remove_source.ts",
+    from: "if (open?.has(candidate.source.absolutePath) || !present.has(candidate)) continue;",
+    to: "if (open === undefined || !present.has(candidate)) continue;",
+  },
+  {
+    name: "what a mirror misses is not looked for again on the right disk",
+    file: "delivery/mirror/remove_there.ts",
+    from: "  await demandKnownPlace(session, { destination, ledger }, signal);\n",
+    to: "  void ledger;\n",
+  },
+  {
+    name: "a content that was not all there is never read again",
+    file: "intake/settle/settle_files.ts",
+    from: "let candidate = withoutStaleContent(start);",
+    to: "let candidate = withoutStaleContent.length === 0 ? start : { ...start };",
+  },
+  {
+    name: "what a refused copy left is in the way of the next",
+    file: "methods/local/local.ts",
+    from: "    await system.removeTree(to);\n    return 0;\n  }\n",
+    to: "    return 0;\n  }\n",
+  },
 ];

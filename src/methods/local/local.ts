@@ -173,8 +173,12 @@ const BY_DESTINATION: ReadonlySet<string> = new Set(["no_space", "read_only", "e
 
 /** Takes an earlier attempt's part as the beginning, where it is one; gives its length. */
 async function takeOver(base: LocalBase, { leftover, source }: Upload, to: string, signal: AbortSignal): Promise<number> {
-  if (leftover === undefined) return 0;
   const { system } = base;
+  if (leftover === undefined) {
+    // A disk that refused the rest of a copy in bulk may have refused to remove its beginning, too.
+    await system.removeTree(to);
+    return 0;
+  }
   const left = pathOf(base, leftover);
   const facts = await system.facts(left);
   if (facts === null) return 0;
