@@ -6,7 +6,7 @@ import { join } from "@std/path";
 import type { System } from "../system/system.ts";
 
 /** Ours until disposed of. */
-export interface RuntimePlace extends AsyncDisposable {
+interface RuntimePlace extends AsyncDisposable {
   readonly path: string;
   /** False where the system gives no lock. */
   readonly isLocked: boolean;
