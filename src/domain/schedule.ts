@@ -63,7 +63,7 @@ function daily(minutes: number): string {
 /** A bandwidth limit, constant or by time of day. Bytes per second; null means unlimited. */
 export type BandwidthLimit = number | null | Timetable;
 
-/** Limits by time of day in one time zone. Outside all entries there is no limit. */
+/** Bandwidth limits by time of day, in one time zone. Whenever no entry applies, there is no limit. */
 export interface Timetable {
   /** IANA time zone; null is the computer's own. */
   readonly timezone: string | null;

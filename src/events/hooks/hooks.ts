@@ -252,7 +252,7 @@ function passingEvent(event: TransferEvent, jobs: readonly Job[]): HookEvent | n
     case "destination": {
       const { now, before, name: destination, job } = event;
       if (now.state === "on_hold") {
-        // Another message about the same hold is no news.
+        // The same hold, only worded differently: nobody is told again.
         if (before.state === "on_hold" && before.failure.code === now.failure.code) return null;
         const text = `${destination} is on hold: ${withHint(now.failure)}`;
         return { ...nothing("held", event.at), job, destination, error: errorOf(now.failure), text };

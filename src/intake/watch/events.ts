@@ -2,6 +2,7 @@
  * What is remembered of the events of a watched folder: which folders are to be checked and when, which files were closed lately, and
  * whether events are missing. Pure bookkeeping.
  */
+import { keepNewest } from "../../domain/chunks.ts";
 import { folderOf } from "../../domain/names/file_name.ts";
 import type { FileFacts } from "../../domain/source_file.ts";
 import type { Clock, WatchEvent } from "../../system/system.ts";
@@ -109,10 +110,7 @@ export function recentCloses() {
       if (from === undefined) return null;
       if (kind === "close") {
         closed.add(from);
-        for (const oldest of closed) {
-          if (closed.size <= MOST_CLOSES) break;
-          closed.delete(oldest);
-        }
+        keepNewest(closed, MOST_CLOSES);
       }
       if (kind === "create" || kind === "write" || kind === "other") closed.delete(from);
       return kind === "rename" && to !== undefined && closed.delete(from) ? to : null;

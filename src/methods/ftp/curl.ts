@@ -102,7 +102,7 @@ export async function findCurl(
       if (last === undefined) {
         const said = printable(child.stderr().trim().split("\n").at(-1) ?? "").slice(0, 300);
         const what = `curl ended with ${endedBy ?? `code ${code}`} before it did anything${said ? ` (${said})` : ""}`;
-        throw new Failure("interrupted", what, { hint: "It is retried automatically. If it goes on, update curl." });
+        throw new Failure("interrupted", what, { hint: "It is retried automatically. If it keeps happening, update curl." });
       }
       // Only the last can have failed; what was said before its first command belongs to others.
       const [first] = commandsOf(transfers[ends.length]!);

@@ -181,7 +181,7 @@ export function sftpPut({ channels, files, flushes, context, destination }: Sftp
           from += part.length;
           await sending.take(part.length, signal);
           try {
-            // What a line that stood still has not taken would be sent at once when it goes on.
+            // After a stalled line recovers, whatever it could not take in the meantime would go out in one burst.
             if (pace.atOnce < Infinity) await untilAborted(calls.written, signal);
             await pace.next(part.length, signal);
           } catch (error) {

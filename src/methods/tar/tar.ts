@@ -121,7 +121,7 @@ function tarSender({ destination, context, connection, tools, files }: SenderPar
     if (fresh.length > 0) await sendAll(fresh);
     return failures.size === 0 ? null : failures;
 
-    /** Sends the rest of a file of which a part stands there; false where there is none, or another one. */
+    /** Resumes a file of which the destination already has the beginning; false if it has none, or has a different file. */
     async function resume(upload: Upload): Promise<boolean> {
       if (upload.leftover === undefined) return false;
       const { source, staged } = upload;

@@ -2,7 +2,7 @@
  * All that the view Night shows. Read in small pages with pauses, and kept for some seconds: a look at fifty thousand files holds
  * up no delivery.
  */
-import { keepNewest } from "../../domain/newest.ts";
+import { keepNewest } from "../../domain/chunks.ts";
 import type { AvailabilityNote, NightFrame, NightPoint } from "../../ledger/history.ts";
 import { eachFileOnce } from "../delivery/delivery_view.ts";
 import type { DestinationState } from "../../domain/delivery.ts";

@@ -2,6 +2,7 @@
  * Looks for writers that begin before anybody asks: when a file is finished, while it is admitted and claimed. The answer holds for that
  * version of the file for good: a write that begins after the look changes its facts.
  */
+import { keepNewest } from "../../domain/chunks.ts";
 import { fingerprint, type SourceFile, untilTicked } from "../../domain/source_file.ts";
 import type { System } from "../system.ts";
 
@@ -33,7 +34,7 @@ export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWritin
         looks.set(file.absolutePath, { version: versionOf(file), open: looking.then((open) => open.has(file.absolutePath)) });
         looks.get(file.absolutePath)?.open.catch(() => undefined);
       }
-      keepNewest(looks);
+      keepNewest(looks, MOST);
     },
     /** Whether a program has it open for writing, once that is known; undefined where no look was begun for this version, or it failed. */
     of(file: Version): Promise<boolean> | undefined {
@@ -44,18 +45,11 @@ export function earlyLooks(system: Pick<System, "now" | "sleep" | "openForWritin
     heard(absolutePath: string): void {
       writes.delete(absolutePath);
       writes.set(absolutePath, system.now());
-      keepNewest(writes);
+      keepNewest(writes, MOST);
     },
     /** Whether one was heard of at that time or later: its facts need not show it, where the mtime was set back within the same second. */
     heardSince: (absolutePath: string, at: number): boolean => (writes.get(absolutePath) ?? -Infinity) >= at,
   };
-}
-
-function keepNewest(all: Map<string, unknown>): void {
-  for (const oldest of all.keys()) {
-    if (all.size <= MOST) break;
-    all.delete(oldest);
-  }
 }
 
 function versionOf(file: Version): string {

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { bearerOf, sameText, wordsOf } from "./access.ts";
 import { type Access, SESSION_SECONDS } from "./token.ts";
-import { keepNewest } from "../../domain/newest.ts";
+import { keepNewest } from "../../domain/chunks.ts";
 import type { Clock } from "../../system/system.ts";
 
 /** What became of a try to get in: `waitMs` until the next one is listened to. */

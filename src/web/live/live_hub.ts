@@ -3,7 +3,7 @@
  * daemon's time however many pages are open, and who reads too slowly is dropped.
  */
 import { onAbort } from "../../async/abort.ts";
-import { keepNewest } from "../../domain/newest.ts";
+import { keepNewest } from "../../domain/chunks.ts";
 import type { System } from "../../system/system.ts";
 import type { LiveMessage, LiveState } from "../../reports/api_types.ts";
 import { deliveryView } from "../../reports/delivery/delivery_view.ts";
